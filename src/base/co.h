@@ -1,0 +1,18 @@
+#pragma once
+
+// A coroutine that yields a Result. Run on an Asio executor; cancelled by Asio's per-operation cancellation,
+// which surfaces as Code::kCancelled. Parameters of coroutines are taken by value.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "base/error.h"
+
+namespace orchion::base {
+
+template <class T = void>
+using Co = boost::asio::awaitable<Result<T>>;
+
+using Executor = boost::asio::any_io_executor;
+
+}  // namespace orchion::base

@@ -1,0 +1,104 @@
+#pragma once
+
+// All objects of the cluster in memory, as of one durable revision. What reads, controllers and watches see.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/store/store.h"
+#include "v1/objects.pb.h"
+
+namespace orchion::control::store {
+
+// Within one kind: the stack (empty for what belongs to none) and the name.
+struct ObjectName {
+  std::string stack;
+  std::string name;
+
+  auto operator<=>(const ObjectName&) const = default;
+};
+
+// Objects of one kind, in the order of their names. Pointers stay valid until the next change of that object;
+// nothing is kept across a co_await but the shared_ptr.
+template <class T>
+class ObjectTable {
+ public:
+  using Pointer = std::shared_ptr<const T>;
+
+  Pointer find(const std::string& stack, const std::string& name) const {
+    const auto it = by_name_.find(ObjectName{stack, name});
+    return it == by_name_.end() ? nullptr : it->second;
+  }
+  Pointer find(const std::string& name) const { return find("", name); }
+  Pointer find_uid(const std::string& uid) const {
+    const auto it = by_uid_.find(uid);
+    return it == by_uid_.end() ? nullptr : it->second;
+  }
+
+  const std::map<ObjectName, Pointer>& all() const { return by_name_; }
+
+  // Those of one stack, in order.
+  std::vector<Pointer> of_stack(const std::string& stack) const {
+    std::vector<Pointer> result;
+    for (auto it = by_name_.lower_bound(ObjectName{stack, ""}); it != by_name_.end() && it->first.stack == stack; ++it)
+      result.push_back(it->second);
+    return result;
+  }
+
+ private:
+  friend class View;
+  std::map<ObjectName, Pointer> by_name_;
+  std::map<std::string, Pointer> by_uid_;
+};
+
+// One object before and after a commit; either may be null, `before` where it was created, `after` where it
+// was removed. Exactly the pair that fits `kind` is set.
+struct ObjectChange {
+  std::string kind;  // "Task"
+  ObjectName name;
+  std::shared_ptr<const google::protobuf::Message> before;
+  std::shared_ptr<const google::protobuf::Message> after;
+};
+
+class View {
+ public:
+  View();
+  ~View();
+
+  // Begins anew.
+  base::Result<> load(const Snapshot& snapshot);
+
+  // `commit.revision` must be newer than revision(). An entry that can't be decoded is kDataLoss: the store holds
+  // what this program didn't write.
+  base::Result<std::vector<ObjectChange>> apply(const Commit& commit);
+
+  Revision revision() const { return revision_; }
+
+  const ObjectTable<v1::Stack>& stacks() const;
+  const ObjectTable<v1::Service>& services() const;
+  const ObjectTable<v1::Revision>& revisions() const;
+  const ObjectTable<v1::Task>& tasks() const;
+  const ObjectTable<v1::Network>& networks() const;
+  const ObjectTable<v1::Volume>& volumes() const;
+  const ObjectTable<v1::Node>& nodes() const;
+  const ObjectTable<v1::Image>& images() const;
+  const ObjectTable<v1::Event>& events() const;
+  const ObjectTable<v1::Token>& tokens() const;
+
+  // Indexes.
+  std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,
+                                                                const std::string& service) const;
+  std::vector<std::shared_ptr<const v1::Task>> tasks_of_node(const std::string& node_uid) const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<Tables> tables_;
+  Revision revision_ = 0;
+};
+
+}  // namespace orchion::control::store

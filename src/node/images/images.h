@@ -1,0 +1,80 @@
+#pragma once
+
+// The images of this machine: content-addressed blobs, layers unpacked once and shared.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace orchion::node::images {
+
+// What an image says about the containers made from it.
+// Source: https://github.com/opencontainers/image-spec/blob/main/config.md
+struct ImageConfig {
+  std::vector<std::string> entrypoint;
+  std::vector<std::string> command;
+  std::vector<std::string> environment;
+  std::string working_dir;
+  std::string user;
+  std::string stop_signal;
+  std::vector<std::string> volumes;
+  std::map<std::string, std::string> labels;
+};
+
+struct ImageRecord {
+  std::string reference;    // normalised: "docker.io/library/nginx:1.27"
+  std::string digest;       // "sha256:…" of the manifest
+  std::string architecture;
+  std::int64_t size_bytes = 0;
+  base::WallTime created_at;
+  std::vector<std::filesystem::path> layers;  // unpacked, lowest first
+  ImageConfig config;
+};
+
+// The bytes of an archive as they arrive.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual base::Co<std::optional<std::string>> read() = 0;  // nullopt: the end
+};
+
+// One executor; blocking work happens elsewhere. Equal concurrent pulls share one download.
+class Images {
+ public:
+  virtual ~Images() = default;
+
+  // Present, or pulled. kNotFound: no registry has it; kUnavailable: the registry does not answer; each says so
+  // and what to do.
+  virtual base::Co<ImageRecord> ensure(std::string reference) = 0;
+  virtual base::Co<std::optional<ImageRecord>> find(std::string reference) = 0;
+  virtual base::Co<ImageRecord> pull(std::string reference) = 0;
+  virtual base::Co<> push(std::string reference, std::string destination, bool plain_http) = 0;
+
+  // A root file system tar, a docker-archive or an OCI layout tar; plain, gzip or zstd. `name` may be empty where
+  // the archive names itself. Nothing is left of one that is refused.
+  virtual base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) = 0;
+
+  virtual base::Co<std::vector<ImageRecord>> list() = 0;
+
+  // kFailedPrecondition while a task uses it (see use()).
+  virtual base::Co<> remove(std::string reference) = 0;
+
+  struct Pruned {
+    std::vector<std::string> references;
+    std::int64_t freed_bytes = 0;
+  };
+  virtual base::Co<Pruned> prune() = 0;
+
+  // The images in use by tasks, by reference or digest: neither removed nor pruned. Replaces the earlier set.
+  virtual void set_used(std::vector<std::string> references) = 0;
+};
+
+// "nginx" → "docker.io/library/nginx:latest", as Docker reads references; kInvalidArgument with what is wrong.
+base::Result<std::string> normalise_reference(std::string_view reference);
+
+}  // namespace orchion::node::images

@@ -1,0 +1,67 @@
+#pragma once
+
+// The networks of this machine: a bridge per network, a namespace per task, published ports. All in names and
+// rules of our own; what others made is not touched.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/co.h"
+
+namespace orchion::node::networks {
+
+struct NetworkConfig {
+  std::string uid;
+  std::string subnet;        // "10.192.0.0/20"
+  std::string gateway;       // "10.192.0.1": the bridge's own address
+  bool internal = false;     // no way out
+};
+
+struct Attachment {
+  std::string network_uid;
+  std::string address;       // IPv4
+};
+
+struct PublishedPort {
+  std::string host_ip;       // empty: all
+  std::uint16_t host_port = 0;
+  std::uint16_t container_port = 0;
+  bool udp = false;
+};
+
+struct TaskNetwork {
+  std::string task_uid;
+  std::vector<Attachment> attachments;  // eth0, eth1, … in order; the default route goes through the first that
+                                        // isn't internal
+  std::vector<PublishedPort> ports;     // lead to the first attachment
+};
+
+// One executor; blocking work happens elsewhere. Idempotent, safe to repeat after a crash.
+class Networks {
+ public:
+  virtual ~Networks() = default;
+
+  // Makes the bridge and its rules, or brings them to this.
+  virtual base::Co<> ensure_network(NetworkConfig config) = 0;
+  virtual base::Co<> remove_network(std::string uid) = 0;
+
+  // Makes and wires the task's namespace; returns its path. kFailedPrecondition: a host port is taken, by
+  // whom where that can be known.
+  virtual base::Co<std::filesystem::path> attach(TaskNetwork task) = 0;
+
+  // Namespace, links and ports are gone when it returns.
+  virtual base::Co<> detach(std::string task_uid) = 0;
+
+  // Removes every network and task that isn't named: what a crash left.
+  virtual base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) = 0;
+
+  // Removes all that this agent ever made on the machine, its table and folder included.
+  virtual base::Co<> remove_all() = 0;
+
+  // Where containers send their queries: `port` on every bridge's gateway is led there from port 53.
+  virtual base::Co<> set_resolver_port(std::uint16_t port) = 0;
+};
+
+}  // namespace orchion::node::networks

@@ -1,0 +1,150 @@
+#pragma once
+
+// What the agent needs of anything that runs containers or processes. One conformance test runs against all.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/stream.h"
+
+namespace orchion::node::runtimes {
+
+struct MountPoint {
+  enum class Type { kBind, kTmpfs };
+  Type type = Type::kBind;
+  std::filesystem::path source;  // kBind: a file or folder on the node
+  std::filesystem::path target;  // in the container
+  bool read_only = false;
+  std::int64_t tmpfs_bytes = 0;  // 0: the kernel's default
+};
+
+struct ResourceLimits {
+  std::int64_t nano_cpus = 0;    // 0: no limit, in all three
+  std::int64_t memory_bytes = 0;
+  std::int64_t pids = 0;
+};
+
+// One container, fully resolved: image defaults merged in, names looked up.
+struct ContainerConfig {
+  std::string id;                                 // unique on the node; the task's uid
+  std::vector<std::filesystem::path> layers;      // unpacked, lowest first, read-only
+  std::vector<std::string> arguments;             // entrypoint and command
+  std::vector<std::string> environment;           // "NAME=value"
+  std::string working_dir = "/";
+  std::string user;                               // "uid[:gid]" or names, looked up in the container's own files
+  std::string hostname;
+  std::map<std::string, std::string> labels;
+  std::vector<MountPoint> mounts;
+  ResourceLimits limits;
+  std::vector<std::string> cap_add;               // "NET_ADMIN"
+  std::vector<std::string> cap_drop;
+  bool read_only_root = false;
+  bool tty = false;
+  bool stdin_open = false;
+  std::filesystem::path network_namespace;        // "/run/…/netns/ID"; empty: the host's
+  std::vector<std::string> nameservers;           // resolv.conf
+  std::vector<std::string> search_domains;
+  std::map<std::string, std::string> hosts;       // name → address, for /etc/hosts
+  std::string stop_signal = "SIGTERM";
+  std::int64_t log_bytes_max = 32 << 20;          // of the segments kept
+};
+
+struct ExitStatus {
+  int code = 0;              // 128 + signal where a signal ended it
+  int signal = 0;
+  bool oom_killed = false;
+  base::WallTime finished_at;
+};
+
+enum class ContainerPhase { kPrepared, kRunning, kExited };
+
+struct ContainerInfo {
+  std::string id;
+  ContainerPhase phase = ContainerPhase::kPrepared;
+  std::uint32_t attempt = 0;  // of the newest start
+  std::int64_t pid = 0;       // the container's first process; 0 unless running
+  base::WallTime started_at;
+  std::optional<ExitStatus> exit;
+};
+
+struct ExecConfig {
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // added to the container's
+  std::string user;                      // empty: the container's
+  std::string working_dir;               // empty: the container's
+  bool tty = false;
+  bool stdin = false;
+  std::uint16_t columns = 80;
+  std::uint16_t rows = 24;
+};
+
+// To a running exec. Exactly one is set.
+struct ExecInput {
+  std::optional<std::string> data;
+  bool end = false;
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> resize;  // columns, rows
+};
+
+// From it. Exactly one is set; exit_code is the last.
+struct ExecOutput {
+  std::optional<std::string> out;
+  std::optional<std::string> error;
+  std::optional<int> exit_code;
+};
+
+struct Capabilities {
+  std::string name;      // "crun"
+  std::string version;
+  bool survives_agent = false;  // containers go on, and are adopted, when the agent ends
+  bool limits = false;
+  bool exec = false;
+  bool tty = false;
+};
+
+// Belongs to one executor, the agent's loop; blocking work happens elsewhere. Calls for one container come one
+// at a time, wait() excepted. Every operation is idempotent: repeated after a crash it finishes what was begun.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+
+  virtual Capabilities capabilities() const = 0;
+
+  // Everything but the process: root file system, configuration, log folder. Nothing half-made is left behind
+  // by an error.
+  virtual base::Co<> prepare(ContainerConfig config) = 0;
+
+  // Starts the prepared container as this attempt (from 1; a higher one than before starts it anew with the
+  // same writable layer). Returns when its process runs. kNotFound: the command doesn't exist in the image.
+  // kPermissionDenied: it isn't executable.
+  virtual base::Co<ContainerInfo> start(std::string id, std::uint32_t attempt) = 0;
+
+  // Waits for the end of the newest attempt; at once where it has ended.
+  virtual base::Co<ExitStatus> wait(std::string id) = 0;
+
+  // To the container's first process. No error where it has ended.
+  virtual base::Co<> signal(std::string id, int signal) = 0;
+
+  // Kills what still runs and leaves nothing: no mount, cgroup, process or file, the log folder excepted where
+  // `keep_logs`.
+  virtual base::Co<> remove(std::string id, bool keep_logs) = 0;
+
+  virtual base::Co<std::optional<ContainerInfo>> inspect(std::string id) = 0;
+
+  // Every container this runtime made under this agent, in any phase, those of an earlier process included.
+  virtual base::Co<std::vector<ContainerInfo>> list() = 0;
+
+  // The stream's other end belongs to the caller; destroying it kills the process.
+  virtual base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) = 0;
+
+  // Where the numbered segments of this container's output are (format: node/logs/segment.h).
+  virtual std::filesystem::path log_folder(const std::string& id) const = 0;
+};
+
+}  // namespace orchion::node::runtimes

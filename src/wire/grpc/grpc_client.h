@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/stream.h"
+#include "wire/grpc/grpc_server.h"
+
+namespace orchion::wire::grpc {
+
+// A channel to one server; calls are opened by method name. Reconnects by itself; a call in flight when the
+// connection breaks ends with kUnavailable.
+class GrpcClient {
+ public:
+  // `address` is "127.0.0.1:4601". Without TLS: loopback only.
+  GrpcClient(base::Executor executor, const std::string& address);
+  ~GrpcClient();
+
+  // Any kind of rpc as a two-way stream. receive() yields nullopt where the call ended with OK, the status as
+  // an error otherwise. The connection is made on first use, or kUnavailable by receive().
+  std::unique_ptr<ByteStream> call(const std::string& method, std::multimap<std::string, std::string> metadata);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace orchion::wire::grpc
