@@ -43,12 +43,14 @@ class ObjectStore {
 
   // Reads everything; then the view follows the store until shutdown(). Where the store answers "list again" the view
   // is loaded anew and listeners get the difference.
+  // Destroy it only when shutdown() has returned, where start() succeeded.
   base::Co<> start();
   base::Co<> shutdown();
 
   const View& view() const;
 
-  // As Store::commit; when it returns view() shows the commit and the listeners have had it.
+  // As Store::commit; when it returns view() shows the commit and the listeners have had it. kUnavailable after the
+  // commit, where shutdown() came before the view could follow.
   base::Co<Revision> commit(Transaction transaction);
 
   // Called on the executor after the view shows a commit, once per commit, with all its changes. Must not block and
@@ -60,7 +62,7 @@ class ObjectStore {
   using Listener = std::function<void(const std::shared_ptr<const Commit>&)>;
   std::shared_ptr<void> subscribe(Listener listener);
 
-  // The commits after `since`, oldest first, as far back as they are remembered (10,000 changes, 16 MiB); nullopt: no
+  // The commits after `since`, oldest first, as far back as they are remembered (10,000 commits, 16 MiB); nullopt: no
   // longer, or of another epoch: list again.
   std::optional<std::vector<std::shared_ptr<const Commit>>> history(const Bookmark& since) const;
 
