@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "spec/utf8.h"
+
 namespace orchion::spec {
 
 namespace {
@@ -213,6 +215,8 @@ class EnvFileParser {
 Result<std::vector<EnvVariable>> parse_env_file(std::string_view text, const std::string& file, const Lookup& lookup,
                                                 EnvFormat format) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (!is_clean_text(text))
+    return base::fail(Code::kInvalidArgument, fmt::format("{}: the file isn't text in UTF-8: save it as such", file));
   EnvFileParser parser(text, file, lookup);
   return format == EnvFormat::kRaw ? parser.run_raw() : parser.run();
 }

@@ -6,6 +6,7 @@
 
 #include "spec/keys.h"
 #include "spec/service_loader.h"
+#include "spec/utf8.h"
 #include "spec/values.h"
 
 namespace orchion::spec {
@@ -107,7 +108,11 @@ void load_environment(const Node& service, v1::ContainerSpec& container, LoadCon
     for (const auto& pair : read_pairs(*node, "environment", context.problems)) {
       // A name without a value is passed on from the shell, and left out where the shell hasn't got it.
       auto value = pair.value ? pair.value : context.lookup(pair.key);
-      if (value) variables.set(pair.key, *std::move(value));
+      if (value && !is_clean_text(*value))
+        context.problems.add(pair.at,
+                             fmt::format("the value of {} isn't text in UTF-8: set it to one that is", pair.key));
+      else if (value)
+        variables.set(pair.key, *std::move(value));
     }
   }
   for (const auto& variable : variables.all()) {

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "spec/utf8.h"
+
 namespace orchion::spec {
 
 namespace {
@@ -26,6 +28,8 @@ class Interpolation {
 
   Result<Interpolated> run() {
     ASSIGN_OR_RETURN(auto text, sequence(Level{0, true}));
+    if (!is_clean_text(text))
+      return base::fail(Code::kInvalidArgument, "a variable's value isn't text in UTF-8: set it to one that is");
     return Interpolated{std::move(text), std::move(unset_)};
   }
 

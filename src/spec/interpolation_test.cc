@@ -92,7 +92,9 @@ std::string parsed(std::string_view text, EnvFormat format = EnvFormat::kCompose
 TEST(EnvFile, AsCompose) {
   constexpr Case kCases[] = {
       {"A=1\nB = two words  \n", "A=1|B=two words|"},
-      {"\xEF\xBB\xBF" "A=1", "A=1|"},
+      {"\xEF\xBB\xBF"
+       "A=1",
+       "A=1|"},
       {"# note\n\n  export A=1 # note\nB=a#b\nC=#fff\nD= # none\n", "A=1|B=a#b|C=#fff|D=|"},
       {"A: yaml\r\nB=dos\r\n", "A=yaml|B=dos|"},
       {"A='$SET \\n it\\'s # kept'", "A=$SET \\n it's # kept|"},

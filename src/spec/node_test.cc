@@ -90,8 +90,7 @@ std::string repeated(std::string_view piece, int times) {
 
 std::string alias_bomb() {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
-  for (int i = 1; i < 12; ++i)
-    text += fmt::format("a{}: &a{} [{}]\n", i, i, repeated(fmt::format("*a{},", i - 1), 10));
+  for (int i = 1; i < 12; ++i) text += fmt::format("a{}: &a{} [{}]\n", i, i, repeated(fmt::format("*a{},", i - 1), 10));
   return text;
 }
 
@@ -108,11 +107,12 @@ std::string indented(int depth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Corpus, Hostile,
-                         testing::Values(alias_bomb(), nested_anchors(), repeated("[", 500'000), repeated("{a: ", 200'000),
-                                         repeated("- ", 300'000), repeated("? ", 300'000), indented(900),
-                                         std::string(2u << 20, 'a'), repeated("a,", 120'000).insert(0, "["),
-                                         std::string("a: \"\\q\""), std::string("\x01\x02\xff\xfe"), std::string(4, '\0'),
-                                         repeated("&a ", 1000), repeated("!", 100'000), repeated("\"", 99'999)));
+                         testing::Values(alias_bomb(), nested_anchors(), repeated("[", 500'000),
+                                         repeated("{a: ", 200'000), repeated("- ", 300'000), repeated("? ", 300'000),
+                                         indented(900), std::string(2u << 20, 'a'),
+                                         repeated("a,", 120'000).insert(0, "["), std::string("a: \"\\q\""),
+                                         std::string("\x01\x02\xff\xfe"), std::string(4, '\0'), repeated("&a ", 1000),
+                                         repeated("!", 100'000), repeated("\"", 99'999)));
 
 TEST(Keys, NearestKey) {
   EXPECT_EQ(nearest_key("enviroment", kServiceKeys), "environment");

@@ -26,7 +26,9 @@ std::string duration_text(const google::protobuf::Duration& duration) {
   return out;
 }
 
-std::string cores_text(std::int64_t nano_cpus) { return fmt::format("{}", static_cast<double>(nano_cpus) / 1e9); }
+std::string cores_text(std::int64_t nano_cpus) {
+  return fmt::format("{}", static_cast<double>(nano_cpus) / 1e9);
+}
 
 class Renderer {
  public:
@@ -293,6 +295,8 @@ class Renderer {
 
 }  // namespace
 
-std::string render(const std::string& name, const v1::StackSpec& spec) { return Renderer().run(name, spec); }
+std::string render(const std::string& name, const v1::StackSpec& spec) {
+  return Renderer().run(name, spec);
+}
 
 }  // namespace orchion::spec

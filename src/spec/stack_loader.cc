@@ -162,7 +162,10 @@ class StackLoader {
           undeclared(service.name(), "volumes", mount.source());
       check_dependencies(service);
     }
-    if (default_is_used && !networks.contains("default")) spec_.add_networks()->set_name("default");
+    if (!default_is_used || networks.contains("default")) return;
+    auto& network = *spec_.add_networks();
+    network.set_name("default");
+    network.mutable_spec();
   }
 
   void undeclared(const std::string& service, std::string_view kind, const std::string& name) {

@@ -29,7 +29,8 @@ TEST(Values, Durations) {
   EXPECT_EQ(parse_duration("1h5m30s20ms"), std::chrono::seconds(3930) + milliseconds(20));
   EXPECT_EQ(parse_duration("1.5s"), milliseconds(1500));
   EXPECT_EQ(parse_duration("0"), base::Duration::zero());
-  for (const auto* broken : {"", "10", "s", "-1s", "1d", "99999999999h"}) EXPECT_FALSE(parse_duration(broken)) << broken;
+  for (const auto* broken : {"", "10", "s", "-1s", "1d", "99999999999h"})
+    EXPECT_FALSE(parse_duration(broken)) << broken;
 }
 
 TEST(Values, Cores) {

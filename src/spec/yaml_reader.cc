@@ -11,6 +11,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "spec/utf8.h"
+
 namespace orchion::spec {
 
 namespace {
@@ -61,6 +63,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (value.find('\0') != std::string::npos) throw ReadFailure{position(mark), "a text holds a NUL byte: remove it"};
     Node node{Node::Kind::kScalar, position(mark), clean_tag(tag)};
     node.text = value;
     complete(Frame{std::move(node), anchor});
@@ -214,6 +217,7 @@ base::Result<Node> read_yaml(std::string_view text, std::string file, const Read
   const Position start{std::make_shared<const std::string>(std::move(file)), 1, 1};
   if (text.size() > limits.bytes_max)
     return fail_at(start, fmt::format("the file is larger than {} KiB: make it smaller", limits.bytes_max >> 10));
+  if (!is_clean_text(text)) return fail_at(start, "the file isn't text in UTF-8: save it as such");
   TreeBuilder builder(start.file, limits);
   return parse(text, builder, start);
 }

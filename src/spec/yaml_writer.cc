@@ -12,8 +12,8 @@ namespace {
 
 // What some reader takes for a boolean, nothing, or a special number.
 bool is_reserved_word(std::string_view text) {
-  static const std::set<std::string, std::less<>> kWords = {"null", "true", "false", "yes",  "no",
-                                                            "on",   "off",  "y",     "n",    "~"};
+  static const std::set<std::string, std::less<>> kWords = {"null", "true", "false", "yes", "no",
+                                                            "on",   "off",  "y",     "n",   "~"};
   std::string low(text);
   std::ranges::transform(low, low.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return kWords.contains(low);
@@ -88,7 +88,9 @@ void YamlWriter::key(std::string_view key) {
   out_ += ':';
 }
 
-void YamlWriter::text(std::string_view value) { plain(quote_yaml(value)); }
+void YamlWriter::text(std::string_view value) {
+  plain(quote_yaml(value));
+}
 
 void YamlWriter::plain(std::string_view value) {
   if (!levels_.empty() && levels_.back().kind == Kind::kList) lead_in();
