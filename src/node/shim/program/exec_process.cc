@@ -80,6 +80,7 @@ int supervise(pid_t pid, int signals) {
 }  // namespace
 
 int exec_process(const char* bundle, bool tty) {
+  if (::fork() > 0) ::_exit(0);  // the caller need not wait for it
   guard_signals();
   sigset_t children;
   sigemptyset(&children);
