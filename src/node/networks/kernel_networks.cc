@@ -106,6 +106,7 @@ base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task
                     .address = address,
                     .subnet = network.subnet,
                     .gateway = network.gateway,
+                    .hairpin = !task.ports.empty(),
                     .way_out = !network.internal});
   }
   return legs;

@@ -127,6 +127,16 @@ NetlinkRequest bring_up(const std::string& name) {
   return request.text(IFLA_IFNAME, name);
 }
 
+NetlinkRequest with_hairpin(const std::string& name) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, 0);
+  request.text(IFLA_IFNAME, name);
+  const auto info = request.open(IFLA_LINKINFO);
+  request.text(IFLA_INFO_SLAVE_KIND, "bridge");
+  const auto data = request.open(IFLA_INFO_SLAVE_DATA);
+  request.value(IFLA_BRPORT_MODE, std::uint8_t{1});
+  return request.close(data).close(info);
+}
+
 NetlinkRequest delete_link(const std::string& name) {
   NetlinkRequest request = link_request(RTM_DELLINK, 0);
   return request.text(IFLA_IFNAME, name);

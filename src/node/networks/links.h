@@ -48,6 +48,10 @@ NetlinkRequest make_veth(const VethPlan& plan);
 // No IPv6 address of its own and no duplicate address detection. Fails where IPv6 is off: ignore that.
 NetlinkRequest without_ipv6(const std::string& name);
 NetlinkRequest bring_up(const std::string& name);
+
+// Lets the bridge give a frame back to the port it came by: a task that reaches itself by its published port, where
+// the bridge's frames pass the firewall and are translated before they leave the bridge.
+NetlinkRequest with_hairpin(const std::string& name);
 NetlinkRequest delete_link(const std::string& name);
 NetlinkRequest add_address(int link_index, Ipv4 address, const Subnet& subnet);
 NetlinkRequest delete_address(int link_index, LinkAddress address);

@@ -73,6 +73,7 @@ base::Result<> open_up(NetlinkSocket& host, NetlinkSocket& inside, const std::ve
   Steps steps;
   for (const auto& leg : legs) {
     steps.add_optional(without_ipv6(leg.host_link));
+    if (leg.hairpin) steps.add(with_hairpin(leg.host_link), "setting up " + leg.host_link);
     steps.add(bring_up(leg.host_link), "bringing up " + leg.host_link);
   }
   RETURN_IF_ERROR(steps.run(host));

@@ -18,6 +18,7 @@ struct Leg {
   Ipv4 address;
   Subnet subnet;
   Ipv4 gateway;
+  bool hairpin = false;   // it publishes ports, and may use them itself
   bool way_out = false;   // the default route goes through the first leg that has one
 };
 
