@@ -162,9 +162,8 @@ TEST_F(LinuxNetworksTest, ATakenPortSaysWhoHasItAndLeavesNothing) {
   network("blue", 1);
   const Traces before = traces();
   const Server other(host_, "0.0.0.0", 8080);
-  const auto refused = try_attach({.task_uid = "a",
-                                   .attachments = {{"blue", "10.77.1.2"}},
-                                   .ports = {{.host_port = 8080, .container_port = 80}}});
+  const auto refused = try_attach(
+      {.task_uid = "a", .attachments = {{"blue", "10.77.1.2"}}, .ports = {{.host_port = 8080, .container_port = 80}}});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::Code::kFailedPrecondition);
   EXPECT_EQ(refused.error().message, "port 8080/tcp is taken on this machine by networks_test (pid " +
@@ -214,8 +213,8 @@ TEST_F(LinuxNetworksTest, ATaskReachesPublishedPortsItsOwnIncluded) {
 TEST_F(LinuxNetworksTest, TheWayOutIsMasqueradedAndInternalNetworksHaveNone) {
   network("blue", 1);
   network("closed", 3, true);
-  const Place open = attach("open", {{"closed", "10.77.3.3"}, {"blue", "10.77.1.2"}},
-                            {{.host_port = 8080, .container_port = 80}});
+  const Place open =
+      attach("open", {{"closed", "10.77.3.3"}, {"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});
   const Place closed = attach("closed", {{"closed", "10.77.3.2"}});
   const Server web(machine_.outside(), kOutsideAddress, 80);
   const Server on_host(host_, "0.0.0.0", 90);
@@ -257,9 +256,8 @@ TEST_F(LinuxNetworksTest, QueriesToTheGatewayAreLedToTheResolver) {
 
 TEST_F(LinuxNetworksTest, AttachingAgainDisturbsNothing) {
   network("blue", 1);
-  const TaskNetwork task{.task_uid = "a",
-                         .attachments = {{"blue", "10.77.1.2"}},
-                         .ports = {{.host_port = 8080, .container_port = 80}}};
+  const TaskNetwork task{
+      .task_uid = "a", .attachments = {{"blue", "10.77.1.2"}}, .ports = {{.host_port = 8080, .container_port = 80}}};
   const Place place = attach("a", task.attachments, task.ports);
   const Server server(place, "10.77.1.2", 80);
   const Traces before = traces();
@@ -314,7 +312,8 @@ TEST_F(LinuxNetworksTest, AnotherClustersThingsAreLeftAlone) {
   network("blue", 1);
   attach("a", {{"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});
   const Traces before = traces();
-  LinuxNetworks other(loop_.executor(), *workers_, {.cluster_short_id = "other", .run_folder = machine_.folder() / "2"});
+  LinuxNetworks other(loop_.executor(), *workers_,
+                      {.cluster_short_id = "other", .run_folder = machine_.folder() / "2"});
   auto done = loop_.run(other.remove_all());
   EXPECT_TRUE(done.has_value());
   EXPECT_EQ(traces(), before);

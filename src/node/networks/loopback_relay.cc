@@ -65,7 +65,8 @@ asio::awaitable<void> copy(std::shared_ptr<TcpState::Connection> connection, tcp
   }
 }
 
-asio::awaitable<void> copy_back(std::shared_ptr<TcpState::Connection> connection, std::shared_ptr<asio::steady_timer> done) {
+asio::awaitable<void> copy_back(std::shared_ptr<TcpState::Connection> connection,
+                                std::shared_ptr<asio::steady_timer> done) {
   co_await copy(connection, connection->task, connection->client);
   done->expires_at(asio::steady_timer::time_point::min());
 }
@@ -77,8 +78,8 @@ asio::awaitable<void> carry(std::shared_ptr<TcpState> state, std::shared_ptr<Tcp
     connection->client.set_option(tcp::no_delay(true), ignored);
     connection->task.set_option(tcp::no_delay(true), ignored);
     // Expires when the way back has ended: a timer is Asio's plainest event that is remembered.
-    auto back_done = std::make_shared<asio::steady_timer>(state->acceptor.get_executor(),
-                                                          asio::steady_timer::time_point::max());
+    auto back_done =
+        std::make_shared<asio::steady_timer>(state->acceptor.get_executor(), asio::steady_timer::time_point::max());
     asio::co_spawn(state->acceptor.get_executor(), copy_back(connection, back_done), asio::detached);
     co_await copy(connection, connection->client, connection->task);
     co_await back_done->async_wait(kToken);

@@ -7,7 +7,9 @@
 namespace orchion::node::networks {
 namespace {
 
-bool is_v6(const std::string& ip) { return ip.find(':') != std::string::npos; }
+bool is_v6(const std::string& ip) {
+  return ip.find(':') != std::string::npos;
+}
 
 // Whether two ports can't be had at once. An IPv6 address other than ::1 meets only itself; ::1 is also part of
 // "every address".
@@ -21,10 +23,14 @@ bool overlap(const HostPort& a, const HostPort& b) {
   return covers(a.host_ip, b.host_ip) || covers(b.host_ip, a.host_ip);
 }
 
-HostPort claim_of(const PublishedPort& port) { return {port.host_ip, port.host_port, port.udp}; }
+HostPort claim_of(const PublishedPort& port) {
+  return {port.host_ip, port.host_port, port.udp};
+}
 
 // "0.0.0.0" is every IPv4 address, like none at all.
-std::string address_in_kernel(const std::string& host_ip) { return host_ip == "0.0.0.0" ? "" : host_ip; }
+std::string address_in_kernel(const std::string& host_ip) {
+  return host_ip == "0.0.0.0" ? "" : host_ip;
+}
 
 }  // namespace
 
@@ -63,8 +69,8 @@ base::Result<> PublishedPorts::hold(Task& task, const std::string& task_uid, con
   if (!v6) {
     ASSIGN_OR_RETURN(auto held, hold_port(claim_of(port)));
     task.holds.push_back(std::move(held));
-    task.elements.push_back({address_in_kernel(port.host_ip), port.udp, port.host_port, address, port.container_port,
-                             task_uid});
+    task.elements.push_back(
+        {address_in_kernel(port.host_ip), port.udp, port.host_port, address, port.container_port, task_uid});
   }
   if (v6 || port.host_ip.empty()) {
     auto held = hold_port({v6 ? port.host_ip : "::1", port.host_port, port.udp});
@@ -78,17 +84,10 @@ base::Result<> PublishedPorts::hold(Task& task, const std::string& task_uid, con
 
 base::Result<> PublishedPorts::replace_elements(const std::vector<PortElement>& old,
                                                 const std::vector<PortElement>& wanted) {
-  const auto missing_in = [](const std::vector<PortElement>& in, const std::vector<PortElement>& of) {
-    std::vector<PortElement> out;
-    std::copy_if(of.begin(), of.end(), std::back_inserter(out),
-                 [&](const PortElement& port) { return std::find(in.begin(), in.end(), port) == in.end(); });
-    return out;
-  };
-  const auto stale = missing_in(wanted, old);
-  if (!stale.empty()) RETURN_IF_ERROR(firewall_.remove_ports(stale));
-  const auto fresh = missing_in(old, wanted);
-  if (!fresh.empty()) RETURN_IF_ERROR(firewall_.add_ports(fresh));
-  return {};
+  if (std::is_permutation(old.begin(), old.end(), wanted.begin(), wanted.end())) return {};
+  if (!old.empty()) RETURN_IF_ERROR(firewall_.remove_ports(old));
+  if (wanted.empty()) return {};
+  return firewall_.add_ports(wanted);
 }
 
 base::Result<> PublishedPorts::publish(const std::string& task_uid, const std::string& address,

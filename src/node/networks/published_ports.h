@@ -47,7 +47,7 @@ class PublishedPorts {
     std::vector<PortElement> elements;  // in the kernel
     std::vector<base::UniqueFd> holds;
     std::vector<RelaySocket> relays;
-    std::vector<HostPort> claims;       // empty with elements: a former process's
+    std::vector<HostPort> claims;  // empty with elements: a former process's
   };
   static base::Result<> hold(Task& task, const std::string& task_uid, const std::string& address,
                              const PublishedPort& port);

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -14,13 +15,15 @@ namespace {
 // Before connection tracking, where answers to translated connections still carry the bridge's address.
 //
 // postrouting: a container that comes in by a published port, perhaps its own, would be answered directly and not
-// recognise it; and 127.0.0.1 means nothing to a container. All other clients keep their address.
+// recognise it; and 127.0.0.1 means nothing to a container. All other clients keep their address. "selves" are tasks
+// that reach themselves: where bridged frames pass the firewall, those never leave the bridge and come from no link.
 //
 // forward: containers of one network reach each other; others, on this machine or elsewhere, only what is published.
 constexpr std::string_view kTable = R"(
 add table inet {0}
 add set inet {0} same {{ type ifname . ifname; }}
 add set inet {0} internal {{ type ifname; }}
+add set inet {0} selves {{ type ipv4_addr . ipv4_addr; }}
 add map inet {0} published {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
 add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
@@ -53,6 +56,7 @@ table inet {0} {{
   }}
   chain postrouting {{
     iifname "{1}*" ct status dnat masquerade
+    ip saddr . ip daddr @selves masquerade
     ip saddr 127.0.0.0/8 oifname "{1}*" masquerade
     iifname "{1}*" oifname != "{1}*" masquerade
   }}
@@ -82,7 +86,16 @@ std::string element_key(const PortElement& port) {
   return fmt::format("{} . {} . {}", port.host_ip, protocol, port.host_port);
 }
 
-std::string_view map_of(const PortElement& port) { return port.host_ip.empty() ? "published" : "published_on"; }
+std::string_view map_of(const PortElement& port) {
+  return port.host_ip.empty() ? "published" : "published_on";
+}
+
+// The tasks' addresses, each once.
+std::set<std::string> addresses_of(const std::vector<PortElement>& ports) {
+  std::set<std::string> addresses;
+  for (const auto& port : ports) addresses.insert(port.address);
+  return addresses;
+}
 
 // Takes what stands before `end` off the front of `text`, without the spaces around it.
 std::string_view take_until(std::string_view& text, std::string_view end) {
@@ -145,6 +158,9 @@ std::string add_ports_text(const Table& table, const std::vector<PortElement>& p
     text += fmt::format("add element inet {} {} {{ {} comment \"{}\" : {} . {} }}\n", table.name, map_of(port),
                         element_key(port), port.task_uid, port.address, port.container_port);
   }
+  for (const auto& address : addresses_of(ports)) {
+    text += fmt::format("add element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
+  }
   return text;
 }
 
@@ -152,6 +168,9 @@ std::string remove_ports_text(const Table& table, const std::vector<PortElement>
   std::string text;
   for (const auto& port : ports) {
     text += fmt::format("delete element inet {} {} {{ {} }}\n", table.name, map_of(port), element_key(port));
+  }
+  for (const auto& address : addresses_of(ports)) {
+    text += fmt::format("delete element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
   }
   return text;
 }

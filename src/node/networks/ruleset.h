@@ -37,7 +37,8 @@ std::string table_text(const Table& table, std::uint16_t resolver_port);
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal);
 std::string remove_bridge_text(const Table& table, const std::string& bridge);
 
-// One transaction each. Adding what is there is no error if it is the same; removing needs it to be there.
+// All ports of a task together. One transaction each. Adding what is there is no error if it is the same; removing
+// needs it to be there.
 std::string add_ports_text(const Table& table, const std::vector<PortElement>& ports);
 std::string remove_ports_text(const Table& table, const std::vector<PortElement>& ports);
 
