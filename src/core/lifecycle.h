@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "core/timestamps.h"
 #include "v1/objects.pb.h"
 
 namespace orchion::core {
@@ -31,8 +32,6 @@ inline constexpr std::string_view kFailuresLabel = "orchion.failures";
 // On a Node, beside what users set: "manager" or "worker".
 inline constexpr std::string_view kRoleLabel = "orchion.role";
 
-google::protobuf::Timestamp to_timestamp(base::WallTime time);
-base::WallTime from_timestamp(const google::protobuf::Timestamp& time);
 
 bool is_deleted(const v1::Meta& meta);
 
