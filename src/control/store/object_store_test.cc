@@ -1,10 +1,9 @@
 #include "control/store/object_store.h"
 
 #include <gtest/gtest.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "base/notifier.h"
+#include "control/store/conformance/test_loop.h"
 #include "control/store/memory/memory_store.h"
 
 namespace orchion::control::store {
@@ -21,20 +20,14 @@ v1::Service service(const std::string& name) {
 
 class ObjectStoreTest : public testing::Test {
  protected:
-  ObjectStoreTest() : memory_(io_.get_executor(), "e1", {.commits = 4}), objects_(io_.get_executor(), memory_) {
+  ObjectStoreTest() : memory_(loop_.executor(), "e1", {.commits = 4}), objects_(loop_.executor(), memory_) {
     run(objects_.start()).value();
   }
   ~ObjectStoreTest() override { run(objects_.shutdown()).value(); }
 
   template <class T>
   base::Result<T> run(base::Co<T> coroutine) {
-    std::optional<base::Result<T>> outcome;
-    boost::asio::co_spawn(io_, std::move(coroutine),
-                          [&outcome](std::exception_ptr, base::Result<T> result) { outcome = std::move(result); });
-    io_.restart();
-    while (!outcome && io_.run_one() > 0) {
-    }
-    return outcome ? std::move(*outcome) : base::fail(Code::kInternal, "the loop has nothing left to do");
+    return loop_.run(std::move(coroutine));
   }
 
   base::Result<Revision> create_service(const std::string& name) {
@@ -45,7 +38,7 @@ class ObjectStoreTest : public testing::Test {
 
   v1::Service read(const std::string& name) { return *objects_.view().services().find("shop", name); }
 
-  boost::asio::io_context io_;
+  TestLoop loop_;
   MemoryStore memory_;
   ObjectStore objects_;
 };
@@ -149,7 +142,7 @@ base::Co<> write_directly(Store& store, int count) {
 // A store whose watch says "list again" when told to.
 class ForgetfulStore final : public Store {
  public:
-  explicit ForgetfulStore(boost::asio::io_context& io) : memory_(io.get_executor(), "e1"), forgot_(io.get_executor()) {}
+  explicit ForgetfulStore(const base::Executor& executor) : memory_(executor, "e1"), forgot_(executor) {}
 
   void forget() { forgot_.notify(); }
 
@@ -178,8 +171,8 @@ class ForgetfulStore final : public Store {
 };
 
 TEST_F(ObjectStoreTest, ListsAgainWhereTheStoreSaysSo) {
-  ForgetfulStore store(io_);
-  ObjectStore objects(io_.get_executor(), store);
+  ForgetfulStore store(loop_.executor());
+  ObjectStore objects(loop_.executor(), store);
   run(objects.start()).value();
   const auto before = objects.bookmark();
   std::vector<ObjectChange> heard;
@@ -187,8 +180,7 @@ TEST_F(ObjectStoreTest, ListsAgainWhereTheStoreSaysSo) {
   run(write_directly(store, 3)).value();
   EXPECT_EQ(objects.view().revision(), 0u);
   store.forget();
-  io_.restart();
-  io_.poll();
+  loop_.poll();
   EXPECT_EQ(objects.view().revision(), 3u);
   EXPECT_EQ(heard.size(), 3u);
   EXPECT_FALSE(objects.history(before)) << "what happened in between isn't known commit by commit";

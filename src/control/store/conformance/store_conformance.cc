@@ -11,28 +11,6 @@ namespace orchion::control::store {
 
 using base::Code;
 
-template <class T>
-Outcome<T> StoreConformance::start(base::Co<T> coroutine, boost::asio::cancellation_signal* signal) {
-  auto outcome = std::make_shared<std::optional<base::Result<T>>>();
-  boost::asio::co_spawn(
-      io_, std::move(coroutine),
-      boost::asio::bind_cancellation_slot(signal ? signal->slot() : boost::asio::cancellation_slot(),
-                                          [outcome](std::exception_ptr thrown, base::Result<T> result) {
-                                            if (thrown) result = base::fail(Code::kCancelled, "the coroutine threw");
-                                            *outcome = std::move(result);
-                                          }));
-  return outcome;
-}
-
-template <class T>
-base::Result<T> StoreConformance::wait(const Outcome<T>& outcome) {
-  io_.restart();
-  while (!outcome->has_value()) {
-    if (io_.run_one() == 0) return base::fail(Code::kInternal, "the loop has nothing left to do");
-  }
-  return std::move(**outcome);
-}
-
 Revision StoreConformance::put(std::string key, std::string value) {
   Transaction transaction;
   transaction.put(std::move(key), std::move(value));
@@ -246,20 +224,20 @@ TEST_P(StoreConformance, WatchDeliversWholeCommitsFromThePastOn) {
   const auto bookmark = next(*watch);
   EXPECT_TRUE(bookmark.changes.empty()) << "caught up";
   EXPECT_EQ(bookmark.revision, 3u);
-  const auto waiting = start(watch->next());
+  const auto waiting = loop_.start(watch->next());
   put("c", "1");
-  EXPECT_EQ(wait(waiting).value().revision, 4u);
+  EXPECT_EQ(loop_.wait(waiting).value().revision, 4u);
 }
 
 TEST_P(StoreConformance, WatchesHaveNoGapBetweenPastAndPresent) {
   open();
   std::vector<Outcome<Revision>> commits;
-  for (int i = 0; i < 100; ++i) commits.push_back(start(store().commit(putting(fmt::format("k{}", i), "v"))));
-  wait(commits[20]).value();
+  for (int i = 0; i < 100; ++i) commits.push_back(loop_.start(store().commit(putting(fmt::format("k{}", i), "v"))));
+  loop_.wait(commits[20]).value();
   const Revision begin = store().revision();
   auto watch = this->watch(0);
   auto late = this->watch(begin);
-  for (const auto& commit : commits) wait(commit).value();
+  for (const auto& commit : commits) loop_.wait(commit).value();
   expect_commits(*watch, 1, 100);
   expect_commits(*late, begin + 1, 100);
 }
@@ -269,12 +247,12 @@ TEST_P(StoreConformance, WatchesHaveACommitBeforeItsCaller) {
   std::vector<std::string> notes;
   auto watch = this->watch(0);
   boost::asio::cancellation_signal stop;
-  const auto watching = start(note_commits(*watch, notes), &stop);
+  const auto watching = loop_.start(note_commits(*watch, notes), &stop);
   std::vector<Outcome<void>> answers;
   for (int i = 0; i < 30; ++i) {
-    answers.push_back(start(note_answer(store(), putting(fmt::format("k{}", i), "v"), notes)));
+    answers.push_back(loop_.start(note_answer(store(), putting(fmt::format("k{}", i), "v"), notes)));
   }
-  for (const auto& answer : answers) wait(answer).value();
+  for (const auto& answer : answers) loop_.wait(answer).value();
   for (Revision revision = 1; revision <= 30; ++revision) {
     const auto watched = std::ranges::find(notes, fmt::format("watched {}", revision));
     const auto answered = std::ranges::find(notes, fmt::format("answered {}", revision));
@@ -282,7 +260,7 @@ TEST_P(StoreConformance, WatchesHaveACommitBeforeItsCaller) {
     EXPECT_LT(watched, answered) << revision;
   }
   stop.emit(boost::asio::cancellation_type::all);
-  EXPECT_EQ(wait(watching).error().code, Code::kCancelled);
+  EXPECT_EQ(loop_.wait(watching).error().code, Code::kCancelled);
 }
 
 TEST_P(StoreConformance, ASlowWatchIsToldToListAgain) {
@@ -318,13 +296,13 @@ TEST_P(StoreConformance, TogetherEachKeepsItsOwnVerdictAndRevision) {
     auto rival = expecting("prize", 0);
     rival.put("prize", std::to_string(i));
     rival.put(fmt::format("rival{}", i), "won");
-    rivals.push_back(start(store().commit(rival)));
-    others.push_back(start(store().commit(putting(fmt::format("other{}", i), "v"))));
+    rivals.push_back(loop_.start(store().commit(rival)));
+    others.push_back(loop_.start(store().commit(putting(fmt::format("other{}", i), "v"))));
   }
   std::set<Revision> revisions;
   int won = 0;
   for (int i = 0; i < 20; ++i) {
-    const auto rival = wait(rivals[static_cast<std::size_t>(i)]);
+    const auto rival = loop_.wait(rivals[static_cast<std::size_t>(i)]);
     EXPECT_EQ(get(fmt::format("rival{}", i)).has_value(), rival.has_value());
     if (rival) {
       ++won;
@@ -333,7 +311,7 @@ TEST_P(StoreConformance, TogetherEachKeepsItsOwnVerdictAndRevision) {
     } else {
       EXPECT_EQ(rival.error().code, Code::kAborted);
     }
-    revisions.insert(wait(others[static_cast<std::size_t>(i)]).value());
+    revisions.insert(loop_.wait(others[static_cast<std::size_t>(i)]).value());
   }
   EXPECT_EQ(won, 1);
   EXPECT_EQ(revisions.size(), 21u) << "no revision twice";
@@ -344,11 +322,10 @@ TEST_P(StoreConformance, TogetherEachKeepsItsOwnVerdictAndRevision) {
 TEST_P(StoreConformance, ACancelledCallerDoesNotUndoItsCommit) {
   open();
   boost::asio::cancellation_signal cancel;
-  const auto cancelled = start(store().commit(putting("a", "1")), &cancel);
-  io_.restart();
-  io_.run_one();  // the coroutine begins and comes to its first wait
+  const auto cancelled = loop_.start(store().commit(putting("a", "1")), &cancel);
+  loop_.step();  // the coroutine begins and comes to its first wait
   cancel.emit(boost::asio::cancellation_type::all);
-  EXPECT_EQ(wait(cancelled).error().code, Code::kCancelled);
+  EXPECT_EQ(loop_.wait(cancelled).error().code, Code::kCancelled);
   put("b", "1");
   EXPECT_EQ(get("a"), (Entry{"a", "1", 1, 1}));
 }
@@ -357,11 +334,10 @@ TEST_P(StoreConformance, AClosedStoreEndsItsWatches) {
   open();
   auto watch = this->watch(0);
   EXPECT_TRUE(next(*watch).changes.empty());
-  const auto waiting = start(watch->next());
-  io_.restart();
-  io_.poll();
+  const auto waiting = loop_.start(watch->next());
+  loop_.poll();
   store_.reset();
-  EXPECT_EQ(wait(waiting).error().code, Code::kUnavailable);
+  EXPECT_EQ(loop_.wait(waiting).error().code, Code::kUnavailable);
   EXPECT_EQ(run(watch->next()).error().code, Code::kUnavailable);
 }
 

@@ -7,8 +7,8 @@ namespace {
 
 class MemoryStoreFactory final : public StoreFactory {
  public:
-  std::unique_ptr<Store> open(boost::asio::io_context& io, HistoryLimits history) override {
-    return std::make_unique<MemoryStore>(io.get_executor(), "epoch" + std::to_string(++opened_), history);
+  std::unique_ptr<Store> open(base::Executor executor, HistoryLimits history) override {
+    return std::make_unique<MemoryStore>(executor, "epoch" + std::to_string(++opened_), history);
   }
 
  private:
