@@ -31,7 +31,9 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
   return entry;
 }
 
-void Allocations::put(const v1::Task& task, const Cost& cost) { insert(task.meta().uid(), entry_of(task, cost)); }
+void Allocations::put(const v1::Task& task, const Cost& cost) {
+  insert(task.meta().uid(), entry_of(task, cost));
+}
 
 void Allocations::insert(const std::string& uid, Entry entry) {
   erase(uid);
@@ -117,7 +119,9 @@ const std::map<std::string, std::uint32_t>& Allocations::nodes_of_service(const 
   return found == services_.end() ? kNowhere : found->second;
 }
 
-bool Allocations::is_network_used(const std::string& network_uid) const { return addresses_.contains(network_uid); }
+bool Allocations::is_network_used(const std::string& network_uid) const {
+  return addresses_.contains(network_uid);
+}
 
 const std::set<std::uint32_t>& Allocations::taken_addresses(const std::string& network_uid) const {
   static const std::set<std::uint32_t> kNone;
@@ -130,8 +134,7 @@ std::string Allocations::volume_claim(const std::string& volume_uid) const {
   return found == volume_claims_.end() ? std::string() : found->second;
 }
 
-AddressPicker::AddressPicker(const Allocations& allocations, const std::string& network_uid,
-                             const core::Subnet& subnet)
+AddressPicker::AddressPicker(const Allocations& allocations, const std::string& network_uid, const core::Subnet& subnet)
     : taken_(allocations.taken_addresses(network_uid)), candidate_(subnet.gateway() + 1), end_(subnet.last()) {}
 
 std::uint32_t AddressPicker::next() {

@@ -26,8 +26,7 @@ base::Co<std::optional<base::Time>> Controller::step(Key key) {
   const Plan wanted = plan(key);
   const auto claim = context_.allocations.claim(wanted.claims);
   auto transactions = to_transactions(wanted.units);
-  for (auto& transaction : transactions)
-    CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
+  for (auto& transaction : transactions) CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
   co_return wanted.look_again;
 }
 

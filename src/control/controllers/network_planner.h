@@ -13,10 +13,10 @@ namespace orchion::control::controllers {
 using NetworkPtr = std::shared_ptr<const v1::Network>;
 
 struct NetworkSnapshot {
-  NetworkPtr network;               // null: it is gone
+  NetworkPtr network;                // null: it is gone
   std::vector<NetworkPtr> networks;  // all of the cluster
-  bool in_use = false;              // a task object holds an address of it
-  std::string said;                 // what was last said about it, so that it isn't said again
+  bool in_use = false;               // a task object holds an address of it
+  std::string said;                  // what was last said about it, so that it isn't said again
 };
 
 struct NetworkPlan {

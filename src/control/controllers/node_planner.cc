@@ -85,8 +85,8 @@ class NodePlanner {
     status.set_state(state);
     *status.mutable_since() = core::to_timestamp(now_.wall);
     status.set_message(state == State::READY ? "" : message);
-    result_.plan.units.push_back(
-        {{Verb::kPutStatus, *changed}, event(facts, severity, reason, fmt::format("node {}: {}", name(facts), message))});
+    result_.plan.units.push_back({{Verb::kPutStatus, *changed},
+                                  event(facts, severity, reason, fmt::format("node {}: {}", name(facts), message))});
     return changed;
   }
 
@@ -96,9 +96,9 @@ class NodePlanner {
   }
 
   void remove(const NodeFacts& facts) {
-    result_.plan.units.push_back(
-        {{Verb::kRemove, *facts.node},
-         event(facts, v1::Event::INFO, "NodeRemoved", fmt::format("node {} is no longer part of the cluster", name(facts)))});
+    result_.plan.units.push_back({{Verb::kRemove, *facts.node},
+                                  event(facts, v1::Event::INFO, "NodeRemoved",
+                                        fmt::format("node {} is no longer part of the cluster", name(facts)))});
   }
 
   // The event stands with the first node; it is about all of them.
@@ -109,11 +109,11 @@ class NodePlanner {
                                     [](const NodePtr& node) { return node->status().state() == State::LOST; });
     const NodeFacts& first = snapshot_.nodes.front();
     if (result_.paused) {
-      result_.plan.units.push_back(
-          {event(first, v1::Event::ERROR, "ReplacementPaused",
-                 fmt::format("{} of {} nodes fell silent together, so their tasks are not replaced until they are back; "
-                             "remove those that are gone for good with `orchion node rm`",
-                             lost, outcome_.size()))});
+      result_.plan.units.push_back({event(
+          first, v1::Event::ERROR, "ReplacementPaused",
+          fmt::format("{} of {} nodes fell silent together, so their tasks are not replaced until they are back; "
+                      "remove those that are gone for good with `orchion node rm`",
+                      lost, outcome_.size()))});
     } else {
       result_.plan.units.push_back({event(first, v1::Event::INFO, "ReplacementResumed",
                                           "enough nodes answer again; tasks of lost nodes are replaced")});
@@ -121,9 +121,9 @@ class NodePlanner {
   }
 
   Write event(const NodeFacts& facts, v1::Event::Severity severity, const char* reason, std::string message) {
-    return write_event({severity, "Node", "", name(facts), facts.node->meta().uid(), reason, std::move(message),
-                        name(facts)},
-                       now_, random_);
+    return write_event(
+        {severity, "Node", "", name(facts), facts.node->meta().uid(), reason, std::move(message), name(facts)}, now_,
+        random_);
   }
 
   static const std::string& name(const NodeFacts& facts) { return facts.node->meta().name(); }

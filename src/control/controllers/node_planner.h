@@ -13,9 +13,9 @@ namespace orchion::control::controllers {
 struct NodeFacts {
   NodePtr node;
   std::optional<base::Time> last_heard;
-  bool left = false;                      // in order
+  bool left = false;                        // in order
   std::optional<base::Time> declared_lost;  // by this server, when
-  std::size_t tasks = 0;                  // objects, ended ones included; counted for nodes that are being removed
+  std::size_t tasks = 0;                    // objects, ended ones included; counted for nodes that are being removed
 };
 
 struct NodesSnapshot {

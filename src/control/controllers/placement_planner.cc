@@ -78,7 +78,7 @@ class Placer {
   }
 
   void find_image(const v1::ContainerSpec& container, scheduler::TaskClass& wanted) const {
-    const auto found = cluster_.images.find(container.image());
+    const auto found = cluster_.images.find(core::full_image_name(container.image()));
     if (found == cluster_.images.end()) return;
     wanted.architecture = found->second->status().architecture();
     wanted.image_on.assign(found->second->status().nodes().begin(), found->second->status().nodes().end());
@@ -93,8 +93,8 @@ class Placer {
       if (subnet) {
         made.networks.emplace_back(found->second, *subnet);
       } else if (made.obstacle.empty()) {
-        made.obstacle = fmt::format("network {} {}", attachment.network(),
-                                    there ? "has no subnet yet" : "does not exist yet");
+        made.obstacle =
+            fmt::format("network {} {}", attachment.network(), there ? "has no subnet yet" : "does not exist yet");
       }
     }
   }
@@ -137,7 +137,8 @@ class Placer {
     for (const auto& [network, subnet] : known.networks) {
       const std::uint32_t address = picker_of(*network, subnet).next();
       if (address == 0)
-        return {std::nullopt, fmt::format("network {} has no free address in {}", network->meta().name(), subnet.text()),
+        return {std::nullopt,
+                fmt::format("network {} has no free address in {}", network->meta().name(), subnet.text()),
                 {}};
       auto& entry = *assignment.add_addresses();
       entry.set_network(network->meta().name());
@@ -145,8 +146,10 @@ class Placer {
       entry.set_address(core::format_ipv4(address));
     }
     if (!add_ports(known.revision->spec().template_().container(), n, assignment))
-      return {std::nullopt, fmt::format("node {} has no free host port between {} and {}", node.meta().name(),
-                                        kHostPortFirst, kHostPortLast), {}};
+      return {std::nullopt,
+              fmt::format("node {} has no free host port between {} and {}", node.meta().name(), kHostPortFirst,
+                          kHostPortLast),
+              {}};
     Placement placement{std::move(assignment), {}, {}};
     for (const auto& volume : known.volumes)
       if (volume->status().node_uid().empty()) placement.pins.push_back(volume);
@@ -224,18 +227,19 @@ Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& ra
     Unit unit;
     apply_placement(placements[i], Cost::of(revision->spec().template_().container()), changed, unit, plan);
     if (placements[i].assignment)
-      unit.push_back(write_event({v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(),
-                                  task->meta().uid(), "TaskPlaced",
-                                  fmt::format("{} has a place on node {}", short_name(*task),
-                                              placements[i].assignment->node()),
-                                  placements[i].assignment->node()},
-                                 now, random));
+      unit.push_back(write_event(
+          {v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(), task->meta().uid(), "TaskPlaced",
+           fmt::format("{} has a place on node {}", short_name(*task), placements[i].assignment->node()),
+           placements[i].assignment->node()},
+          now, random));
     unit.push_back({Verb::kPutSpec, std::move(changed)});
     plan.units.push_back(std::move(unit));
   }
   return plan;
 }
 
-std::string short_name(const v1::Task& task) { return core::slot_name(task.spec().service(), task.spec().slot()); }
+std::string short_name(const v1::Task& task) {
+  return core::slot_name(task.spec().service(), task.spec().slot());
+}
 
 }  // namespace orchion::control::controllers

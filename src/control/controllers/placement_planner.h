@@ -24,7 +24,7 @@ struct ClusterSnapshot {
   const Allocations* allocations = nullptr;
   std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;  // of the stacks concerned
   std::map<store::ObjectName, std::shared_ptr<const v1::Volume>> volumes;    // of the stacks concerned
-  std::map<std::string, std::shared_ptr<const v1::Image>> images;            // by reference, where known
+  std::map<std::string, std::shared_ptr<const v1::Image>> images;            // by full name, where known
 };
 
 struct TaskToPlace {

@@ -36,7 +36,9 @@ void ReconcileLoop::start(int workers) {
   for (int i = 0; i < workers; ++i) group_.spawn(name_, work());
 }
 
-base::Co<> ReconcileLoop::shutdown() { return group_.shutdown(); }
+base::Co<> ReconcileLoop::shutdown() {
+  return group_.shutdown();
+}
 
 // An earlier time may have been set meanwhile: only the one that is still wanted counts.
 base::Co<> ReconcileLoop::wake_later(Key key, base::Time when) {

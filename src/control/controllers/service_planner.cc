@@ -24,6 +24,16 @@ struct NewTask {
   Unit unit;
 };
 
+// What was never assigned needs nobody's confirmation.
+Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now) {
+  if (!task.spec().has_assignment()) return {Verb::kRemove, task};
+  v1::Task changed = task;
+  changed.mutable_spec()->set_desired_state(desired);
+  changed.mutable_meta()->set_generation(task.meta().generation() + 1);
+  core::mark_deleted(*changed.mutable_meta(), now.wall);
+  return {Verb::kPutSpec, std::move(changed)};
+}
+
 class ServicePlanner {
  public:
   ServicePlanner(const ServiceSnapshot& snapshot, Now now, base::Random& random)
@@ -38,6 +48,7 @@ class ServicePlanner {
     find_revision();
     obstacle_ = service_.status().revision().empty() ? missing_dependency(snapshot_.dependencies) : "";
     if (obstacle_.empty()) obstacle_ = missing_network(snapshot_.cluster, service_);
+    if (obstacle_.empty() && made_revision_) plan_.units.push_back({{Verb::kCreate, *made_revision_}});
     auto slots = slots_of(snapshot_.tasks);
     for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
     // The highest first, so that what is stopped by scaling down is the last that came.
@@ -81,9 +92,7 @@ class ServicePlanner {
     *made->mutable_spec()->mutable_template_() = spec_;
     made->mutable_spec()->set_fingerprint(fingerprint);
     fingerprints_[meta.name()] = fingerprint;
-    plan_.units.push_back({{Verb::kCreate, *made}});
-    revision_ = std::move(made);
-    revision_is_new_ = true;
+    revision_ = made_revision_ = std::move(made);
   }
 
   bool is_outdated(const v1::Task& task) const {
@@ -118,9 +127,10 @@ class ServicePlanner {
     const auto condition = nodes_.condition_of(*task);
     const bool ended = is_ended(*task);
     if (condition == NodeCondition::kGone && !(ended && is_kept_when_ended(*task)))
-      return replace(task, v1::DESIRED_LOST, "TaskLost",
-                     fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)));
-    if (condition == NodeCondition::kLost && !ended && !is_outdated_unassigned(*task) && settle_lost(task)) return;
+      return replace(
+          task, v1::DESIRED_LOST, "TaskLost",
+          fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)));
+    if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
     if (is_outdated(*task)) return settle_outdated(task);
     if (ended && wants_replacement(spec_, *task)) return settle_ended(task);
@@ -128,10 +138,6 @@ class ServicePlanner {
   }
 
   bool is_kept_when_ended(const v1::Task& task) const { return !is_outdated(task) && !wants_replacement(spec_, task); }
-
-  bool is_outdated_unassigned(const v1::Task& task) const {
-    return !task.spec().has_assignment() && is_outdated(task);
-  }
 
   // Empty: a new task, as soon as those told to stop have ended.
   void fill(std::uint32_t number, Slot& slot) {
@@ -159,23 +165,20 @@ class ServicePlanner {
            spec_.restart().condition() != v1::RestartPolicy::NO;
   }
 
-  // True: dealt with.
-  bool settle_lost(const TaskPtr& task) {
-    if (may_replace_lost()) {
-      replace(task, v1::DESIRED_LOST, "TaskLost",
-              fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
-      return true;
-    }
+  void settle_lost(const TaskPtr& task) {
+    if (may_replace_lost())
+      return replace(
+          task, v1::DESIRED_LOST, "TaskLost",
+          fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
     note_lost(*task);
-    // An update can't reach it; it waits for the node like everything else about this task.
-    in_transition_ = in_transition_ || is_outdated(*task);
-    return true;
+    // An update can't reach it; the others don't wait for it.
+    outdated_ = outdated_ || is_outdated(*task);
   }
 
   void move_away(const TaskPtr& task) {
-    plan_.units.push_back({stop(*task, v1::DESIRED_STOPPED),
-                           event(*task, v1::Event::INFO, "TaskMoves",
-                                 fmt::format("{} leaves node {}, which is drained", short_name(*task), node_of(*task)))});
+    plan_.units.push_back({stop(*task, v1::DESIRED_STOPPED), event(*task, v1::Event::INFO, "TaskMoves",
+                                                                   fmt::format("{} leaves node {}, which is drained",
+                                                                               short_name(*task), node_of(*task)))});
     in_transition_ = true;
   }
 
@@ -228,22 +231,15 @@ class ServicePlanner {
     const auto first = std::find_if(outdated_live_.begin(), outdated_live_.end(),
                                     [](const TaskPtr& task) { return task->status().state() != v1::RUNNING; });
     const v1::Task& task = first == outdated_live_.end() ? *outdated_live_.front() : **first;
-    plan_.units.push_back({stop(task, v1::DESIRED_STOPPED),
-                           event(task, v1::Event::INFO, "TaskUpdated",
-                                 fmt::format("{} is replaced by revision {}", short_name(task), revision_->meta().name()))});
+    plan_.units.push_back(
+        {stop(task, v1::DESIRED_STOPPED),
+         event(task, v1::Event::INFO, "TaskUpdated",
+               fmt::format("{} is replaced by revision {}", short_name(task), revision_->meta().name()))});
   }
 
   // --- making and ending tasks ---
 
-  // What was never assigned needs nobody's confirmation.
-  Write stop(const v1::Task& task, v1::DesiredState desired) {
-    if (!task.spec().has_assignment()) return {Verb::kRemove, task};
-    v1::Task changed = task;
-    changed.mutable_spec()->set_desired_state(desired);
-    changed.mutable_meta()->set_generation(task.meta().generation() + 1);
-    core::mark_deleted(*changed.mutable_meta(), now_.wall);
-    return {Verb::kPutSpec, std::move(changed)};
-  }
+  Write stop(const v1::Task& task, v1::DesiredState desired) { return stop_task(task, desired, now_); }
 
   void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message,
                unsigned failures = 0) {
@@ -286,8 +282,7 @@ class ServicePlanner {
     meta.set_uid(base::new_uid(random_));
     meta.set_generation(1);
     *meta.mutable_created_at() = core::to_timestamp(now_.wall);
-    if (made.failures > 0)
-      (*meta.mutable_labels())[std::string(core::kFailuresLabel)] = std::to_string(made.failures);
+    if (made.failures > 0) (*meta.mutable_labels())[std::string(core::kFailuresLabel)] = std::to_string(made.failures);
     auto& spec = *task.mutable_spec();
     spec.set_service(name());
     spec.set_revision(revision_->meta().name());
@@ -314,8 +309,8 @@ class ServicePlanner {
     if (!obstacle_.empty()) return obstacle_;
     if (!failing_.empty()) {
       const v1::Task& task = *failing_.front();
-      const std::string what = fmt::format("{} {}: {}", short_name(task), core::state_name(task.status().state()),
-                                           why_ended(task));
+      const std::string what =
+          fmt::format("{} {}: {}", short_name(task), core::state_name(task.status().state()), why_ended(task));
       if (is_updating()) return fmt::format("the update stopped, because {}", what);
       return wants_replacement(spec_, task) ? what + "; it is tried again" : what;
     }
@@ -344,13 +339,15 @@ class ServicePlanner {
     Unit unit;
     const auto& before = service_.status();
     const auto say = [&](v1::Event::Severity severity, const char* reason, const std::string& text) {
-      unit.push_back(write_event({severity, "Service", stack(), name(), service_.meta().uid(), reason, text, ""}, now_,
-                                 random_));
+      unit.push_back(
+          write_event({severity, "Service", stack(), name(), service_.meta().uid(), reason, text, ""}, now_, random_));
     };
     if (filled_ > 0 && obstacle_.empty())
-      say(v1::Event::INFO, "TasksMade", fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision_->meta().name()));
+      say(v1::Event::INFO, "TasksMade",
+          fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision_->meta().name()));
     if (stopped_by_scaling_ > 0)
-      say(v1::Event::INFO, "TasksStopped", fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), spec_.replicas()));
+      say(v1::Event::INFO, "TasksStopped",
+          fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), spec_.replicas()));
     if (!before.updating() && status.updating())
       say(v1::Event::INFO, "UpdateStarted", fmt::format("{} moves to revision {}", name(), status.revision()));
     if (before.updating() && !status.updating())
@@ -364,8 +361,9 @@ class ServicePlanner {
   static std::string tasks(std::uint32_t count) { return fmt::format("{} {}", count, count == 1 ? "task" : "tasks"); }
 
   Write event(const v1::Task& task, v1::Event::Severity severity, const char* reason, const std::string& message) {
-    return write_event({severity, "Task", stack(), task.meta().name(), task.meta().uid(), reason, message, node_of(task)},
-                       now_, random_);
+    return write_event(
+        {severity, "Task", stack(), task.meta().name(), task.meta().uid(), reason, message, node_of(task)}, now_,
+        random_);
   }
 
   static const std::string& node_of(const v1::Task& task) { return task.spec().assignment().node(); }
@@ -380,8 +378,8 @@ class ServicePlanner {
   NodeTable nodes_;
   Plan plan_;
 
-  RevisionPtr revision_;  // what new tasks get
-  bool revision_is_new_ = false;
+  RevisionPtr revision_;                             // what new tasks get
+  RevisionPtr made_revision_;                        // the same, where it isn't stored yet
   std::map<std::string, std::string> fingerprints_;  // by revision
   std::string obstacle_;                             // why no task is made now
 
@@ -394,6 +392,45 @@ class ServicePlanner {
   std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
 };
 
+// Names the task that holds it up, where one does.
+std::string removal_message(const ServiceSnapshot& snapshot) {
+  const NodeTable nodes(snapshot.cluster.nodes);
+  for (const auto& task : snapshot.tasks)
+    if (nodes.condition_of(*task) == NodeCondition::kLost)
+      return fmt::format(
+          "waits for node {0}, which does not answer, to stop {1}; `orchion node rm --force {0}` gives it up",
+          task->spec().assignment().node(), short_name(*task));
+  return fmt::format("waits until {} {} gone", snapshot.tasks.size(),
+                     snapshot.tasks.size() == 1 ? "task is" : "tasks are");
+}
+
+// Tasks first, then revisions, then the service itself.
+Plan plan_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
+  Plan plan;
+  const v1::Service& service = *snapshot.service;
+  for (const auto& task : snapshot.tasks)
+    if (!core::is_deleted(task->meta())) plan.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now)});
+  if (snapshot.tasks.empty()) {
+    for (const auto& revision : snapshot.revisions) plan.units.push_back({{Verb::kRemove, *revision}});
+    plan.units.push_back(
+        {{Verb::kRemove, service},
+         write_event({v1::Event::INFO, "Service", service.meta().stack(), service.meta().name(), service.meta().uid(),
+                      "ServiceRemoved", fmt::format("{} and its tasks are gone", service.meta().name()), ""},
+                     now, random)});
+    return plan;
+  }
+  v1::Service changed = service;
+  auto& status = *changed.mutable_status();
+  status.set_observed_generation(service.meta().generation());
+  status.set_tasks_running(0);
+  status.set_tasks_desired(0);
+  status.set_updating(false);
+  status.set_message(removal_message(snapshot));
+  if (!google::protobuf::util::MessageDifferencer::Equals(status, service.status()))
+    plan.units.push_back({{Verb::kPutStatus, std::move(changed)}});
+  return plan;
+}
+
 }  // namespace
 
 base::Duration replacement_delay(unsigned failures) {
@@ -403,7 +440,7 @@ base::Duration replacement_delay(unsigned failures) {
 
 Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
   if (!snapshot.service) return {};
-  if (core::is_deleted(snapshot.service->meta())) return plan_service_removal(snapshot, now, random);
+  if (core::is_deleted(snapshot.service->meta())) return plan_removal(snapshot, now, random);
   return ServicePlanner(snapshot, now, random).run();
 }
 

@@ -15,7 +15,9 @@ namespace {
 
 constexpr base::Duration kRanLongEnough = std::chrono::minutes(1);
 
-base::WallTime made_at(const v1::Task& task) { return core::from_timestamp(task.meta().created_at()); }
+base::WallTime made_at(const v1::Task& task) {
+  return core::from_timestamp(task.meta().created_at());
+}
 
 // The one to keep of two in a slot: what runs before what doesn't, then the newer.
 bool is_better(const v1::Task& a, const v1::Task& b) {
@@ -77,7 +79,9 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   return NodeCondition::kGood;
 }
 
-bool is_ended(const v1::Task& task) { return core::is_terminal(task.status().state()); }
+bool is_ended(const v1::Task& task) {
+  return core::is_terminal(task.status().state());
+}
 
 bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task) {
   const auto& restart = spec.restart();

@@ -12,9 +12,9 @@
 namespace orchion::control::controllers {
 
 struct Slot {
-  TaskPtr current;          // not to go
-  TaskPtr former;           // the newest of those that are to go
-  std::vector<TaskPtr> extras;  // more than one that is not to go: all but the best
+  TaskPtr current;               // not to go
+  TaskPtr former;                // the newest of those that are to go
+  std::vector<TaskPtr> extras;   // more than one that is not to go: all but the best
   std::vector<TaskPtr> leaving;  // told to stop and not ended: nothing new may start beside them
 };
 
