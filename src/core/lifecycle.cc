@@ -1,7 +1,6 @@
 #include "core/lifecycle.h"
 
 #include <algorithm>
-#include <string>
 
 namespace orchion::core {
 

@@ -183,7 +183,7 @@ TEST_F(LinuxNetworksTest, TwoTasksCantPublishOnePort) {
                                    .attachments = {{"blue", "10.77.1.3"}},
                                    .ports = {{.host_ip = "127.0.0.1", .host_port = 8080, .container_port = 80}}});
   ASSERT_FALSE(refused.has_value());
-  EXPECT_THAT(refused.error().message, HasSubstr("already published on this machine by task a"));
+  EXPECT_THAT(refused.error().message, HasSubstr("taken on this machine by a"));
   expect_ok(networks_->detach("a"));
   attach("b", {{"blue", "10.77.1.3"}}, {{.host_port = 8080, .container_port = 80}});
 }
