@@ -1,103 +1,142 @@
 #include "client/api_client.h"
 
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <fmt/core.h>
+#include <google/protobuf/empty.pb.h>
+#include <google/protobuf/util/json_util.h>
 
-#include "base/backoff.h"
-#include "client/problem.h"
-#include "client/rest_route.h"
+#include "client/route.h"
 
 namespace orchion::client {
 
 namespace {
 
-using base::Code;
+constexpr auto kCallLimit = std::chrono::seconds(60);
+// Pulling and importing images takes as long as the network and the disk do.
+constexpr auto kUploadLimit = std::chrono::hours(1);
+constexpr std::size_t kResponseBytesMax = 256u << 20;
 
-constexpr std::size_t kAnswerBytesMax = 256u << 20;
-constexpr std::size_t kProblemBytesMax = 1u << 20;
-
-}  // namespace
-
-ApiClient::ApiClient(base::Executor executor, Connection connection)
-    : connection_(std::move(connection)), http_(executor, connection_.endpoint), random_(base::Random::from_system()) {}
-
-ApiClient::~ApiClient() = default;
-
-wire::Headers ApiClient::headers() const {
-  wire::Headers headers;
-  if (!connection_.token.empty()) headers.add("Authorization", "Bearer " + connection_.token);
-  return headers;
+std::string text_of(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
-// What the layer below says about sockets, and the server about tokens, as what the user can do.
-base::Error ApiClient::explain(base::Error error) const {
-  if (error.code == Code::kUnavailable && error.message.starts_with("nobody answers")) {
-    error.message = fmt::format("no server answers at {}: start one with `orchion server`, or run `orchion up`",
-                                connection_.address);
-  } else if (error.code == Code::kUnauthenticated && connection_.token.empty()) {
-    error.message = fmt::format(
-        "the server at {} wants a token and none was found in {}: pass --token-file, or set "
-        "ORCHION_TOKEN",
-        connection_.address, connection_.token_wanted);
+// The canonical code by its name; kUnknown for names of a newer server.
+base::Code code_of(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(base::Code::kUnauthenticated); ++i) {
+    if (base::code_name(static_cast<base::Code>(i)) == name) return static_cast<base::Code>(i);
+  }
+  return base::Code::kUnknown;
+}
+
+// An RFC 9457 problem as an Error.
+base::Error error_of(int status, std::string_view body) {
+  boost::system::error_code ec;
+  const auto value = boost::json::parse(body, ec);
+  if (ec || !value.is_object())
+    return {base::Code::kUnknown, fmt::format("the server answered {} without saying why", status), {}};
+  const auto& problem = value.as_object();
+  base::Error error{code_of(text_of(problem, "code")), text_of(problem, "detail"), {}};
+  if (error.message.empty()) error.message = fmt::format("the server answered {}", status);
+  if (const auto* fields = problem.if_contains("errors"); fields != nullptr && fields->is_array()) {
+    for (const auto& field : fields->as_array()) {
+      if (field.is_object())
+        error.fields.push_back({text_of(field.as_object(), "pointer"), text_of(field.as_object(), "detail")});
+    }
   }
   return error;
 }
 
-base::Co<wire::ClientResponse> ApiClient::send(wire::ClientRequest request, base::Duration limit) {
-  auto response = co_await http_.send(std::move(request), limit);
-  if (!response) co_return std::unexpected(explain(std::move(response).error()));
-  if (response->status >= 200 && response->status < 300) co_return std::move(*response);
-  CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*response->body, kProblemBytesMax));
-  co_return std::unexpected(explain(error_of_answer(response->status, body)));
+// Pulls answer late, since the work is done before the answer; everything else answers at once.
+base::Duration limit_of(const std::string& method) {
+  return method.find(".ImageService.") != std::string::npos ? base::Duration(kUploadLimit)
+                                                            : base::Duration(kCallLimit);
 }
 
-base::Co<std::string> ApiClient::attempt(wire::ClientRequest request, base::Duration limit) {
-  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(request), limit));
-  co_return co_await wire::read_whole(*response.body, kAnswerBytesMax);
+base::Co<std::string> checked_body(wire::ClientResponse response) {
+  CO_ASSIGN_OR_RETURN(auto body, co_await wire::read_whole(*response.body, kResponseBytesMax));
+  if (response.status >= 300) co_return std::unexpected(error_of(response.status, body));
+  co_return body;
 }
 
-base::Co<std::string> ApiClient::call_json(std::string method, std::shared_ptr<const google::protobuf::Message> request,
-                                           CallOptions options) {
-  CO_ASSIGN_OR_RETURN(auto rest, make_rest_request(find_method(method), *request));
-  wire::ClientRequest http{rest.verb, rest.target, headers(), rest.body, nullptr};
-  http.headers.add("Accept", "application/json");
-  if (!rest.body.empty()) http.headers.add("Content-Type", "application/json");
-  const int tries = rest.verb == "GET" ? options.tries : 1;
-  base::Backoff backoff({std::chrono::milliseconds(100), std::chrono::seconds(2)});
-  for (int i = 1;; ++i) {
-    auto answer = co_await attempt(http, options.limit);
-    if (answer || answer.error().code != Code::kUnavailable || i >= tries) co_return answer;
-    CO_RETURN_IF_ERROR(co_await clock_.sleep(backoff.next(random_)));
+}  // namespace
+
+base::Result<> parse_json(std::string_view json, google::protobuf::Message& message) {
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  const auto parsed = google::protobuf::util::JsonStringToMessage(std::string(json), &message, options);
+  if (!parsed.ok())
+    return base::fail(base::Code::kInternal, fmt::format("cannot read the server's answer: {}", parsed.ToString()));
+  return {};
+}
+
+base::Co<std::optional<wire::ServerSentEvent>> EventReader::next() {
+  while (taken_ == ready_.size()) {
+    CO_ASSIGN_OR_RETURN(auto piece, co_await body_->read());
+    if (!piece) co_return std::optional<wire::ServerSentEvent>();
+    ready_ = parser_.feed(*piece);
+    taken_ = 0;
   }
+  auto event = std::move(ready_[taken_++]);
+  if (event.event == "error") co_return std::unexpected(error_of(500, event.data));
+  co_return std::optional(std::move(event));
 }
 
-base::Co<std::string> ApiClient::upload_json(std::string method, std::shared_ptr<const google::protobuf::Message> first,
-                                             std::shared_ptr<wire::BodyReader> body, CallOptions options) {
-  CO_ASSIGN_OR_RETURN(auto rest, make_rest_request(find_method(method), *first));
-  wire::ClientRequest http{rest.verb, rest.target, headers(), "", std::move(body)};
-  http.headers.add("Content-Type", "application/octet-stream");
-  co_return co_await attempt(std::move(http), options.limit);
+ApiClient::ApiClient(base::Executor executor, Connection connection)
+    : connection_(std::move(connection)), http_(executor, connection_.endpoint) {}
+
+ApiClient::~ApiClient() = default;
+
+base::Co<wire::ClientResponse> ApiClient::send(wire::ClientRequest request, base::Duration limit) {
+  if (!connection_.token.empty()) request.headers.set("Authorization", "Bearer " + connection_.token);
+  auto response = co_await http_.send(std::move(request), limit);
+  if (!response && response.error().code == base::Code::kUnavailable)
+    co_return base::fail(base::Code::kUnavailable,
+                         fmt::format("no server answers at {}: start one with `orchion server`, or with `orchion up`",
+                                     connection_.description));
+  co_return response;
 }
 
-base::Co<std::unique_ptr<EventSource>> ApiClient::open_events(std::string method,
+base::Co<std::string> ApiClient::call_json(std::string method,
+                                           std::shared_ptr<const google::protobuf::Message> request) {
+  CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *request));
+  wire::ClientRequest http{rest.verb, rest.target, {}, std::move(rest.body), nullptr};
+  if (!http.body.empty()) http.headers.set("Content-Type", "application/json");
+  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), limit_of(method)));
+  co_return co_await checked_body(std::move(response));
+}
+
+base::Co<std::unique_ptr<EventReader>> ApiClient::open_events(std::string method,
                                                               std::shared_ptr<const google::protobuf::Message> request,
                                                               std::string last_event_id) {
-  CO_ASSIGN_OR_RETURN(auto rest, make_rest_request(find_method(method), *request));
-  wire::ClientRequest http{rest.verb, rest.target, headers(), "", nullptr};
-  http.headers.add("Accept", "text/event-stream");
-  if (!last_event_id.empty()) http.headers.add("Last-Event-ID", last_event_id);
-  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), CallOptions().limit));
-  co_return std::make_unique<EventSource>(std::move(response.body));
+  CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *request));
+  wire::ClientRequest http{rest.verb, rest.target, {}, {}, nullptr};
+  http.headers.set("Accept", "text/event-stream");
+  if (!last_event_id.empty()) http.headers.set("Last-Event-ID", last_event_id);
+  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), kCallLimit));
+  if (response.status >= 300) {
+    auto body = co_await checked_body(std::move(response));
+    co_return std::unexpected(body.error());
+  }
+  co_return std::make_unique<EventReader>(std::move(response.body));
 }
 
-base::Co<std::unique_ptr<ExecSession>> ApiClient::exec(std::string method) {
-  const auto rest = make_rest_request(find_method(method), v1::ExecInput());
-  auto socket = co_await http_.websocket(rest->target, headers(), CallOptions().limit);
-  if (!socket) co_return std::unexpected(explain(std::move(socket).error()));
-  co_return std::make_unique<ExecSession>(std::move(*socket));
+base::Co<std::string> ApiClient::upload(std::string method, std::shared_ptr<const google::protobuf::Message> first,
+                                        std::shared_ptr<wire::BodyReader> body) {
+  CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *first));
+  wire::ClientRequest http{rest.verb, rest.target, {}, {}, std::move(body)};
+  http.headers.set("Content-Type", "application/octet-stream");
+  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), kUploadLimit));
+  co_return co_await checked_body(std::move(response));
 }
 
-base::Result<> ApiClient::parse(const std::string& json, google::protobuf::Message& message) {
-  return from_json(json, message);
+base::Co<std::unique_ptr<wire::WebSocket>> ApiClient::open_socket(std::string method) {
+  CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, google::protobuf::Empty()));
+  wire::Headers headers;
+  headers.set("Authorization", "Bearer " + connection_.token);
+  auto socket = co_await http_.websocket(rest.target, headers, kCallLimit);
+  co_return socket;
 }
 
 }  // namespace orchion::client

@@ -1,6 +1,9 @@
 #include "client/connection.h"
 
+#include <cstdlib>
+
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -8,93 +11,57 @@ namespace orchion::client {
 
 namespace {
 
-using base::Code;
-using base::Result;
-
 constexpr std::size_t kTokenBytesMax = 4096;
-constexpr std::string_view kSocketName = "orchion.sock";
-constexpr std::string_view kTokenName = "admin-token";
 
-std::optional<std::string> find(const Environment& environment, const std::string& name) {
-  const auto it = environment.find(name);
-  if (it == environment.end() || it->second.empty()) return std::nullopt;
-  return it->second;
+std::optional<std::string> from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
 }
 
-std::string trim(std::string text) {
-  const auto last = text.find_last_not_of(" \t\r\n");
-  text.erase(last == std::string::npos ? 0 : last + 1);
-  text.erase(0, text.find_first_not_of(" \t\r\n"));
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
   return text;
 }
 
-Result<std::string> read_token(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(auto text, base::read_file(path, kTokenBytesMax));
-  auto token = trim(std::move(text));
-  if (token.empty() || token.find_first_of(" \t\r\n") != std::string::npos)
-    return base::fail(Code::kInvalidArgument, fmt::format("{} holds no token: name the file that does", path.string()));
-  return token;
-}
-
-// The token an administrator of this machine may read; its absence is the server's to judge.
-void take_admin_token(const std::filesystem::path& folder, Connection& connection) {
-  const auto path = folder / kTokenName;
-  connection.token_wanted = path.string();
-  if (auto token = read_token(path)) connection.token = *std::move(token);
-}
-
-Result<> take_token(const ConnectionFlags& flags, const Environment& environment, Connection& connection) {
-  if (flags.token_file) {
-    connection.token_wanted = *flags.token_file;
-    auto token = read_token(*flags.token_file);
-    if (!token) return std::unexpected(token.error().with_context("--token-file"));
-    connection.token = *std::move(token);
-  } else if (auto token = find(environment, "ORCHION_TOKEN")) {
-    connection.token_wanted = "ORCHION_TOKEN";
-    connection.token = trim(*std::move(token));
-  } else if (connection.endpoint.transport == wire::Transport::kUnix) {
-    take_admin_token(std::filesystem::path(connection.endpoint.host).parent_path(), connection);
-  } else {
-    connection.token_wanted = "--token-file or ORCHION_TOKEN";
+base::Result<std::string> find_token(const ConnectionSettings& settings) {
+  if (!settings.token_file) {
+    if (auto token = from_environment("ORCHION_TOKEN")) return *token;
   }
-  return {};
+  const std::filesystem::path file =
+      settings.token_file ? std::filesystem::path(*settings.token_file) : data_folder(settings) / "admin-token";
+  auto token = base::read_file(file, kTokenBytesMax);
+  if (token) return trimmed(std::move(*token));
+  // Without a server there is no token yet; the call itself will say that nobody answers.
+  if (!settings.token_file && token.error().code == base::Code::kNotFound) return std::string();
+  if (token.error().code == base::Code::kPermissionDenied)
+    return base::fail(base::Code::kPermissionDenied,
+                      fmt::format("cannot read the token in {}: run this as the user who owns it, or give a token with "
+                                  "--token-file or ORCHION_TOKEN",
+                                  file.string()));
+  return std::unexpected(token.error());
 }
 
 }  // namespace
 
-Result<std::filesystem::path> find_data_folder(const std::optional<std::string>& flag, const Environment& environment,
-                                               bool is_root) {
-  std::filesystem::path folder;
-  if (flag) {
-    folder = *flag;
-  } else if (const auto data = find(environment, "ORCHION_DATA")) {
-    folder = *data;
-  } else if (is_root) {
-    folder = "/var/lib/orchion";
-  } else if (const auto xdg = find(environment, "XDG_DATA_HOME")) {
-    folder = std::filesystem::path(*xdg) / "orchion";
-  } else if (const auto home = find(environment, "HOME")) {
-    folder = std::filesystem::path(*home) / ".local/share/orchion";
-  } else {
-    return base::fail(Code::kInvalidArgument,
-                      "there is no place for data, because HOME isn't set: name one with --data");
-  }
-  std::error_code error;
-  auto absolute = std::filesystem::absolute(folder, error);
-  return error ? folder : absolute.lexically_normal();
+std::filesystem::path default_data_folder() {
+  if (::geteuid() == 0) return "/var/lib/orchion";
+  if (const auto xdg = from_environment("XDG_DATA_HOME")) return std::filesystem::path(*xdg) / "orchion";
+  return std::filesystem::path(from_environment("HOME").value_or("/")) / ".local/share/orchion";
 }
 
-Result<Connection> find_connection(const ConnectionFlags& flags, const Environment& environment, bool is_root) {
+std::filesystem::path data_folder(const ConnectionSettings& settings) {
+  if (settings.data) return *settings.data;
+  if (const auto data = from_environment("ORCHION_DATA")) return *data;
+  return default_data_folder();
+}
+
+base::Result<Connection> find_connection(const ConnectionSettings& settings) {
   Connection connection;
-  auto server = flags.server ? flags.server : find(environment, "ORCHION_SERVER");
-  if (!server) {
-    ASSIGN_OR_RETURN(const auto folder, find_data_folder(flags.data, environment, is_root));
-    server = "unix:" + (folder / kSocketName).string();
-    connection.is_local_default = true;
-  }
-  connection.address = *server;
-  ASSIGN_OR_RETURN(connection.endpoint, wire::Endpoint::parse(*server));
-  RETURN_IF_ERROR(take_token(flags, environment, connection));
+  auto server = settings.server ? settings.server : from_environment("ORCHION_SERVER");
+  connection.description = server ? *server : "unix:" + (data_folder(settings) / "orchion.sock").string();
+  ASSIGN_OR_RETURN(connection.endpoint, wire::Endpoint::parse(connection.description));
+  ASSIGN_OR_RETURN(connection.token, find_token(settings));
   return connection;
 }
 

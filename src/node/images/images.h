@@ -27,8 +27,8 @@ struct ImageConfig {
 };
 
 struct ImageRecord {
-  std::string reference;    // normalised: "docker.io/library/nginx:1.27"
-  std::string digest;       // "sha256:…" of the manifest
+  std::string reference;  // normalised: "docker.io/library/nginx:1.27"
+  std::string digest;     // "sha256:…" of the manifest
   std::string architecture;
   std::int64_t size_bytes = 0;
   base::WallTime created_at;

@@ -1,0 +1,40 @@
+#pragma once
+
+// Networks in memory, for tests of what uses them.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/networks/networks.h"
+
+namespace orchion::node::networks {
+
+// Answers at once, and as the real one does: unknown networks and ports that two tasks want are refused. Not
+// thread-safe.
+class FakeNetworks final : public Networks {
+ public:
+  // What tests read.
+  std::map<std::string, NetworkConfig> networks;
+  std::map<std::string, TaskNetwork> tasks;
+  std::uint16_t resolver_port = 0;
+
+  // What tests set: the next attach() fails with it, once; and ports other programs have.
+  std::optional<base::Error> next_attach_error;
+  std::set<std::uint16_t> taken_ports;
+
+  base::Co<> ensure_network(NetworkConfig config) override;
+  base::Co<> remove_network(std::string uid) override;
+  base::Co<std::filesystem::path> attach(TaskNetwork task) override;
+  base::Co<> detach(std::string task_uid) override;
+  base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
+  base::Co<> remove_all() override;
+  base::Co<> set_resolver_port(std::uint16_t port) override;
+
+ private:
+  base::Result<> check(const TaskNetwork& task) const;
+};
+
+}  // namespace orchion::node::networks

@@ -1,0 +1,82 @@
+#include "node/networks/firewall.h"
+
+#include "node/networks/foreign_rules.h"
+
+namespace orchion::node::networks {
+
+base::Result<> Firewall::open() {
+  if (open_) return {};
+  RETURN_IF_ERROR(nft_.run(table_text(table_, resolver_port_)));
+  open_ = true;
+  return {};
+}
+
+base::Result<> Firewall::mend_others() {
+  ASSIGN_OR_RETURN(const std::string chains, nft_.run("list chains ip\n"));
+  for (const auto& chain : dropping_chains(chains)) {
+    ASSIGN_OR_RETURN(const std::string listing, nft_.run(list_chain_text(chain)));
+    const std::string text = mend_chain_text(table_, chain, listing, resolver_port_);
+    if (!text.empty()) RETURN_IF_ERROR(nft_.run(text));
+  }
+  return {};
+}
+
+base::Result<> Firewall::add_bridge(const std::string& bridge, bool internal) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  RETURN_IF_ERROR(nft_.run(add_bridge_text(table_, bridge, internal)));
+  return mend_others();
+}
+
+base::Result<> Firewall::remove_bridge(const std::string& bridge) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  RETURN_IF_ERROR(nft_.run(remove_bridge_text(table_, bridge)));
+  return {};
+}
+
+base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
+  const std::lock_guard lock(mutex_);
+  if (open_ && port == resolver_port_) return {};
+  resolver_port_ = port;
+  open_ = false;
+  RETURN_IF_ERROR(open());
+  return mend_others();
+}
+
+base::Result<> Firewall::add_ports(const std::vector<PortElement>& ports) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  RETURN_IF_ERROR(nft_.run(add_ports_text(table_, ports)));
+  return {};
+}
+
+base::Result<> Firewall::remove_ports(const std::vector<PortElement>& ports) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(nft_.run(remove_ports_text(table_, ports)));
+  return {};
+}
+
+base::Result<std::vector<PortElement>> Firewall::list_ports() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  ASSIGN_OR_RETURN(const std::string listing, nft_.run("list table inet " + table_.name + "\n"));
+  return parse_ports(listing);
+}
+
+base::Result<> Firewall::remove_all() {
+  const std::lock_guard lock(mutex_);
+  for (const char* chain : {"DOCKER-USER", "FORWARD", "INPUT"}) {
+    const auto listing = nft_.run(list_chain_text(chain));
+    if (!listing) continue;  // there is no such chain
+    const std::string text = clean_chain_text(table_, chain, *listing);
+    if (!text.empty()) RETURN_IF_ERROR(nft_.run(text));
+  }
+  open_ = false;
+  // Added first, so that removing what isn't there is no error.
+  const std::string name = "inet " + table_.name + "\n";
+  RETURN_IF_ERROR(nft_.run("add table " + name + "delete table " + name));
+  return {};
+}
+
+}  // namespace orchion::node::networks

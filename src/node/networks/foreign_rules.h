@@ -1,0 +1,31 @@
+#pragma once
+
+// Where another firewall on the machine drops what it doesn't know. A packet must pass every table that sees it, so
+// accepting it in ours is not enough. Docker sets FORWARD to drop and lets bridged frames pass through it too, which
+// also kills what two containers of one network say to each other; ufw does so with INPUT, and queries to our
+// resolver die there. Pure: listings in, commands out. Only tables of iptables-nft can be seen and mended so.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/networks/ruleset.h"
+
+namespace orchion::node::networks {
+
+// The chains of `ip filter` that would drop our packets, from `list chains ip`: DOCKER-USER where there is one (Docker
+// never flushes it), else FORWARD where its policy is drop; and INPUT where its policy is drop.
+std::vector<std::string> dropping_chains(std::string_view chains_listing);
+
+std::string list_chain_text(const std::string& chain);
+
+// Commands that make our rules in `chain` what they should be, each with the table's name as its comment; empty where
+// they already are. `listing` is of that chain, with handles.
+std::string mend_chain_text(const Table& table, const std::string& chain, std::string_view listing,
+                            std::uint16_t resolver_port);
+
+// Commands that remove our rules.
+std::string clean_chain_text(const Table& table, const std::string& chain, std::string_view listing);
+
+}  // namespace orchion::node::networks

@@ -1,0 +1,201 @@
+#include "node/networks/kernel_networks.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "node/networks/namespaces.h"
+
+namespace orchion::node::networks {
+
+// While one lives, others wait that are about the same task.
+class KernelNetworks::TaskTurn {
+ public:
+  TaskTurn(KernelNetworks& owner, const std::string& task_uid) : owner_(owner), task_uid_(task_uid) {
+    std::unique_lock lock(owner_.mutex_);
+    owner_.task_done_.wait(lock, [&] { return !owner_.busy_tasks_.contains(task_uid_); });
+    owner_.busy_tasks_.insert(task_uid_);
+  }
+  ~TaskTurn() {
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      owner_.busy_tasks_.erase(task_uid_);
+    }
+    owner_.task_done_.notify_all();
+  }
+  TaskTurn(const TaskTurn&) = delete;
+  TaskTurn& operator=(const TaskTurn&) = delete;
+
+ private:
+  KernelNetworks& owner_;
+  const std::string task_uid_;
+};
+
+namespace {
+
+// A uid becomes a file's name: no other folder, no hidden file.
+base::Result<> check_uid(const std::string& uid) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+  if (!uid.empty() && uid.size() <= 128 && uid.find_first_not_of(kAllowed) == std::string::npos) return {};
+  return base::fail(base::Code::kInvalidArgument, fmt::format("\"{}\" can't be the uid of a task", uid));
+}
+
+// All host links of one task begin so.
+std::string link_stem(const Names& names, const std::string& task_uid) {
+  std::string name = names.veth(task_uid, 0);
+  name.pop_back();
+  return name;
+}
+
+}  // namespace
+
+KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder)
+    : names_(cluster_short_id),
+      folder_(std::move(run_folder) / "netns"),
+      firewall_({names_.table(), names_.bridge_prefix()}),
+      ports_(firewall_) {}
+
+base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
+  Network network{names_.bridge(config.uid), {}, {}, config.internal};
+  ASSIGN_OR_RETURN(network.subnet, parse_subnet(config.subnet));
+  ASSIGN_OR_RETURN(network.gateway, parse_ipv4(config.gateway));
+  if (!network.subnet.contains(network.gateway)) {
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("the gateway {} is not in the subnet {}", config.gateway, config.subnet));
+  }
+  // The rules first: at no moment is a bridge open that should be closed.
+  RETURN_IF_ERROR(firewall_.add_bridge(network.bridge, network.internal));
+  RETURN_IF_ERROR(ensure_bridge({network.bridge, network.subnet, network.gateway}));
+  const std::lock_guard lock(mutex_);
+  networks_.insert_or_assign(config.uid, std::move(network));
+  return {};
+}
+
+base::Result<> KernelNetworks::remove_network(const std::string& uid) {
+  {
+    const std::lock_guard lock(mutex_);
+    networks_.erase(uid);
+  }
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(delete_if_there(socket, names_.bridge(uid)));
+  return firewall_.remove_bridge(names_.bridge(uid));
+}
+
+base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {
+  const std::lock_guard lock(mutex_);
+  if (task.attachments.size() > kAttachmentsMax) {
+    return base::fail(base::Code::kInvalidArgument, fmt::format("a task can be in {} networks at most", kAttachmentsMax));
+  }
+  std::vector<Leg> legs;
+  for (const auto& attachment : task.attachments) {
+    const auto found = networks_.find(attachment.network_uid);
+    if (found == networks_.end()) {
+      return base::fail(base::Code::kFailedPrecondition,
+                        fmt::format("the network {} is not set up on this machine", attachment.network_uid));
+    }
+    const Network& network = found->second;
+    ASSIGN_OR_RETURN(const Ipv4 address, parse_ipv4(attachment.address));
+    if (!network.subnet.contains(address) || address == network.gateway) {
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("{} is no address for a task in its network", attachment.address));
+    }
+    legs.push_back({.host_link = names_.veth(task.task_uid, legs.size()),
+                    .task_link = fmt::format("eth{}", legs.size()),
+                    .bridge = network.bridge,
+                    .address = address,
+                    .subnet = network.subnet,
+                    .gateway = network.gateway,
+                    .hairpin = !task.ports.empty(),
+                    .way_out = !network.internal});
+  }
+  return legs;
+}
+
+base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& task) {
+  RETURN_IF_ERROR(check_uid(task.task_uid));
+  const TaskTurn turn(*this, task.task_uid);
+  ASSIGN_OR_RETURN(const auto legs, plan_legs(task));
+  if (legs.empty() && !task.ports.empty()) {
+    return base::fail(base::Code::kInvalidArgument, "a task without a network can't publish ports: give it a network");
+  }
+  RETURN_IF_ERROR(base::make_folders(folder_));
+  const auto path = namespace_path(task.task_uid);
+  const bool existed = is_namespace(path);
+  auto done = wire_task(path, legs);
+  if (done && !legs.empty()) {
+    auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
+    if (leg == legs.end()) leg = legs.begin();
+    done = ports_.publish(task.task_uid, to_string(leg->address), task.ports);
+  }
+  if (done) return path;
+  // A namespace that was there may have a container in it.
+  if (!existed) RETURN_IF_ERROR(remove_task(task.task_uid));
+  return std::unexpected(done.error());
+}
+
+base::Result<> KernelNetworks::remove_task(const std::string& task_uid) {
+  RETURN_IF_ERROR(ports_.withdraw(task_uid));
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  // Made in order, so the first that isn't there is the end: listing every link of the machine would cost more. Should
+  // one remain after a crash it goes with its other end in the namespace.
+  for (std::size_t index = 0; index < kAttachmentsMax; ++index) {
+    ASSIGN_OR_RETURN(const bool deleted, delete_if_there(socket, names_.veth(task_uid, index)));
+    if (!deleted) break;
+  }
+  return remove_namespace(namespace_path(task_uid));
+}
+
+base::Result<> KernelNetworks::detach(const std::string& task_uid) {
+  RETURN_IF_ERROR(check_uid(task_uid));
+  const TaskTurn turn(*this, task_uid);
+  return remove_task(task_uid);
+}
+
+base::Result<std::vector<std::string>> KernelNetworks::namespace_files() const {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) files.push_back(entry.path().filename());
+  if (error && error != std::errc::no_such_file_or_directory) return base::fail_errno(error.value(), "reading " + folder_.string());
+  return files;
+}
+
+base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uids,
+                                     const std::vector<std::string>& task_uids) {
+  const std::set<std::string> tasks(task_uids.begin(), task_uids.end());
+  ASSIGN_OR_RETURN(auto known, namespace_files());
+  ASSIGN_OR_RETURN(const auto publishing, ports_.tasks());
+  known.insert(known.end(), publishing.begin(), publishing.end());
+  for (const auto& uid : std::set<std::string>(known.begin(), known.end())) {
+    if (!tasks.contains(uid)) RETURN_IF_ERROR(detach(uid));
+  }
+  std::set<std::string> stems;
+  for (const auto& uid : task_uids) stems.insert(link_stem(names_, uid));
+  std::set<std::string> bridges;
+  for (const auto& uid : network_uids) bridges.insert(names_.bridge(uid));
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  ASSIGN_OR_RETURN(const auto veths, list_links(socket, names_.veth_prefix()));
+  ASSIGN_OR_RETURN(const auto present, list_links(socket, names_.bridge_prefix()));
+  std::vector<std::string> leftovers;
+  for (const auto& link : veths) {
+    if (!stems.contains(link.name.substr(0, link.name.size() - 1))) leftovers.push_back(link.name);
+  }
+  for (const auto& link : present) {
+    if (bridges.contains(link.name)) continue;
+    leftovers.push_back(link.name);
+    RETURN_IF_ERROR(firewall_.remove_bridge(link.name));
+  }
+  for (const auto& name : leftovers) RETURN_IF_ERROR(delete_if_there(socket, name));
+  const std::lock_guard lock(mutex_);
+  std::erase_if(networks_, [&](const auto& entry) { return !bridges.contains(entry.second.bridge); });
+  return {};
+}
+
+base::Result<> KernelNetworks::remove_all() {
+  RETURN_IF_ERROR(sweep({}, {}));
+  RETURN_IF_ERROR(firewall_.remove_all());
+  ports_.forget_all();
+  return base::remove_tree(folder_);
+}
+
+}  // namespace orchion::node::networks

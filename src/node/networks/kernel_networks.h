@@ -1,0 +1,61 @@
+#pragma once
+
+// The blocking half of LinuxNetworks: what it does to the kernel, step by step.
+
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/networks/addresses.h"
+#include "node/networks/firewall.h"
+#include "node/networks/names.h"
+#include "node/networks/networks.h"
+#include "node/networks/published_ports.h"
+#include "node/networks/wiring.h"
+
+namespace orchion::node::networks {
+
+// Thread-safe; every call blocks, calls about one task follow one another. Works in the network namespace of the
+// thread that made it; all callers must be in that one.
+class KernelNetworks {
+ public:
+  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder);
+
+  base::Result<> ensure_network(const NetworkConfig& config);
+  base::Result<> remove_network(const std::string& uid);
+  base::Result<std::filesystem::path> attach(const TaskNetwork& task);
+  std::vector<RelaySocket> take_relays(const std::string& task_uid) { return ports_.take_relays(task_uid); }
+  base::Result<> detach(const std::string& task_uid);
+  base::Result<> sweep(const std::vector<std::string>& network_uids, const std::vector<std::string>& task_uids);
+  base::Result<> remove_all();
+  base::Result<> set_resolver_port(std::uint16_t port) { return firewall_.set_resolver_port(port); }
+
+ private:
+  struct Network {
+    std::string bridge;
+    Subnet subnet;
+    Ipv4 gateway;
+    bool internal = false;
+  };
+  class TaskTurn;
+
+  base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
+  base::Result<> remove_task(const std::string& task_uid);
+  std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
+  base::Result<std::vector<std::string>> namespace_files() const;
+
+  const Names names_;
+  const std::filesystem::path folder_;  // of the namespaces
+  Firewall firewall_;
+  PublishedPorts ports_;
+  std::mutex mutex_;  // guards what follows
+  std::map<std::string, Network> networks_;
+  std::set<std::string> busy_tasks_;
+  std::condition_variable task_done_;
+};
+
+}  // namespace orchion::node::networks

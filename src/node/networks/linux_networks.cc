@@ -1,0 +1,69 @@
+#include "node/networks/linux_networks.h"
+
+#include <set>
+
+#include "node/networks/kernel_networks.h"
+#include "node/networks/loopback_relay.h"
+
+namespace orchion::node::networks {
+
+LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options)
+    : executor_(std::move(executor)),
+      workers_(workers),
+      kernel_(std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder)) {}
+
+LinuxNetworks::~LinuxNetworks() = default;
+
+base::Co<> LinuxNetworks::ensure_network(NetworkConfig config) {
+  auto job = [kernel = kernel_, config] { return kernel->ensure_network(config); };
+  co_return co_await workers_.run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::remove_network(std::string uid) {
+  auto job = [kernel = kernel_, uid] { return kernel->remove_network(uid); };
+  co_return co_await workers_.run(std::move(job));
+}
+
+base::Co<std::filesystem::path> LinuxNetworks::attach(TaskNetwork task) {
+  auto job = [kernel = kernel_, task] { return kernel->attach(task); };
+  CO_ASSIGN_OR_RETURN(auto path, co_await workers_.run(std::move(job)));
+  CO_RETURN_IF_ERROR(start_relays(task.task_uid));
+  co_return path;
+}
+
+base::Result<> LinuxNetworks::start_relays(const std::string& task_uid) {
+  for (auto& socket : kernel_->take_relays(task_uid)) {
+    LoopbackRelay::Options options{.udp = socket.udp, .address = socket.address, .port = socket.port};
+    ASSIGN_OR_RETURN(auto relay, LoopbackRelay::start(executor_, std::move(socket.socket), std::move(options)));
+    relays_.emplace(task_uid, std::move(relay));
+  }
+  return {};
+}
+
+base::Co<> LinuxNetworks::detach(std::string task_uid) {
+  relays_.erase(task_uid);
+  auto job = [kernel = kernel_, task_uid] { return kernel->detach(task_uid); };
+  co_return co_await workers_.run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) {
+  const std::set<std::string> kept(task_uids.begin(), task_uids.end());
+  std::erase_if(relays_, [&](const auto& relay) { return !kept.contains(relay.first); });
+  auto job = [kernel = kernel_, networks = std::move(network_uids), tasks = std::move(task_uids)] {
+    return kernel->sweep(networks, tasks);
+  };
+  co_return co_await workers_.run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::remove_all() {
+  relays_.clear();
+  auto job = [kernel = kernel_] { return kernel->remove_all(); };
+  co_return co_await workers_.run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::set_resolver_port(std::uint16_t port) {
+  auto job = [kernel = kernel_, port] { return kernel->set_resolver_port(port); };
+  co_return co_await workers_.run(std::move(job));
+}
+
+}  // namespace orchion::node::networks

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/worker_pool.h"
+#include "node/networks/networks.h"
+
+namespace orchion::node::networks {
+
+class KernelNetworks;
+class LoopbackRelay;
+
+// Networks on Linux: bridges and veth pairs by netlink, one nftables table, namespaces mounted as files, all made in
+// this process, which needs root. Switches net.ipv4.ip_forward on and leaves it so.
+//
+// One executor; not thread-safe. The kernel's part runs on `workers`; a cancelled caller's step runs to its end there,
+// and what it made stays until detach(). The constructor's thread and the workers must be in the machine's own network
+// namespace. Destroying it leaves everything in the kernel as it is, except that published ports are no longer held
+// and ::1 no longer served: attach() of a task that runs, after a restart, brings both back.
+class LinuxNetworks final : public Networks {
+ public:
+  struct Options {
+    std::string cluster_short_id;
+    std::filesystem::path run_folder;  // namespaces are files in <run_folder>/netns, named as the task
+  };
+
+  LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options);
+  ~LinuxNetworks() override;
+
+  base::Co<> ensure_network(NetworkConfig config) override;
+  base::Co<> remove_network(std::string uid) override;
+  base::Co<std::filesystem::path> attach(TaskNetwork task) override;
+  base::Co<> detach(std::string task_uid) override;
+  base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
+  base::Co<> remove_all() override;
+  base::Co<> set_resolver_port(std::uint16_t port) override;
+
+ private:
+  base::Result<> start_relays(const std::string& task_uid);
+
+  base::Executor executor_;
+  base::WorkerPool& workers_;
+  std::shared_ptr<KernelNetworks> kernel_;  // jobs on the workers hold it too
+  std::multimap<std::string, std::unique_ptr<LoopbackRelay>> relays_;
+};
+
+}  // namespace orchion::node::networks

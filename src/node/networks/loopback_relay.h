@@ -1,0 +1,32 @@
+#pragma once
+
+// Carries what arrives on a socket of this machine to a container: for published ports on IPv6 addresses, ::1 first
+// of all, where the kernel can't translate.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/co.h"
+#include "base/file.h"
+
+namespace orchion::node::networks {
+
+// Serves from start() until it is destroyed, which ends its connections too. The container sees the bridge's address
+// as its client. At most 1024 connections, or UDP clients, at once; a UDP client is forgotten after a minute without
+// a packet either way. One executor; not thread-safe.
+class LoopbackRelay {
+ public:
+  struct Options {
+    bool udp = false;
+    std::string address;  // of the container, IPv4
+    std::uint16_t port = 0;
+  };
+
+  // Takes a bound IPv6 socket.
+  static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket,
+                                                            Options options);
+  virtual ~LoopbackRelay() = default;
+};
+
+}  // namespace orchion::node::networks

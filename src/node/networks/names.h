@@ -1,0 +1,37 @@
+#pragma once
+
+// What this room's things are called on the machine. Pure. Every name carries a hash of the cluster's short id, so
+// that two agents of different clusters on one machine never take each other's for leftovers.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace orchion::node::networks {
+
+class Names {
+ public:
+  explicit Names(std::string_view cluster_short_id);
+
+  // At most 15 characters, the kernel's limit: "or", four of the cluster, "b" or "v", eight of the object.
+  std::string bridge(std::string_view network_uid) const;
+
+  // The host's end of the task's `index`-th link.
+  std::string veth(std::string_view task_uid, std::size_t index) const;
+
+  const std::string& bridge_prefix() const { return bridge_prefix_; }
+  const std::string& veth_prefix() const { return veth_prefix_; }
+
+  // The nftables table, and the comment on rules that had to go into others' tables.
+  const std::string& table() const { return table_; }
+
+ private:
+  std::string bridge_prefix_;
+  std::string veth_prefix_;
+  std::string table_;
+};
+
+// The most links one task can have: the index is one character of a link's name.
+inline constexpr std::size_t kAttachmentsMax = 32;
+
+}  // namespace orchion::node::networks

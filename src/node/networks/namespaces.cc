@@ -1,0 +1,64 @@
+#include "node/networks/namespaces.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <future>
+
+#include "base/file.h"
+
+namespace orchion::node::networks {
+namespace {
+
+// The calling thread moves into a new namespace, mounted at `path`.
+base::Result<> make(const std::filesystem::path& path) {
+  const base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0444));
+  if (!file) return base::fail_errno(errno, "creating " + path.string());
+  if (::unshare(CLONE_NEWNET) != 0) return base::fail_errno(errno, "making a network namespace (it takes root)");
+  if (::mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+    return base::fail_errno(errno, "mounting a network namespace at " + path.string());
+  }
+  return {};
+}
+
+base::Result<> work_inside(const std::filesystem::path& path, bool exists, const NamespaceWork& work) {
+  if (work.before) RETURN_IF_ERROR(work.before());
+  if (!exists) RETURN_IF_ERROR(make(path));
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::fail_errno(errno, "opening " + path.string());
+  if (exists && ::setns(fd.get(), CLONE_NEWNET) != 0) {
+    return base::fail_errno(errno, "entering the network namespace " + path.string());
+  }
+  return work.inside(fd.get());
+}
+
+}  // namespace
+
+bool is_namespace(const std::filesystem::path& path) {
+  struct statfs info {};
+  return ::statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
+}
+
+base::Result<> run_in_namespace(const std::filesystem::path& path, NamespaceWork work) {
+  const bool exists = is_namespace(path);
+  auto done = std::async(std::launch::async, [&] { return work_inside(path, exists, work); }).get();
+  if (!done && !exists) RETURN_IF_ERROR(remove_namespace(path));
+  return done;
+}
+
+base::Result<> remove_namespace(const std::filesystem::path& path) {
+  while (is_namespace(path)) {
+    if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
+      return base::fail_errno(errno, "unmounting " + path.string());
+    }
+  }
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return base::fail_errno(errno, "removing " + path.string());
+  return {};
+}
+
+}  // namespace orchion::node::networks

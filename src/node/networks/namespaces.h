@@ -1,0 +1,30 @@
+#pragma once
+
+// Network namespaces that live as long as a file: bind-mounted, so that no process has to hold them.
+
+#include <filesystem>
+#include <functional>
+
+#include "base/error.h"
+
+namespace orchion::node::networks {
+
+// Whether a namespace is mounted at `path`.
+bool is_namespace(const std::filesystem::path& path);
+
+// Work in a namespace, on a thread of its own that ends with it: no other thread ever leaves its namespace. `before`
+// runs on the thread still outside (sockets opened there stay there), `inside` in the namespace, with a descriptor
+// of it. Blocks.
+struct NamespaceWork {
+  std::function<base::Result<>()> before;
+  std::function<base::Result<>(int namespace_fd)> inside;
+};
+
+// Makes the namespace where none is mounted at `path`, else enters that one. Where the work fails, a namespace made
+// here is removed again.
+base::Result<> run_in_namespace(const std::filesystem::path& path, NamespaceWork work);
+
+// No namespace, no file: no error.
+base::Result<> remove_namespace(const std::filesystem::path& path);
+
+}  // namespace orchion::node::networks

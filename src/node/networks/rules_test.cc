@@ -1,0 +1,119 @@
+// Names, addresses and rule texts: pure.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "node/networks/addresses.h"
+#include "node/networks/foreign_rules.h"
+#include "node/networks/host_ports.h"
+#include "node/networks/names.h"
+#include "node/networks/ruleset.h"
+
+namespace orchion::node::networks {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(Names, FitTheKernelAndDiffer) {
+  const Names names("k3x9");
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string uid = "network" + std::to_string(i);
+    for (const auto& name : {names.bridge(uid), names.veth(uid, 0), names.veth(uid, 31)}) {
+      EXPECT_EQ(name.size(), 15u);
+      EXPECT_TRUE(name.starts_with("or"));
+      EXPECT_TRUE(seen.insert(name).second) << name;
+    }
+  }
+  EXPECT_NE(names.bridge_prefix(), Names("k3x8").bridge_prefix());
+  EXPECT_EQ(Names("a-b").table(), "orchion_a_b");
+}
+
+TEST(Addresses, AreReadStrictly) {
+  const auto subnet = parse_subnet("10.192.3.0/20").value();
+  EXPECT_EQ(to_string(subnet.base), "10.192.0.0");
+  EXPECT_EQ(to_string(subnet.broadcast()), "10.192.15.255");
+  EXPECT_TRUE(subnet.contains(parse_ipv4("10.192.15.1").value()));
+  EXPECT_FALSE(subnet.contains(parse_ipv4("10.192.16.1").value()));
+  for (const char* bad : {"10.0.0.0", "10.0.0.0/31", "10.0.0.0/", "10.0.0/24", "10.0.0.0/24x", "::/20", ""}) {
+    EXPECT_FALSE(parse_subnet(bad).has_value()) << bad;
+  }
+}
+
+TEST(Ruleset, FindsItsPortsInAListing) {
+  constexpr std::string_view kListing = R"(table inet orchion_k { # handle 1
+	set same {
+		type ifname . ifname
+		elements = { "a" . "a" }
+	}
+
+	map published { # handle 5
+		type inet_proto . inet_service : ipv4_addr . inet_service
+		elements = { 17 . 53 comment "t1" : 10.1.1.1 . 5353,
+			     6 . 8080 comment "t2" : 10.1.2.3 . 80, 6 . 1 : 10.0.0.1 . 1 }
+	}
+
+	map published_on { # handle 6
+		type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+		elements = { 127.0.0.1 . 6 . 81 comment "t3" : 10.1.2.4 . 82 }
+	}
+
+	chain publish { # handle 9
+		dnat ip to meta l4proto . th dport map @published # handle 12
+	}
+}
+)";
+  EXPECT_THAT(parse_ports(kListing), ElementsAre(PortElement{"", true, 53, "10.1.1.1", 5353, "t1"},
+                                                 PortElement{"", false, 8080, "10.1.2.3", 80, "t2"},
+                                                 PortElement{"127.0.0.1", false, 81, "10.1.2.4", 82, "t3"}));
+  EXPECT_THAT(parse_ports(""), IsEmpty());
+}
+
+TEST(ForeignRules, AreAddedOnceAndOnlyWhereSomethingDrops) {
+  constexpr std::string_view kChains = R"(table ip nat {
+	chain FORWARD {
+		type filter hook forward priority 0; policy drop;
+	}
+}
+table ip filter {
+	chain INPUT {
+		type filter hook input priority 0; policy drop;
+	}
+	chain FORWARD {
+		type filter hook forward priority 0; policy accept;
+	}
+}
+)";
+  EXPECT_THAT(dropping_chains(kChains), ElementsAre("INPUT"));
+  EXPECT_THAT(dropping_chains(""), IsEmpty());
+  EXPECT_THAT(dropping_chains("table ip filter {\n\tchain DOCKER-USER {\n\t}\n}\n"), ElementsAre("DOCKER-USER"));
+  const Table table{"orchion_k", "orabcdb"};
+  EXPECT_EQ(mend_chain_text(table, "FORWARD", "", 0),
+            "insert rule ip filter FORWARD iifname \"orabcdb*\" accept comment \"orchion_k\"\n"
+            "insert rule ip filter FORWARD oifname \"orabcdb*\" accept comment \"orchion_k\"\n");
+  constexpr std::string_view kInput =
+      "\t\tiifname \"orabcdb*\" udp dport 7 accept comment \"orchion_k\" # handle 6\n"
+      "\t\tiifname \"orabcdb*\" tcp dport 7 accept comment \"orchion_k\" # handle 5\n"
+      "\t\tiifname \"x*\" accept comment \"orchion_k2\" # handle 4\n";
+  EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 7), "");
+  EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 0),
+            "delete rule ip filter INPUT handle 6\ndelete rule ip filter INPUT handle 5\n");
+}
+
+TEST(HostPorts, FindsTheListenerAmongSockets) {
+  constexpr std::string_view kTable =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+      "   0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 11 1 0 20 4 30 10 -1\n"
+      "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0 100 0 0 10 0\n"
+      "   2: 00000000:0050 00000000:0000 06 00000000:00000000 00:00000000 00000000     0        0 0 1 0 100 0 0 10 0\n";
+  EXPECT_EQ(find_socket_inode(kTable, 8080), 22u);
+  EXPECT_EQ(find_socket_inode(kTable, 80), std::nullopt) << "only lingering";
+  EXPECT_EQ(find_socket_inode(kTable, 50000), std::nullopt);
+  EXPECT_EQ(to_string(HostPort{"::1", 80, true}), "[::1]:80/udp");
+}
+
+}  // namespace
+}  // namespace orchion::node::networks
