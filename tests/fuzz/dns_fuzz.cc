@@ -19,7 +19,8 @@ const RecordTable& table() {
     records.put_network("blue", "10.0.0.1");
     records.put_local("asker", "blue", "10.0.0.2", "shop");
     for (std::uint32_t slot = 1; slot <= 200; ++slot) {
-      records.put({"task" + std::to_string(slot), "blue", "10.0.1." + std::to_string(slot), "shop", "web", slot, {"www"}});
+      records.put(
+          {"task" + std::to_string(slot), "blue", "10.0.1." + std::to_string(slot), "shop", "web", slot, {"www"}});
     }
     return records;
   }();

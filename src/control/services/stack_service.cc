@@ -84,7 +84,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply(core::CallContext call, v1:
                          fmt::format("stack {} is being removed: wait until it is gone, then try again",
                                      request.name()));
   v1::ApplyStackResponse response;
-  *response.mutable_plan() = core::difference(present ? &present->spec() : nullptr, request.spec());
+  *response.mutable_plan() = core::difference(present ? present->spec() : v1::StackSpec(), request.spec());
   response.mutable_plan()->set_base_revision(revision);
 
   v1::Stack stack = present ? *present : v1::Stack();

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -17,7 +18,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <fmt/format.h>
 
 #include "mesh/dns/forwarder.h"
 #include "mesh/dns/query.h"
@@ -133,8 +133,8 @@ base::Result<> DnsServer::State::listen(const std::string& address) {
   if (!failure) listener->acceptor.bind(tcp::endpoint(ip, bound), failure);
   if (!failure) listener->acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure) {
-    return base::fail(base::Code::kFailedPrecondition, fmt::format("the resolver can't listen on {}:{}: {}", address,
-                                                                   bound, failure.message()));
+    return base::fail(base::Code::kFailedPrecondition,
+                      fmt::format("the resolver can't listen on {}:{}: {}", address, bound, failure.message()));
   }
   port = bound;
   listeners.emplace(address, listener);
@@ -143,8 +143,7 @@ base::Result<> DnsServer::State::listen(const std::string& address) {
   return {};
 }
 
-Handled DnsServer::State::handle(std::span<const std::uint8_t> message, const std::string& asker,
-                                 Transport transport) {
+Handled DnsServer::State::handle(std::span<const std::uint8_t> message, const std::string& asker, Transport transport) {
   if (records == nullptr) return {};
   return handle_query({message, asker, transport, turn++}, *records);
 }
@@ -154,8 +153,7 @@ asio::awaitable<void> DnsServer::State::serve_datagrams(std::shared_ptr<Listener
   Bytes buffer(4096);
   while (listener->datagrams.is_open()) {
     udp::endpoint from;
-    const auto [failure, size] =
-        co_await listener->datagrams.async_receive_from(asio::buffer(buffer), from, kToken);
+    const auto [failure, size] = co_await listener->datagrams.async_receive_from(asio::buffer(buffer), from, kToken);
     if (failure == asio::error::operation_aborted) co_return;
     if (failure) continue;
     const std::span message = std::span(buffer).first(size);
@@ -244,9 +242,13 @@ base::Result<> DnsServer::start() {
   return done;
 }
 
-std::uint16_t DnsServer::port() const { return state_->port; }
+std::uint16_t DnsServer::port() const {
+  return state_->port;
+}
 
-base::Result<> DnsServer::add_address(const std::string& address) { return state_->listen(address); }
+base::Result<> DnsServer::add_address(const std::string& address) {
+  return state_->listen(address);
+}
 
 void DnsServer::remove_address(const std::string& address) {
   const auto found = state_->listeners.find(address);

@@ -49,7 +49,9 @@ void set_id(Bytes& message, std::uint16_t id) {
   message[1] = static_cast<std::uint8_t>(id & 0xff);
 }
 
-std::uint16_t id_of(const Bytes& message) { return static_cast<std::uint16_t>(message[0] << 8 | message[1]); }
+std::uint16_t id_of(const Bytes& message) {
+  return static_cast<std::uint16_t>(message[0] << 8 | message[1]);
+}
 
 // Neither the id nor the port of a question can be guessed from the one before.
 std::uint16_t random_id() {
@@ -57,7 +59,9 @@ std::uint16_t random_id() {
   return static_cast<std::uint16_t>(device());
 }
 
-bool fits(const Bytes& reply, const Bytes& query) { return answers(reply, query) && id_of(reply) == id_of(query); }
+bool fits(const Bytes& reply, const Bytes& query) {
+  return answers(reply, query) && id_of(reply) == id_of(query);
+}
 
 // Empty: no answer in time. What isn't an answer to this question is passed over.
 asio::awaitable<Bytes> ask_udp(const Bytes& query, udp::endpoint to, base::Duration limit) {

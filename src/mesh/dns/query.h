@@ -20,12 +20,12 @@ struct Query {
   std::span<const std::uint8_t> message;
   std::string_view asker;  // IPv4
   Transport transport = Transport::kUdp;
-  std::size_t turn = 0;    // addresses are given in a ring that begins here: askers spread over a service's tasks
+  std::size_t turn = 0;  // addresses are given in a ring that begins here: askers spread over a service's tasks
 };
 
 struct Handled {
   enum class Action {
-    kDrop,     // not a query, or from nobody we know: no answer
+    kDrop,  // not a query, or from nobody we know: no answer
     kReply,
     kForward,  // not ours: `message` goes to the host's resolvers as it is
   };

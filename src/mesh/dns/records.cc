@@ -89,9 +89,13 @@ void RecordTable::put_network(std::string network_uid, std::string gateway) {
   gateways_.insert_or_assign(std::move(network_uid), std::move(gateway));
 }
 
-void RecordTable::remove_network(const std::string& network_uid) { gateways_.erase(network_uid); }
+void RecordTable::remove_network(const std::string& network_uid) {
+  gateways_.erase(network_uid);
+}
 
-bool RecordTable::knows(std::string_view asker_address) const { return locals_.find(asker_address) != locals_.end(); }
+bool RecordTable::knows(std::string_view asker_address) const {
+  return locals_.find(asker_address) != locals_.end();
+}
 
 std::optional<RecordTable::Asker> RecordTable::asker_at(std::string_view address) const {
   const auto found = locals_.find(address);

@@ -16,7 +16,7 @@ namespace orchion::mesh::dns {
 struct Record {
   std::string task_uid;
   std::string network_uid;
-  std::string address;               // IPv4
+  std::string address;  // IPv4
   std::string stack;
   std::string service;
   std::uint32_t slot = 0;
@@ -25,9 +25,9 @@ struct Record {
 
 // What a query found.
 struct Answer {
-  bool authoritative = false;             // the name is ours; false: ask the host's resolvers
-  bool exists = false;                    // authoritative only: false is NXDOMAIN
-  std::vector<std::string> addresses;     // IPv4, in a stable order
+  bool authoritative = false;          // the name is ours; false: ask the host's resolvers
+  bool exists = false;                 // authoritative only: false is NXDOMAIN
+  std::vector<std::string> addresses;  // IPv4, in a stable order
 };
 
 class RecordTable {

@@ -10,7 +10,8 @@ namespace orchion::node::networks {
 LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options)
     : executor_(std::move(executor)),
       workers_(workers),
-      kernel_(std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder)) {}
+      kernel_(std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder)),
+      deletions_(executor_, workers_, [kernel = kernel_] { return kernel->delete_released(); }) {}
 
 LinuxNetworks::~LinuxNetworks() = default;
 
@@ -61,9 +62,10 @@ base::Co<> LinuxNetworks::unpublish(std::string task_uid) {
 }
 
 base::Co<> LinuxNetworks::detach(std::string task_uid) {
-  auto job = [kernel = kernel_, task_uid] { return kernel->detach(task_uid); };
+  auto job = [kernel = kernel_, task_uid] { return kernel->release(task_uid); };
   CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
-  co_return sync_relays();
+  CO_RETURN_IF_ERROR(sync_relays());
+  co_return co_await deletions_.run();
 }
 
 base::Co<> LinuxNetworks::sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/worker_pool.h"
+#include "node/networks/batcher.h"
 #include "node/networks/networks.h"
 #include "node/networks/ruleset.h"
 
@@ -48,6 +49,7 @@ class LinuxNetworks final : public Networks {
   base::Executor executor_;
   base::WorkerPool& workers_;
   std::shared_ptr<KernelNetworks> kernel_;  // jobs on the workers hold it too
+  Batcher deletions_;                       // of what was released
   std::map<PortKey, std::unique_ptr<LoopbackRelay>> relays_;
 };
 

@@ -36,4 +36,8 @@ base::Result<> ensure_bridge(const BridgePlan& plan);
 // False where there is no such link.
 base::Result<bool> delete_if_there(NetlinkSocket& socket, const std::string& link);
 
+// A link's removal waits for all processors, some 20 ms. Marked first, any number are removed in one such wait.
+base::Result<bool> mark_if_there(NetlinkSocket& socket, const std::string& link, std::uint32_t removal_group);
+base::Result<> delete_marked(std::uint32_t removal_group);
+
 }  // namespace orchion::node::networks
