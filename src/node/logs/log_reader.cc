@@ -120,12 +120,14 @@ base::Result<std::unique_ptr<LogReader>> LogReader::open(base::Executor executor
   // Watching begins before reading: what comes in between is seen twice rather than not at all.
   if (state->following) RETURN_IF_ERROR(state->watch());
   if (state->options.tail) {
-    ASSIGN_OR_RETURN(auto tail,
-                     read_tail(state->folder, state->filter, std::max<std::int64_t>(0, *state->options.tail)));
+    const auto unfinished = state->following ? Unfinished::kWaits : Unfinished::kCounts;
+    const auto count = std::max<std::int64_t>(0, *state->options.tail);
+    ASSIGN_OR_RETURN(auto tail, read_tail(state->folder, state->filter, count, unfinished));
     state->ready = std::move(tail.lines);
     state->assembler = std::move(tail.assembler);
     state->segment = std::move(tail.segment);
     state->next_number = tail.next_number;
+    state->ended = !state->following;
   } else if (state->options.since) {
     ASSIGN_OR_RETURN(state->next_number, first_segment_since(state->folder, *state->options.since));
   }
