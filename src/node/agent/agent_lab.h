@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "node/agent/agent.h"
@@ -72,6 +73,9 @@ class AgentLab : public testing::Test {
   base::Result<> try_start_agent();
   // It ends as if killed: nothing is told to anybody.
   void kill_agent();
+
+  // Another machine, and a control plane that knows nothing of it.
+  void forget_everything();
 
   // Runs what is ready; then until `duration` has passed.
   void settle();

@@ -1,8 +1,5 @@
 #include "node/agent/agent_lab.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include "base/file.h"
 
 namespace orchion::node::agent {
@@ -148,6 +145,18 @@ void AgentLab::kill_agent() {
   boost::asio::co_spawn(io, agent->shutdown(Agent::Goodbye::kSilent), boost::asio::detached);
   settle();
   agent.reset();
+}
+
+void AgentLab::forget_everything() {
+  kill_agent();
+  runtime.containers.clear();
+  runtime.operations.clear();
+  networks.made.clear();
+  networks.attached.clear();
+  networks.published.clear();
+  server.newest.clear();
+  server.told.clear();
+  EXPECT_TRUE(base::remove_tree(folder).has_value());
 }
 
 void AgentLab::settle() {

@@ -94,7 +94,9 @@ class TestNetworks final : public networks::Networks {
   std::map<std::string, networks::NetworkConfig> made;
   std::map<std::string, networks::TaskNetwork> attached;
   std::set<std::string> published;
-  std::optional<base::Error> attach_error;  // while it stands here
+  std::optional<base::Error> attach_error;  // each while it stands here
+  std::optional<base::Error> ensure_error;
+  std::optional<base::Error> remove_error;
   std::uint16_t resolver_port = 0;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
@@ -121,7 +123,10 @@ class TestResolver final : public Resolver {
  public:
   std::set<std::string> addresses;
 
-  base::Co<> add_address(std::string address) override;
+  base::Result<> add_address(const std::string& address) override {
+    addresses.insert(address);
+    return {};
+  }
   void remove_address(const std::string& address) override { addresses.erase(address); }
   std::uint16_t port() const override { return 5355; }
 };

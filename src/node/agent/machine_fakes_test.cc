@@ -36,8 +36,9 @@ std::size_t TestRuntime::count(const std::string& operation) const {
 base::Co<> TestRuntime::prepare(runtimes::ContainerConfig config) {
   CO_RETURN_IF_ERROR(co_await next_turn());
   operations.push_back("prepare " + config.id);
-  auto& container = containers[config.id];
-  container.info.id = config.id;
+  const std::string id = config.id;
+  auto& container = containers[id];
+  container.info.id = id;
   container.config = std::move(config);
   co_return co_await next_turn();
 }
@@ -189,12 +190,15 @@ base::Co<images::Images::Pruned> TestImages::prune() {
 
 base::Co<> TestNetworks::ensure_network(networks::NetworkConfig config) {
   CO_RETURN_IF_ERROR(co_await next_turn());
-  made[config.uid] = std::move(config);
+  if (ensure_error) co_return std::unexpected(*ensure_error);
+  const std::string uid = config.uid;
+  made[uid] = std::move(config);
   co_return base::Result<>{};
 }
 
 base::Co<> TestNetworks::remove_network(std::string uid) {
   CO_RETURN_IF_ERROR(co_await next_turn());
+  if (remove_error) co_return std::unexpected(*remove_error);
   made.erase(uid);
   co_return base::Result<>{};
 }
@@ -207,7 +211,8 @@ base::Co<std::filesystem::path> TestNetworks::attach(networks::TaskNetwork task)
       co_return base::fail(base::Code::kFailedPrecondition, "the network isn't set up");
   }
   std::filesystem::path path = "/netns/" + task.task_uid;
-  attached[task.task_uid] = std::move(task);
+  const std::string uid = task.task_uid;
+  attached[uid] = std::move(task);
   co_return path;
 }
 
@@ -262,11 +267,6 @@ base::Co<> TestVolumes::remove(std::string uid) {
 
 base::Co<std::vector<std::string>> TestVolumes::list() {
   co_return std::vector<std::string>(made.begin(), made.end());
-}
-
-base::Co<> TestResolver::add_address(std::string address) {
-  addresses.insert(std::move(address));
-  co_return base::Result<>{};
 }
 
 }  // namespace orchion::node::agent
