@@ -118,12 +118,12 @@ TEST_F(GrpcFrontTest, HealthNeedsNoTokenAndIsWatched) {
   EXPECT_EQ(ask<health::HealthCheckResponse>("/grpc.health.v1.Health/Check", request, "").error().code,
             Code::kNotFound);
   std::promise<void> serving;
-  auto watched = std::async(std::launch::async,
-                            [&] { return client_loop_.run(watch_health(grpc_client_.get(), &serving)); });
+  auto watched =
+      std::async(std::launch::async, [&] { return client_loop_.run(watch_health(grpc_client_.get(), &serving)); });
   serving.get_future().wait();
   control_.run(stop(&health_));
-  EXPECT_EQ(watched.get(), (std::vector<int>{health::HealthCheckResponse::SERVING,
-                                             health::HealthCheckResponse::NOT_SERVING}));
+  EXPECT_EQ(watched.get(),
+            (std::vector<int>{health::HealthCheckResponse::SERVING, health::HealthCheckResponse::NOT_SERVING}));
 }
 
 TEST_F(GrpcFrontTest, ListenRules) {

@@ -145,10 +145,12 @@ TEST_F(RestTest, NoRouteOpensWithoutAToken) {
     }
     const bool open = core::permission_of(*route.method->descriptor) == "public";
     for (const std::string token : {"", "wrong"}) {
-      for (const std::string target : {path, path + "?nonsense=1"}) {
+      for (const auto& target : {path, path + "?nonsense=1"}) {
         const auto answer = send(route.verb, target, route.verb == "GET" ? "" : "not json", token);
         EXPECT_EQ(answer.status == 401, !open) << route.verb << " " << target << " " << answer.body;
-        if (!open) EXPECT_EQ(answer.json().at("code"), "UNAUTHENTICATED");
+        if (!open) {
+          EXPECT_EQ(answer.json().at("code"), "UNAUTHENTICATED");
+        }
       }
     }
   }

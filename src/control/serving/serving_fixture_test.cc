@@ -14,7 +14,9 @@ base::Co<Response> say_unimplemented() {
   co_return base::fail(Code::kUnimplemented, "canned");
 }
 
-base::Co<> say_unimplemented_stream() { co_return base::fail(Code::kUnimplemented, "canned"); }
+base::Co<> say_unimplemented_stream() {
+  co_return base::fail(Code::kUnimplemented, "canned");
+}
 
 }  // namespace
 
