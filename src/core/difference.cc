@@ -60,17 +60,15 @@ void warn_of_fixed_network(const v1::Change& change, v1::Plan& plan) {
 
 }  // namespace
 
-v1::Plan difference(const v1::StackSpec* before, const v1::StackSpec& after) {
-  const v1::StackSpec none;
-  const v1::StackSpec& from = before == nullptr ? none : *before;
+v1::Plan difference(const v1::StackSpec& before, const v1::StackSpec& after) {
   v1::Plan plan;
-  for (const auto& [name, pair] : paired(from.services(), after.services()))
+  for (const auto& [name, pair] : paired(before.services(), after.services()))
     *plan.add_changes() = compare_services(name, pair.first, pair.second);
-  for (const auto& [name, pair] : paired(from.networks(), after.networks())) {
+  for (const auto& [name, pair] : paired(before.networks(), after.networks())) {
     *plan.add_changes() = compare("Network", name, pair.first, pair.second);
     warn_of_fixed_network(*plan.changes().rbegin(), plan);
   }
-  for (const auto& [name, pair] : paired(from.volumes(), after.volumes())) {
+  for (const auto& [name, pair] : paired(before.volumes(), after.volumes())) {
     auto& change = *plan.add_changes();
     change = compare("Volume", name, pair.first, pair.second);
     if (change.action() != v1::Change::REMOVE) continue;

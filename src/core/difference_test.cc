@@ -35,7 +35,7 @@ const v1::Change* find(const v1::Plan& plan, const std::string& kind, const std:
 }
 
 TEST(Difference, ANewStackIsAllCreation) {
-  const v1::Plan plan = difference(nullptr, shop());
+  const v1::Plan plan = difference({}, shop());
   ASSERT_EQ(plan.changes_size(), 3);
   for (const auto& change : plan.changes()) EXPECT_EQ(change.action(), v1::Change::CREATE) << change.name();
   EXPECT_EQ(find(plan, "Service", "web")->tasks_before(), 0u);
@@ -44,7 +44,7 @@ TEST(Difference, ANewStackIsAllCreation) {
 
 TEST(Difference, NothingChangedIsSaidToo) {
   const v1::StackSpec stack = shop();
-  const v1::Plan plan = difference(&stack, stack);
+  const v1::Plan plan = difference(stack, stack);
   ASSERT_EQ(plan.changes_size(), 3);
   for (const auto& change : plan.changes()) {
     EXPECT_EQ(change.action(), v1::Change::NONE) << change.name();
@@ -95,7 +95,7 @@ TEST(Difference, OfOneField) {
     const v1::StackSpec before = shop();
     v1::StackSpec after = shop();
     c.edit(*after.mutable_services(0)->mutable_spec());
-    const v1::Plan plan = difference(&before, after);
+    const v1::Plan plan = difference(before, after);
     const v1::Change* change = find(plan, "Service", "web");
     ASSERT_NE(change, nullptr);
     EXPECT_EQ(change->action(), c.action) << c.name;
@@ -111,7 +111,7 @@ TEST(Difference, APublishedPortIsItsOwnName) {
   const v1::StackSpec before = shop();
   v1::StackSpec after = shop();
   after.mutable_services(0)->mutable_spec()->mutable_container()->mutable_ports(0)->set_host_port(9090);
-  const v1::Plan plan = difference(&before, after);
+  const v1::Plan plan = difference(before, after);
   const auto& fields = find(plan, "Service", "web")->fields();
   ASSERT_EQ(fields.size(), 2);
   EXPECT_EQ(fields[0].path(), "container.ports[8080:80/tcp]");
@@ -126,7 +126,7 @@ TEST(Difference, PrunesServicesAndNetworksButKeepsData) {
   before.mutable_services(1)->mutable_spec()->set_replicas(4);
   v1::StackSpec after = shop();
   after.clear_volumes();
-  const v1::Plan plan = difference(&before, after);
+  const v1::Plan plan = difference(before, after);
   EXPECT_EQ(find(plan, "Service", "old")->action(), v1::Change::REMOVE);
   EXPECT_EQ(find(plan, "Service", "old")->tasks_before(), 4u);
   EXPECT_EQ(find(plan, "Network", "back")->action(), v1::Change::REMOVE);
@@ -139,7 +139,7 @@ TEST(Difference, WarnsWhereANetworkCannotFollow) {
   const v1::StackSpec before = shop();
   v1::StackSpec after = shop();
   after.mutable_networks(0)->mutable_spec()->set_subnet("10.1.0.0/24");
-  EXPECT_EQ(difference(&before, after).warnings_size(), 1);
+  EXPECT_EQ(difference(before, after).warnings_size(), 1);
 }
 
 }  // namespace

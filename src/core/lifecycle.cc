@@ -1,21 +1,8 @@
 #include "core/lifecycle.h"
 
 #include <algorithm>
-#include <string>
 
 namespace orchion::core {
-
-google::protobuf::Timestamp to_timestamp(base::WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  google::protobuf::Timestamp timestamp;
-  timestamp.set_seconds(seconds.time_since_epoch().count());
-  timestamp.set_nanos(static_cast<std::int32_t>((time - seconds).count()));
-  return timestamp;
-}
-
-base::WallTime from_timestamp(const google::protobuf::Timestamp& time) {
-  return base::WallTime(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
-}
 
 bool is_deleted(const v1::Meta& meta) {
   return meta.has_deleted_at();

@@ -3,36 +3,35 @@
 // What the rooms of the control plane have agreed on about an object's life: who may be waited for, and which labels
 // speak to controllers.
 
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "core/timestamps.h"
 #include "v1/objects.pb.h"
 
 namespace orchion::core {
 
 // Finalizers. An object with `deleted_at` and without finalizers is removed by whoever takes the last one away.
-inline constexpr std::string_view kAgentFinalizer = "agent";      // on tasks: something may be left on a node
-inline constexpr std::string_view kStackFinalizer = "stack";      // on stacks: its services and networks
-inline constexpr std::string_view kServiceFinalizer = "service";  // on services: its tasks and revisions
-inline constexpr std::string_view kNetworkFinalizer = "network";  // on networks: addresses in use
-inline constexpr std::string_view kVolumeFinalizer = "volume";    // on volumes: tasks that use it
-inline constexpr std::string_view kNodeFinalizer = "node";        // on nodes: tasks that move away
+inline constexpr char kAgentFinalizer[] = "agent";      // on tasks: something may be left on a node
+inline constexpr char kStackFinalizer[] = "stack";      // on stacks: its services and networks
+inline constexpr char kServiceFinalizer[] = "service";  // on services: its tasks and revisions
+inline constexpr char kNetworkFinalizer[] = "network";  // on networks: addresses in use
+inline constexpr char kVolumeFinalizer[] = "volume";    // on volumes: tasks that use it
+inline constexpr char kNodeFinalizer[] = "node";        // on nodes: tasks that move away
 
 // On what a stack's manifest brought about, with this value; only that is pruned.
-inline constexpr std::string_view kOwnerLabel = "orchion.owner";
-inline constexpr std::string_view kStackOwner = "stack";
+inline constexpr char kOwnerLabel[] = "orchion.owner";
+inline constexpr char kStackOwner[] = "stack";
 
 // On a Stack that is being deleted, with the value "true": its volumes and their data go too.
-inline constexpr std::string_view kDeleteVolumesLabel = "orchion.delete-volumes";
+inline constexpr char kDeleteVolumesLabel[] = "orchion.delete-volumes";
 
 // On a Task: how many tasks of its slot failed one after the other before it.
-inline constexpr std::string_view kFailuresLabel = "orchion.failures";
+inline constexpr char kFailuresLabel[] = "orchion.failures";
 
 // On a Node, beside what users set: "manager" or "worker".
-inline constexpr std::string_view kRoleLabel = "orchion.role";
-
-google::protobuf::Timestamp to_timestamp(base::WallTime time);
-base::WallTime from_timestamp(const google::protobuf::Timestamp& time);
+inline constexpr char kRoleLabel[] = "orchion.role";
 
 bool is_deleted(const v1::Meta& meta);
 

@@ -18,13 +18,13 @@ namespace orchion::control::store {
 // "status/KIND/STACK/NAME" holds the status alone. T is one of the messages of v1/objects.proto that have `meta`.
 // meta.revision is never stored: reads fill it in with the revision of the spec's entry.
 //
-// These add to a transaction; a transaction takes each entry at most once.
+// These add to a transaction. An object is written, or removed, once in a transaction; put_status may come beside it.
 // `create` writes the object with its status and expects that there is none of that name. It sets meta.uid (from the
 // operating system) and meta.generation (1) where they are empty; who needs to know the uid sets it.
 // `put_spec` writes all but the status and expects that the spec's entry still has meta.revision. It compares nothing:
 // whoever changed the spec counts meta.generation up.
 // `put_status` writes the status alone. It expects that the object read (meta.revision) hasn't been removed since; a
-// spec written meanwhile doesn't stop it.
+// spec written meanwhile doesn't stop it. An object that `create` made in the same transaction is fine too.
 // `remove` takes both entries away and expects meta.revision, as put_spec does.
 template <class T>
 void create(Transaction& transaction, const T& object);
@@ -34,6 +34,10 @@ template <class T>
 void put_status(Transaction& transaction, const T& object);
 template <class T>
 void remove(Transaction& transaction, const T& object);
+
+// For preconditions of one's own: the key of the object's spec.
+template <class T>
+std::string spec_key(const T& object);
 
 class ObjectStore {
  public:

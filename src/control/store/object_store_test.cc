@@ -87,6 +87,29 @@ TEST_F(ObjectStoreTest, AStatusOutlivesAWriteOfTheSpecButNotTheObject) {
   EXPECT_EQ(read("web").status().message(), "");
 }
 
+TEST_F(ObjectStoreTest, AStatusMayBeWrittenWhereTheObjectIsCreated) {
+  auto web = service("web");
+  web.mutable_status()->set_message("as created");
+  Transaction transaction;
+  create(transaction, web);
+  web.mutable_status()->set_message("a moment later");
+  put_status(transaction, web);
+  run(objects_.commit(transaction)).value();
+  EXPECT_EQ(read("web").status().message(), "a moment later");
+}
+
+TEST_F(ObjectStoreTest, APreconditionMayNameAnotherObject) {
+  create_service("web").value();
+  Transaction transaction;
+  transaction.expect(spec_key(read("web")), read("web").meta().revision());
+  create(transaction, service("beside"));
+  EXPECT_TRUE(run(objects_.commit(transaction)));
+  transaction = {};
+  transaction.expect(spec_key(read("web")), 77);
+  create(transaction, service("never"));
+  EXPECT_EQ(run(objects_.commit(transaction)).error().code, Code::kAborted);
+}
+
 TEST_F(ObjectStoreTest, ListenersHaveEachCommitBeforeItsCaller) {
   std::vector<Revision> heard;
   auto subscription = objects_.subscribe([&](const std::shared_ptr<const ObjectStore::Commit>& commit) {

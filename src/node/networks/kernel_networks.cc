@@ -85,7 +85,8 @@ base::Result<> KernelNetworks::remove_network(const std::string& uid) {
 base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {
   const std::lock_guard lock(mutex_);
   if (task.attachments.size() > kAttachmentsMax) {
-    return base::fail(base::Code::kInvalidArgument, fmt::format("a task can be in {} networks at most", kAttachmentsMax));
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("a task can be in {} networks at most", kAttachmentsMax));
   }
   std::vector<Leg> legs;
   for (const auto& attachment : task.attachments) {
@@ -126,7 +127,7 @@ base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& ta
   if (done && !legs.empty()) {
     auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
     if (leg == legs.end()) leg = legs.begin();
-    done = ports_.publish(task.task_uid, to_string(leg->address), task.ports);
+    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->address), task.ports);
   }
   if (done) return path;
   // A namespace that was there may have a container in it.
@@ -155,8 +156,10 @@ base::Result<> KernelNetworks::detach(const std::string& task_uid) {
 base::Result<std::vector<std::string>> KernelNetworks::namespace_files() const {
   std::vector<std::string> files;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) files.push_back(entry.path().filename());
-  if (error && error != std::errc::no_such_file_or_directory) return base::fail_errno(error.value(), "reading " + folder_.string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error))
+    files.push_back(entry.path().filename());
+  if (error && error != std::errc::no_such_file_or_directory)
+    return base::fail_errno(error.value(), "reading " + folder_.string());
   return files;
 }
 

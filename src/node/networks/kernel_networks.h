@@ -28,7 +28,9 @@ class KernelNetworks {
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<std::filesystem::path> attach(const TaskNetwork& task);
-  std::vector<RelaySocket> take_relays(const std::string& task_uid) { return ports_.take_relays(task_uid); }
+  base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
+  base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
+  std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
   base::Result<> detach(const std::string& task_uid);
   base::Result<> sweep(const std::vector<std::string>& network_uids, const std::vector<std::string>& task_uids);
   base::Result<> remove_all();

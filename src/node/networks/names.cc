@@ -40,7 +40,9 @@ Names::Names(std::string_view cluster_short_id)
       veth_prefix_("or" + hash_text(cluster_short_id, 4) + "v"),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
-std::string Names::bridge(std::string_view network_uid) const { return bridge_prefix_ + hash_text(network_uid, 8); }
+std::string Names::bridge(std::string_view network_uid) const {
+  return bridge_prefix_ + hash_text(network_uid, 8);
+}
 
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {
   return veth_prefix_ + hash_text(task_uid, 7) + kAlphabet[index % kAttachmentsMax];

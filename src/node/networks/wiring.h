@@ -18,8 +18,8 @@ struct Leg {
   Ipv4 address;
   Subnet subnet;
   Ipv4 gateway;
-  bool hairpin = false;   // it publishes ports, and may use them itself
-  bool way_out = false;   // the default route goes through the first leg that has one
+  bool hairpin = false;  // it publishes ports, and may use them itself
+  bool way_out = false;  // the default route goes through the first leg that has one
 };
 
 // Makes the namespace at `path` and its links, or completes what is there. Blocks.
