@@ -17,6 +17,7 @@
 #include "node/runtimes/oci/process_handle.h"
 #include "node/runtimes/oci/shim_image.h"
 #include "node/shim/bundle.h"
+#include "node/shim/process_identity.h"
 #include "node/shim/record.h"
 
 namespace orchion::node::runtimes::oci {
@@ -45,6 +46,12 @@ class OciRuntimeTest : public RuntimeTest {
     return shim::find_number(base::read_file(bundle(id) / shim::kStatusFile).value_or(""), name, 0);
   }
   std::int64_t shim_pid(const std::string& id) const { return started(id, shim::status::kShimPid); }
+
+  void kill_shim(const std::string& id) const {
+    const auto shim = open_process({shim_pid(id), started(id, shim::status::kShimPidStart)});
+    ASSERT_TRUE(signal_process(shim, SIGKILL).has_value());
+    ASSERT_TRUE(wait_for_end(shim, std::chrono::seconds(20)));
+  }
 
   static std::string read_proc(std::int64_t pid, const char* name) {
     return base::read_file("/proc/" + std::to_string(pid) + "/" + name).value_or("");
@@ -116,7 +123,8 @@ TEST_F(OciRuntimeTest, AnEndedContainerHoldsNothingInTheKernel) {
     EXPECT_THAT(trace, Not(testing::StartsWith("process")));
     EXPECT_THAT(trace, Not(testing::StartsWith("mount")));
   }
-  for (const auto& hierarchy : detect_cgroup_layout()->hierarchies)
+  const auto layout = *detect_cgroup_layout();
+  for (const auto& hierarchy : layout.hierarchies)
     EXPECT_FALSE(fs::exists(hierarchy + "/orchion-" + oci_.options().cluster_short_id + "/" + config.id));
 }
 
@@ -256,18 +264,18 @@ TEST_F(OciRuntimeTest, LimitsReachTheKernel) {
 TEST_F(OciRuntimeTest, WithoutItsShimAContainerIsEnded) {
   const auto config = shell("trap '' TERM; while true; do sleep 0.1; done");
   const auto info = start(config);
-  ASSERT_EQ(::kill(static_cast<pid_t>(shim_pid(config.id)), SIGKILL), 0);
+  kill_shim(config.id);
   const auto exit = wait(config.id);
   EXPECT_EQ(exit.signal, SIGKILL);
   EXPECT_THAT(exit.reason, HasSubstr("shim was killed"));
-  EXPECT_FALSE(fs::exists("/proc/" + std::to_string(info.pid)));
+  EXPECT_EQ(shim::process_start(info.pid), 0) << "dead, if perhaps not yet buried by init";
   EXPECT_EQ(start(config, 2).attempt, 2u);
 }
 
 TEST_F(OciRuntimeTest, AShimKilledWhileTheAgentWasAwayIsNoticed) {
   const auto config = shell("sleep 1000");
   start(config);
-  ASSERT_EQ(::kill(static_cast<pid_t>(shim_pid(config.id)), SIGKILL), 0);
+  kill_shim(config.id);
   reopen();
   const auto all = run(runtime().list());
   ASSERT_TRUE(all.has_value());
@@ -300,7 +308,7 @@ TEST_F(OciRuntimeTest, AnEarlierBootsContainersHaveEnded) {
 TEST_F(OciRuntimeTest, AReusedPidIsNotAdopted) {
   const auto config = shell("sleep 1000");
   const auto info = start(config);
-  ASSERT_EQ(::kill(static_cast<pid_t>(shim_pid(config.id)), SIGKILL), 0);
+  kill_shim(config.id);
   wait(config.id);
   // The record now names a process that lives, but began at another time: this one.
   auto status = *base::read_file(bundle(config.id) / shim::kStatusFile);
@@ -397,6 +405,7 @@ TEST_F(OciRuntimeTest, BadInputIsRefusedWithoutATrace) {
   auto config = shell("exit 0");
   config.id = "../evil";
   EXPECT_EQ(run(runtime().prepare(config)).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(run(runtime().remove(config.id, false)).error().code, Code::kInvalidArgument);
   auto no_command = shell("x");
   no_command.arguments.clear();
   EXPECT_EQ(run(runtime().prepare(no_command)).error().code, Code::kInvalidArgument);
