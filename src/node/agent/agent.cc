@@ -163,6 +163,14 @@ void Agent::assigned(v1::Assignments assignments) {
   // Networks first: tasks look theirs up.
   network_table_.apply(assignments);
   tasks_.apply(assignments);
+  for (const auto& uid : assignments.removed_volumes()) group_.spawn("removal of volume " + uid, remove_volume(uid));
+}
+
+// Asked for again in the next session where it fails.
+base::Co<> Agent::remove_volume(std::string uid) {
+  CO_RETURN_IF_ERROR(co_await parts_.volumes.remove(uid));
+  outbox_.put_removed_volume(std::move(uid));
+  co_return base::Result<>{};
 }
 
 void Agent::stream_wanted(v1::StreamRequest request) {

@@ -70,6 +70,7 @@ class Agent final : private SessionHandler {
   void stream_wanted(v1::StreamRequest request) override;
   void may_forget(std::string task_uid) override;
 
+  base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
   base::Co<> remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers);
