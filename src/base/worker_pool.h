@@ -53,17 +53,17 @@ auto WorkerPool::run(Job job) -> Co<typename std::invoke_result_t<Job>::value_ty
   auto call = std::make_shared<Call>(executor);
   auto work = std::make_shared<Job>(std::move(job));
   std::function<void()> body = [call, work, executor]() mutable {
-    std::optional<R> result;
+    auto result = std::make_shared<std::optional<R>>();  // shared, since a function object must be copyable
     std::exception_ptr thrown;
     try {
-      result.emplace((*work)());
+      result->emplace((*work)());
     } catch (...) {
       thrown = std::current_exception();
     }
     work.reset();
     // The Call is touched and released only on the caller's executor.
     post_to(executor, [call = std::move(call), result = std::move(result), thrown]() mutable {
-      call->result = std::move(result);
+      call->result = std::move(*result);
       call->thrown = thrown;
       call->done.notify();
     });

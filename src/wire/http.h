@@ -43,15 +43,15 @@ enum class Transport { kTcp, kUnix };
 
 struct Request {
   std::string method;
-  std::string target;               // as sent: "/v1/tasks?stack=a%20b"
+  std::string target;  // as sent: "/v1/tasks?stack=a%20b"
   Headers headers;
   Transport transport = Transport::kTcp;
-  std::string peer;                 // "127.0.0.1:40312"; of a unix socket "uid 0"
+  std::string peer;  // "127.0.0.1:40312"; of a unix socket "uid 0"
 };
 
 struct Response {
   int status = 200;
-  Headers headers;                  // Content-Length is added
+  Headers headers;  // Content-Length is added
   std::string body;
 };
 
@@ -72,10 +72,16 @@ class WebSocket {
     std::string data;
     bool binary = false;
   };
-  // nullopt: the peer closed it in order.
+  // nullopt: the peer closed it in order. An error the peer closed it with arrives as that error (close codes
+  // 4000 + base::Code, the reason is the message). One receiver at a time.
   virtual base::Co<std::optional<Message>> receive() = 0;
+
+  // One sender at a time.
   virtual base::Co<> send(Message message) = 0;
+
+  // Returns when the peer has answered. Allowed while a receive() waits, which then ends.
   virtual base::Co<> close() = 0;
+  virtual base::Co<> close(base::Error error) = 0;
 };
 
 // One request being served. Exactly one of respond, begin and upgrade is called, once.
@@ -99,8 +105,8 @@ base::Result<std::string> decode_percent(std::string_view text, bool plus_is_spa
 std::string encode_percent(std::string_view text);
 
 struct Target {
-  std::vector<std::string> path;                             // decoded segments
-  std::vector<std::pair<std::string, std::string>> query;   // decoded, in order
+  std::vector<std::string> path;                           // decoded segments
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
 };
 base::Result<Target> parse_target(std::string_view target);
 
@@ -114,13 +120,17 @@ struct ServerSentEvent {
 };
 std::string format_event(const ServerSentEvent& event);
 
-// Bytes in, events out; comments and retry fields are passed over.
+// Bytes in, events out; comments and retry fields are passed over. As the standard has it, an event without an
+// id carries the id of the one before.
 class EventParser {
  public:
   std::vector<ServerSentEvent> feed(std::string_view bytes);
 
  private:
+  void take_line(std::vector<ServerSentEvent>& events);
+
   std::string line_;
+  std::string last_id_;
   ServerSentEvent event_;
   bool any_ = false;
   bool last_was_cr_ = false;

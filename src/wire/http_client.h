@@ -8,7 +8,7 @@ namespace orchion::wire {
 // "http://127.0.0.1:4600", or "unix:/path/to/socket".
 struct Endpoint {
   Transport transport = Transport::kTcp;
-  std::string host;                 // the socket's path where transport is kUnix
+  std::string host;  // the socket's path where transport is kUnix
   std::uint16_t port = 0;
 
   static base::Result<Endpoint> parse(std::string_view text);

@@ -10,9 +10,9 @@ namespace orchion::wire {
 struct HttpServerOptions {
   std::size_t header_bytes_max = 64u << 10;
   std::size_t connections_max = 4096;
-  base::Duration header_limit = std::chrono::seconds(15);    // from the first byte of a request to its last header
-  base::Duration idle_limit = std::chrono::seconds(75);      // between requests
-  base::Duration stall_limit = std::chrono::seconds(60);     // one piece of a body, either way
+  base::Duration header_limit = std::chrono::seconds(15);  // from the first byte of a request to its last header
+  base::Duration idle_limit = std::chrono::seconds(75);    // between requests
+  base::Duration stall_limit = std::chrono::seconds(60);   // one piece of a body, either way
 };
 
 // Listens where it is told and runs `handler` for each request. All on one executor.

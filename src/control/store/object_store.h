@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "base/task_group.h"
+#include "base/co.h"
 #include "control/store/store.h"
 #include "control/store/view.h"
 
@@ -16,10 +18,14 @@ namespace orchion::control::store {
 // "status/KIND/STACK/NAME" holds the status alone. T is one of the messages of v1/objects.proto that have `meta`.
 // meta.revision is never stored: reads fill it in with the revision of the spec's entry.
 //
-// These add to a transaction. `create` sets meta.uid where it is empty and expects that no such object exists.
-// `put_spec` expects meta.revision and counts meta.generation up where the spec differs from what `put_spec`'s caller
-// read (the caller passes `changed`). `put_status` has no precondition but that the object's spec entry exists
-// unchanged in uid: pass the object as read. `remove` takes both entries away.
+// These add to a transaction. An object is written, or removed, once in a transaction; put_status may come beside it.
+// `create` writes the object with its status and expects that there is none of that name. It sets meta.uid (from the
+// operating system) and meta.generation (1) where they are empty; who needs to know the uid sets it.
+// `put_spec` writes all but the status and expects that the spec's entry still has meta.revision. It compares nothing:
+// whoever changed the spec counts meta.generation up.
+// `put_status` writes the status alone. It expects that the object read (meta.revision) hasn't been removed since; a
+// spec written meanwhile doesn't stop it. An object that `create` made in the same transaction is fine too.
+// `remove` takes both entries away and expects meta.revision, as put_spec does.
 template <class T>
 void create(Transaction& transaction, const T& object);
 template <class T>
@@ -29,6 +35,10 @@ void put_status(Transaction& transaction, const T& object);
 template <class T>
 void remove(Transaction& transaction, const T& object);
 
+// For preconditions of one's own: the key of the object's spec.
+template <class T>
+std::string spec_key(const T& object);
+
 class ObjectStore {
  public:
   // `store` outlives it. One executor, the control loop.
@@ -37,12 +47,14 @@ class ObjectStore {
 
   // Reads everything; then the view follows the store until shutdown(). Where the store answers "list again" the view
   // is loaded anew and listeners get the difference.
+  // Destroy it only when shutdown() has returned, where start() succeeded.
   base::Co<> start();
   base::Co<> shutdown();
 
   const View& view() const;
 
-  // As Store::commit; when it returns view() shows the commit and the listeners have had it.
+  // As Store::commit; when it returns view() shows the commit and the listeners have had it. kUnavailable after the
+  // commit, where shutdown() came before the view could follow.
   base::Co<Revision> commit(Transaction transaction);
 
   // Called on the executor after the view shows a commit, once per commit, with all its changes. Must not block and
@@ -54,7 +66,7 @@ class ObjectStore {
   using Listener = std::function<void(const std::shared_ptr<const Commit>&)>;
   std::shared_ptr<void> subscribe(Listener listener);
 
-  // The commits after `since`, oldest first, as far back as they are remembered (the last 10,000 changes); nullopt: no
+  // The commits after `since`, oldest first, as far back as they are remembered (10,000 commits, 16 MiB); nullopt: no
   // longer, or of another epoch: list again.
   std::optional<std::vector<std::shared_ptr<const Commit>>> history(const Bookmark& since) const;
 

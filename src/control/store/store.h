@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/co.h"
@@ -25,14 +27,20 @@ struct Entry {
   std::string key;
   std::string value;
   Revision revision = 0;  // of the transaction that wrote it last
+  Revision created = 0;   // of the transaction that wrote it first, since it was last absent
 
   bool operator==(const Entry&) const = default;
 };
 
-// Holds when the key's entry has this revision; 0: when there is no entry.
 struct Precondition {
+  enum class Holds {
+    kUnchanged,   // when the key's entry has this revision; 0: when there is no entry
+    kNotRemoved,  // when the key had an entry at this revision and has had it ever since, written to or not
+  };
+
   std::string key;
   Revision revision = 0;
+  Holds holds = Holds::kUnchanged;
 };
 
 struct Operation {
@@ -45,6 +53,9 @@ struct Transaction {
   std::vector<Operation> operations;  // a key at most once
 
   void expect(std::string key, Revision revision) { preconditions.push_back({std::move(key), revision}); }
+  void expect_kept(std::string key, Revision since) {
+    preconditions.push_back({std::move(key), since, Precondition::Holds::kNotRemoved});
+  }
   void put(std::string key, std::string value) { operations.push_back({std::move(key), std::move(value)}); }
   void remove(std::string key) { operations.push_back({std::move(key), std::nullopt}); }
 };
@@ -80,8 +91,9 @@ class Watch {
  public:
   virtual ~Watch() = default;
 
-  // Waits for the next commit. kOutOfRange: this watcher fell too far behind, or the history before its
-  // start was compacted: list again.
+  // Waits for the next commit. The first time nothing is left to deliver it gives a bookmark: the watcher has now
+  // seen all there was. kOutOfRange: this watcher fell too far behind, or the history before its start was
+  // compacted: list again. kUnavailable: the store was closed.
   virtual base::Co<Commit> next() = 0;
 };
 
@@ -94,7 +106,8 @@ class Store {
   // All or nothing. Returned means fsynced. kAborted: a precondition doesn't hold, nothing was done.
   // kInvalidArgument: too large, or a key twice. kResourceExhausted: no space; nothing was done. kUnavailable: the
   // store can't write any more (a failed fsync); the process must start anew. A transaction without operations
-  // only checks, and returns the current revision. Once begun, cancelling the caller doesn't undo it.
+  // only checks, and one that changes nothing (it removes what isn't there) makes no revision; both return the
+  // current one. Once begun, cancelling the caller doesn't undo it.
   virtual base::Co<Revision> commit(Transaction transaction) = 0;
 
   virtual base::Co<std::optional<Entry>> get(std::string key) = 0;
@@ -102,7 +115,8 @@ class Store {
   // Every entry whose key begins with `prefix`, and the revision at which that is the whole.
   virtual base::Co<Snapshot> list(std::string prefix) = 0;
 
-  // Commits after `after`. kOutOfRange where the history no longer reaches back so far.
+  // Commits after `after`. kOutOfRange where the history no longer reaches back so far, or where `after` is newer
+  // than revision(): it must be of another epoch.
   virtual base::Co<std::unique_ptr<Watch>> watch(Revision after) = 0;
 
   // Of the newest durable transaction.

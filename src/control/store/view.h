@@ -2,10 +2,8 @@
 
 // All objects of the cluster in memory, as of one durable revision. What reads, controllers and watches see.
 
-#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +20,9 @@ struct ObjectName {
 
   auto operator<=>(const ObjectName&) const = default;
 };
+
+template <class T>
+class TableKeeper;
 
 // Objects of one kind, in the order of their names. Pointers stay valid until the next change of that object;
 // nothing is kept across a co_await but the shared_ptr.
@@ -51,7 +52,7 @@ class ObjectTable {
   }
 
  private:
-  friend class View;
+  friend class TableKeeper<T>;
   std::map<ObjectName, Pointer> by_name_;
   std::map<std::string, Pointer> by_uid_;
 };
@@ -69,13 +70,18 @@ class View {
  public:
   View();
   ~View();
+  View(View&&) noexcept;
+  View& operator=(View&&) noexcept;
 
-  // Begins anew.
+  // Begins anew. After an error, here and in apply(), the view is half done and good for nothing.
   base::Result<> load(const Snapshot& snapshot);
 
   // `commit.revision` must be newer than revision(). An entry that can't be decoded is kDataLoss: the store holds
-  // what this program didn't write.
+  // what this program didn't write. Costs by what the commit holds, not by what the view holds.
   base::Result<std::vector<ObjectChange>> apply(const Commit& commit);
+
+  // Becomes `newer`; returns what differs.
+  std::vector<ObjectChange> replace(View newer);
 
   Revision revision() const { return revision_; }
 
@@ -90,7 +96,7 @@ class View {
   const ObjectTable<v1::Event>& events() const;
   const ObjectTable<v1::Token>& tokens() const;
 
-  // Indexes.
+  // In the order of their names.
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,
                                                                 const std::string& service) const;
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_node(const std::string& node_uid) const;

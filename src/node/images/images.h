@@ -27,8 +27,8 @@ struct ImageConfig {
 };
 
 struct ImageRecord {
-  std::string reference;    // normalised: "docker.io/library/nginx:1.27"
-  std::string digest;       // "sha256:…" of the manifest
+  std::string reference;  // normalised: "docker.io/library/nginx:1.27"
+  std::string digest;     // "sha256:…" of the manifest
   std::string architecture;
   std::int64_t size_bytes = 0;
   base::WallTime created_at;
@@ -73,8 +73,5 @@ class Images {
   // The images in use by tasks, by reference or digest: neither removed nor pruned. Replaces the earlier set.
   virtual void set_used(std::vector<std::string> references) = 0;
 };
-
-// "nginx" → "docker.io/library/nginx:latest", as Docker reads references; kInvalidArgument with what is wrong.
-base::Result<std::string> normalise_reference(std::string_view reference);
 
 }  // namespace orchion::node::images

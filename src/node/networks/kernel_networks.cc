@@ -127,7 +127,7 @@ base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& ta
   if (done && !legs.empty()) {
     auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
     if (leg == legs.end()) leg = legs.begin();
-    done = ports_.publish(task.task_uid, to_string(leg->address), task.ports);
+    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->address), task.ports);
   }
   if (done) return path;
   // A namespace that was there may have a container in it.

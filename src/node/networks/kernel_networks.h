@@ -28,7 +28,9 @@ class KernelNetworks {
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<std::filesystem::path> attach(const TaskNetwork& task);
-  std::vector<RelaySocket> take_relays(const std::string& task_uid) { return ports_.take_relays(task_uid); }
+  base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
+  base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
+  std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
 
   // The first half of detaching: the ports are free, the namespace is gone from its place, the links are only marked.
   base::Result<> release(const std::string& task_uid);

@@ -33,6 +33,8 @@ struct PublishedPort {
 
 struct TaskNetwork {
   std::string task_uid;
+  std::string owner;                    // "stack/service": tasks of one owner share their published ports,
+                                        // connections are spread over them
   std::vector<Attachment> attachments;  // eth0, eth1, … in order; the default route goes through the first that
                                         // isn't internal
   std::vector<PublishedPort> ports;     // lead to that one's address, or to the first's where all are internal
@@ -47,9 +49,15 @@ class Networks {
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
 
-  // Makes and wires the task's namespace; returns its path. kFailedPrecondition: a host port is taken, by
-  // whom where that can be known.
+  // Makes and wires the task's namespace; returns its path. Reserves its ports, leads no traffic yet.
+  // kFailedPrecondition: a host port is taken by another owner or program, by whom where that can be known.
   virtual base::Co<std::filesystem::path> attach(TaskNetwork task) = 0;
+
+  // From now on the task gets its share of the connections to its published ports.
+  virtual base::Co<> publish(std::string task_uid) = 0;
+
+  // No new connections; called before it is stopped. No error where it isn't published.
+  virtual base::Co<> unpublish(std::string task_uid) = 0;
 
   // Namespace, links and ports are gone when it returns.
   virtual base::Co<> detach(std::string task_uid) = 0;

@@ -61,6 +61,7 @@ struct ExitStatus {
   int signal = 0;
   bool oom_killed = false;
   base::WallTime finished_at;
+  std::string reason;        // why, where the process had no part in it ("the machine was restarted"); else empty
 };
 
 enum class ContainerPhase { kPrepared, kRunning, kExited };

@@ -2,8 +2,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/stream.h"
 #include "wire/grpc/grpc_server.h"
 
@@ -18,8 +20,10 @@ class GrpcClient {
   ~GrpcClient();
 
   // Any kind of rpc as a two-way stream. receive() yields nullopt where the call ended with OK, the status as
-  // an error otherwise. The connection is made on first use, or kUnavailable by receive().
-  std::unique_ptr<ByteStream> call(const std::string& method, std::multimap<std::string, std::string> metadata);
+  // an error otherwise. The connection is made on first use, or kUnavailable by receive(). Destroying the stream
+  // cancels the call. Past `limit` it ends with kDeadlineExceeded.
+  std::unique_ptr<ByteStream> call(const std::string& method, std::multimap<std::string, std::string> metadata,
+                                   std::optional<base::Duration> limit = std::nullopt);
 
  private:
   struct State;

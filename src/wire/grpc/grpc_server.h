@@ -2,6 +2,7 @@
 
 // gRPC without generated stubs: any method by its name, messages as bytes, on an Asio executor.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,12 +33,13 @@ struct GrpcServerOptions {
 class GrpcServer {
  public:
   GrpcServer(base::Executor executor, CallHandler handler, GrpcServerOptions options = {});
-  ~GrpcServer();
+  ~GrpcServer();  // as shutdown(0)
 
   // `address` is "127.0.0.1:4601"; port 0 chooses one. Returns the port.
   base::Result<std::uint16_t> listen(const std::string& address);
 
-  // Stops accepting, gives running calls `grace`, then cancels them. Blocks; not on `executor`'s thread.
+  // Stops accepting, gives running calls `grace`, then cancels them. Blocks until the last handler has ended, so
+  // `executor` must still run, and this must not be its thread.
   void shutdown(std::chrono::milliseconds grace);
 
  private:

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Greets and counts; the count is in a volume and outlives the container.
+count=$(cat /data/visits 2>/dev/null || echo 0)
+count=$(expr "$count" + 1)
+echo "$count" >/data/visits.new && mv /data/visits.new /data/visits
+printf 'Content-Type: text/plain\r\n\r\n%s (visit %s)\n' "$GREETING" "$count"

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace orchion::cli {
+
+struct ServerFlags {
+  std::string http = "127.0.0.1:4600";
+  std::string grpc = "127.0.0.1:4601";
+  bool no_agent = false;
+  bool background = false;  // start one in the background where none answers, return when it is ready
+  bool stop = false;        // end the one that runs on this data folder; its containers run on
+  int heartbeat_seconds = 5;
+  int lost_seconds = 30;
+  std::string log_level = "info";
+};
+
+struct AgentFlags {
+  std::string hostname;             // empty: the machine's
+  std::vector<std::string> labels;  // "name=value"
+  std::string log_level = "info";
+};
+
+// What main gives the command line: the commands that run parts of the system in this process.
+struct CliHooks {
+  std::string version;
+  ServerStarter start_server;
+  std::function<int(Context&, const ServerFlags&)> server;
+  std::function<int(Context&, const AgentFlags&)> agent;
+};
+
+// The whole program: parses, runs one command, returns the exit code.
+int run_cli(int argc, char** argv, const CliHooks& hooks);
+
+}  // namespace orchion::cli

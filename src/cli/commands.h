@@ -1,0 +1,73 @@
+#pragma once
+
+// One function a command; its options as plain values.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "cli/target.h"
+
+namespace orchion::cli {
+
+struct UpOptions {
+  FileOptions files;
+  bool detach = false;         // don't wait until everything runs
+  std::string timeout = "5m";  // of that wait
+};
+int run_up(Context& context, const UpOptions& options);
+int run_plan(Context& context, const FileOptions& options);
+int run_config(Context& context, const FileOptions& options);
+
+struct DownOptions {
+  FileOptions files;
+  bool volumes = false;
+  std::string timeout = "5m";
+};
+int run_down(Context& context, const DownOptions& options);
+int run_stop_all(Context& context, const std::string& timeout);
+
+int run_ps(Context& context, bool all);
+int run_inspect(Context& context, const std::string& what);
+int run_stack_ls(Context& context);
+int run_scale(Context& context, const std::vector<std::string>& targets);
+
+struct LogsOptions {
+  std::string what;  // empty: the whole stack
+  bool follow = false;
+  std::string since;
+  std::string until;
+  std::optional<std::uint32_t> tail;
+  std::string grep;
+};
+int run_logs(Context& context, const LogsOptions& options);
+
+struct ExecOptions {
+  std::string what;
+  std::vector<std::string> command;
+  bool interactive = false;
+  bool tty = false;
+  std::string user;
+  std::string working_dir;
+  std::vector<std::string> environment;  // NAME=value
+};
+int run_exec(Context& context, const ExecOptions& options);
+
+int run_events(Context& context, bool follow);
+
+int run_node_ls(Context& context);
+int run_node_inspect(Context& context, const std::string& name);
+int run_node_availability(Context& context, const std::string& name, const std::string& availability);
+int run_node_rm(Context& context, const std::string& name, bool force);
+
+int run_image_ls(Context& context);
+int run_image_pull(Context& context, const std::string& reference);
+int run_image_push(Context& context, const std::string& reference, const std::string& destination, bool plain_http);
+int run_image_import(Context& context, const std::string& file, const std::string& name);
+int run_image_rm(Context& context, const std::string& reference);
+int run_image_prune(Context& context);
+
+int run_version(Context& context, const std::string& version);
+
+}  // namespace orchion::cli

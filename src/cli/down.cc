@@ -1,0 +1,66 @@
+#include <iostream>
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/follow.h"
+
+namespace orchion::cli {
+
+namespace {
+
+base::Co<> remove_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack, bool volumes,
+                        base::Duration limit) {
+  v1::DeleteStackRequest request;
+  request.set_name(stack);
+  request.set_volumes(volumes);
+  CO_RETURN_IF_ERROR(co_await api->call<v1::Stack>("orchion.v1.StackService.DeleteStack", request));
+  co_return co_await follow_removal(api, clock, stack, limit);
+}
+
+// All at the same time on the server; waited for one after the other.
+base::Co<std::uint32_t> remove_all(std::shared_ptr<client::ApiClient> api, base::Clock* clock, base::Duration limit) {
+  CO_ASSIGN_OR_RETURN(auto stacks, co_await api->call<v1::ListStacksResponse>("orchion.v1.StackService.ListStacks",
+                                                                              v1::ListStacksRequest()));
+  for (const auto& stack : stacks.stacks()) {
+    v1::DeleteStackRequest request;
+    request.set_name(stack.meta().name());
+    auto removed = co_await api->call<v1::Stack>("orchion.v1.StackService.DeleteStack", request);
+    if (!removed && removed.error().code != base::Code::kNotFound) co_return std::unexpected(removed.error());
+  }
+  for (const auto& stack : stacks.stacks())
+    CO_RETURN_IF_ERROR(co_await follow_removal(api, clock, stack.meta().name(), limit));
+  co_return static_cast<std::uint32_t>(stacks.stacks_size());
+}
+
+}  // namespace
+
+int run_down(Context& context, const DownOptions& options) {
+  auto limit = parse_duration(options.timeout);
+  if (!limit) return context.fail(limit.error());
+  auto stack = find_stack(context, options.files);
+  if (!stack) return context.fail(stack.error());
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  if (options.volumes && !context.confirm(fmt::format("remove stack {} and the data of its volumes?", *stack)))
+    return kExitInterrupted;
+  auto removed = context.run(remove_stack(*api, &context.clock(), *stack, options.volumes, *limit));
+  if (!removed) return context.fail(removed.error());
+  context.say(fmt::format("{} is gone{}", *stack, options.volumes ? ", its volumes too" : ""));
+  return kExitOk;
+}
+
+int run_stop_all(Context& context, const std::string& timeout) {
+  auto limit = parse_duration(timeout);
+  if (!limit) return context.fail(limit.error());
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  if (!context.confirm("stop every stack that orchion started?")) return kExitInterrupted;
+  auto count = context.run(remove_all(*api, &context.clock(), *limit));
+  if (!count) return context.fail(count.error());
+  context.say(fmt::format("{} stack{} stopped; volumes were kept", *count, *count == 1 ? "" : "s"));
+  return kExitOk;
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,103 @@
+#include "cli/follow.h"
+
+#include <fmt/core.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "base/timeout.h"
+#include "v1/control.pb.h"
+
+namespace orchion::cli {
+
+namespace {
+
+using boost::asio::experimental::awaitable_operators::operator||;
+
+// An obstacle may pass by itself (a port that is being given up, a node that joins): it counts after this long.
+constexpr auto kObstacleGrace = std::chrono::seconds(3);
+constexpr auto kLook = std::chrono::milliseconds(100);
+constexpr auto kPoll = std::chrono::milliseconds(50);
+
+void hand_over(const v1::WatchEvent& event, StackProgress& progress) {
+  if (event.type() == v1::WatchEvent::REMOVED) {
+    if (event.has_task()) progress.remove_task(event.task().meta().uid());
+    return;
+  }
+  if (event.has_task()) progress.put(event.task());
+  if (event.has_service()) progress.put(event.service());
+  if (event.has_stack()) progress.put(event.stack());
+}
+
+base::Co<> read_until_done(std::shared_ptr<client::ApiClient> api, std::string stack,
+                           std::shared_ptr<StackProgress> progress) {
+  // A stack belongs to no stack: its own changes are watched without the filter that its content has.
+  auto request = std::make_shared<v1::WatchRequest>();
+  request->add_kinds("Task");
+  request->add_kinds("Service");
+  request->add_kinds("Stack");
+  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.WatchService.Watch", request, ""));
+  bool synced = false;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
+    if (!event) co_return base::fail(base::Code::kUnavailable, "the server ended the connection: see `orchion ps`");
+    v1::WatchEvent message;
+    CO_RETURN_IF_ERROR(client::parse_json(event->data, message));
+    const bool ours = message.task().meta().stack() == stack || message.service().meta().stack() == stack ||
+                      message.stack().meta().name() == stack;
+    if (ours) hand_over(message, *progress);
+    synced = synced || message.type() == v1::WatchEvent::SYNCED;
+    if (synced && progress->is_done()) co_return base::Result<>{};
+  }
+}
+
+base::Co<> wait_for_lasting_obstacle(base::Clock* clock, std::shared_ptr<StackProgress> progress) {
+  std::vector<std::string> last;
+  auto since = clock->now();
+  while (true) {
+    CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
+    auto now = progress->obstacles();
+    if (now != last || now.empty()) {
+      last = std::move(now);
+      since = clock->now();
+    } else if (clock->now() - since > kObstacleGrace) {
+      co_return base::Result<>{};
+    }
+  }
+}
+
+base::Co<bool> follow(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
+                      std::shared_ptr<StackProgress> progress) {
+  auto ended = co_await (read_until_done(api, stack, progress) || wait_for_lasting_obstacle(clock, progress));
+  if (ended.index() == 0) {
+    CO_RETURN_IF_ERROR(std::get<0>(ended));
+    co_return true;
+  }
+  CO_RETURN_IF_ERROR(std::get<1>(ended));
+  co_return false;
+}
+
+base::Co<> poll_until_gone(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack) {
+  while (true) {
+    v1::GetStackRequest request;
+    request.set_name(stack);
+    auto found = co_await api->call<v1::Stack>("orchion.v1.StackService.GetStack", request);
+    if (!found && found.error().code == base::Code::kNotFound) co_return base::Result<>{};
+    CO_RETURN_IF_ERROR(found);
+    CO_RETURN_IF_ERROR(co_await clock->sleep(kPoll));
+  }
+}
+
+}  // namespace
+
+base::Co<bool> follow_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
+                            std::shared_ptr<StackProgress> progress, base::Duration limit) {
+  co_return co_await base::with_timeout(*clock, limit, "starting stack " + stack,
+                                        follow(std::move(api), clock, stack, std::move(progress)));
+}
+
+base::Co<> follow_removal(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
+                          base::Duration limit) {
+  co_return co_await base::with_timeout(*clock, limit, "removing stack " + stack,
+                                        poll_until_gone(std::move(api), clock, stack));
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/progress.h"
+#include "client/api_client.h"
+#include "v1/watch.pb.h"
+
+namespace orchion::cli {
+
+// Watches one stack and hands every event to `progress`, until it is done (true), can't be (false: obstacles that
+// stood for some seconds without progress), or `limit` has passed (kDeadlineExceeded).
+base::Co<bool> follow_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
+                            std::shared_ptr<StackProgress> progress, base::Duration limit);
+
+// Returns when the stack is gone.
+base::Co<> follow_removal(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
+                          base::Duration limit);
+
+}  // namespace orchion::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <google/protobuf/timestamp.pb.h>
+
+#include "base/clock.h"
+#include "cli/context.h"
+
+namespace orchion::cli {
+
+// Columns as wide as their widest cell, two spaces between, no trailing blanks. The first row is the heading.
+std::string format_table(const std::vector<std::vector<std::string>>& rows);
+
+// JSON text as block-style YAML.
+base::Result<std::string> yaml_of(const std::string& json);
+
+// "5s", "3m", "2h", "4d": how long ago, for tables.
+std::string age_of(const google::protobuf::Timestamp& time, base::WallTime now);
+
+struct Row {
+  std::string name;                // for -o name
+  std::vector<std::string> cells;  // for the table
+  std::vector<std::string> wide;   // further cells for -o wide
+};
+
+// Prints `rows` below `heading`, or only their names where -o name was given.
+void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                const std::vector<Row>& rows);
+
+// Prints one object: JSON (default for inspect is YAML) as it came.
+int print_object(Context& context, const std::string& json);
+
+}  // namespace orchion::cli

@@ -1,0 +1,86 @@
+#include "cli/progress.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "core/naming.h"
+
+namespace orchion::cli {
+
+void StackProgress::put(const v1::Task& task) {
+  if (task.spec().desired_state() != v1::DESIRED_RUNNING || task.meta().has_deleted_at()) {
+    tasks_.erase(task.meta().uid());
+  } else {
+    tasks_[task.meta().uid()] = task;
+  }
+}
+
+bool StackProgress::is_service_done(const v1::NamedService& service) const {
+  const auto it = services_.find(service.name());
+  if (it == services_.end()) return false;
+  const auto& status = it->second.status();
+  if (status.observed_generation() < it->second.meta().generation() || status.updating()) return false;
+  std::uint32_t fine = 0;
+  for (const auto& [uid, task] : tasks_) {
+    if (task.spec().service() != service.name() || task.spec().revision() != status.revision()) continue;
+    if (task.status().state() == v1::RUNNING || task.status().state() == v1::SUCCEEDED) ++fine;
+  }
+  return fine >= service.spec().replicas();
+}
+
+bool StackProgress::is_done() const {
+  if (observed_generation_ < wanted_.meta().generation()) return false;
+  return std::all_of(wanted_.spec().services().begin(), wanted_.spec().services().end(),
+                     [&](const auto& service) { return is_service_done(service); });
+}
+
+std::vector<std::string> StackProgress::obstacles() const {
+  std::set<std::string> found;
+  for (const auto& [uid, task] : tasks_) {
+    const auto name = core::slot_name(task.spec().service(), task.spec().slot());
+    if (!task.spec().placement_message().empty() && task.spec().assignment().node().empty())
+      found.insert(fmt::format("{} is not placed: {}", name, task.spec().placement_message()));
+    const auto& status = task.status();
+    const bool fine = status.state() == v1::RUNNING || status.state() == v1::SUCCEEDED;
+    if (fine || status.message().empty()) continue;
+    found.insert(fmt::format("{}: {}", name, status.message()));
+  }
+  for (const auto& [name, service] : services_) {
+    if (!service.status().message().empty() && found.empty())
+      found.insert(fmt::format("{}: {}", name, service.status().message()));
+  }
+  return {found.begin(), found.end()};
+}
+
+std::uint32_t StackProgress::running(const std::string& service) const {
+  return static_cast<std::uint32_t>(std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& entry) {
+    return entry.second.spec().service() == service && entry.second.status().state() == v1::RUNNING;
+  }));
+}
+
+std::string StackProgress::summary() const {
+  std::string out;
+  for (const auto& service : wanted_.spec().services())
+    out += fmt::format("{}{} {}/{}", out.empty() ? "" : ", ", service.name(), running(service.name()),
+                       service.spec().replicas());
+  return out;
+}
+
+std::vector<std::string> StackProgress::urls() const {
+  std::set<std::pair<std::string, std::uint32_t>> ports;
+  for (const auto& [uid, task] : tasks_) {
+    for (const auto& port : task.spec().assignment().ports()) {
+      if (port.protocol() == "tcp" && port.host_port() != 0) ports.emplace(port.host_ip(), port.host_port());
+    }
+  }
+  std::vector<std::string> result;
+  for (const auto& [ip, port] : ports) {
+    const bool anywhere = ip.empty() || ip == "0.0.0.0" || ip == "::" || ip == "127.0.0.1";
+    result.push_back(fmt::format("http://{}:{}", anywhere ? "localhost" : ip, port));
+  }
+  return result;
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,49 @@
+#pragma once
+
+// Following a stack until it stands, or can't.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "v1/control.pb.h"
+
+namespace orchion::cli {
+
+// What a watch has said about one stack. Pure.
+class StackProgress {
+ public:
+  // `stack` as the apply returned it: what is reached must be of this generation or a later one.
+  explicit StackProgress(v1::Stack stack) : wanted_(std::move(stack)) {}
+
+  void put(const v1::Service& service) { services_[service.meta().name()] = service; }
+  void put(const v1::Stack& stack) { observed_generation_ = stack.status().observed_generation(); }
+  void put(const v1::Task& task);
+  void remove_task(const std::string& uid) { tasks_.erase(uid); }
+
+  // Every service of the manifest runs as many tasks of its newest revision as it should, or has completed.
+  bool is_done() const;
+
+  // Why it doesn't stand, one sentence a cause; empty while nothing speaks against it.
+  std::vector<std::string> obstacles() const;
+
+  // "web 1/2, db 1/1"
+  std::string summary() const;
+
+  // Addresses of published ports on this machine: "http://localhost:8080".
+  std::vector<std::string> urls() const;
+
+  std::uint32_t running(const std::string& service) const;
+
+ private:
+  bool is_service_done(const v1::NamedService& service) const;
+
+  v1::Stack wanted_;
+  std::uint64_t observed_generation_ = 0;
+  std::map<std::string, v1::Service> services_;
+  std::map<std::string, v1::Task> tasks_;  // by uid; those that should run
+};
+
+}  // namespace orchion::cli

@@ -1,0 +1,96 @@
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/list.h"
+#include "v1/control.pb.h"
+
+namespace orchion::cli {
+
+namespace {
+
+std::string ports_text(const v1::Assignment& assignment) {
+  std::string out;
+  for (const auto& port : assignment.ports())
+    out += fmt::format("{}{}{}→{}{}", out.empty() ? "" : ", ", port.host_ip().empty() ? "" : port.host_ip() + ":",
+                       port.host_port(), port.container_port(), port.protocol() == "udp" ? "/udp" : "");
+  return out;
+}
+
+// The state that a person wants: what the controllers decided wins over what the agent said last.
+std::string state_text(const v1::Task& task) {
+  if (task.spec().desired_state() == v1::DESIRED_LOST) return "lost";
+  std::string name = v1::TaskState_Name(task.status().state());
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+std::string note_text(const v1::Task& task) {
+  if (!task.status().message().empty()) return task.status().message();
+  return task.spec().assignment().node().empty() ? task.spec().placement_message() : "";
+}
+
+Row task_row(const v1::Task& task, base::WallTime now) {
+  const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
+  std::string addresses;
+  for (const auto& address : task.spec().assignment().addresses())
+    addresses += (addresses.empty() ? "" : ", ") + address.address();
+  const bool runs = task.status().state() == v1::RUNNING;
+  return {
+      name,
+      {name, state_text(task), runs ? age_of(task.status().started_at(), now) : "-", task.spec().assignment().node(),
+       ports_text(task.spec().assignment()), std::to_string(task.status().restarts()), note_text(task)},
+      {task.spec().revision(), addresses, std::to_string(task.status().pid()), task.meta().uid()}};
+}
+
+}  // namespace
+
+int run_ps(Context& context, bool all) {
+  v1::ListTasksRequest request;
+  request.set_all(all);
+  // Beside a file its stack is meant; elsewhere everything is shown.
+  if (auto stack = find_stack(context)) request.set_stack(*stack);
+  return list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
+                                             {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"},
+                                             {"REVISION", "ADDRESS", "PID", "UID"},
+                                             [&](const v1::ListTasksResponse& response) {
+                                               std::vector<Row> rows;
+                                               for (const auto& task : response.tasks())
+                                                 rows.push_back(task_row(task, context.clock().wall()));
+                                               return rows;
+                                             });
+}
+
+int run_stack_ls(Context& context) {
+  return list_command<v1::ListStacksResponse>(
+      context, "orchion.v1.StackService.ListStacks", v1::ListStacksRequest(),
+      {"STACK", "SERVICES", "TASKS", "AGE", "NOTE"}, {"UID"}, [&](const v1::ListStacksResponse& response) {
+        std::vector<Row> rows;
+        for (const auto& stack : response.stacks()) {
+          const auto& status = stack.status();
+          rows.push_back({stack.meta().name(),
+                          {stack.meta().name(), std::to_string(stack.spec().services_size()),
+                           fmt::format("{}/{}", status.tasks_running(), status.tasks_desired()),
+                           age_of(stack.meta().created_at(), context.clock().wall()),
+                           stack.meta().has_deleted_at() ? "being removed" : status.message()},
+                          {stack.meta().uid()}});
+        }
+        return rows;
+      });
+}
+
+int run_inspect(Context& context, const std::string& what) {
+  auto address = find_address(context, what);
+  if (!address) return context.fail(address.error());
+  if (address->slot != 0) {
+    v1::GetTaskRequest request;
+    request.set_stack(address->stack);
+    request.set_name(task_reference(*address));
+    return object_command(context, "orchion.v1.TaskService.GetTask", request);
+  }
+  v1::GetServiceRequest request;
+  request.set_stack(address->stack);
+  request.set_name(address->service);
+  return object_command(context, "orchion.v1.ServiceService.GetService", request);
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "core/naming.h"
+#include "spec/loader.h"
+
+namespace orchion::cli {
+
+// Which files describe the stack, as the user said it.
+struct FileOptions {
+  std::vector<std::string> files;  // -f; empty: those of the working folder
+  std::vector<std::string> env_files;
+};
+
+// Loads them in the working folder with this process's environment. Warnings go to standard error.
+base::Result<spec::LoadedStack> load_stack(Context& context, const FileOptions& options);
+
+// The stack a command is about: --stack, else what the files of the working folder name; kInvalidArgument with what
+// to do where there are none.
+base::Result<std::string> find_stack(Context& context, const FileOptions& options = {});
+
+// "shop/web.2", or "web" with the stack found as above.
+base::Result<core::Address> find_address(Context& context, const std::string& what);
+
+// What the API calls a task of that address: "web.2" or "web".
+std::string task_reference(const core::Address& address);
+
+}  // namespace orchion::cli

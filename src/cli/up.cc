@@ -1,0 +1,95 @@
+#include <iostream>
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/follow.h"
+#include "cli/plan_text.h"
+#include "spec/render.h"
+
+namespace orchion::cli {
+
+namespace {
+
+base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& api, v1::ApplyStackRequest request) {
+  return context.run(api.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", std::move(request)));
+}
+
+void print_what_now(Context& context, const std::string& stack, const StackProgress& progress) {
+  for (const auto& url : progress.urls()) std::cout << url << std::endl;
+  context.say(
+      fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
+}
+
+int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> api, const v1::Stack& stack,
+                         base::Duration limit) {
+  auto progress = std::make_shared<StackProgress>(stack);
+  const auto& name = stack.meta().name();
+  auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit));
+  if (done && *done) {
+    context.say(fmt::format("{}: {}", name, progress->summary()));
+    print_what_now(context, name, *progress);
+    return kExitOk;
+  }
+  const auto obstacles = progress->obstacles();
+  for (const auto& obstacle : obstacles) context.say(fmt::format("orchion: {}/{}", name, obstacle));
+  if (done) {
+    context.say(fmt::format(
+        "the rest of {0} goes on; mend this and run `orchion up` again, or `orchion down --stack {0}`", name));
+    return kExitFailed;
+  }
+  return context.fail(done.error());
+}
+
+}  // namespace
+
+int run_up(Context& context, const UpOptions& options) {
+  auto limit = parse_duration(options.timeout);
+  if (!limit) return context.fail(limit.error());
+  auto loaded = load_stack(context, options.files);
+  if (!loaded) return context.fail(loaded.error());
+  auto api = context.api_or_start();
+  if (!api) return context.fail(api.error());
+
+  v1::ApplyStackRequest request;
+  request.set_name(loaded->name);
+  *request.mutable_spec() = std::move(loaded->spec);
+  request.set_dry_run(true);
+  auto planned = apply(context, **api, request);
+  if (!planned) return context.fail(planned.error());
+  std::cerr << plan_text(loaded->name, planned->plan());
+  if (is_disruptive(planned->plan()) && !context.confirm("go on?")) return kExitInterrupted;
+
+  // Only what was shown is done: if somebody else was quicker, the server refuses.
+  request.set_dry_run(false);
+  request.set_base_revision(planned->plan().base_revision());
+  auto applied = apply(context, **api, request);
+  if (!applied) return context.fail(applied.error());
+  if (options.detach) return kExitOk;
+  return wait_until_it_stands(context, *api, applied->stack(), *limit);
+}
+
+int run_plan(Context& context, const FileOptions& options) {
+  auto loaded = load_stack(context, options);
+  if (!loaded) return context.fail(loaded.error());
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  v1::ApplyStackRequest request;
+  request.set_name(loaded->name);
+  *request.mutable_spec() = std::move(loaded->spec);
+  request.set_dry_run(true);
+  auto planned = apply(context, **api, std::move(request));
+  if (!planned) return context.fail(planned.error());
+  std::cout << plan_text(loaded->name, planned->plan());
+  return kExitOk;
+}
+
+int run_config(Context& context, const FileOptions& options) {
+  auto loaded = load_stack(context, options);
+  if (!loaded) return context.fail(loaded.error());
+  std::cout << spec::render(loaded->name, loaded->spec);
+  return kExitOk;
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,145 @@
+#include "control/controllers/allocations.h"
+
+#include <algorithm>
+
+#include "core/lifecycle.h"
+#include "core/task_state.h"
+
+namespace orchion::control::controllers {
+
+Cost Cost::of(const v1::ContainerSpec& container) {
+  return {container.reservations().nano_cpus(), container.reservations().memory_bytes()};
+}
+
+Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost) {
+  Entry entry;
+  entry.name = {task.meta().stack(), task.meta().name()};
+  entry.service = {task.meta().stack(), task.spec().service()};
+  entry.cost = cost;
+  if (!task.spec().has_assignment()) {
+    entry.waiting = !core::is_deleted(task.meta());
+    return entry;
+  }
+  const auto& assignment = task.spec().assignment();
+  entry.node_uid = assignment.node_uid();
+  entry.live = !core::is_terminal(task.status().state());
+  if (entry.live)
+    for (const auto& port : assignment.ports()) entry.ports.push_back(scheduler::HostPort::of(port));
+  for (const auto& address : assignment.addresses())
+    if (const auto parsed = core::parse_ipv4(address.address()))
+      entry.addresses.emplace_back(address.network_uid(), *parsed);
+  return entry;
+}
+
+void Allocations::put(const v1::Task& task, const Cost& cost) {
+  insert(task.meta().uid(), entry_of(task, cost));
+}
+
+void Allocations::insert(const std::string& uid, Entry entry) {
+  erase(uid);
+  if (entry.live) {
+    auto& node = nodes_[entry.node_uid];
+    node.nano_cpus += entry.cost.nano_cpus;
+    node.memory_bytes += entry.cost.memory_bytes;
+    ++node.tasks;
+    node.ports.insert(node.ports.end(), entry.ports.begin(), entry.ports.end());
+    ++services_[entry.service][entry.node_uid];
+  }
+  for (const auto& [network, address] : entry.addresses) addresses_[network].insert(address);
+  if (entry.waiting) unassigned_.insert(entry.name);
+  entries_.emplace(uid, std::move(entry));
+}
+
+void Allocations::erase(const std::string& task_uid) {
+  const auto found = entries_.find(task_uid);
+  if (found == entries_.end()) return;
+  const Entry entry = std::move(found->second);
+  entries_.erase(found);
+  if (entry.live) {
+    auto& node = nodes_[entry.node_uid];
+    node.nano_cpus -= entry.cost.nano_cpus;
+    node.memory_bytes -= entry.cost.memory_bytes;
+    --node.tasks;
+    for (const auto& port : entry.ports) node.ports.erase(std::find(node.ports.begin(), node.ports.end(), port));
+    if (node.tasks == 0) nodes_.erase(entry.node_uid);
+    auto& service = services_[entry.service];
+    if (--service[entry.node_uid] == 0) service.erase(entry.node_uid);
+    if (service.empty()) services_.erase(entry.service);
+  }
+  for (const auto& [network, address] : entry.addresses) {
+    auto& taken = addresses_[network];
+    taken.erase(address);
+    if (taken.empty()) addresses_.erase(network);
+  }
+  if (entry.waiting) unassigned_.erase(entry.name);
+}
+
+struct Allocations::ClaimHandle {
+  Allocations& owner;
+  std::vector<Claimed> tasks;
+  std::vector<std::string> volume_uids;
+  ~ClaimHandle() { owner.withdraw(tasks, volume_uids); }
+};
+
+std::shared_ptr<void> Allocations::claim(const Claims& claims) {
+  auto handle = std::shared_ptr<ClaimHandle>(new ClaimHandle{*this, {}, {}});
+  for (const auto& [task, cost] : claims.tasks) {
+    Claimed claimed{task.meta().uid(), nullptr};
+    if (const auto found = entries_.find(claimed.uid); found != entries_.end())
+      claimed.before = std::make_shared<Entry>(found->second);
+    Entry entry = entry_of(task, cost);
+    entry.claimed = true;
+    insert(claimed.uid, std::move(entry));
+    handle->tasks.push_back(std::move(claimed));
+  }
+  for (const auto& [volume, node] : claims.volumes)
+    if (volume_claims_.emplace(volume, node).second) handle->volume_uids.push_back(volume);
+  return handle;
+}
+
+void Allocations::withdraw(const std::vector<Claimed>& tasks, const std::vector<std::string>& volume_uids) {
+  for (const auto& claimed : tasks) {
+    const auto found = entries_.find(claimed.uid);
+    if (found == entries_.end() || !found->second.claimed) continue;
+    erase(claimed.uid);
+    if (claimed.before) insert(claimed.uid, *claimed.before);
+  }
+  for (const auto& uid : volume_uids) volume_claims_.erase(uid);
+}
+
+const NodeUsage& Allocations::of_node(const std::string& node_uid) const {
+  static const NodeUsage kNothing;
+  const auto found = nodes_.find(node_uid);
+  return found == nodes_.end() ? kNothing : found->second;
+}
+
+const std::map<std::string, std::uint32_t>& Allocations::nodes_of_service(const store::ObjectName& service) const {
+  static const std::map<std::string, std::uint32_t> kNowhere;
+  const auto found = services_.find(service);
+  return found == services_.end() ? kNowhere : found->second;
+}
+
+bool Allocations::is_network_used(const std::string& network_uid) const {
+  return addresses_.contains(network_uid);
+}
+
+const std::set<std::uint32_t>& Allocations::taken_addresses(const std::string& network_uid) const {
+  static const std::set<std::uint32_t> kNone;
+  const auto found = addresses_.find(network_uid);
+  return found == addresses_.end() ? kNone : found->second;
+}
+
+std::string Allocations::volume_claim(const std::string& volume_uid) const {
+  const auto found = volume_claims_.find(volume_uid);
+  return found == volume_claims_.end() ? std::string() : found->second;
+}
+
+AddressPicker::AddressPicker(const Allocations& allocations, const std::string& network_uid, const core::Subnet& subnet)
+    : taken_(allocations.taken_addresses(network_uid)), candidate_(subnet.gateway() + 1), end_(subnet.last()) {}
+
+std::uint32_t AddressPicker::next() {
+  for (auto it = taken_.lower_bound(candidate_); it != taken_.end() && *it == candidate_; ++it) ++candidate_;
+  return candidate_ < end_ ? candidate_++ : 0;
+}
+
+}  // namespace orchion::control::controllers

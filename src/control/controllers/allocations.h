@@ -1,0 +1,117 @@
+#pragma once
+
+// What is taken: by node the reservations and host ports, by network the addresses, by service the nodes its tasks are
+// on. An index over the view's tasks, kept up to date commit by commit, so that placing one task doesn't look at all.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "control/scheduler/scheduler.h"
+#include "control/store/view.h"
+#include "core/subnet.h"
+
+namespace orchion::control::controllers {
+
+struct NodeUsage {
+  std::int64_t nano_cpus = 0;
+  std::int64_t memory_bytes = 0;
+  std::uint32_t tasks = 0;
+  std::vector<scheduler::HostPort> ports;
+};
+
+// What one task needs of its node beside its ports: the reservations of its container.
+struct Cost {
+  std::int64_t nano_cpus = 0;
+  std::int64_t memory_bytes = 0;
+
+  static Cost of(const v1::ContainerSpec& container);
+  bool operator==(const Cost&) const = default;
+};
+
+// What a plan is about to take, before the store has it.
+struct Claims {
+  std::vector<std::pair<v1::Task, Cost>> tasks;
+  std::vector<std::pair<std::string, std::string>> volumes;  // uid of the volume, uid of the node
+};
+
+// Plain data; one executor. A task that ended gives back its reservations and ports, but its addresses only when the
+// object is gone: until then something may be left of it on its node.
+class Allocations {
+ public:
+  Allocations() = default;
+  Allocations(const Allocations&) = delete;
+  Allocations& operator=(const Allocations&) = delete;
+
+  // As the view shows it; replaces what was known or claimed for the same uid.
+  void put(const v1::Task& task, const Cost& cost);
+  void erase(const std::string& task_uid);
+
+  // Until the handle is destroyed, or put() brings the real thing. Must not outlive this.
+  std::shared_ptr<void> claim(const Claims& claims);
+
+  const NodeUsage& of_node(const std::string& node_uid) const;
+
+  // Uid of a node and how many unended tasks of the service are on it.
+  const std::map<std::string, std::uint32_t>& nodes_of_service(const store::ObjectName& service) const;
+
+  // Tasks without an assignment, deleted ones excepted.
+  const std::set<store::ObjectName>& unassigned() const { return unassigned_; }
+
+  bool is_network_used(const std::string& network_uid) const;
+  const std::set<std::uint32_t>& taken_addresses(const std::string& network_uid) const;
+
+  // The node that a plan under way gives to a volume; empty: none.
+  std::string volume_claim(const std::string& volume_uid) const;
+
+ private:
+  struct Entry {
+    store::ObjectName name;
+    store::ObjectName service;
+    std::string node_uid;  // empty: not assigned
+    bool live = false;     // assigned and not ended
+    bool claimed = false;
+    bool waiting = false;  // for an assignment
+    Cost cost;
+    std::vector<scheduler::HostPort> ports;
+    std::vector<std::pair<std::string, std::uint32_t>> addresses;
+  };
+  struct Claimed {
+    std::string uid;
+    std::shared_ptr<Entry> before;  // what the claim replaced; null: nothing
+  };
+  struct ClaimHandle;
+
+  static Entry entry_of(const v1::Task& task, const Cost& cost);
+  void insert(const std::string& uid, Entry entry);
+  void withdraw(const std::vector<Claimed>& tasks, const std::vector<std::string>& volume_uids);
+
+  std::unordered_map<std::string, Entry> entries_;  // by task uid
+  std::unordered_map<std::string, NodeUsage> nodes_;
+  std::unordered_map<std::string, std::set<std::uint32_t>> addresses_;  // by network uid
+  std::map<store::ObjectName, std::map<std::string, std::uint32_t>> services_;
+  std::set<store::ObjectName> unassigned_;
+  std::unordered_map<std::string, std::string> volume_claims_;
+};
+
+// Hands out addresses of one network, the lowest free one first, each once. For use within one plan: nothing may be
+// put or erased meanwhile.
+class AddressPicker {
+ public:
+  AddressPicker(const Allocations& allocations, const std::string& network_uid, const core::Subnet& subnet);
+
+  // 0: none is left.
+  std::uint32_t next();
+
+ private:
+  const std::set<std::uint32_t>& taken_;
+  std::uint32_t candidate_;
+  std::uint32_t end_;  // the broadcast address
+};
+
+}  // namespace orchion::control::controllers

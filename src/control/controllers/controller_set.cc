@@ -1,0 +1,69 @@
+#include "control/controllers/controller_set.h"
+
+#include "control/controllers/garbage_controller.h"
+#include "control/controllers/network_controller.h"
+#include "control/controllers/node_controller.h"
+#include "control/controllers/placement_controller.h"
+#include "control/controllers/service_controller.h"
+#include "control/controllers/stack_controller.h"
+
+#include "core/lifecycle.h"
+#include "core/task_state.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+// Most changes of a task are steps of its state, which take and free nothing.
+bool takes_the_same(const v1::Task& before, const v1::Task& after) {
+  return before.spec().has_assignment() == after.spec().has_assignment() &&
+         core::is_deleted(before.meta()) == core::is_deleted(after.meta()) &&
+         core::is_terminal(before.status().state()) == core::is_terminal(after.status().state());
+}
+
+}  // namespace
+
+ControllerSet::ControllerSet(base::Executor executor, store::ObjectStore& objects, base::Clock& clock,
+                             base::Random random, NodeLiveness& liveness, ControllerOptions options)
+    : objects_(objects) {
+  const Context context{executor, objects, clock, allocations_, liveness, options};
+  const auto own = [&random] { return base::Random(random.next()); };
+  controllers_.push_back(std::make_unique<StackController>(context, own()));
+  controllers_.push_back(std::make_unique<NetworkController>(context, own()));
+  controllers_.push_back(std::make_unique<ServiceController>(context, own()));
+  controllers_.push_back(std::make_unique<PlacementController>(context, own()));
+  controllers_.push_back(std::make_unique<NodeController>(context, own()));
+  controllers_.push_back(std::make_unique<GarbageController>(context, own()));
+}
+
+ControllerSet::~ControllerSet() = default;
+
+void ControllerSet::start() {
+  // Before any controller hears of a commit, so that each plans with what is taken as of that commit.
+  subscription_ = objects_.subscribe([this](const std::shared_ptr<const store::ObjectStore::Commit>& commit) {
+    for (const auto& change : commit->changes) follow(change);
+  });
+  for (const auto& [name, task] : objects_.view().tasks().all()) take_in(*task);
+  for (const auto& controller : controllers_) controller->start();
+}
+
+base::Co<> ControllerSet::shutdown() {
+  for (const auto& controller : controllers_) CO_RETURN_IF_ERROR(co_await controller->shutdown());
+  subscription_.reset();
+  co_return base::Result<>{};
+}
+
+void ControllerSet::follow(const store::ObjectChange& change) {
+  if (change.kind != "Task") return;
+  if (!change.after) return allocations_.erase(before<v1::Task>(change)->meta().uid());
+  const auto* was = before<v1::Task>(change);
+  const auto* is = after<v1::Task>(change);
+  if (was == nullptr || !takes_the_same(*was, *is)) take_in(*is);
+}
+
+void ControllerSet::take_in(const v1::Task& task) {
+  const auto revision = objects_.view().revisions().find(task.meta().stack(), task.spec().revision());
+  allocations_.put(task, revision ? Cost::of(revision->spec().template_().container()) : Cost{});
+}
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,112 @@
+#include "control/controllers/garbage_controller.h"
+
+#include <algorithm>
+
+#include "control/controllers/garbage_planner.h"
+#include "control/controllers/service_controller.h"
+#include "core/lifecycle.h"
+
+namespace orchion::control::controllers {
+
+GarbageController::GarbageController(const Context& context, base::Random random)
+    : Controller(context, random, "garbage controller", 4) {}
+
+Plan GarbageController::plan(const Key& key) {
+  if (key.kind == "Task") return plan_task(key.name);
+  if (key.kind == "Event") return plan_events();
+  if (key.kind == "Volume")
+    return plan_volume_garbage(view().volumes().find(key.name.stack, key.name.name), is_volume_used(key.name));
+  const auto revision = view().revisions().find(key.name.stack, key.name.name);
+  if (!revision) return {};
+  const bool has_service = view().services().find(key.name.stack, revision->spec().service()) != nullptr;
+  return plan_revision_garbage(revision, has_service, is_revision_used(*revision));
+}
+
+Plan GarbageController::plan_task(const store::ObjectName& name) {
+  TaskGarbage facts{view().tasks().find(name.stack, name.name)};
+  if (!facts.task) return {};
+  facts.has_service = view().services().find(name.stack, facts.task->spec().service()) != nullptr;
+  facts.has_node = !facts.task->spec().has_assignment() ||
+                   view().nodes().find_uid(facts.task->spec().assignment().node_uid()) != nullptr;
+  return plan_task_garbage(facts, now());
+}
+
+Plan GarbageController::plan_events() {
+  const std::size_t kept = context_.options.events_kept;
+  std::vector<std::shared_ptr<const v1::Event>> oldest;
+  for (auto it = events_.begin(); it != events_.end() && oldest.size() + kept < events_.size(); ++it)
+    if (auto event = view().events().find(it->second, it->first)) oldest.push_back(std::move(event));
+  return plan_event_garbage(oldest, events_.size(), kept);
+}
+
+bool GarbageController::is_volume_used(const store::ObjectName& volume) const {
+  for (const auto& task : view().tasks().of_stack(volume.stack)) {
+    const auto revision = view().revisions().find(volume.stack, task->spec().revision());
+    if (!revision) continue;
+    for (const auto& mount : revision->spec().template_().container().mounts())
+      if (mount.type() == v1::Mount::VOLUME && mount.source() == volume.name) return true;
+  }
+  return false;
+}
+
+bool GarbageController::is_revision_used(const v1::Revision& revision) const {
+  const auto tasks = view().tasks_of_service(revision.meta().stack(), revision.spec().service());
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [&](const auto& task) { return task->spec().revision() == revision.meta().name(); });
+}
+
+void GarbageController::on_change(const store::ObjectChange& change) {
+  if (change.kind == "Task") {
+    on_task(change);
+  } else if (change.kind == "Event") {
+    on_event(change);
+  } else if (change.kind == "Volume" && change.after && core::is_deleted(after<v1::Volume>(change)->meta())) {
+    enqueue("Volume", change.name);
+  } else if (change.kind == "Service" && !change.after) {
+    on_service_gone(change.name);
+  } else if (change.kind == "Node" && !change.after) {
+    for (const auto& task : view().tasks_of_node(before<v1::Node>(change)->meta().uid()))
+      enqueue("Task", {task->meta().stack(), task->meta().name()});
+  }
+}
+
+void GarbageController::on_task(const store::ObjectChange& change) {
+  if (change.after) {
+    if (core::is_deleted(after<v1::Task>(change)->meta())) enqueue("Task", change.name);
+    return;
+  }
+  const auto* task = before<v1::Task>(change);
+  const store::ObjectName service{task->meta().stack(), task->spec().service()};
+  if (!view().services().find(service.stack, service.name)) on_service_gone(service);
+  for (const auto& volume : view().volumes().of_stack(service.stack))
+    if (core::is_deleted(volume->meta())) enqueue("Volume", {service.stack, volume->meta().name()});
+}
+
+void GarbageController::on_event(const store::ObjectChange& change) {
+  if (!change.after) {
+    events_.erase({change.name.name, change.name.stack});
+    return;
+  }
+  events_.insert({change.name.name, change.name.stack});
+  // Some at a time, not one for each that comes.
+  if (events_.size() > context_.options.events_kept + events_slack()) enqueue("Event", {});
+}
+
+void GarbageController::on_service_gone(const store::ObjectName& service) {
+  for (const auto& task : view().tasks_of_service(service.stack, service.name))
+    enqueue("Task", {service.stack, task->meta().name()});
+  for (const auto& revision : revisions_of(view(), service))
+    enqueue("Revision", {service.stack, revision->meta().name()});
+}
+
+void GarbageController::enqueue_all() {
+  for (const auto& [name, task] : view().tasks().all()) enqueue("Task", name);
+  for (const auto& [name, revision] : view().revisions().all())
+    if (!view().services().find(name.stack, revision->spec().service())) enqueue("Revision", name);
+  for (const auto& [name, volume] : view().volumes().all())
+    if (core::is_deleted(volume->meta())) enqueue("Volume", name);
+  for (const auto& [name, event] : view().events().all()) events_.insert({name.name, name.stack});
+  enqueue("Event", {});
+}
+
+}  // namespace orchion::control::controllers

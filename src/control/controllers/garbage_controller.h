@@ -1,0 +1,33 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+
+#include "control/controllers/controller.h"
+
+namespace orchion::control::controllers {
+
+// Removes what is left over: tasks, revisions, volumes, old events; see garbage_planner.h.
+class GarbageController final : public Controller {
+ public:
+  GarbageController(const Context& context, base::Random random);
+
+ private:
+  Plan plan(const Key& key) override;
+  void on_change(const store::ObjectChange& change) override;
+  void enqueue_all() override;
+
+  Plan plan_task(const store::ObjectName& name);
+  Plan plan_events();
+  bool is_volume_used(const store::ObjectName& volume) const;
+  bool is_revision_used(const v1::Revision& revision) const;
+  void on_task(const store::ObjectChange& change);
+  void on_event(const store::ObjectChange& change);
+  void on_service_gone(const store::ObjectName& service);
+  std::size_t events_slack() const { return context_.options.events_kept / 100; }
+
+  std::set<std::pair<std::string, std::string>> events_;  // name, then stack: the oldest first
+};
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,55 @@
+#include "control/controllers/garbage_planner.h"
+
+#include <algorithm>
+
+#include "core/lifecycle.h"
+
+namespace orchion::control::controllers {
+
+Plan plan_task_garbage(const TaskGarbage& facts, Now now) {
+  Plan plan;
+  if (!facts.task) return plan;
+  const v1::Task& task = *facts.task;
+  const bool deleted = core::is_deleted(task.meta());
+  const bool nobody_answers = !facts.has_node || !task.spec().has_assignment();
+  if ((deleted || !facts.has_service) && (nobody_answers || core::is_ready_to_go(task.meta()))) {
+    plan.units.push_back({{Verb::kRemove, task}});
+  } else if (!deleted && !facts.has_service) {
+    v1::Task changed = task;
+    changed.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
+    changed.mutable_meta()->set_generation(task.meta().generation() + 1);
+    core::mark_deleted(*changed.mutable_meta(), now.wall);
+    plan.units.push_back({{Verb::kPutSpec, std::move(changed)}});
+  }
+  return plan;
+}
+
+Plan plan_revision_garbage(const std::shared_ptr<const v1::Revision>& revision, bool has_service, bool in_use) {
+  Plan plan;
+  if (revision && !has_service && !in_use) plan.units.push_back({{Verb::kRemove, *revision}});
+  return plan;
+}
+
+Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use) {
+  Plan plan;
+  if (!volume || in_use || !core::is_deleted(volume->meta())) return plan;
+  v1::Volume changed = *volume;
+  core::remove_finalizer(*changed.mutable_meta(), core::kVolumeFinalizer);
+  if (core::is_ready_to_go(changed.meta())) {
+    plan.units.push_back({{Verb::kRemove, std::move(changed)}});
+  } else if (core::has_finalizer(volume->meta(), core::kVolumeFinalizer)) {
+    plan.units.push_back({{Verb::kPutSpec, std::move(changed)}});
+  }
+  return plan;
+}
+
+Plan plan_event_garbage(const std::vector<std::shared_ptr<const v1::Event>>& oldest, std::size_t count,
+                        std::size_t kept) {
+  Plan plan;
+  const std::size_t surplus = count > kept ? count - kept : 0;
+  for (std::size_t i = 0; i < std::min(surplus, oldest.size()); ++i)
+    plan.units.push_back({{Verb::kRemove, *oldest[i]}});
+  return plan;
+}
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,34 @@
+#pragma once
+
+// What is left over, one object at a time. All answers are "remove it", "mark it" or nothing.
+
+#include <memory>
+#include <vector>
+
+#include "control/controllers/plan.h"
+
+namespace orchion::control::controllers {
+
+struct TaskGarbage {
+  std::shared_ptr<const v1::Task> task;  // null: it is gone
+  bool has_service = true;
+  bool has_node = true;  // of its assignment; true where it has none
+};
+
+// A task that is to go is removed when nobody is waited for: its agent confirmed (and took its finalizer away), it
+// never had a node, or its node was removed. One whose service is gone is asked to go. Its addresses can be given out
+// again when the object is gone, not before.
+Plan plan_task_garbage(const TaskGarbage& facts, Now now);
+
+// A revision without a service and without tasks is removed.
+Plan plan_revision_garbage(const std::shared_ptr<const v1::Revision>& revision, bool has_service, bool in_use);
+
+// A volume that is to go is removed when no task mounts it. Whoever else keeps something of it (a node its data) adds
+// a finalizer of its own while the volume lives, and takes it away when it has cleaned up.
+Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use);
+
+// The given events, oldest first, beyond `kept` of `count`.
+Plan plan_event_garbage(const std::vector<std::shared_ptr<const v1::Event>>& oldest, std::size_t count,
+                        std::size_t kept);
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,90 @@
+#include "control/controllers/network_planner.h"
+
+#include <fmt/core.h>
+
+#include "core/lifecycle.h"
+#include "core/subnet.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+constexpr core::Subnet kPool{0x0ac00000, 10};  // 10.192.0.0/10
+constexpr int kPrefix = 20;
+
+std::vector<std::pair<core::Subnet, const v1::Network*>> taken_subnets(const NetworkSnapshot& snapshot) {
+  std::vector<std::pair<core::Subnet, const v1::Network*>> taken;
+  for (const auto& network : snapshot.networks)
+    if (network->meta().uid() != snapshot.network->meta().uid())
+      if (const auto subnet = core::parse_subnet(network->status().subnet()))
+        taken.emplace_back(*subnet, network.get());
+  return taken;
+}
+
+base::Result<core::Subnet> choose_named(const NetworkSnapshot& snapshot) {
+  ASSIGN_OR_RETURN(const core::Subnet subnet, core::parse_subnet(snapshot.network->spec().subnet()));
+  for (const auto& [other, owner] : taken_subnets(snapshot))
+    if (other.overlaps(subnet))
+      return base::fail(base::Code::kAlreadyExists,
+                        fmt::format("its subnet {} overlaps {} of network {}/{}; choose another", subnet.text(),
+                                    other.text(), owner->meta().stack(), owner->meta().name()));
+  return subnet;
+}
+
+// Each taken subnet is stepped over at most once for each that lies below it; there are few.
+base::Result<core::Subnet> choose_free(const NetworkSnapshot& snapshot) {
+  const auto taken = taken_subnets(snapshot);
+  for (std::uint64_t base = kPool.base; base <= kPool.last(); base += std::uint64_t{1} << (32 - kPrefix)) {
+    const core::Subnet candidate{static_cast<std::uint32_t>(base), kPrefix};
+    bool free = true;
+    for (const auto& [other, owner] : taken) free = free && !other.overlaps(candidate);
+    if (free) return candidate;
+  }
+  return base::fail(base::Code::kResourceExhausted,
+                    fmt::format("the pool {} has no free subnet left; remove networks or name a subnet", kPool.text()));
+}
+
+Write network_event(const v1::Network& network, v1::Event::Severity severity, const char* reason,
+                    const std::string& message, Now now, base::Random& random) {
+  return write_event({severity, "Network", network.meta().stack(), network.meta().name(), network.meta().uid(), reason,
+                      fmt::format("network {}: {}", network.meta().name(), message), ""},
+                     now, random);
+}
+
+void plan_deletion(const NetworkSnapshot& snapshot, Plan& plan) {
+  if (snapshot.in_use) return;
+  v1::Network network = *snapshot.network;
+  core::remove_finalizer(*network.mutable_meta(), core::kNetworkFinalizer);
+  if (core::is_ready_to_go(network.meta())) {
+    plan.units.push_back({{Verb::kRemove, std::move(network)}});
+  } else if (core::has_finalizer(snapshot.network->meta(), core::kNetworkFinalizer)) {
+    plan.units.push_back({{Verb::kPutSpec, std::move(network)}});
+  }
+}
+
+}  // namespace
+
+NetworkPlan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random& random) {
+  NetworkPlan result;
+  if (!snapshot.network) return result;
+  if (core::is_deleted(snapshot.network->meta())) {
+    plan_deletion(snapshot, result.plan);
+    return result;
+  }
+  if (!snapshot.network->status().subnet().empty()) return result;
+  const auto subnet = snapshot.network->spec().subnet().empty() ? choose_free(snapshot) : choose_named(snapshot);
+  if (!subnet) {
+    result.said = subnet.error().message;
+    if (result.said != snapshot.said)
+      result.plan.units.push_back(
+          {network_event(*snapshot.network, v1::Event::ERROR, "NoSubnet", result.said, now, random)});
+    return result;
+  }
+  v1::Network network = *snapshot.network;
+  network.mutable_status()->set_subnet(subnet->text());
+  network.mutable_status()->set_gateway(core::format_ipv4(subnet->gateway()));
+  result.plan.units.push_back({{Verb::kPutStatus, std::move(network)}});
+  return result;
+}
+
+}  // namespace orchion::control::controllers

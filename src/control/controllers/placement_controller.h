@@ -1,0 +1,19 @@
+#pragma once
+
+#include "control/controllers/controller.h"
+
+namespace orchion::control::controllers {
+
+// Places for tasks that were made without one; see plan_placement. All that wait are looked at together, whenever a
+// node, a task, a network or a volume changes; while none waits it does nothing.
+class PlacementController final : public Controller {
+ public:
+  PlacementController(const Context& context, base::Random random);
+
+ private:
+  Plan plan(const Key& key) override;
+  void on_change(const store::ObjectChange& change) override;
+  void enqueue_all() override;
+};
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,245 @@
+#include "control/controllers/placement_planner.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/core.h>
+
+#include "core/lifecycle.h"
+#include "core/naming.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+// Where a service asks for any port of the host: above what is registered, below what Linux gives to clients.
+constexpr std::uint32_t kHostPortFirst = 30000;
+constexpr std::uint32_t kHostPortLast = 32767;
+
+class Placer {
+ public:
+  Placer(const ClusterSnapshot& cluster, std::uint64_t seed) : cluster_(cluster) {
+    input_.seed = seed;
+    for (const auto& node : cluster.nodes) {
+      const auto& usage = cluster.allocations->of_node(node->meta().uid());
+      indexes_.emplace(node->meta().uid(), input_.nodes.size());
+      input_.nodes.push_back({node, usage.nano_cpus, usage.memory_bytes, usage.tasks, usage.ports});
+    }
+  }
+
+  std::vector<Placement> place(const std::vector<TaskToPlace>& tasks) {
+    std::vector<Placement> placements(tasks.size());
+    std::vector<std::size_t> asked;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      const TaskClass& known = class_of(tasks[i]);
+      placements[i].message = known.obstacle;
+      if (!known.obstacle.empty()) continue;
+      asked.push_back(i);
+      input_.tasks.push_back(known.index);
+    }
+    const auto decisions = scheduler::place(input_);
+    for (std::size_t k = 0; k < asked.size(); ++k)
+      placements[asked[k]] = finish(class_of(tasks[asked[k]]), decisions[k]);
+    return placements;
+  }
+
+ private:
+  // What the tasks of one revision have in common.
+  struct TaskClass {
+    std::size_t index = 0;
+    std::string obstacle;  // why no node is asked at all
+    RevisionPtr revision;
+    std::vector<std::pair<std::shared_ptr<const v1::Network>, core::Subnet>> networks;
+    std::vector<std::shared_ptr<const v1::Volume>> volumes;
+  };
+
+  TaskClass& class_of(const TaskToPlace& task) {
+    const auto [it, added] = classes_.try_emplace(task.revision.get());
+    if (!added) return it->second;
+    TaskClass& made = it->second;
+    made.revision = task.revision;
+    made.index = input_.classes.size();
+    const auto& spec = task.revision->spec().template_();
+    scheduler::TaskClass wanted;
+    const Cost cost = Cost::of(spec.container());
+    wanted.nano_cpus = cost.nano_cpus;
+    wanted.memory_bytes = cost.memory_bytes;
+    wanted.constraints.assign(spec.constraints().begin(), spec.constraints().end());
+    for (const auto& port : spec.container().ports())
+      if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port));
+    for (const auto& [node, count] : cluster_.allocations->nodes_of_service(task.service))
+      if (const auto found = indexes_.find(node); found != indexes_.end())
+        wanted.siblings.emplace_back(found->second, count);
+    find_image(spec.container(), wanted);
+    find_networks(task.service.stack, spec.container(), made);
+    find_volumes(task.service.stack, spec.container(), made, wanted);
+    input_.classes.push_back(std::move(wanted));
+    return made;
+  }
+
+  void find_image(const v1::ContainerSpec& container, scheduler::TaskClass& wanted) const {
+    const auto found = cluster_.images.find(core::full_image_name(container.image()));
+    if (found == cluster_.images.end()) return;
+    wanted.architecture = found->second->status().architecture();
+    wanted.image_on.assign(found->second->status().nodes().begin(), found->second->status().nodes().end());
+  }
+
+  void find_networks(const std::string& stack, const v1::ContainerSpec& container, TaskClass& made) const {
+    for (const auto& attachment : container.networks()) {
+      const auto found = cluster_.networks.find({stack, attachment.network()});
+      const bool there = found != cluster_.networks.end() && !core::is_deleted(found->second->meta());
+      const auto subnet = there ? core::parse_subnet(found->second->status().subnet())
+                                : base::fail(base::Code::kNotFound, "no such network");
+      if (subnet) {
+        made.networks.emplace_back(found->second, *subnet);
+      } else if (made.obstacle.empty()) {
+        made.obstacle =
+            fmt::format("network {} {}", attachment.network(), there ? "has no subnet yet" : "does not exist yet");
+      }
+    }
+  }
+
+  void find_volumes(const std::string& stack, const v1::ContainerSpec& container, TaskClass& made,
+                    scheduler::TaskClass& wanted) {
+    for (const auto& mount : container.mounts()) {
+      if (mount.type() != v1::Mount::VOLUME) continue;
+      const auto found = cluster_.volumes.find({stack, mount.source()});
+      if (found == cluster_.volumes.end() || core::is_deleted(found->second->meta())) {
+        if (made.obstacle.empty()) made.obstacle = fmt::format("volume {} does not exist yet", mount.source());
+        continue;
+      }
+      made.volumes.push_back(found->second);
+      wanted.volumes.push_back(volume_index(*found->second));
+    }
+  }
+
+  std::size_t volume_index(const v1::Volume& volume) {
+    const auto [it, added] = volume_indexes_.try_emplace(volume.meta().uid(), input_.volumes.size());
+    if (!added) return it->second;
+    scheduler::VolumeView view{volume.meta().name()};
+    std::string node = volume.status().node_uid();
+    if (node.empty()) node = cluster_.allocations->volume_claim(volume.meta().uid());
+    if (!node.empty()) {
+      const auto found = indexes_.find(node);
+      view.node = found == indexes_.end() ? scheduler::VolumeView::kGone : static_cast<int>(found->second);
+    }
+    input_.volumes.push_back(std::move(view));
+    return it->second;
+  }
+
+  Placement finish(const TaskClass& known, const scheduler::Decision& decision) {
+    if (decision.node == scheduler::Decision::kNone) return {std::nullopt, decision.reason, {}};
+    const auto n = static_cast<std::size_t>(decision.node);
+    const v1::Node& node = *input_.nodes[n].node;
+    v1::Assignment assignment;
+    assignment.set_node(node.meta().name());
+    assignment.set_node_uid(node.meta().uid());
+    for (const auto& [network, subnet] : known.networks) {
+      const std::uint32_t address = picker_of(*network, subnet).next();
+      if (address == 0)
+        return {std::nullopt,
+                fmt::format("network {} has no free address in {}", network->meta().name(), subnet.text()),
+                {}};
+      auto& entry = *assignment.add_addresses();
+      entry.set_network(network->meta().name());
+      entry.set_network_uid(network->meta().uid());
+      entry.set_address(core::format_ipv4(address));
+    }
+    if (!add_ports(known.revision->spec().template_().container(), n, assignment))
+      return {std::nullopt,
+              fmt::format("node {} has no free host port between {} and {}", node.meta().name(), kHostPortFirst,
+                          kHostPortLast),
+              {}};
+    Placement placement{std::move(assignment), {}, {}};
+    for (const auto& volume : known.volumes)
+      if (volume->status().node_uid().empty()) placement.pins.push_back(volume);
+    return placement;
+  }
+
+  AddressPicker& picker_of(const v1::Network& network, const core::Subnet& subnet) {
+    const auto& uid = network.meta().uid();
+    return pickers_.try_emplace(uid, *cluster_.allocations, uid, subnet).first->second;
+  }
+
+  bool add_ports(const v1::ContainerSpec& container, std::size_t n, v1::Assignment& assignment) {
+    for (const auto& wanted : container.ports()) {
+      auto& port = *assignment.add_ports();
+      port = wanted;
+      if (port.host_port() == 0) {
+        std::uint32_t candidate = kHostPortFirst;
+        const auto is_taken = [&] {
+          port.set_host_port(candidate);
+          const auto mine = scheduler::HostPort::of(port);
+          const auto collides = [&](const scheduler::HostPort& other) { return mine.collides(other); };
+          return std::any_of(input_.nodes[n].ports.begin(), input_.nodes[n].ports.end(), collides);
+        };
+        while (candidate <= kHostPortLast && is_taken()) ++candidate;
+        if (candidate > kHostPortLast) return false;
+      }
+      input_.nodes[n].ports.push_back(scheduler::HostPort::of(port));
+    }
+    return true;
+  }
+
+  const ClusterSnapshot& cluster_;
+  scheduler::PlacementInput input_;
+  std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
+  std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
+  std::unordered_map<const v1::Revision*, TaskClass> classes_;
+  std::unordered_map<std::string, AddressPicker> pickers_;
+};
+
+}  // namespace
+
+std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
+                                   std::uint64_t seed) {
+  return Placer(cluster, seed).place(tasks);
+}
+
+void apply_placement(const Placement& placement, const Cost& cost, v1::Task& task, Unit& unit, Plan& plan) {
+  task.mutable_spec()->set_placement_message(placement.message);
+  if (!placement.assignment) return;
+  *task.mutable_spec()->mutable_assignment() = *placement.assignment;
+  core::add_finalizer(*task.mutable_meta(), core::kAgentFinalizer);
+  plan.claims.tasks.emplace_back(task, cost);
+  for (const auto& volume : placement.pins) {
+    const auto& uid = volume->meta().uid();
+    const auto pinned = [&](const auto& claim) { return claim.first == uid; };
+    if (std::any_of(plan.claims.volumes.begin(), plan.claims.volumes.end(), pinned)) continue;
+    plan.claims.volumes.emplace_back(uid, placement.assignment->node_uid());
+    v1::Volume changed = *volume;
+    changed.mutable_status()->set_node_uid(placement.assignment->node_uid());
+    unit.push_back({Verb::kPutStatus, std::move(changed)});
+  }
+}
+
+Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& random) {
+  std::vector<TaskToPlace> wanted;
+  for (const auto& [task, revision] : snapshot.tasks)
+    wanted.push_back({{task->meta().stack(), task->spec().service()}, revision});
+  const auto placements = place_tasks(snapshot.cluster, wanted, random.next());
+  Plan plan;
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    const auto& [task, revision] = snapshot.tasks[i];
+    const bool is_news = placements[i].assignment || placements[i].message != task->spec().placement_message();
+    if (!is_news) continue;
+    v1::Task changed = *task;
+    Unit unit;
+    apply_placement(placements[i], Cost::of(revision->spec().template_().container()), changed, unit, plan);
+    if (placements[i].assignment)
+      unit.push_back(write_event(
+          {v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(), task->meta().uid(), "TaskPlaced",
+           fmt::format("{} has a place on node {}", short_name(*task), placements[i].assignment->node()),
+           placements[i].assignment->node()},
+          now, random));
+    unit.push_back({Verb::kPutSpec, std::move(changed)});
+    plan.units.push_back(std::move(unit));
+  }
+  return plan;
+}
+
+std::string short_name(const v1::Task& task) {
+  return core::slot_name(task.spec().service(), task.spec().slot());
+}
+
+}  // namespace orchion::control::controllers

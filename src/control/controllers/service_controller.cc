@@ -1,0 +1,124 @@
+#include "control/controllers/service_controller.h"
+
+#include <algorithm>
+
+#include "control/controllers/node_planner.h"
+#include "control/controllers/service_slots.h"
+#include "core/lifecycle.h"
+#include "core/naming.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+// Several services at once: while one waits for the disk, others plan, and the store shares the fsync.
+constexpr int kWorkers = 8;
+
+bool depends_on(const v1::Service& service, const std::string& name) {
+  return std::any_of(service.spec().depends_on().begin(), service.spec().depends_on().end(),
+                     [&](const v1::Dependency& dependency) { return dependency.service() == name; });
+}
+
+}  // namespace
+
+ServiceController::ServiceController(const Context& context, base::Random random)
+    : Controller(context, random, "service controller", kWorkers) {}
+
+Plan ServiceController::plan(const Key& key) {
+  return plan_service(snapshot(key.name), now(), random_);
+}
+
+ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
+  ServiceSnapshot result;
+  result.service = view().services().find(name.stack, name.name);
+  if (!result.service) return result;
+  result.tasks = view().tasks_of_service(name.stack, name.name);
+  result.revisions = revisions_of(view(), name);
+  result.cluster = cluster_snapshot(view(), context_.allocations);
+  add_stack(view(), name.stack, result.cluster);
+  add_image(view(), result.service->spec().container().image(), result.cluster);
+  result.replacement_paused = is_replacement_paused(result.cluster.nodes, context_.options.node_lost_after);
+  for (const auto& dependency : result.service->spec().depends_on())
+    result.dependencies.push_back({dependency, view().services().find(name.stack, dependency.service()),
+                                   view().tasks_of_service(name.stack, dependency.service())});
+  for (const auto& task : result.tasks)
+    if (!core::is_deleted(task->meta()) && is_ended(*task))
+      result.ended_since.insert(*ended_since_.try_emplace(task->meta().uid(), now().time).first);
+  return result;
+}
+
+void ServiceController::on_change(const store::ObjectChange& change) {
+  if (change.kind == "Service") {
+    enqueue("Service", change.name);
+    enqueue_dependents(change.name);
+  } else if (change.kind == "Task") {
+    const auto* task = change.after ? after<v1::Task>(change) : before<v1::Task>(change);
+    const store::ObjectName service{task->meta().stack(), task->spec().service()};
+    if (!change.after) ended_since_.erase(task->meta().uid());
+    enqueue("Service", service);
+    enqueue_dependents(service);
+  } else if (change.kind == "Network") {
+    for (const auto& service : view().services().of_stack(change.name.stack))
+      enqueue("Service", {service->meta().stack(), service->meta().name()});
+  } else if (change.kind == "Node") {
+    on_node(before<v1::Node>(change), after<v1::Node>(change));
+  }
+}
+
+// Only those that still wait for their first tasks.
+void ServiceController::enqueue_dependents(const store::ObjectName& name) {
+  for (auto it = view().services().all().lower_bound({name.stack, ""});
+       it != view().services().all().end() && it->first.stack == name.stack; ++it)
+    if (it->second->status().revision().empty() && depends_on(*it->second, name.name)) enqueue("Service", it->first);
+}
+
+void ServiceController::enqueue_services_of_node(const std::string& node_uid) {
+  for (const auto& task : view().tasks_of_node(node_uid))
+    enqueue("Service", {task->meta().stack(), task->spec().service()});
+}
+
+void ServiceController::on_node(const v1::Node* before, const v1::Node* after) {
+  const bool same = before != nullptr && after != nullptr && before->status().state() == after->status().state() &&
+                    before->spec().availability() == after->spec().availability() &&
+                    core::is_deleted(before->meta()) == core::is_deleted(after->meta());
+  if (same) return;
+  enqueue_services_of_node((after != nullptr ? after : before)->meta().uid());
+  // One node more or less may begin or end the pause that holds back replacement everywhere.
+  for (const auto& [name, node] : view().nodes().all())
+    if (node->status().state() == v1::NodeStatus::LOST) enqueue_services_of_node(node->meta().uid());
+}
+
+void ServiceController::enqueue_all() {
+  for (const auto& [name, service] : view().services().all()) enqueue("Service", name);
+}
+
+ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& allocations) {
+  ClusterSnapshot cluster;
+  cluster.allocations = &allocations;
+  for (const auto& [name, node] : view.nodes().all()) cluster.nodes.push_back(node);
+  return cluster;
+}
+
+void add_stack(const store::View& view, const std::string& stack, ClusterSnapshot& cluster) {
+  for (const auto& network : view.networks().of_stack(stack))
+    cluster.networks.emplace(store::ObjectName{stack, network->meta().name()}, network);
+  for (const auto& volume : view.volumes().of_stack(stack))
+    cluster.volumes.emplace(store::ObjectName{stack, volume->meta().name()}, volume);
+}
+
+void add_image(const store::View& view, const std::string& reference, ClusterSnapshot& cluster) {
+  const std::string name = core::full_image_name(reference);
+  if (auto image = view.images().find(name)) cluster.images.emplace(name, std::move(image));
+}
+
+std::vector<RevisionPtr> revisions_of(const store::View& view, const store::ObjectName& service) {
+  std::vector<RevisionPtr> revisions;
+  const std::string prefix = service.name + ".";
+  for (auto it = view.revisions().all().lower_bound({service.stack, prefix});
+       it != view.revisions().all().end() && it->first.stack == service.stack && it->first.name.starts_with(prefix);
+       ++it)
+    revisions.push_back(it->second);
+  return revisions;
+}
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,447 @@
+#include "control/controllers/service_planner.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include "control/controllers/service_slots.h"
+#include "core/fingerprint.h"
+#include "core/lifecycle.h"
+#include "core/naming.h"
+#include "core/task_state.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+// A task to be made, with what must happen in the same transaction.
+struct NewTask {
+  std::uint32_t slot = 0;
+  TaskPtr predecessor;
+  unsigned failures = 0;
+  Unit unit;
+};
+
+// What was never assigned needs nobody's confirmation.
+Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now) {
+  if (!task.spec().has_assignment()) return {Verb::kRemove, task};
+  v1::Task changed = task;
+  changed.mutable_spec()->set_desired_state(desired);
+  changed.mutable_meta()->set_generation(task.meta().generation() + 1);
+  core::mark_deleted(*changed.mutable_meta(), now.wall);
+  return {Verb::kPutSpec, std::move(changed)};
+}
+
+class ServicePlanner {
+ public:
+  ServicePlanner(const ServiceSnapshot& snapshot, Now now, base::Random& random)
+      : snapshot_(snapshot),
+        service_(*snapshot.service),
+        spec_(snapshot.service->spec()),
+        now_(now),
+        random_(random),
+        nodes_(snapshot.cluster.nodes) {}
+
+  Plan run() {
+    find_revision();
+    obstacle_ = service_.status().revision().empty() ? missing_dependency(snapshot_.dependencies) : "";
+    if (obstacle_.empty()) obstacle_ = missing_network(snapshot_.cluster, service_);
+    if (obstacle_.empty() && made_revision_) plan_.units.push_back({{Verb::kCreate, *made_revision_}});
+    auto slots = slots_of(snapshot_.tasks);
+    for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
+    // The highest first, so that what is stopped by scaling down is the last that came.
+    for (auto it = slots.rbegin(); it != slots.rend(); ++it) stop_surplus(it->first, it->second);
+    for (auto& [number, slot] : slots)
+      if (number >= 1 && number <= spec_.replicas()) settle(number, slot);
+    update_one();
+    make_tasks();
+    prune_revisions();
+    write_status();
+    return std::move(plan_);
+  }
+
+ private:
+  // --- revisions ---
+
+  // The newest that makes the same tasks; a way back is an old one used again.
+  void find_revision() {
+    const std::string wanted = core::fingerprint(spec_);
+    std::uint64_t newest = 0, generation_newest = 0;
+    for (const auto& revision : snapshot_.revisions) {
+      const auto generation = core::revision_generation(name(), revision->meta().name()).value_or(0);
+      generation_newest = std::max(generation_newest, generation);
+      fingerprints_[revision->meta().name()] = revision->spec().fingerprint();
+      if (revision->spec().fingerprint() != wanted || generation < newest) continue;
+      newest = generation;
+      revision_ = revision;
+    }
+    if (!revision_) make_revision(wanted, std::max(service_.meta().generation(), generation_newest + 1));
+  }
+
+  void make_revision(const std::string& fingerprint, std::uint64_t generation) {
+    auto made = std::make_shared<v1::Revision>();
+    auto& meta = *made->mutable_meta();
+    meta.set_name(core::revision_name(name(), generation));
+    meta.set_stack(stack());
+    meta.set_uid(base::new_uid(random_));
+    meta.set_generation(1);
+    *meta.mutable_created_at() = core::to_timestamp(now_.wall);
+    made->mutable_spec()->set_service(name());
+    *made->mutable_spec()->mutable_template_() = spec_;
+    made->mutable_spec()->set_fingerprint(fingerprint);
+    fingerprints_[meta.name()] = fingerprint;
+    revision_ = made_revision_ = std::move(made);
+  }
+
+  bool is_outdated(const v1::Task& task) const {
+    const auto found = fingerprints_.find(task.spec().revision());
+    return found == fingerprints_.end() || found->second != revision_->spec().fingerprint();
+  }
+
+  void prune_revisions() {
+    std::set<std::string> used{revision_->meta().name()};
+    for (const auto& task : snapshot_.tasks) used.insert(task->spec().revision());
+    std::map<std::uint64_t, RevisionPtr> unused;
+    for (const auto& revision : snapshot_.revisions)
+      if (!used.contains(revision->meta().name()))
+        unused.emplace(core::revision_generation(name(), revision->meta().name()).value_or(0), revision);
+    for (auto it = unused.begin(); it != unused.end() && unused.size() > kRevisionsKept; it = unused.erase(it))
+      plan_.units.push_back({{Verb::kRemove, *it->second}});
+  }
+
+  // --- one slot ---
+
+  void stop_surplus(std::uint32_t number, Slot& slot) {
+    for (const auto& extra : slot.extras) plan_.units.push_back({stop(*extra, v1::DESIRED_STOPPED)});
+    const bool wanted = number >= 1 && number <= spec_.replicas();
+    if (wanted || !slot.current) return;
+    plan_.units.push_back({stop(*slot.current, v1::DESIRED_STOPPED)});
+    ++stopped_by_scaling_;
+  }
+
+  void settle(std::uint32_t number, Slot& slot) {
+    if (!slot.current) return fill(number, slot);
+    const TaskPtr task = slot.current;
+    const auto condition = nodes_.condition_of(*task);
+    const bool ended = is_ended(*task);
+    if (condition == NodeCondition::kGone && !(ended && is_kept_when_ended(*task)))
+      return replace(
+          task, v1::DESIRED_LOST, "TaskLost",
+          fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)));
+    if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
+    if (condition == NodeCondition::kDrained && !ended) return move_away(task);
+    if (is_outdated(*task)) return settle_outdated(task);
+    if (ended && wants_replacement(spec_, *task)) return settle_ended(task);
+    look_at_current(task, condition);
+  }
+
+  bool is_kept_when_ended(const v1::Task& task) const { return !is_outdated(task) && !wants_replacement(spec_, task); }
+
+  // Empty: a new task, as soon as those told to stop have ended.
+  void fill(std::uint32_t number, Slot& slot) {
+    bool blocked = false;
+    for (const auto& task : slot.leaving) {
+      const auto condition = nodes_.condition_of(*task);
+      if (condition == NodeCondition::kGone) continue;
+      if (condition == NodeCondition::kLost && may_replace_lost()) {
+        plan_.units.push_back({stop(*task, v1::DESIRED_LOST)});
+        continue;
+      }
+      if (condition == NodeCondition::kLost) note_lost(*task);
+      blocked = true;
+    }
+    if (blocked) {
+      in_transition_ = true;
+      return;
+    }
+    make(number, slot.former, 0, {});
+    ++filled_;
+  }
+
+  bool may_replace_lost() const {
+    return spec_.on_node_loss() == v1::REPLACE && !snapshot_.replacement_paused &&
+           spec_.restart().condition() != v1::RestartPolicy::NO;
+  }
+
+  void settle_lost(const TaskPtr& task) {
+    if (may_replace_lost())
+      return replace(
+          task, v1::DESIRED_LOST, "TaskLost",
+          fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
+    note_lost(*task);
+    // An update can't reach it; the others don't wait for it.
+    outdated_ = outdated_ || is_outdated(*task);
+  }
+
+  void move_away(const TaskPtr& task) {
+    plan_.units.push_back({stop(*task, v1::DESIRED_STOPPED), event(*task, v1::Event::INFO, "TaskMoves",
+                                                                   fmt::format("{} leaves node {}, which is drained",
+                                                                               short_name(*task), node_of(*task)))});
+    in_transition_ = true;
+  }
+
+  void settle_outdated(const TaskPtr& task) {
+    outdated_ = true;
+    if (task->spec().has_assignment() && !is_ended(*task)) {
+      outdated_live_.push_back(task);
+      return;
+    }
+    replace(task, v1::DESIRED_STOPPED, "TaskUpdated",
+            fmt::format("{} is replaced by revision {}", short_name(*task), revision_->meta().name()));
+  }
+
+  void settle_ended(const TaskPtr& task) {
+    const unsigned failures = failures_after(*task);
+    const auto known = snapshot_.ended_since.find(task->meta().uid());
+    const auto due = (known == snapshot_.ended_since.end() ? now_.time : known->second) + replacement_delay(failures);
+    failing_.push_back(task);
+    if (due > now_.time) return plan_.wake(due);
+    replace(task, v1::DESIRED_STOPPED, "TaskReplaced",
+            fmt::format("{} ended ({}) and is replaced", short_name(*task), why_ended(*task)), failures);
+  }
+
+  // Up to date, and where it should be.
+  void look_at_current(const TaskPtr& task, NodeCondition condition) {
+    const auto state = task->status().state();
+    if (!task->spec().has_assignment()) unplaced_.push_back(task);
+    if (state == v1::RUNNING && condition != NodeCondition::kLost) ++running_;
+    if (state == v1::SUCCEEDED) ++completed_;
+    if (state == v1::FAILED || state == v1::STOPPED) failing_.push_back(task);
+    if (!is_settled(*task)) in_transition_ = true;
+  }
+
+  bool is_settled(const v1::Task& task) {
+    if (task.status().state() == v1::SUCCEEDED) return true;
+    if (task.status().state() != v1::RUNNING) return false;
+    if (task.status().attempt() <= 1) return true;
+    const auto age = now_.wall - core::from_timestamp(task.status().started_at());
+    if (age >= kSettleTime) return true;
+    plan_.wake(now_.time + (age < base::Duration::zero() ? kSettleTime : kSettleTime - age));
+    return false;
+  }
+
+  // --- the update ---
+
+  void update_one() {
+    if (outdated_live_.empty() || in_transition_ || !failing_.empty() || !new_tasks_.empty() || !obstacle_.empty())
+      return;
+    // Those that don't run have least to lose.
+    const auto first = std::find_if(outdated_live_.begin(), outdated_live_.end(),
+                                    [](const TaskPtr& task) { return task->status().state() != v1::RUNNING; });
+    const v1::Task& task = first == outdated_live_.end() ? *outdated_live_.front() : **first;
+    plan_.units.push_back(
+        {stop(task, v1::DESIRED_STOPPED),
+         event(task, v1::Event::INFO, "TaskUpdated",
+               fmt::format("{} is replaced by revision {}", short_name(task), revision_->meta().name()))});
+  }
+
+  // --- making and ending tasks ---
+
+  Write stop(const v1::Task& task, v1::DesiredState desired) { return stop_task(task, desired, now_); }
+
+  void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message,
+               unsigned failures = 0) {
+    if (!obstacle_.empty()) {
+      in_transition_ = true;
+      return;
+    }
+    const auto severity = failures > 0 || desired == v1::DESIRED_LOST ? v1::Event::WARNING : v1::Event::INFO;
+    make(task->spec().slot(), task, failures, {stop(*task, desired), event(*task, severity, reason, message)});
+  }
+
+  void make(std::uint32_t slot, TaskPtr predecessor, unsigned failures, Unit unit) {
+    in_transition_ = true;
+    if (obstacle_.empty()) new_tasks_.push_back({slot, std::move(predecessor), failures, std::move(unit)});
+  }
+
+  // Born with an assignment where there is a place: one durable write less per task.
+  void make_tasks() {
+    const std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revision_});
+    if (wanted.empty()) return;
+    const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next());
+    const Cost cost = Cost::of(spec_.container());
+    for (std::size_t i = 0; i < placements.size(); ++i) {
+      auto& made = new_tasks_[i];
+      v1::Task task = new_task(made);
+      apply_placement(placements[i], cost, task, made.unit, plan_);
+      if (!placements[i].assignment)
+        made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
+                                  fmt::format("{} has no place: {}", short_name(task), placements[i].message)));
+      made.unit.push_back({Verb::kCreate, std::move(task)});
+      plan_.units.push_back(std::move(made.unit));
+    }
+  }
+
+  v1::Task new_task(const NewTask& made) {
+    v1::Task task;
+    auto& meta = *task.mutable_meta();
+    meta.set_name(core::task_name(name(), made.slot, random_.text(6)));
+    meta.set_stack(stack());
+    meta.set_uid(base::new_uid(random_));
+    meta.set_generation(1);
+    *meta.mutable_created_at() = core::to_timestamp(now_.wall);
+    if (made.failures > 0) (*meta.mutable_labels())[std::string(core::kFailuresLabel)] = std::to_string(made.failures);
+    auto& spec = *task.mutable_spec();
+    spec.set_service(name());
+    spec.set_revision(revision_->meta().name());
+    spec.set_slot(made.slot);
+    if (made.predecessor) spec.set_predecessor(made.predecessor->meta().uid());
+    return task;
+  }
+
+  // --- what is said ---
+
+  void note_lost(const v1::Task& task) {
+    if (!lost_.empty()) return;
+    lost_ = fmt::format("{} is on node {}, which does not answer", short_name(task), node_of(task));
+    if (snapshot_.replacement_paused && spec_.on_node_loss() == v1::REPLACE)
+      lost_ += "; it is not replaced, because more than half of the nodes fell silent together";
+  }
+
+  bool is_updating() const {
+    return outdated_ || (service_.status().updating() && in_transition_) ||
+           (service_.status().updating() && !failing_.empty());
+  }
+
+  std::string message() const {
+    if (!obstacle_.empty()) return obstacle_;
+    if (!failing_.empty()) {
+      const v1::Task& task = *failing_.front();
+      const std::string what =
+          fmt::format("{} {}: {}", short_name(task), core::state_name(task.status().state()), why_ended(task));
+      if (is_updating()) return fmt::format("the update stopped, because {}", what);
+      return wants_replacement(spec_, task) ? what + "; it is tried again" : what;
+    }
+    if (!unplaced_.empty())
+      return fmt::format("{} has no place: {}", short_name(*unplaced_.front()),
+                         unplaced_.front()->spec().placement_message());
+    return lost_;
+  }
+
+  void write_status() {
+    v1::Service changed = service_;
+    auto& status = *changed.mutable_status();
+    status.set_observed_generation(service_.meta().generation());
+    if (obstacle_.empty()) status.set_revision(revision_->meta().name());
+    status.set_tasks_running(running_);
+    status.set_tasks_desired(spec_.replicas() - std::min(completed_, spec_.replicas()));
+    status.set_updating(is_updating());
+    status.set_message(message());
+    Unit unit = status_events(status);
+    if (!google::protobuf::util::MessageDifferencer::Equals(status, service_.status()))
+      unit.push_back({Verb::kPutStatus, std::move(changed)});
+    if (!unit.empty()) plan_.units.push_back(std::move(unit));
+  }
+
+  Unit status_events(const v1::ServiceStatus& status) {
+    Unit unit;
+    const auto& before = service_.status();
+    const auto say = [&](v1::Event::Severity severity, const char* reason, const std::string& text) {
+      unit.push_back(
+          write_event({severity, "Service", stack(), name(), service_.meta().uid(), reason, text, ""}, now_, random_));
+    };
+    if (filled_ > 0 && obstacle_.empty())
+      say(v1::Event::INFO, "TasksMade",
+          fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision_->meta().name()));
+    if (stopped_by_scaling_ > 0)
+      say(v1::Event::INFO, "TasksStopped",
+          fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), spec_.replicas()));
+    if (!before.updating() && status.updating())
+      say(v1::Event::INFO, "UpdateStarted", fmt::format("{} moves to revision {}", name(), status.revision()));
+    if (before.updating() && !status.updating())
+      say(v1::Event::INFO, "UpdateFinished", fmt::format("{} runs revision {}", name(), status.revision()));
+    const bool stopped = status.updating() && !failing_.empty();
+    if (stopped && status.message() != before.message())
+      say(v1::Event::ERROR, "UpdateStopped", fmt::format("{}: {}", name(), status.message()));
+    return unit;
+  }
+
+  static std::string tasks(std::uint32_t count) { return fmt::format("{} {}", count, count == 1 ? "task" : "tasks"); }
+
+  Write event(const v1::Task& task, v1::Event::Severity severity, const char* reason, const std::string& message) {
+    return write_event(
+        {severity, "Task", stack(), task.meta().name(), task.meta().uid(), reason, message, node_of(task)}, now_,
+        random_);
+  }
+
+  static const std::string& node_of(const v1::Task& task) { return task.spec().assignment().node(); }
+  const std::string& stack() const { return service_.meta().stack(); }
+  const std::string& name() const { return service_.meta().name(); }
+
+  const ServiceSnapshot& snapshot_;
+  const v1::Service& service_;
+  const v1::ServiceSpec& spec_;
+  Now now_;
+  base::Random& random_;
+  NodeTable nodes_;
+  Plan plan_;
+
+  RevisionPtr revision_;                             // what new tasks get
+  RevisionPtr made_revision_;                        // the same, where it isn't stored yet
+  std::map<std::string, std::string> fingerprints_;  // by revision
+  std::string obstacle_;                             // why no task is made now
+
+  // Found while the slots were settled.
+  std::vector<NewTask> new_tasks_;
+  std::vector<TaskPtr> outdated_live_, failing_, unplaced_;
+  std::string lost_;
+  bool outdated_ = false;
+  bool in_transition_ = false;  // a slot is empty, or what is in it doesn't run yet
+  std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
+};
+
+// Names the task that holds it up, where one does.
+std::string removal_message(const ServiceSnapshot& snapshot) {
+  const NodeTable nodes(snapshot.cluster.nodes);
+  for (const auto& task : snapshot.tasks)
+    if (nodes.condition_of(*task) == NodeCondition::kLost)
+      return fmt::format(
+          "waits for node {0}, which does not answer, to stop {1}; `orchion node rm --force {0}` gives it up",
+          task->spec().assignment().node(), short_name(*task));
+  return fmt::format("waits until {} {} gone", snapshot.tasks.size(),
+                     snapshot.tasks.size() == 1 ? "task is" : "tasks are");
+}
+
+// Tasks first, then revisions, then the service itself.
+Plan plan_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
+  Plan plan;
+  const v1::Service& service = *snapshot.service;
+  for (const auto& task : snapshot.tasks)
+    if (!core::is_deleted(task->meta())) plan.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now)});
+  if (snapshot.tasks.empty()) {
+    for (const auto& revision : snapshot.revisions) plan.units.push_back({{Verb::kRemove, *revision}});
+    plan.units.push_back(
+        {{Verb::kRemove, service},
+         write_event({v1::Event::INFO, "Service", service.meta().stack(), service.meta().name(), service.meta().uid(),
+                      "ServiceRemoved", fmt::format("{} and its tasks are gone", service.meta().name()), ""},
+                     now, random)});
+    return plan;
+  }
+  v1::Service changed = service;
+  auto& status = *changed.mutable_status();
+  status.set_observed_generation(service.meta().generation());
+  status.set_tasks_running(0);
+  status.set_tasks_desired(0);
+  status.set_updating(false);
+  status.set_message(removal_message(snapshot));
+  if (!google::protobuf::util::MessageDifferencer::Equals(status, service.status()))
+    plan.units.push_back({{Verb::kPutStatus, std::move(changed)}});
+  return plan;
+}
+
+}  // namespace
+
+base::Duration replacement_delay(unsigned failures) {
+  return std::min<base::Duration>(std::chrono::seconds(1) * (1u << std::min(failures == 0 ? 0 : failures - 1, 6u)),
+                                  std::chrono::seconds(60));
+}
+
+Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
+  if (!snapshot.service) return {};
+  if (core::is_deleted(snapshot.service->meta())) return plan_removal(snapshot, now, random);
+  return ServicePlanner(snapshot, now, random).run();
+}
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,57 @@
+#pragma once
+
+// From a service to its revisions and tasks.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/controllers/placement_planner.h"
+
+namespace orchion::control::controllers {
+
+using ServicePtr = std::shared_ptr<const v1::Service>;
+
+struct DependencyFacts {
+  v1::Dependency dependency;
+  ServicePtr service;          // null: there is none
+  std::vector<TaskPtr> tasks;  // deleted ones included
+};
+
+struct ServiceSnapshot {
+  ServicePtr service;          // null: it is gone
+  std::vector<TaskPtr> tasks;  // deleted ones included
+  std::vector<RevisionPtr> revisions;
+  std::vector<DependencyFacts> dependencies;
+  ClusterSnapshot cluster;
+  bool replacement_paused = false;
+  // Uids of tasks that ended and since when this server knows: nodes' clocks are not to be relied on for delays.
+  std::map<std::string, base::Time> ended_since;
+};
+
+// Revisions kept for a way back, those in use not counted.
+constexpr std::size_t kRevisionsKept = 10;
+
+// A new version counts as running after this time where its container was started more than once.
+constexpr base::Duration kSettleTime = std::chrono::seconds(10);
+
+// Between the end of a task that is to run and its replacement: 1 s, twice as long after each failure in a row, 60 s
+// at the most. One that ran for a minute begins anew.
+base::Duration replacement_delay(unsigned failures);
+
+// One step towards what the service asks for:
+// - its revision, made where none has the fingerprint of its spec;
+// - a task in each slot from 1 to `replicas`, those above stopped; none before every dependency's condition holds for
+//   the first time and its networks have their subnets;
+// - tasks of another fingerprint replaced one by one: stopped, and when it has ended the new one in its slot, and the
+//   next when that one runs. One that fails stops the update until it runs or the spec changes again. Tasks that don't
+//   run, or never had a node, are replaced at once;
+// - failed tasks replaced after replacement_delay, unless the restart policy forbids it or its attempts are used up;
+// - tasks on nodes that are drained or leaving stopped and replaced; tasks on lost nodes replaced where on_node_loss
+//   is REPLACE (FENCE waits as WAIT does: agents don't hold leases yet) and replacement isn't paused; tasks of nodes
+//   that were removed replaced in any case;
+// - its status, and events for what was decided.
+Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random);
+
+}  // namespace orchion::control::controllers

@@ -1,0 +1,137 @@
+#include "control/controllers/service_slots.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include <fmt/core.h>
+
+#include "core/lifecycle.h"
+#include "core/task_state.h"
+
+namespace orchion::control::controllers {
+
+namespace {
+
+constexpr base::Duration kRanLongEnough = std::chrono::minutes(1);
+
+base::WallTime made_at(const v1::Task& task) {
+  return core::from_timestamp(task.meta().created_at());
+}
+
+// The one to keep of two in a slot: what runs before what doesn't, then the newer.
+bool is_better(const v1::Task& a, const v1::Task& b) {
+  const auto rank = [](const v1::Task& task) {
+    return std::tuple(!is_ended(task), task.status().state() == v1::RUNNING, made_at(task), task.meta().name());
+  };
+  return rank(a) > rank(b);
+}
+
+bool is_leaving(const v1::Task& task) {
+  return task.spec().has_assignment() && !is_ended(task) && task.spec().desired_state() != v1::DESIRED_LOST;
+}
+
+bool holds(const DependencyFacts& facts) {
+  std::uint32_t started = 0, succeeded = 0;
+  for (const auto& task : facts.tasks) {
+    if (core::is_deleted(task->meta())) continue;
+    const auto state = task->status().state();
+    started += state == v1::RUNNING || state == v1::SUCCEEDED ? 1 : 0;
+    succeeded += state == v1::SUCCEEDED ? 1 : 0;
+  }
+  if (facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY)
+    return succeeded > 0 && succeeded >= facts.service->spec().replicas();
+  return started > 0;
+}
+
+}  // namespace
+
+std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks) {
+  std::map<std::uint32_t, Slot> slots;
+  for (const auto& task : tasks) {
+    Slot& slot = slots[task->spec().slot()];
+    if (core::is_deleted(task->meta())) {
+      if (is_leaving(*task)) slot.leaving.push_back(task);
+      if (!slot.former || made_at(*slot.former) < made_at(*task)) slot.former = task;
+    } else if (!slot.current) {
+      slot.current = task;
+    } else {
+      const bool better = is_better(*task, *slot.current);
+      slot.extras.push_back(better ? slot.current : task);
+      if (better) slot.current = task;
+    }
+  }
+  return slots;
+}
+
+NodeTable::NodeTable(const std::vector<NodePtr>& nodes) {
+  for (const auto& node : nodes) nodes_.emplace(node->meta().uid(), node.get());
+}
+
+NodeCondition NodeTable::condition_of(const v1::Task& task) const {
+  if (!task.spec().has_assignment()) return NodeCondition::kNone;
+  const auto found = nodes_.find(task.spec().assignment().node_uid());
+  if (found == nodes_.end()) return NodeCondition::kGone;
+  const v1::Node& node = *found->second;
+  if (node.status().state() == v1::NodeStatus::LOST) return NodeCondition::kLost;
+  if (node.spec().availability() == v1::NodeSpec::DRAINED || core::is_deleted(node.meta()))
+    return NodeCondition::kDrained;
+  return NodeCondition::kGood;
+}
+
+bool is_ended(const v1::Task& task) {
+  return core::is_terminal(task.status().state());
+}
+
+bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task) {
+  const auto& restart = spec.restart();
+  if (restart.condition() == v1::RestartPolicy::NO) return false;
+  if (task.status().state() == v1::SUCCEEDED)
+    return restart.condition() == v1::RestartPolicy::ALWAYS || restart.condition() == v1::RestartPolicy::UNLESS_STOPPED;
+  return restart.max_attempts() == 0 || task.status().attempt() < restart.max_attempts();
+}
+
+unsigned failures_after(const v1::Task& task) {
+  const auto& status = task.status();
+  if (status.has_started_at() && status.has_finished_at() &&
+      core::from_timestamp(status.finished_at()) - core::from_timestamp(status.started_at()) >= kRanLongEnough)
+    return 0;
+  const std::string before = core::label(task.meta(), core::kFailuresLabel);
+  return static_cast<unsigned>(std::clamp(std::atoi(before.c_str()), 0, 1000)) + 1;
+}
+
+std::string why_ended(const v1::Task& task) {
+  const auto& status = task.status();
+  if (!status.message().empty()) return status.message();
+  if (status.oom_killed()) return "it ran out of memory";
+  if (status.has_exit_code()) return fmt::format("exit code {}", status.exit_code());
+  return fmt::format("it {}", core::state_name(status.state()));
+}
+
+std::string missing_dependency(const std::vector<DependencyFacts>& dependencies) {
+  for (const auto& facts : dependencies) {
+    const auto& name = facts.dependency.service();
+    if (!facts.service) return fmt::format("waits for service {}, which does not exist", name);
+    if (holds(facts)) continue;
+    if (facts.service->spec().replicas() == 0) return fmt::format("waits for service {}, which is scaled to 0", name);
+    const bool completion = facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY;
+    std::string text = fmt::format("waits for service {} to {}", name, completion ? "complete" : "start");
+    for (const auto& task : facts.tasks)
+      if (!core::is_deleted(task->meta()) && task->status().state() == v1::FAILED)
+        return fmt::format("{}; {} failed: {}", text, short_name(*task), why_ended(*task));
+    return text;
+  }
+  return {};
+}
+
+std::string missing_network(const ClusterSnapshot& cluster, const v1::Service& service) {
+  for (const auto& attachment : service.spec().container().networks()) {
+    const auto found = cluster.networks.find({service.meta().stack(), attachment.network()});
+    if (found == cluster.networks.end() || core::is_deleted(found->second->meta()) ||
+        found->second->status().subnet().empty())
+      return fmt::format("waits for network {} to get its subnet", attachment.network());
+  }
+  return {};
+}
+
+}  // namespace orchion::control::controllers

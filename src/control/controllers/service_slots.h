@@ -1,0 +1,53 @@
+#pragma once
+
+// What is in a service's slots, and what can be said of a task from the outside. Parts of the service planner.
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/controllers/service_planner.h"
+
+namespace orchion::control::controllers {
+
+struct Slot {
+  TaskPtr current;               // not to go
+  TaskPtr former;                // the newest of those that are to go
+  std::vector<TaskPtr> extras;   // more than one that is not to go: all but the best
+  std::vector<TaskPtr> leaving;  // told to stop and not ended: nothing new may start beside them
+};
+
+// By number, empty ones left out.
+std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks);
+
+enum class NodeCondition { kNone, kGood, kLost, kDrained, kGone };
+
+// The nodes of a snapshot, by uid.
+class NodeTable {
+ public:
+  explicit NodeTable(const std::vector<NodePtr>& nodes);
+
+  // Of the task's node; kNone: it has none.
+  NodeCondition condition_of(const v1::Task& task) const;
+
+ private:
+  std::unordered_map<std::string, const v1::Node*> nodes_;
+};
+
+bool is_ended(const v1::Task& task);
+
+// Whether a task that ended is to be replaced as the spec stands.
+bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task);
+
+// How many failures in a row a replacement of this task comes after.
+unsigned failures_after(const v1::Task& task);
+
+// "exit code 1", "it ran out of memory", or what the agent said.
+std::string why_ended(const v1::Task& task);
+
+// What a service waits for before its first tasks; empty: nothing.
+std::string missing_dependency(const std::vector<DependencyFacts>& dependencies);
+std::string missing_network(const ClusterSnapshot& cluster, const v1::Service& service);
+
+}  // namespace orchion::control::controllers

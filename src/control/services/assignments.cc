@@ -1,0 +1,155 @@
+#include "control/services/assignments.h"
+
+#include <algorithm>
+
+namespace orchion::control::services {
+
+namespace {
+
+// Names resolve to what can answer.
+bool is_reachable(const v1::Task& task) {
+  return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING;
+}
+
+v1::NetworkAssignment network_assignment(const v1::Network& network) {
+  v1::NetworkAssignment out;
+  out.set_uid(network.meta().uid());
+  out.set_stack(network.meta().stack());
+  out.set_name(network.meta().name());
+  out.set_subnet(network.status().subnet());
+  out.set_gateway(network.status().gateway());
+  out.set_internal(network.spec().internal());
+  return out;
+}
+
+v1::Endpoint endpoint_of(const store::View& view, const v1::Task& task, const v1::NetworkAddress& address) {
+  v1::Endpoint out;
+  out.set_task_uid(task.meta().uid());
+  out.set_network_uid(address.network_uid());
+  out.set_address(address.address());
+  out.set_stack(task.meta().stack());
+  out.set_service(task.spec().service());
+  out.set_slot(task.spec().slot());
+  if (const auto revision = view.revisions().find(task.meta().stack(), task.spec().revision())) {
+    for (const auto& attachment : revision->spec().template_().container().networks()) {
+      if (attachment.network() == address.network()) *out.mutable_aliases() = attachment.aliases();
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v1::Task& task) {
+  const auto revision = view.revisions().find(task.meta().stack(), task.spec().revision());
+  if (!revision) return std::nullopt;
+  v1::TaskAssignment out;
+  *out.mutable_task() = task;
+  *out.mutable_container() = revision->spec().template_().container();
+  *out.mutable_restart() = revision->spec().template_().restart();
+  for (const auto& mount : out.container().mounts()) {
+    if (mount.type() != v1::Mount::VOLUME) continue;
+    if (const auto volume = view.volumes().find(task.meta().stack(), mount.source())) *out.add_volumes() = *volume;
+  }
+  return out;
+}
+
+v1::Assignments AssignmentFeed::full(const store::View& view) {
+  v1::Assignments out;
+  out.set_full(true);
+  tasks_.clear();
+  networks_.clear();
+  endpoints_.clear();
+  for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
+  out.set_sequence(sequence_ = 1);
+  return out;
+}
+
+std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
+                                                     const store::ObjectStore::Commit& commit) {
+  v1::Assignments out;
+  for (const auto& change : commit.changes) {
+    if (change.kind != "Task") continue;
+    const auto* before = static_cast<const v1::Task*>(change.before.get());
+    const auto* after = static_cast<const v1::Task*>(change.after.get());
+    visit_task(view, before, after, out);
+    visit_endpoints(view, before, after, out);
+  }
+  drop_unused_networks(out);
+  if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
+      out.endpoints().empty() && out.removed_endpoints().empty())
+    return std::nullopt;
+  out.set_sequence(++sequence_);
+  return out;
+}
+
+void AssignmentFeed::visit_task(const store::View& view, const v1::Task* before, const v1::Task* after,
+                                v1::Assignments& out) {
+  if (after == nullptr || !is_mine(*after)) {
+    if (before != nullptr && is_mine(*before)) drop_task(before->meta().uid(), out);
+    return;
+  }
+  // The agent's own reports come back as changes of the status: nothing to tell it.
+  const bool known = tasks_.contains(after->meta().uid());
+  if (known && before != nullptr && before->meta().revision() == after->meta().revision()) return;
+  add_task(view, *after, out);
+}
+
+void AssignmentFeed::add_task(const store::View& view, const v1::Task& task, v1::Assignments& out) {
+  auto assignment = assignment_of(view, task);
+  if (!assignment) return;
+  add_networks(view, task, out);
+  *out.add_tasks() = std::move(*assignment);
+}
+
+void AssignmentFeed::drop_task(const std::string& uid, v1::Assignments& out) {
+  if (tasks_.erase(uid) > 0) out.add_removed_tasks(uid);
+}
+
+void AssignmentFeed::add_networks(const store::View& view, const v1::Task& task, v1::Assignments& out) {
+  auto& mine = tasks_[task.meta().uid()];
+  for (const auto& address : task.spec().assignment().addresses()) {
+    mine.insert(address.network_uid());
+    if (networks_.contains(address.network_uid())) continue;
+    const auto network = view.networks().find_uid(address.network_uid());
+    if (!network) continue;
+    networks_.insert(address.network_uid());
+    *out.add_networks() = network_assignment(*network);
+    for (const auto& neighbour : view.tasks().of_stack(network->meta().stack()))
+      visit_endpoints(view, nullptr, neighbour.get(), out);
+  }
+}
+
+void AssignmentFeed::drop_unused_networks(v1::Assignments& out) {
+  std::set<std::string> used;
+  for (const auto& [uid, networks] : tasks_) used.insert(networks.begin(), networks.end());
+  for (auto it = networks_.begin(); it != networks_.end();) {
+    if (used.contains(*it)) {
+      ++it;
+      continue;
+    }
+    std::erase_if(endpoints_, [&](const auto& key) { return key.second == *it; });
+    out.add_removed_networks(*it);
+    it = networks_.erase(it);
+  }
+}
+
+void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after,
+                                     v1::Assignments& out) {
+  const v1::Task* task = after != nullptr ? after : before;
+  if (task == nullptr) return;
+  const bool reachable = after != nullptr && is_reachable(*after);
+  for (const auto& address : task->spec().assignment().addresses()) {
+    if (!networks_.contains(address.network_uid())) continue;
+    const auto key = std::pair(task->meta().uid(), address.network_uid());
+    if (reachable && endpoints_.insert(key).second) {
+      *out.add_endpoints() = endpoint_of(view, *task, address);
+    } else if (!reachable && endpoints_.erase(key) > 0) {
+      auto* removed = out.add_removed_endpoints();
+      removed->set_task_uid(key.first);
+      removed->set_network_uid(key.second);
+    }
+  }
+}
+
+}  // namespace orchion::control::services

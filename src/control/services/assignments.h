@@ -1,0 +1,46 @@
+#pragma once
+
+// What one node must know, computed from the view: its tasks, their networks, and who answers to which name there.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "control/store/object_store.h"
+#include "v1/dispatcher.pb.h"
+
+namespace orchion::control::services {
+
+// Remembers what one session was told, and says what to tell it next. Not a coroutine, no I/O.
+class AssignmentFeed {
+ public:
+  explicit AssignmentFeed(std::string node_uid) : node_uid_(std::move(node_uid)) {}
+
+  // The full set, sequence number 1.
+  v1::Assignments full(const store::View& view);
+
+  // What a commit changed for this node; nullopt: nothing.
+  std::optional<v1::Assignments> delta(const store::View& view, const store::ObjectStore::Commit& commit);
+
+ private:
+  void visit_task(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
+  void add_task(const store::View& view, const v1::Task& task, v1::Assignments& out);
+  void drop_task(const std::string& uid, v1::Assignments& out);
+  void add_networks(const store::View& view, const v1::Task& task, v1::Assignments& out);
+  void drop_unused_networks(v1::Assignments& out);
+  void visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
+  bool is_mine(const v1::Task& task) const { return task.spec().assignment().node_uid() == node_uid_; }
+
+  std::string node_uid_;
+  std::uint64_t sequence_ = 0;
+  std::map<std::string, std::set<std::string>> tasks_;      // uid → its networks' uids
+  std::set<std::string> networks_;                          // uids told
+  std::set<std::pair<std::string, std::string>> endpoints_; // task uid, network uid
+};
+
+// The task with all that a node needs to start it; nullopt where its revision is gone.
+std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v1::Task& task);
+
+}  // namespace orchion::control::services

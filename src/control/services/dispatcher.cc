@@ -1,0 +1,351 @@
+#include "control/services/dispatcher.h"
+
+#include <algorithm>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <fmt/core.h>
+
+#include "base/log.h"
+#include "control/services/assignments.h"
+#include "core/lifecycle.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+// A session that doesn't take its messages is cut off; the agent comes back and gets the full set.
+constexpr std::size_t kOutgoingMax = 4096;
+
+// Statuses and finalizers of one task are at most four operations.
+constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 4;
+
+constexpr int kConflictsMax = 20;
+
+constexpr auto kRetryDelay = std::chrono::seconds(1);
+
+std::string free_node_name(const store::View& view, const std::string& hostname) {
+  std::string name = hostname.empty() ? "node" : hostname;
+  for (int i = 2; view.nodes().find(name) != nullptr; ++i) name = fmt::format("{}-{}", hostname, i);
+  return name;
+}
+
+bool is_terminal(v1::TaskState state) {
+  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
+}
+
+}  // namespace
+
+struct Dispatcher::Session {
+  Session(base::Executor executor, std::uint64_t session) : number(session), outgoing(executor, kOutgoingMax) {}
+  std::uint64_t number;
+  std::string node_uid;
+  std::string node_name;
+  base::Channel<v1::ToAgent> outgoing;
+  std::unique_ptr<AssignmentFeed> feed;
+  std::shared_ptr<void> subscription;
+
+  // What can't be queued would be lost: the session ends instead, and the next one begins with the full set.
+  bool offer(v1::ToAgent message) {
+    if (outgoing.try_send(std::move(message))) return true;
+    outgoing.close(base::Error{base::Code::kResourceExhausted, "the agent did not take its messages", {}});
+    return false;
+  }
+};
+
+Dispatcher::Dispatcher(ServiceContext context, NodeStreams& streams, DispatcherOptions options)
+    : context_(context), streams_(streams), options_(std::move(options)), reports_changed_(context.executor) {}
+
+Dispatcher::~Dispatcher() = default;
+
+base::Co<> Dispatcher::serve(SessionStream stream) {
+  CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
+  if (!first || !first->has_hello())
+    co_return base::fail(base::Code::kInvalidArgument, "a session must begin with a hello");
+  if (first->hello().protocol() != kProtocolVersion)
+    co_return base::fail(base::Code::kFailedPrecondition,
+                         fmt::format("the agent speaks protocol {}, this server {}: install the same version of "
+                                     "orchion on both",
+                                     first->hello().protocol(), kProtocolVersion));
+  auto session = std::make_shared<Session>(context_.executor, ++sessions_);
+  CO_RETURN_IF_ERROR(co_await register_node(first->hello(), session));
+
+  // However the session ends: nobody talks to it any more.
+  struct Closing {
+    Dispatcher& dispatcher;
+    std::shared_ptr<Session> session;
+    ~Closing() {
+      session->subscription.reset();
+      dispatcher.streams_.session_closed(session->node_uid, session->number);
+      const auto it = dispatcher.newest_.find(session->node_uid);
+      if (it != dispatcher.newest_.end() && it->second == session) dispatcher.newest_.erase(it);
+    }
+  } closing{*this, session};
+
+  // Either direction's end is the session's end; the other is cancelled.
+  using boost::asio::experimental::awaitable_operators::operator||;
+  auto ended = co_await (send_loop(session, stream) || receive_loop(session, stream));
+  co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
+}
+
+base::Co<> Dispatcher::register_node(v1::Hello hello, std::shared_ptr<Session> session) {
+  for (int attempt = 0;; ++attempt) {
+    const auto known = context_.objects.view().nodes().find_uid(hello.node_uid());
+    v1::Node node;
+    if (known) node = *known;
+    store::Transaction transaction;
+    const auto now = core::to_timestamp(context_.clock.wall());
+    if (!known) {
+      node.mutable_meta()->set_name(free_node_name(context_.objects.view(), hello.hostname()));
+      node.mutable_meta()->set_uid(hello.node_uid().empty() ? base::new_uid(context_.random) : hello.node_uid());
+      node.mutable_meta()->set_generation(1);
+      *node.mutable_meta()->mutable_created_at() = now;
+      *node.mutable_spec()->mutable_labels() = hello.labels();
+      store::create(transaction, node);
+    }
+    if (node.status().state() != v1::NodeStatus::READY) *node.mutable_status()->mutable_since() = now;
+    node.mutable_status()->set_state(v1::NodeStatus::READY);
+    node.mutable_status()->clear_message();
+    *node.mutable_status()->mutable_capabilities() = hello.capabilities();
+    store::put_status(transaction, node);
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    if (committed) {
+      session->node_uid = node.meta().uid();
+      session->node_name = node.meta().name();
+      break;
+    }
+    if (committed.error().code != base::Code::kAborted || attempt >= kConflictsMax)
+      co_return std::unexpected(committed.error());
+  }
+  if (const auto older = newest_.find(session->node_uid); older != newest_.end())
+    older->second->outgoing.close(base::Error{base::Code::kAborted, "a newer session of this node began", {}});
+  newest_[session->node_uid] = session;
+  if (options_.heard) options_.heard(session->node_uid);
+
+  v1::ToAgent welcome;
+  welcome.mutable_welcome()->set_node_uid(session->node_uid);
+  welcome.mutable_welcome()->set_node_name(session->node_name);
+  welcome.mutable_welcome()->set_session(session->number);
+  welcome.mutable_welcome()->set_heartbeat_seconds(options_.heartbeat_seconds);
+  welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
+  session->offer(std::move(welcome));
+
+  // From here on without a co_await: the full set and the deltas after it leave no gap.
+  session->feed = std::make_unique<AssignmentFeed>(session->node_uid);
+  v1::ToAgent full;
+  *full.mutable_assignments() = session->feed->full(context_.objects.view());
+  session->offer(std::move(full));
+  std::weak_ptr<Session> weak = session;
+  session->subscription = context_.objects.subscribe([this, weak](const auto& commit) {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    auto delta = alive->feed->delta(context_.objects.view(), *commit);
+    if (!delta) return;
+    v1::ToAgent message;
+    *message.mutable_assignments() = std::move(*delta);
+    alive->offer(std::move(message));
+  });
+  streams_.session_opened(session->node_uid, session->number, [weak](v1::ToAgent message) {
+    const auto alive = weak.lock();
+    return alive && alive->outgoing.try_send(std::move(message));
+  });
+  base::log::info("node {} joined, session {}", session->node_name, session->number);
+  co_return base::Result<>{};
+}
+
+base::Co<> Dispatcher::send_loop(std::shared_ptr<Session> session, SessionStream stream) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto message, co_await session->outgoing.receive());
+    if (!message) co_return base::Result<>{};
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(*message)));
+  }
+}
+
+base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStream stream) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto message, co_await stream.receive());
+    if (!message) co_return base::Result<>{};
+    if (session->outgoing.closed())
+      co_return base::fail(base::Code::kAborted, "this session was ended by the server: connect again");
+    CO_RETURN_IF_ERROR(co_await handle(session, std::move(*message)));
+  }
+}
+
+base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent message) {
+  if (options_.heard) options_.heard(session->node_uid);
+  switch (message.message_case()) {
+    case v1::FromAgent::kHeartbeat: {
+      v1::ToAgent answer;
+      answer.set_heartbeat(true);
+      session->offer(std::move(answer));
+      if (!message.heartbeat().has_capabilities()) co_return base::Result<>{};
+      co_return co_await store_capabilities(session, message.heartbeat().capabilities());
+    }
+    case v1::FromAgent::kReport:
+      queue_report(*session, std::move(*message.mutable_report()));
+      co_return base::Result<>{};
+    case v1::FromAgent::kImages:
+      co_return co_await store_images(session, std::move(*message.mutable_images()));
+    case v1::FromAgent::kLeaving:
+      if (options_.left) options_.left(session->node_uid);
+      co_return base::Result<>{};
+    case v1::FromAgent::kHello:
+    case v1::FromAgent::MESSAGE_NOT_SET:
+      break;
+  }
+  co_return base::fail(base::Code::kInvalidArgument, "an agent's message that this server does not know");
+}
+
+base::Co<> Dispatcher::store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities) {
+  const auto node = context_.objects.view().nodes().find_uid(session->node_uid);
+  if (!node) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
+  v1::Node changed = *node;
+  *changed.mutable_status()->mutable_capabilities() = std::move(capabilities);
+  store::Transaction transaction;
+  store::put_status(transaction, changed);
+  auto committed = co_await context_.objects.commit(std::move(transaction));
+  // A conflict here is a change of the node's spec at the same moment: the next heartbeat says it again.
+  if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  co_return base::Result<>{};
+}
+
+base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeImages images) {
+  std::map<std::string, const v1::Image*> held;
+  for (const auto& image : images.images()) held[image.meta().name()] = &image;
+  std::vector<store::Transaction> transactions(1);
+  auto room = [&]() -> store::Transaction& {
+    if (transactions.back().operations.size() + 2 > store::kOperationsMax) transactions.emplace_back();
+    return transactions.back();
+  };
+  for (const auto& [name, known] : context_.objects.view().images().all()) {
+    const auto& nodes = known->status().nodes();
+    const bool listed = std::find(nodes.begin(), nodes.end(), session->node_name) != nodes.end();
+    const auto it = held.find(known->meta().name());
+    if (it != held.end() && listed && it->second->status().digest() == known->status().digest()) {
+      held.erase(it);
+      continue;
+    }
+    if (it == held.end() && !listed) continue;
+    v1::Image changed = *known;
+    auto* holders = changed.mutable_status()->mutable_nodes();
+    holders->erase(std::remove(holders->begin(), holders->end(), session->node_name), holders->end());
+    if (it != held.end()) {
+      const auto others = *holders;
+      *changed.mutable_status() = it->second->status();
+      *changed.mutable_status()->mutable_nodes() = others;
+      changed.mutable_status()->add_nodes(session->node_name);
+      held.erase(it);
+    }
+    if (changed.status().nodes().empty()) {
+      store::remove(room(), changed);
+    } else {
+      store::put_status(room(), changed);
+    }
+  }
+  for (const auto& [name, image] : held) {
+    v1::Image fresh = *image;
+    fresh.mutable_meta()->set_uid(base::new_uid(context_.random));
+    *fresh.mutable_meta()->mutable_created_at() = core::to_timestamp(context_.clock.wall());
+    fresh.mutable_status()->clear_nodes();
+    fresh.mutable_status()->add_nodes(session->node_name);
+    auto& transaction = room();
+    store::create(transaction, fresh);
+    store::put_status(transaction, fresh);
+  }
+  for (auto& transaction : transactions) {
+    if (transaction.operations.empty()) continue;
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    // A conflict: another node reported the same image at this moment. The session's next report settles it.
+    if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  }
+  co_return base::Result<>{};
+}
+
+void Dispatcher::queue_report(const Session& session, v1::TaskReport report) {
+  auto& slot = reports_[report.task_uid()];
+  const bool was_removed = slot.report.removed() && slot.session == session.number;
+  slot = PendingReport{session.number, session.node_uid, std::move(report)};
+  if (was_removed) slot.report.set_removed(true);
+  reports_changed_.notify();
+}
+
+// What arrives while one transaction commits goes into the next.
+base::Co<> Dispatcher::run() {
+  while (true) {
+    while (reports_.empty()) CO_RETURN_IF_ERROR(co_await reports_changed_.wait());
+    std::vector<PendingReport> batch;
+    while (!reports_.empty() && batch.size() < kReportsPerTransaction) {
+      batch.push_back(std::move(reports_.begin()->second));
+      reports_.erase(reports_.begin());
+    }
+    auto written = co_await write_batch(batch);
+    if (written) continue;
+    base::log::error("cannot store what the agents report, trying again: {}", written.error().message);
+    for (auto& pending : batch) reports_.try_emplace(pending.report.task_uid(), std::move(pending));
+    CO_RETURN_IF_ERROR(co_await context_.clock.sleep(kRetryDelay));
+  }
+}
+
+base::Co<> Dispatcher::write_batch(std::vector<PendingReport> batch) {
+  for (int attempt = 0;; ++attempt) {
+    store::Transaction transaction;
+    std::vector<std::string> forget;
+    for (const auto& pending : batch) add_report(transaction, pending, forget);
+    auto committed = base::Result<store::Revision>(0);
+    if (!transaction.operations.empty()) committed = co_await context_.objects.commit(std::move(transaction));
+    if (committed) {
+      for (const auto& pending : batch) {
+        if (std::find(forget.begin(), forget.end(), pending.report.task_uid()) != forget.end())
+          tell_forget(pending.node_uid, pending.report.task_uid());
+      }
+      co_return base::Result<>{};
+    }
+    // A controller wrote one of these tasks meanwhile; its commit is in the view now.
+    if (committed.error().code != base::Code::kAborted || attempt >= kConflictsMax)
+      co_return std::unexpected(committed.error());
+  }
+}
+
+void Dispatcher::add_report(store::Transaction& transaction, const PendingReport& pending,
+                            std::vector<std::string>& forget) {
+  if (!is_newest(pending.node_uid, pending.session)) return;
+  const auto task = context_.objects.view().tasks().find_uid(pending.report.task_uid());
+  if (!task || task->spec().assignment().node_uid() != pending.node_uid) {
+    // Nobody knows it any more: what the agent removed it may forget.
+    if (pending.report.removed()) forget.push_back(pending.report.task_uid());
+    return;
+  }
+  v1::Task changed = *task;
+  if (pending.report.has_status()) *changed.mutable_status() = pending.report.status();
+  if (!pending.report.removed()) {
+    store::put_status(transaction, changed);
+    return;
+  }
+  forget.push_back(pending.report.task_uid());
+  core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
+  if (core::is_ready_to_go(changed.meta())) {
+    store::remove(transaction, changed);
+    return;
+  }
+  store::put_spec(transaction, changed);
+  if (pending.report.has_status() && is_terminal(changed.status().state())) store::put_status(transaction, changed);
+}
+
+bool Dispatcher::is_newest(const std::string& node_uid, std::uint64_t session) const {
+  const auto it = newest_.find(node_uid);
+  return it != newest_.end() && it->second->number == session;
+}
+
+void Dispatcher::tell_forget(const std::string& node_uid, const std::string& task_uid) {
+  const auto it = newest_.find(node_uid);
+  if (it == newest_.end()) return;
+  v1::ToAgent message;
+  message.set_forget_task(task_uid);
+  it->second->offer(std::move(message));
+}
+
+void Dispatcher::disconnect(const std::string& node_uid, base::Error error) {
+  const auto it = newest_.find(node_uid);
+  if (it != newest_.end()) it->second->outgoing.close(std::move(error));
+}
+
+}  // namespace orchion::control::services

@@ -1,0 +1,78 @@
+#pragma once
+
+// The control plane's end of every agent's session.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/channel.h"
+#include "control/services/context.h"
+#include "control/services/node_streams.h"
+#include "core/methods.h"
+#include "v1/dispatcher.pb.h"
+
+namespace orchion::control::services {
+
+constexpr std::uint32_t kProtocolVersion = 1;
+
+struct DispatcherOptions {
+  std::string cluster_id;
+  std::uint32_t heartbeat_seconds = 5;
+
+  // Told of each sign of life and of orderly leaving; not stored. The node controller decides what silence means.
+  std::function<void(const std::string& node_uid)> heard;
+  std::function<void(const std::string& node_uid)> left;
+};
+
+using SessionStream = core::TypedStream<v1::FromAgent, v1::ToAgent>;
+
+// Serves sessions: registers nodes, tells them their assignments, writes what they report. Statuses count only from a
+// node's newest session. One executor.
+class Dispatcher {
+ public:
+  Dispatcher(ServiceContext context, NodeStreams& streams, DispatcherOptions options);
+  ~Dispatcher();
+
+  // Writes what the agents report, until it is cancelled. Exactly one runs.
+  base::Co<> run();
+
+  // DispatcherService.Session: runs until the agent goes away.
+  base::Co<> serve(SessionStream stream);
+
+  // The session of a node that was removed is ended with this error.
+  void disconnect(const std::string& node_uid, base::Error error);
+
+ private:
+  struct Session;
+  struct PendingReport {
+    std::uint64_t session = 0;
+    std::string node_uid;
+    v1::TaskReport report;
+  };
+
+  base::Co<> register_node(v1::Hello hello, std::shared_ptr<Session> session);
+  base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
+  base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
+  base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
+  base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
+  base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);
+
+  void queue_report(const Session& session, v1::TaskReport report);
+  base::Co<> write_batch(std::vector<PendingReport> batch);
+  void add_report(store::Transaction& transaction, const PendingReport& pending, std::vector<std::string>& forget);
+  bool is_newest(const std::string& node_uid, std::uint64_t session) const;
+  void tell_forget(const std::string& node_uid, const std::string& task_uid);
+
+  ServiceContext context_;
+  NodeStreams& streams_;
+  DispatcherOptions options_;
+  std::map<std::string, std::shared_ptr<Session>> newest_;  // by node uid
+  std::uint64_t sessions_ = 0;
+  std::map<std::string, PendingReport> reports_;            // by task uid: the newest of each
+  base::Notifier reports_changed_;
+};
+
+}  // namespace orchion::control::services

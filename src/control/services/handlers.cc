@@ -1,0 +1,48 @@
+#include "control/services/handlers.h"
+
+#include "control/services/image_service.h"
+#include "control/services/list_service.h"
+#include "control/services/node_service.h"
+#include "control/services/stack_service.h"
+#include "control/services/task_service.h"
+#include "control/services/watch_service.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+base::Co<v1::ServerInfo> server_info(v1::ServerInfo info) { co_return info; }
+
+base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
+  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+  if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
+  co_return co_await watch(context, std::move(*request), stream);
+}
+
+}  // namespace
+
+void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
+                  v1::ServerInfo info) {
+  add_stack_service(table, std::make_shared<StackService>(context));
+  add_task_service(table, std::make_shared<TaskService>(context, streams));
+  add_image_service(table, std::make_shared<ImageService>(context, streams));
+  add_node_service(table,
+                   std::make_shared<NodeService>(context, [&dispatcher](const std::string& uid, base::Error error) {
+                     dispatcher.disconnect(uid, std::move(error));
+                   }));
+  add_list_services(table, context);
+  table.unary<google::protobuf::Empty, v1::ServerInfo>(
+      "orchion.v1.ServerService.GetServer",
+      [info](core::CallContext, google::protobuf::Empty) { return server_info(info); });
+  table.stream<v1::WatchRequest, v1::WatchEvent>(
+      "orchion.v1.WatchService.Watch",
+      [context](core::CallContext, auto stream) { return serve_watch(context, stream); });
+  table.stream<v1::FromAgent, v1::ToAgent>(
+      "orchion.v1.DispatcherService.Session",
+      [&dispatcher](core::CallContext, auto stream) { return dispatcher.serve(stream); });
+  table.stream<v1::StreamFromAgent, v1::StreamToAgent>(
+      "orchion.v1.DispatcherService.OpenStream",
+      [&streams](core::CallContext, auto stream) { return streams.serve(stream); });
+}
+
+}  // namespace orchion::control::services

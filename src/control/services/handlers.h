@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "control/services/context.h"
+#include "control/services/dispatcher.h"
+#include "control/services/node_streams.h"
+#include "core/methods.h"
+#include "v1/control.pb.h"
+
+namespace orchion::control::services {
+
+// Adds every handler of the contract to `table`. `dispatcher` and `streams` outlive it.
+void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
+                  v1::ServerInfo info);
+
+}  // namespace orchion::control::services

@@ -1,0 +1,162 @@
+#include "control/services/image_service.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/image_reference.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+// The final answer on a stream to an agent; log lines and the like don't come on these.
+base::Co<v1::StreamFromAgent> final_answer(NodeStream* stream) {
+  CO_ASSIGN_OR_RETURN(auto message, co_await stream->receive());
+  if (!message) co_return base::fail(base::Code::kUnavailable, "the node gave no answer: try again");
+  co_return std::move(*message);
+}
+
+}  // namespace
+
+base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::targets(const std::string& name) const {
+  std::vector<std::shared_ptr<const v1::Node>> result;
+  for (const auto& [key, node] : context_.objects.view().nodes().all()) {
+    if (!name.empty() && node->meta().name() != name) continue;
+    if (node->status().state() == v1::NodeStatus::READY) result.push_back(node);
+  }
+  if (result.empty() && !name.empty())
+    return base::fail(base::Code::kNotFound, fmt::format("there is no ready node {}: see `orchion node ls`", name));
+  if (result.empty())
+    return base::fail(base::Code::kUnavailable, "no node is ready to hold images: see `orchion node ls`");
+  return result;
+}
+
+base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::holders(const std::string& reference) const {
+  ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
+  const auto image = context_.objects.view().images().find(normal);
+  if (!image)
+    return base::fail(base::Code::kNotFound, fmt::format("no node has the image {}: see `orchion image ls`", reference));
+  std::vector<std::shared_ptr<const v1::Node>> result;
+  for (const auto& name : image->status().nodes()) {
+    const auto node = context_.objects.view().nodes().find(name);
+    if (node && node->status().state() == v1::NodeStatus::READY) result.push_back(node);
+  }
+  if (result.empty())
+    return base::fail(base::Code::kUnavailable,
+                      fmt::format("the nodes that hold {} are not connected: see `orchion node ls`", reference));
+  return result;
+}
+
+base::Co<v1::StreamFromAgent> ImageService::ask(std::string node_uid, v1::StreamRequest request) {
+  CO_ASSIGN_OR_RETURN(auto stream, co_await streams_.open(std::move(node_uid), std::move(request)));
+  co_return co_await final_answer(stream.get());
+}
+
+base::Co<v1::Image> ImageService::pull(core::CallContext, v1::PullImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto nodes, targets(request.node()));
+  v1::Image image;
+  for (const auto& node : nodes) {
+    v1::StreamRequest want;
+    want.mutable_pull()->set_reference(request.reference());
+    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), std::move(want)));
+    auto held = std::move(*image.mutable_status()->mutable_nodes());
+    image = std::move(*answer.mutable_image());
+    *image.mutable_status()->mutable_nodes() = std::move(held);
+    image.mutable_status()->add_nodes(node->meta().name());
+  }
+  co_return image;
+}
+
+base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
+  v1::StreamRequest want;
+  want.mutable_push()->set_reference(request.reference());
+  want.mutable_push()->set_destination(request.destination().empty() ? request.reference() : request.destination());
+  want.mutable_push()->set_plain_http(request.plain_http());
+  CO_ASSIGN_OR_RETURN(auto answer, co_await ask(nodes.front()->meta().uid(), std::move(want)));
+  co_return std::move(*answer.mutable_image());
+}
+
+base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {
+  CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
+  if (!first) co_return base::fail(base::Code::kInvalidArgument, "the upload carried nothing");
+  CO_ASSIGN_OR_RETURN(const auto nodes, targets(first->node()));
+  std::vector<std::unique_ptr<NodeStream>> uploads;
+  for (const auto& node : nodes) {
+    v1::StreamRequest want;
+    want.mutable_import()->set_name(first->name());
+    CO_ASSIGN_OR_RETURN(auto upload, co_await streams_.open(node->meta().uid(), std::move(want)));
+    uploads.push_back(std::move(upload));
+  }
+  // Every node takes each piece before the next is read: the slowest sets the pace.
+  for (std::optional<v1::ImportImageRequest> piece = std::move(first); piece;) {
+    if (!piece->data().empty()) {
+      for (auto& upload : uploads) {
+        v1::StreamToAgent message;
+        message.set_data(piece->data());
+        auto sent = co_await upload->send(std::move(message));
+        if (sent) continue;
+        // The node's own words say why it stopped taking the archive.
+        auto answer = co_await final_answer(upload.get());
+        co_return std::unexpected(answer ? sent.error() : answer.error());
+      }
+    }
+    CO_ASSIGN_OR_RETURN(piece, co_await stream.receive());
+  }
+  v1::Image image;
+  for (std::size_t i = 0; i < uploads.size(); ++i) {
+    v1::StreamToAgent end;
+    end.set_data("");
+    // A node that has refused already doesn't listen; its answer below says why.
+    (void)co_await uploads[i]->send(std::move(end));
+    CO_ASSIGN_OR_RETURN(auto answer, co_await final_answer(uploads[i].get()));
+    auto held = std::move(*image.mutable_status()->mutable_nodes());
+    image = std::move(*answer.mutable_image());
+    *image.mutable_status()->mutable_nodes() = std::move(held);
+    image.mutable_status()->add_nodes(nodes[i]->meta().name());
+  }
+  co_return co_await stream.send(std::move(image));
+}
+
+base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::RemoveImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
+  for (const auto& node : nodes) {
+    v1::StreamRequest want;
+    want.mutable_remove_image()->set_reference(request.reference());
+    CO_RETURN_IF_ERROR(co_await ask(node->meta().uid(), std::move(want)));
+  }
+  co_return google::protobuf::Empty();
+}
+
+base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, google::protobuf::Empty) {
+  CO_ASSIGN_OR_RETURN(const auto nodes, targets(""));
+  v1::PruneImagesResponse total;
+  for (const auto& node : nodes) {
+    v1::StreamRequest want;
+    want.mutable_prune_images();
+    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), std::move(want)));
+    for (const auto& reference : answer.pruned().removed()) total.add_removed(reference);
+    total.set_freed_bytes(total.freed_bytes() + answer.pruned().freed_bytes());
+  }
+  co_return total;
+}
+
+void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> service) {
+  auto bind = [&](auto method) {
+    return [service, method](core::CallContext call, auto request) {
+      return ((*service).*method)(std::move(call), std::move(request));
+    };
+  };
+  table.unary<v1::PullImageRequest, v1::Image>("orchion.v1.ImageService.PullImage", bind(&ImageService::pull));
+  table.unary<v1::PushImageRequest, v1::Image>("orchion.v1.ImageService.PushImage", bind(&ImageService::push));
+  table.unary<v1::RemoveImageRequest, google::protobuf::Empty>("orchion.v1.ImageService.RemoveImage",
+                                                               bind(&ImageService::remove));
+  table.unary<google::protobuf::Empty, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
+                                                                bind(&ImageService::prune));
+  table.stream<v1::ImportImageRequest, v1::Image>(
+      "orchion.v1.ImageService.ImportImage",
+      [service](core::CallContext call, auto stream) { return service->import(std::move(call), stream); });
+}
+
+}  // namespace orchion::control::services

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "control/services/context.h"
+#include "control/services/node_streams.h"
+#include "core/methods.h"
+#include "v1/control.pb.h"
+
+namespace orchion::control::services {
+
+// Images live on nodes; each call here is carried to the nodes that it concerns.
+class ImageService {
+ public:
+  ImageService(ServiceContext context, NodeStreams& streams) : context_(context), streams_(streams) {}
+
+  base::Co<v1::Image> pull(core::CallContext call, v1::PullImageRequest request);
+  base::Co<v1::Image> push(core::CallContext call, v1::PushImageRequest request);
+  base::Co<> import(core::CallContext call, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
+  base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveImageRequest request);
+  base::Co<v1::PruneImagesResponse> prune(core::CallContext call, google::protobuf::Empty request);
+
+ private:
+  // The node of that name, or every ready one; an error where there is none.
+  base::Result<std::vector<std::shared_ptr<const v1::Node>>> targets(const std::string& name) const;
+  base::Result<std::vector<std::shared_ptr<const v1::Node>>> holders(const std::string& reference) const;
+  base::Co<v1::StreamFromAgent> ask(std::string node_uid, v1::StreamRequest request);
+
+  ServiceContext context_;
+  NodeStreams& streams_;
+};
+
+void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> service);
+
+}  // namespace orchion::control::services

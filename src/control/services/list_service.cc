@@ -1,0 +1,76 @@
+#include "control/services/list_service.h"
+
+#include "control/services/paging.h"
+#include "v1/control.pb.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+template <class Response, class T, class Request, class Keep, class Add>
+base::Result<Response> list(const store::ObjectStore& objects, const store::ObjectTable<T>& table,
+                            const Request& request, Keep keep, Add add) {
+  ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
+  Response response;
+  response.set_revision(objects.bookmark().text());
+  for (const auto& object : page_of(table, page, keep, *response.mutable_next_page_token())) *add(response) = *object;
+  return response;
+}
+
+bool matches(const std::string& wanted, const std::string& actual) { return wanted.empty() || wanted == actual; }
+
+base::Co<v1::ListNetworksResponse> list_networks(ServiceContext context, v1::ListNetworksRequest request) {
+  co_return list<v1::ListNetworksResponse>(
+      context.objects, context.objects.view().networks(), request,
+      [&](const v1::Network& network) { return matches(request.stack(), network.meta().stack()); },
+      [](v1::ListNetworksResponse& response) { return response.add_networks(); });
+}
+
+base::Co<v1::ListVolumesResponse> list_volumes(ServiceContext context, v1::ListVolumesRequest request) {
+  co_return list<v1::ListVolumesResponse>(
+      context.objects, context.objects.view().volumes(), request,
+      [&](const v1::Volume& volume) { return matches(request.stack(), volume.meta().stack()); },
+      [](v1::ListVolumesResponse& response) { return response.add_volumes(); });
+}
+
+base::Co<v1::ListRevisionsResponse> list_revisions(ServiceContext context, v1::ListRevisionsRequest request) {
+  co_return list<v1::ListRevisionsResponse>(
+      context.objects, context.objects.view().revisions(), request,
+      [&](const v1::Revision& revision) {
+        return matches(request.stack(), revision.meta().stack()) &&
+               matches(request.service(), revision.spec().service());
+      },
+      [](v1::ListRevisionsResponse& response) { return response.add_revisions(); });
+}
+
+base::Co<v1::ListEventsResponse> list_events(ServiceContext context, v1::ListEventsRequest request) {
+  co_return list<v1::ListEventsResponse>(
+      context.objects, context.objects.view().events(), request,
+      [&](const v1::Event& event) { return matches(request.stack(), event.meta().stack()); },
+      [](v1::ListEventsResponse& response) { return response.add_events(); });
+}
+
+base::Co<v1::ListImagesResponse> list_images(ServiceContext context, v1::ListImagesRequest request) {
+  co_return list<v1::ListImagesResponse>(
+      context.objects, context.objects.view().images(), request, [](const v1::Image&) { return true; },
+      [](v1::ListImagesResponse& response) { return response.add_images(); });
+}
+
+template <class Request, class Response>
+void add(core::MethodTable& table, ServiceContext context, std::string_view name,
+         base::Co<Response> (*handler)(ServiceContext, Request)) {
+  table.unary<Request, Response>(
+      name, [context, handler](core::CallContext, Request request) { return handler(context, std::move(request)); });
+}
+
+}  // namespace
+
+void add_list_services(core::MethodTable& table, ServiceContext context) {
+  add(table, context, "orchion.v1.ResourceService.ListNetworks", &list_networks);
+  add(table, context, "orchion.v1.ResourceService.ListVolumes", &list_volumes);
+  add(table, context, "orchion.v1.ResourceService.ListRevisions", &list_revisions);
+  add(table, context, "orchion.v1.EventService.ListEvents", &list_events);
+  add(table, context, "orchion.v1.ImageService.ListImages", &list_images);
+}
+
+}  // namespace orchion::control::services

@@ -1,0 +1,82 @@
+#include "control/services/node_service.h"
+
+#include <fmt/core.h>
+
+#include "control/services/paging.h"
+#include "control/store/keys.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+base::Error no_node(const std::string& name) {
+  return {base::Code::kNotFound, fmt::format("there is no node {}: see `orchion node ls`", name), {}};
+}
+
+}  // namespace
+
+base::Co<v1::ListNodesResponse> NodeService::list(core::CallContext, v1::ListNodesRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
+  v1::ListNodesResponse response;
+  response.set_revision(context_.objects.bookmark().text());
+  auto all = [](const v1::Node&) { return true; };
+  for (const auto& node : page_of(context_.objects.view().nodes(), page, all, *response.mutable_next_page_token()))
+    *response.add_nodes() = *node;
+  co_return response;
+}
+
+base::Co<v1::Node> NodeService::get(core::CallContext, v1::GetNodeRequest request) {
+  const auto node = context_.objects.view().nodes().find(request.name());
+  if (!node) co_return std::unexpected(no_node(request.name()));
+  co_return *node;
+}
+
+base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::SetNodeAvailabilityRequest request) {
+  const auto present = context_.objects.view().nodes().find(request.name());
+  if (!present) co_return std::unexpected(no_node(request.name()));
+  v1::Node node = *present;
+  if (call.if_match && *call.if_match != node.meta().revision())
+    co_return base::fail(base::Code::kAborted, fmt::format("node {} was changed meanwhile: look again", request.name()));
+  if (node.spec().availability() == request.availability()) co_return node;
+  node.mutable_spec()->set_availability(request.availability());
+  node.mutable_meta()->set_generation(node.meta().generation() + 1);
+  store::Transaction transaction;
+  store::put_spec(transaction, node);
+  CO_ASSIGN_OR_RETURN(const auto revision, co_await context_.objects.commit(std::move(transaction)));
+  node.mutable_meta()->set_revision(revision);
+  co_return node;
+}
+
+base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext, v1::RemoveNodeRequest request) {
+  const auto node = context_.objects.view().nodes().find(request.name());
+  if (!node) co_return std::unexpected(no_node(request.name()));
+  const auto tasks = context_.objects.view().tasks_of_node(node->meta().uid()).size();
+  if (tasks > 0 && !request.force())
+    co_return base::fail(base::Code::kFailedPrecondition,
+                         fmt::format("node {0} still has {1} task{2}: drain it first (`orchion node drain {0}`), or "
+                                     "remove it with --force",
+                                     request.name(), tasks, tasks == 1 ? "" : "s"));
+  store::Transaction transaction;
+  transaction.expect(store::spec_key("Node", "", node->meta().name()), node->meta().revision());
+  store::remove(transaction, *node);
+  CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
+  disconnect_(node->meta().uid(), {base::Code::kNotFound, "this node was removed from the cluster", {}});
+  co_return google::protobuf::Empty();
+}
+
+void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> service) {
+  auto bind = [&](auto method) {
+    return [service, method](core::CallContext call, auto request) {
+      return ((*service).*method)(std::move(call), std::move(request));
+    };
+  };
+  table.unary<v1::ListNodesRequest, v1::ListNodesResponse>("orchion.v1.NodeService.ListNodes",
+                                                           bind(&NodeService::list));
+  table.unary<v1::GetNodeRequest, v1::Node>("orchion.v1.NodeService.GetNode", bind(&NodeService::get));
+  table.unary<v1::SetNodeAvailabilityRequest, v1::Node>("orchion.v1.NodeService.SetNodeAvailability",
+                                                        bind(&NodeService::set_availability));
+  table.unary<v1::RemoveNodeRequest, google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode",
+                                                              bind(&NodeService::remove));
+}
+
+}  // namespace orchion::control::services

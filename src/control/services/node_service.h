@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "control/services/context.h"
+#include "core/methods.h"
+#include "v1/control.pb.h"
+
+namespace orchion::control::services {
+
+class NodeService {
+ public:
+  // `disconnect` ends the session of a node that was removed.
+  NodeService(ServiceContext context, std::function<void(const std::string& node_uid, base::Error)> disconnect)
+      : context_(context), disconnect_(std::move(disconnect)) {}
+
+  base::Co<v1::ListNodesResponse> list(core::CallContext call, v1::ListNodesRequest request);
+  base::Co<v1::Node> get(core::CallContext call, v1::GetNodeRequest request);
+  base::Co<v1::Node> set_availability(core::CallContext call, v1::SetNodeAvailabilityRequest request);
+  base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveNodeRequest request);
+
+ private:
+  ServiceContext context_;
+  std::function<void(const std::string&, base::Error)> disconnect_;
+};
+
+void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> service);
+
+}  // namespace orchion::control::services

@@ -1,0 +1,37 @@
+#include "core/lifecycle.h"
+
+#include <algorithm>
+
+namespace orchion::core {
+
+bool is_deleted(const v1::Meta& meta) {
+  return meta.has_deleted_at();
+}
+
+void mark_deleted(v1::Meta& meta, base::WallTime now) {
+  if (!is_deleted(meta)) *meta.mutable_deleted_at() = to_timestamp(now);
+}
+
+bool has_finalizer(const v1::Meta& meta, std::string_view finalizer) {
+  return std::find(meta.finalizers().begin(), meta.finalizers().end(), finalizer) != meta.finalizers().end();
+}
+
+void add_finalizer(v1::Meta& meta, std::string_view finalizer) {
+  if (!has_finalizer(meta, finalizer)) meta.add_finalizers(std::string(finalizer));
+}
+
+void remove_finalizer(v1::Meta& meta, std::string_view finalizer) {
+  auto& all = *meta.mutable_finalizers();
+  all.erase(std::remove(all.begin(), all.end(), finalizer), all.end());
+}
+
+bool is_ready_to_go(const v1::Meta& meta) {
+  return is_deleted(meta) && meta.finalizers().empty();
+}
+
+std::string label(const v1::Meta& meta, std::string_view key) {
+  const auto it = meta.labels().find(std::string(key));
+  return it == meta.labels().end() ? std::string() : it->second;
+}
+
+}  // namespace orchion::core

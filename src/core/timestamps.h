@@ -1,0 +1,12 @@
+#pragma once
+
+#include <google/protobuf/timestamp.pb.h>
+
+#include "base/clock.h"
+
+namespace orchion::core {
+
+google::protobuf::Timestamp to_timestamp(base::WallTime time);
+base::WallTime from_timestamp(const google::protobuf::Timestamp& timestamp);
+
+}  // namespace orchion::core

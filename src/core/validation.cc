@@ -1,0 +1,188 @@
+#include "core/validation.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "core/constraints.h"
+#include "core/naming.h"
+#include "core/subnet.h"
+
+namespace orchion::core {
+
+namespace {
+
+class StackCheck {
+ public:
+  StackCheck(const v1::StackSpec& spec, Violations& violations) : spec_(spec), violations_(violations) {}
+
+  void run() {
+    service_names_ = names_of(spec_.services(), "services", "service");
+    network_names_ = names_of(spec_.networks(), "networks", "network");
+    volume_names_ = names_of(spec_.volumes(), "volumes", "volume");
+    for (int i = 0; i < spec_.services_size(); ++i) check_one_service(i);
+    check_subnets();
+    check_host_ports();
+    check_cycles();
+  }
+
+ private:
+  void add(std::string pointer, std::string detail) { violations_.push_back({std::move(pointer), std::move(detail)}); }
+
+  template <class List>
+  std::set<std::string> names_of(const List& list, const char* field, const char* what) {
+    std::set<std::string> names;
+    for (int i = 0; i < list.size(); ++i) {
+      const std::string pointer = fmt::format("/spec/{}/{}/name", field, i);
+      check_name(list[i].name(), pointer, what, violations_);
+      if (!names.insert(list[i].name()).second)
+        add(pointer, fmt::format("there is another {} named {}", what, list[i].name()));
+    }
+    return names;
+  }
+
+  void check_one_service(int index) {
+    const auto& service = spec_.services(index).spec();
+    const std::string at = fmt::format("/spec/services/{}/spec", index);
+    check_service(service, at, violations_);
+    const auto& container = service.container();
+    for (int i = 0; i < container.networks_size(); ++i)
+      if (!network_names_.contains(container.networks(i).network()))
+        add(fmt::format("{}/container/networks/{}/network", at, i),
+            fmt::format("the stack has no network \"{}\"", container.networks(i).network()));
+    for (int i = 0; i < container.mounts_size(); ++i)
+      if (container.mounts(i).type() == v1::Mount::VOLUME && !container.mounts(i).source().empty() &&
+          !volume_names_.contains(container.mounts(i).source()))
+        add(fmt::format("{}/container/mounts/{}/source", at, i),
+            fmt::format("the stack has no volume \"{}\"", container.mounts(i).source()));
+    check_dependencies(index, at);
+  }
+
+  void check_dependencies(int index, const std::string& at) {
+    const auto& named = spec_.services(index);
+    std::set<std::string> seen;
+    for (int i = 0; i < named.spec().depends_on_size(); ++i) {
+      const auto& other = named.spec().depends_on(i).service();
+      const std::string pointer = fmt::format("{}/dependsOn/{}/service", at, i);
+      if (!service_names_.contains(other)) add(pointer, fmt::format("the stack has no service \"{}\"", other));
+      if (!seen.insert(other).second) add(pointer, fmt::format("{} is named a second time", other));
+    }
+  }
+
+  void check_subnets() {
+    std::vector<std::pair<std::string, Subnet>> known;
+    for (int i = 0; i < spec_.networks_size(); ++i) {
+      const auto& network = spec_.networks(i);
+      if (network.spec().subnet().empty()) continue;
+      const std::string pointer = fmt::format("/spec/networks/{}/spec/subnet", i);
+      const auto subnet = parse_subnet(network.spec().subnet());
+      if (!subnet) {
+        add(pointer, subnet.error().message);
+        continue;
+      }
+      if (subnet->prefix < 8 || subnet->prefix > 29)
+        add(pointer, fmt::format("{} must have a prefix between /8 and /29", subnet->text()));
+      for (const auto& [name, other] : known)
+        if (other.overlaps(*subnet)) add(pointer, fmt::format("overlaps {} of network {}", other.text(), name));
+      known.emplace_back(network.name(), *subnet);
+    }
+  }
+
+  static bool is_every_address(const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; }
+
+  // A host port belongs to one service: two could never run on one node, and nobody could say which answers.
+  void check_host_ports() {
+    std::map<std::pair<std::uint32_t, std::string>, std::vector<std::pair<std::string, std::string>>> taken;
+    for (int s = 0; s < spec_.services_size(); ++s) {
+      const auto& service = spec_.services(s);
+      for (int p = 0; p < service.spec().container().ports_size(); ++p) {
+        const auto& port = service.spec().container().ports(p);
+        if (port.host_port() == 0) continue;
+        auto& others = taken[{port.host_port(), port.protocol()}];
+        for (const auto& [ip, owner] : others) {
+          if (owner == service.name() && ip == port.host_ip()) continue;  // said once already, for the container
+          if (ip != port.host_ip() && !is_every_address(ip) && !is_every_address(port.host_ip())) continue;
+          add(fmt::format("/spec/services/{}/spec/container/ports/{}/hostPort", s, p),
+              fmt::format("port {}/{} is published by service {} too", port.host_port(), port.protocol(), owner));
+          break;
+        }
+        others.emplace_back(port.host_ip(), service.name());
+      }
+    }
+  }
+
+  // Depth first; each cycle is named once, at the service where the walk came upon it.
+  void check_cycles() {
+    std::map<std::string, int> index;
+    for (int i = 0; i < spec_.services_size(); ++i) index.emplace(spec_.services(i).name(), i);
+    enum class Mark { kNew, kOpen, kDone };
+    std::vector<Mark> marks(static_cast<std::size_t>(spec_.services_size()), Mark::kNew);
+    std::vector<std::string> path;
+    const std::function<void(int)> visit = [&](int at) {
+      marks[static_cast<std::size_t>(at)] = Mark::kOpen;
+      path.push_back(spec_.services(at).name());
+      for (const auto& dependency : spec_.services(at).spec().depends_on()) {
+        const auto next = index.find(dependency.service());
+        if (next == index.end()) continue;
+        const Mark mark = marks[static_cast<std::size_t>(next->second)];
+        if (mark == Mark::kOpen) add_cycle(at, dependency.service(), path);
+        if (mark == Mark::kNew) visit(next->second);
+      }
+      path.pop_back();
+      marks[static_cast<std::size_t>(at)] = Mark::kDone;
+    };
+    for (int i = 0; i < spec_.services_size(); ++i)
+      if (marks[static_cast<std::size_t>(i)] == Mark::kNew) visit(i);
+  }
+
+  void add_cycle(int at, const std::string& first, const std::vector<std::string>& path) {
+    std::string text;
+    for (auto it = std::find(path.begin(), path.end(), first); it != path.end(); ++it) text += *it + " → ";
+    add(fmt::format("/spec/services/{}/spec/dependsOn", at),
+        fmt::format("services wait for each other: {}{}", text, first));
+  }
+
+  const v1::StackSpec& spec_;
+  Violations& violations_;
+  std::set<std::string> service_names_, network_names_, volume_names_;
+};
+
+}  // namespace
+
+void check_name(std::string_view name, const std::string& at, std::string_view what, Violations& violations) {
+  if (is_dns_label(name)) return;
+  violations.push_back(
+      {at,
+       fmt::format("\"{}\" can't name a {}: 1 to 63 of a-z, 0-9 and '-', neither first nor last a '-'", name, what)});
+}
+
+void check_service(const v1::ServiceSpec& spec, const std::string& at, Violations& violations) {
+  check_container(spec.container(), at + "/container", violations);
+  if (spec.replicas() > kReplicasMax)
+    violations.push_back({at + "/replicas", fmt::format("{} is more than {}", spec.replicas(), kReplicasMax)});
+  for (int i = 0; i < spec.constraints_size(); ++i)
+    if (const auto constraint = parse_constraint(spec.constraints(i)); !constraint)
+      violations.push_back({fmt::format("{}/constraints/{}", at, i), constraint.error().message});
+  for (const auto& [key, value] : spec.labels())
+    if (key.empty()) violations.push_back({at + "/labels", "has a label without a name"});
+}
+
+base::Result<> as_result(std::string_view what, Violations violations) {
+  if (violations.empty()) return {};
+  const auto& first = violations.front();
+  std::string message = fmt::format("{} is not valid: {} {}", what, first.pointer, first.detail);
+  if (violations.size() > 1) message += fmt::format(" (and {} more)", violations.size() - 1);
+  return std::unexpected(base::Error{base::Code::kInvalidArgument, std::move(message), std::move(violations)});
+}
+
+base::Result<> validate_stack(std::string_view name, const v1::StackSpec& spec) {
+  Violations violations;
+  check_name(name, "/name", "stack", violations);
+  StackCheck(spec, violations).run();
+  return as_result(fmt::format("the stack {}", name), std::move(violations));
+}
+
+}  // namespace orchion::core

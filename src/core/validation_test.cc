@@ -1,0 +1,201 @@
+#include "core/validation.h"
+
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/defaults.h"
+
+namespace orchion::core {
+namespace {
+
+v1::StackSpec shop() {
+  v1::StackSpec stack;
+  for (const char* name : {"web", "db"}) {
+    auto& service = *stack.add_services();
+    service.set_name(name);
+    service.mutable_spec()->mutable_container()->set_image("app:1");
+  }
+  auto& web = *stack.mutable_services(0)->mutable_spec();
+  web.add_depends_on()->set_service("db");
+  auto& port = *web.mutable_container()->add_ports();
+  port.set_host_port(8080);
+  port.set_container_port(80);
+  auto& mount = *stack.mutable_services(1)->mutable_spec()->mutable_container()->add_mounts();
+  mount.set_type(v1::Mount::VOLUME);
+  mount.set_source("data");
+  mount.set_target("/data");
+  stack.add_volumes()->set_name("data");
+  fill_defaults(stack);
+  return stack;
+}
+
+v1::ContainerSpec& web_container(v1::StackSpec& stack) {
+  return *stack.mutable_services(0)->mutable_spec()->mutable_container();
+}
+v1::ServiceSpec& web_spec(v1::StackSpec& stack) {
+  return *stack.mutable_services(0)->mutable_spec();
+}
+
+std::vector<std::string> pointers(const base::Result<>& result) {
+  std::vector<std::string> out;
+  if (!result)
+    for (const auto& field : result.error().fields) out.push_back(field.pointer);
+  return out;
+}
+
+TEST(Validation, AGoodStackPasses) {
+  EXPECT_TRUE(validate_stack("shop", shop()));
+}
+
+struct Case {
+  const char* pointer;
+  std::function<void(v1::StackSpec&)> edit;
+};
+
+const Case kCases[] = {
+    {"/spec/services/0/name", [](auto& s) { s.mutable_services(0)->set_name("Web"); }},
+    {"/spec/services/1/name", [](auto& s) { s.mutable_services(1)->set_name(std::string(64, 'a')); }},
+    {"/spec/networks/0/name", [](auto& s) { s.mutable_networks(0)->set_name(""); }},
+    {"/spec/volumes/1/name", [](auto& s) { s.add_volumes()->set_name("data"); }},
+    {"/spec/services/0/spec/container/image", [](auto& s) { web_container(s).clear_image(); }},
+    {"/spec/services/0/spec/container/image", [](auto& s) { web_container(s).set_image("a b"); }},
+    {"/spec/services/0/spec/replicas", [](auto& s) { web_spec(s).set_replicas(10001); }},
+    {"/spec/services/0/spec/dependsOn/0/service",
+     [](auto& s) { web_spec(s).mutable_depends_on(0)->set_service("cache"); }},
+    {"/spec/services/0/spec/dependsOn/1/service",
+     [](auto& s) { *web_spec(s).add_depends_on() = web_spec(s).depends_on(0); }},
+    {"/spec/services/1/spec/dependsOn",
+     [](auto& s) { s.mutable_services(1)->mutable_spec()->add_depends_on()->set_service("web"); }},
+    {"/spec/services/0/spec/dependsOn", [](auto& s) { web_spec(s).mutable_depends_on(0)->set_service("web"); }},
+    {"/spec/services/0/spec/constraints/0", [](auto& s) { web_spec(s).add_constraints("node.size==2"); }},
+    {"/spec/services/0/spec/container/networks/0/network",
+     [](auto& s) { web_container(s).mutable_networks(0)->set_network("front"); }},
+    {"/spec/services/0/spec/container/networks/1",
+     [](auto& s) { *web_container(s).add_networks() = web_container(s).networks(0); }},
+    {"/spec/services/0/spec/container/networks/0/aliases/0",
+     [](auto& s) { web_container(s).mutable_networks(0)->add_aliases("a b"); }},
+    {"/spec/services/1/spec/container/mounts/0/source",
+     [](auto& s) { s.mutable_services(1)->mutable_spec()->mutable_container()->mutable_mounts(0)->set_source("x"); }},
+    {"/spec/services/0/spec/container/mounts/0/target",
+     [](auto& s) {
+       auto& mount = *web_container(s).add_mounts();
+       mount.set_type(v1::Mount::TMPFS);
+       mount.set_target("tmp");
+     }},
+    {"/spec/services/0/spec/container/mounts/0/source",
+     [](auto& s) {
+       auto& mount = *web_container(s).add_mounts();
+       mount.set_type(v1::Mount::BIND);
+       mount.set_source("./x");
+       mount.set_target("/x");
+     }},
+    {"/spec/services/0/spec/container/mounts/0/type", [](auto& s) { web_container(s).add_mounts()->set_target("/x"); }},
+    {"/spec/services/1/spec/container/mounts/1/target",
+     [](auto& s) {
+       auto& container = *s.mutable_services(1)->mutable_spec()->mutable_container();
+       *container.add_mounts() = container.mounts(0);
+     }},
+    {"/spec/services/0/spec/container/ports/0/containerPort",
+     [](auto& s) { web_container(s).mutable_ports(0)->set_container_port(0); }},
+    {"/spec/services/0/spec/container/ports/0/hostPort",
+     [](auto& s) { web_container(s).mutable_ports(0)->set_host_port(65536); }},
+    {"/spec/services/0/spec/container/ports/0/protocol",
+     [](auto& s) { web_container(s).mutable_ports(0)->set_protocol("sctp"); }},
+    {"/spec/services/0/spec/container/ports/0/hostIp",
+     [](auto& s) { web_container(s).mutable_ports(0)->set_host_ip("localhost"); }},
+    {"/spec/services/0/spec/container/ports/1",
+     [](auto& s) { *web_container(s).add_ports() = web_container(s).ports(0); }},
+    {"/spec/services/1/spec/container/ports/0/hostPort",
+     [](auto& s) {
+       *s.mutable_services(1)->mutable_spec()->mutable_container()->add_ports() = web_container(s).ports(0);
+     }},
+    {"/spec/services/1/spec/container/ports/0/hostPort",
+     [](auto& s) {
+       auto& port = *s.mutable_services(1)->mutable_spec()->mutable_container()->add_ports();
+       port = web_container(s).ports(0);
+       port.set_host_ip("127.0.0.1");
+     }},
+    {"/spec/services/0/spec/container/reservations/memoryBytes",
+     [](auto& s) {
+       web_container(s).mutable_limits()->set_memory_bytes(1 << 20);
+       web_container(s).mutable_reservations()->set_memory_bytes(2 << 20);
+     }},
+    {"/spec/services/0/spec/container/limits/nanoCpus",
+     [](auto& s) { web_container(s).mutable_limits()->set_nano_cpus(-1); }},
+    {"/spec/services/0/spec/container/environment/0/name",
+     [](auto& s) { web_container(s).add_environment()->set_name("A=B"); }},
+    {"/spec/services/0/spec/container/environment/1/name",
+     [](auto& s) {
+       web_container(s).add_environment()->set_name("A");
+       web_container(s).add_environment()->set_name("A");
+     }},
+    {"/spec/services/0/spec/container/workingDir", [](auto& s) { web_container(s).set_working_dir("app"); }},
+    {"/spec/services/0/spec/container/hostname", [](auto& s) { web_container(s).set_hostname("a_b"); }},
+    {"/spec/services/0/spec/container/stopSignal", [](auto& s) { web_container(s).set_stop_signal("term please"); }},
+    {"/spec/services/0/spec/container/stopSignal", [](auto& s) { web_container(s).set_stop_signal("65"); }},
+    {"/spec/services/0/spec/container/stopGracePeriod",
+     [](auto& s) { web_container(s).mutable_stop_grace_period()->set_seconds(-1); }},
+    {"/spec/services/0/spec/container/capAdd/0", [](auto& s) { web_container(s).add_cap_add("CAP_NET_ADMIN"); }},
+    {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.1/24"); }},
+    {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/30"); }},
+    {"/spec/networks/1/spec/subnet",
+     [](auto& s) {
+       s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/16");
+       auto& other = *s.add_networks();
+       other.set_name("other");
+       other.mutable_spec()->set_subnet("10.0.8.0/24");
+     }},
+};
+
+TEST(Validation, EachMistakeHasItsPlace) {
+  for (std::size_t i = 0; i < std::size(kCases); ++i) {
+    v1::StackSpec stack = shop();
+    kCases[i].edit(stack);
+    const auto result = validate_stack("shop", stack);
+    ASSERT_FALSE(result) << "case " << i << ", " << kCases[i].pointer;
+    EXPECT_EQ(result.error().code, base::Code::kInvalidArgument);
+    EXPECT_THAT(pointers(result), ::testing::Contains(kCases[i].pointer)) << result.error().message;
+  }
+}
+
+TEST(Validation, SaysAllAtOnce) {
+  v1::StackSpec stack = shop();
+  web_container(stack).clear_image();
+  web_spec(stack).set_replicas(99999);
+  const auto result = validate_stack("Shop!", stack);
+  EXPECT_THAT(pointers(result), ::testing::ElementsAre("/name", "/spec/services/0/spec/container/image",
+                                                       "/spec/services/0/spec/replicas"));
+  EXPECT_THAT(result.error().message, ::testing::HasSubstr("and 2 more"));
+}
+
+TEST(Validation, ACycleIsSpelledOut) {
+  v1::StackSpec stack = shop();
+  stack.mutable_services(1)->mutable_spec()->add_depends_on()->set_service("web");
+  const auto result = validate_stack("shop", stack);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, ::testing::HasSubstr("web → db → web"));
+}
+
+TEST(Validation, OnePortOnTwoAddressesIsTwoPorts) {
+  v1::StackSpec stack = shop();
+  web_container(stack).mutable_ports(0)->set_host_ip("127.0.0.1");
+  auto& port = *stack.mutable_services(1)->mutable_spec()->mutable_container()->add_ports();
+  port = web_container(stack).ports(0);
+  port.set_host_ip("127.0.0.2");
+  EXPECT_TRUE(validate_stack("shop", stack));
+}
+
+TEST(Validation, ASecretIsNotQuoted) {
+  v1::StackSpec stack = shop();
+  auto& variable = *web_container(stack).add_environment();
+  variable.set_name("PASSWORD");
+  variable.set_value(std::string("hunter2\0", 8));
+  const auto result = validate_stack("shop", stack);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message.find("hunter2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace orchion::core

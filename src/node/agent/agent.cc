@@ -1,0 +1,176 @@
+#include "node/agent/agent.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "node/agent/blocking.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+constexpr std::uint32_t kProtocol = 1;
+
+int default_starts() {
+  return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::string read_boot_id() {
+  auto id = base::read_file("/proc/sys/kernel/random/boot_id");
+  return id ? id->substr(0, id->find('\n')) : std::string();
+}
+
+}  // namespace
+
+Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, std::uint64_t seed)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      random_(seed),
+      group_(executor),
+      folder_(options_.folder, parts_.workers),
+      outbox_(executor),
+      slots_(executor, options_.starts_at_once > 0 ? options_.starts_at_once : default_starts()),
+      network_table_(executor, {parts_.clock, parts_.networks, parts_.records, parts_.resolver, folder_}),
+      image_reporter_(executor, parts_.clock, parts_.images, outbox_),
+      tools_{.clock = parts_.clock,
+             .random = random_,
+             .runtime = parts_.runtime,
+             .images = parts_.images,
+             .networks = parts_.networks,
+             .volumes = parts_.volumes,
+             .network_table = network_table_,
+             .folder = folder_,
+             .outbox = outbox_,
+             .slots = slots_,
+             .group = group_,
+             .workers = parts_.workers,
+             .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
+             .log_bytes_max = options_.log_bytes_max,
+             .image_present =
+                 [this](const std::string& digest) {
+                   image_reporter_.present(digest);
+                   tasks_.tell_used_images();
+                 }},
+      tasks_(tools_),
+      streams_({.link = parts_.link,
+                .clock = parts_.clock,
+                .runtime = parts_.runtime,
+                .images = parts_.images,
+                .tasks = tasks_,
+                .group = group_,
+                .workers = parts_.workers,
+                .images_changed = [this] { image_reporter_.look_again(); }}),
+      session_(parts_.link, parts_.clock, random_, outbox_, *this, [this] { return make_hello(); }),
+      stop_(executor) {}
+
+Agent::~Agent() = default;
+
+base::Co<> Agent::start() {
+  CO_ASSIGN_OR_RETURN(auto content, co_await folder_.load());
+  identity_ = content.identity;
+  if (parts_.resolver.port() != 0)
+    CO_RETURN_IF_ERROR(co_await parts_.networks.set_resolver_port(parts_.resolver.port()));
+  CO_RETURN_IF_ERROR(co_await adopt_all(std::move(content)));
+  group_.spawn("networks", network_table_.keep());
+  group_.spawn("network checkpoint", network_table_.save_changes());
+  group_.spawn("images", image_reporter_.run());
+  co_return base::Result<>{};
+}
+
+base::Co<> Agent::adopt_all(CheckpointFolder::Content content) {
+  CO_ASSIGN_OR_RETURN(const auto listed, co_await parts_.runtime.list());
+  std::map<std::string, runtimes::ContainerInfo> containers;
+  for (const auto& container : listed) containers.emplace(container.id, container);
+  network_table_.restore(content.networks, content.tasks);
+  std::vector<std::string> kept;
+  std::vector<std::optional<runtimes::ContainerInfo>> adopted;
+  for (const auto& checkpoint : content.tasks) {
+    const auto& uid = checkpoint.assignment().task().meta().uid();
+    if (!checkpoint.removed()) kept.push_back(uid);
+    const auto found = containers.extract(uid);
+    adopted.push_back(found ? std::optional(std::move(found.mapped())) : std::nullopt);
+  }
+  CO_RETURN_IF_ERROR(co_await remove_strangers(std::move(containers)));
+  CO_RETURN_IF_ERROR(co_await parts_.networks.sweep(network_table_.uids(), std::move(kept)));
+  for (std::size_t i = 0; i < adopted.size(); ++i) tasks_.restore(std::move(content.tasks[i]), std::move(adopted[i]));
+  co_return base::Result<>{};
+}
+
+// Made by this runtime, but begun before its checkpoint was written, or after its end was: nobody waits for them.
+base::Co<> Agent::remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers) {
+  for (const auto& [id, container] : containers) {
+    auto removed = co_await parts_.runtime.remove(id, false);
+    if (!removed) base::log::warn("cannot remove the container {} of no task: {}", id, removed.error().message);
+  }
+  co_return base::Result<>{};
+}
+
+base::Co<> Agent::run() {
+  group_.spawn("session", session_.run());
+  while (!stopped_) CO_RETURN_IF_ERROR(co_await stop_.wait(stop_.count()));
+  co_return base::Result<>{};
+}
+
+base::Co<> Agent::shutdown(Goodbye goodbye) {
+  if (goodbye == Goodbye::kLeaving) {
+    auto left = co_await session_.leave();
+    if (!left) base::log::warn("{}", left.error().message);
+  }
+  stopped_ = true;
+  stop_.notify();
+  co_return co_await group_.shutdown();
+}
+
+base::Co<v1::Hello> Agent::make_hello() {
+  v1::Hello hello;
+  hello.set_node_uid(identity_.node_uid());
+  hello.set_hostname(options_.hostname);
+  hello.set_protocol(kProtocol);
+  hello.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
+  auto read = [capabilities = parts_.capabilities]() -> base::Result<v1::NodeCapabilities> { return capabilities(); };
+  CO_ASSIGN_OR_RETURN(*hello.mutable_capabilities(), co_await run_blocking(parts_.workers, std::move(read)));
+  hello.mutable_capabilities()->set_hostname(options_.hostname);
+  hello.mutable_capabilities()->set_agent_version(options_.version);
+  co_return hello;
+}
+
+base::Co<> Agent::welcomed(v1::Welcome welcome) {
+  // The full set of another cluster would stop everything that this one runs here.
+  if (!identity_.cluster_id().empty() && identity_.cluster_id() != welcome.cluster_id())
+    co_return base::fail(
+        base::Code::kFailedPrecondition,
+        fmt::format("this node belongs to the cluster {}, but {} answered: connect it to its own, or "
+                    "stop what runs here and remove {} to let it join the other",
+                    identity_.cluster_id(), welcome.cluster_id(), (options_.folder / "identity").string()));
+  const bool same = identity_.node_uid() == welcome.node_uid() && identity_.node_name() == welcome.node_name() &&
+                    identity_.cluster_id() == welcome.cluster_id();
+  if (same) co_return base::Result<>{};
+  v1::AgentIdentity identity;
+  identity.set_node_uid(welcome.node_uid());
+  identity.set_node_name(welcome.node_name());
+  identity.set_cluster_id(welcome.cluster_id());
+  CO_RETURN_IF_ERROR(co_await folder_.save_identity(identity));
+  identity_ = std::move(identity);
+  co_return base::Result<>{};
+}
+
+void Agent::assigned(v1::Assignments assignments) {
+  // Networks first: tasks look theirs up.
+  network_table_.apply(assignments);
+  tasks_.apply(assignments);
+}
+
+void Agent::stream_wanted(v1::StreamRequest request) {
+  streams_.serve(std::move(request));
+}
+
+void Agent::may_forget(std::string task_uid) {
+  tasks_.may_forget(task_uid);
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,95 @@
+#pragma once
+
+// The agent: runs on this machine what the control plane assigns to it, and goes on alone while that is away.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/random.h"
+#include "node/agent/image_reporter.h"
+#include "node/agent/session.h"
+#include "node/agent/streams.h"
+#include "node/agent/task_table.h"
+
+namespace orchion::node::agent {
+
+struct AgentOptions {
+  std::filesystem::path folder;  // DATA/agent: its checkpoints; made where there is none
+  std::string hostname;
+  std::string version;
+  std::map<std::string, std::string> labels;
+  std::int64_t log_bytes_max = 32 << 20;  // of each task
+  int starts_at_once = 0;                 // 0: four for each CPU
+  std::string boot_id;                    // empty: the machine's
+};
+
+// The machine's parts and the way out of it. They must outlive the agent.
+struct AgentParts {
+  ControlLink& link;
+  base::Clock& clock;
+  runtimes::Runtime& runtime;
+  images::Images& images;
+  networks::Networks& networks;
+  volumes::Volumes& volumes;
+  mesh::dns::RecordTable& records;
+  Resolver& resolver;
+  std::function<v1::NodeCapabilities()> capabilities;  // called on a worker; may take a millisecond
+  base::WorkerPool* workers = nullptr;                 // null: everything inline, for simulations on one thread
+};
+
+// One executor. start(), then run(); shutdown() before it is destroyed.
+class Agent final : private SessionHandler {
+ public:
+  Agent(base::Executor executor, AgentOptions options, AgentParts parts, std::uint64_t seed);
+  ~Agent() override;
+
+  // Takes over what an earlier process left: containers with a checkpoint go on as they are, those without one are
+  // removed. kDataLoss: a checkpoint is damaged; nothing was touched.
+  base::Co<> start();
+
+  // Talks to the control plane until shutdown() or until cancelled. After a cancellation tasks still go on.
+  base::Co<> run();
+
+  enum class Goodbye {
+    kSilent,   // as if the agent had been killed
+    kLeaving,  // tells the control plane not to count this as a loss
+  };
+
+  // Ends the agent. What runs on the machine runs on.
+  base::Co<> shutdown(Goodbye goodbye);
+
+  bool connected() const { return session_.connected(); }
+  const v1::AgentIdentity& identity() const { return identity_; }
+
+ private:
+  base::Co<> welcomed(v1::Welcome welcome) override;
+  void assigned(v1::Assignments assignments) override;
+  void stream_wanted(v1::StreamRequest request) override;
+  void may_forget(std::string task_uid) override;
+
+  base::Co<v1::Hello> make_hello();
+  base::Co<> adopt_all(CheckpointFolder::Content content);
+  base::Co<> remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers);
+
+  AgentOptions options_;
+  AgentParts parts_;
+  base::Random random_;
+  base::TaskGroup group_;
+  CheckpointFolder folder_;
+  Outbox outbox_;
+  Slots slots_;
+  NetworkTable network_table_;
+  ImageReporter image_reporter_;
+  TaskTools tools_;
+  TaskTable tasks_;
+  StreamServer streams_;
+  Session session_;
+  v1::AgentIdentity identity_;
+  bool stopped_ = false;
+  ChangeSignal stop_;
+};
+
+}  // namespace orchion::node::agent

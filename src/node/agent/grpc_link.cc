@@ -1,0 +1,61 @@
+#include "node/agent/grpc_link.h"
+
+#include <utility>
+
+namespace orchion::node::agent {
+
+namespace {
+
+// Messages over a stream of bytes.
+template <class In, class Out>
+class MessageStream final : public base::Stream<In, Out> {
+ public:
+  explicit MessageStream(std::unique_ptr<wire::grpc::ByteStream> bytes) : bytes_(std::move(bytes)) {}
+
+  base::Co<std::optional<In>> receive() override {
+    CO_ASSIGN_OR_RETURN(auto bytes, co_await bytes_->receive());
+    if (!bytes) co_return std::optional<In>();
+    In message;
+    if (!message.ParseFromString(*bytes))
+      co_return base::fail(base::Code::kDataLoss,
+                           "the control plane sent bytes that are no message of this protocol: bring both to the same "
+                           "version");
+    co_return std::optional<In>(std::move(message));
+  }
+
+  base::Co<> send(Out message) override { return bytes_->send(message.SerializeAsString()); }
+  void finish() override { bytes_->finish(); }
+  void finish(base::Error error) override { bytes_->finish(std::move(error)); }
+
+ private:
+  std::unique_ptr<wire::grpc::ByteStream> bytes_;
+};
+
+}  // namespace
+
+GrpcLink::GrpcLink(base::Executor executor, const std::string& address,
+                   std::multimap<std::string, std::string> metadata)
+    : client_(std::move(executor), address), metadata_(std::move(metadata)) {}
+
+base::Co<std::unique_ptr<SessionStream>> GrpcLink::open_session() {
+  std::unique_ptr<SessionStream> stream = std::make_unique<MessageStream<v1::ToAgent, v1::FromAgent>>(
+      client_.call("/orchion.v1.DispatcherService/Session", metadata_));
+  co_return stream;
+}
+
+base::Co<std::unique_ptr<DataStream>> GrpcLink::open_stream() {
+  std::unique_ptr<DataStream> stream = std::make_unique<MessageStream<v1::StreamToAgent, v1::StreamFromAgent>>(
+      client_.call("/orchion.v1.DispatcherService/OpenStream", metadata_));
+  co_return stream;
+}
+
+base::Co<> GrpcLink::refuse(std::shared_ptr<DataStream> stream, base::Error error) {
+  v1::StreamFromAgent message;
+  message.mutable_failure()->set_code(static_cast<int>(error.code));
+  message.mutable_failure()->set_message(std::move(error.message));
+  CO_RETURN_IF_ERROR(co_await stream->send(std::move(message)));
+  stream->finish();
+  co_return base::Result<>{};
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,227 @@
+#include "node/agent/network_table.h"
+
+#include <utility>
+
+#include <fmt/core.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include "base/log.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+constexpr auto kRetryDelay = std::chrono::seconds(1);
+
+// Names come in bursts; one file holds them all.
+constexpr auto kSaveDelay = std::chrono::milliseconds(200);
+
+bool same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
+  return google::protobuf::util::MessageDifferencer::Equals(a, b);
+}
+
+}  // namespace
+
+NetworkTable::NetworkTable(base::Executor executor, Parts parts) : parts_(parts), changed_(std::move(executor)) {}
+
+void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks) {
+  for (const auto& network : names.networks()) put_network(network);
+  for (const auto& task : tasks) {
+    for (const auto& network : task.networks()) put_network(network);
+  }
+  for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
+}
+
+void NetworkTable::apply(const v1::Assignments& assignments) {
+  if (assignments.full()) drop_unnamed(assignments);
+  for (const auto& network : assignments.networks()) put_network(network);
+  for (const auto& uid : assignments.removed_networks()) {
+    if (const auto found = entries_.find(uid); found != entries_.end()) found->second->wanted = false;
+  }
+  for (const auto& endpoint : assignments.endpoints()) put_endpoint(endpoint);
+  for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
+  unsaved_ = true;
+  changed_.notify();
+}
+
+void NetworkTable::drop_unnamed(const v1::Assignments& assignments) {
+  for (auto& [uid, entry] : entries_) entry->wanted = false;  // those that are named become wanted again
+  std::set<EndpointKey> named;
+  for (const auto& endpoint : assignments.endpoints()) named.emplace(endpoint.task_uid(), endpoint.network_uid());
+  std::vector<EndpointKey> gone;
+  for (const auto& [key, endpoint] : endpoints_) {
+    if (!named.contains(key)) gone.push_back(key);
+  }
+  for (const auto& key : gone) remove_endpoint(key);
+}
+
+void NetworkTable::put_network(const v1::NetworkAssignment& network) {
+  auto& entry = entries_[network.uid()];
+  if (!entry) entry = std::make_shared<Entry>();
+  if (!same(entry->network, network)) entry->ready = false;
+  entry->network = network;
+  entry->wanted = true;
+}
+
+void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
+  const EndpointKey key{endpoint.task_uid(), endpoint.network_uid()};
+  if (const auto found = endpoints_.find(key); found != endpoints_.end() && same(found->second, endpoint)) return;
+  remove_endpoint(key);
+  endpoints_[key] = endpoint;
+  parts_.records.put({.task_uid = endpoint.task_uid(),
+                      .network_uid = endpoint.network_uid(),
+                      .address = endpoint.address(),
+                      .stack = endpoint.stack(),
+                      .service = endpoint.service(),
+                      .slot = endpoint.slot(),
+                      .aliases = {endpoint.aliases().begin(), endpoint.aliases().end()}});
+}
+
+void NetworkTable::remove_endpoint(const EndpointKey& key) {
+  if (endpoints_.erase(key) > 0) parts_.records.remove(key.first, key.second);
+}
+
+void NetworkTable::hold(const v1::Task& task) {
+  const auto& uid = task.meta().uid();
+  const bool held = !held_tasks_.insert(uid).second;
+  for (const auto& address : task.spec().assignment().addresses()) {
+    // Again at each call: a network may be heard of later than its task.
+    if (const auto found = entries_.find(address.network_uid()); found != entries_.end())
+      found->second->holders.insert(uid);
+    if (held) continue;
+    parts_.records.put_local(uid, address.network_uid(), address.address(), task.meta().stack());
+  }
+}
+
+void NetworkTable::release(const std::string& task_uid) {
+  if (held_tasks_.erase(task_uid) == 0) return;
+  parts_.records.remove_local(task_uid);
+  for (auto& [uid, entry] : entries_) entry->holders.erase(task_uid);
+  changed_.notify();
+}
+
+std::vector<v1::NetworkAssignment> NetworkTable::networks_of(const v1::Task& task) const {
+  std::vector<v1::NetworkAssignment> result;
+  for (const auto& address : task.spec().assignment().addresses()) {
+    if (const auto found = entries_.find(address.network_uid()); found != entries_.end())
+      result.push_back(found->second->network);
+  }
+  return result;
+}
+
+std::vector<std::string> NetworkTable::uids() const {
+  std::vector<std::string> result;
+  for (const auto& [uid, entry] : entries_) result.push_back(uid);
+  return result;
+}
+
+base::Co<> NetworkTable::ensure(std::string uid) {
+  while (true) {
+    const auto found = entries_.find(uid);
+    if (found == entries_.end())
+      co_return base::fail(
+          base::Code::kUnavailable,
+          fmt::format("this node has not heard of the network {} yet: waiting for the control plane", uid));
+    const auto entry = found->second;
+    if (entry->ready) co_return base::Result<>{};
+    if (!entry->busy) co_return co_await make(entry);
+    const auto seen = changed_.count();
+    CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
+  }
+}
+
+namespace {
+
+// Who waits for the entry looks again when this ends, also by cancellation.
+struct Busy {
+  bool& busy;
+  ChangeSignal& changed;
+  Busy(bool& flag, ChangeSignal& signal) : busy(flag), changed(signal) { busy = true; }
+  ~Busy() {
+    busy = false;
+    changed.notify();
+  }
+};
+
+}  // namespace
+
+base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
+  Busy busy(entry->busy, changed_);
+  const auto network = entry->network;
+  // A variable of its own: g++ 12 destroys an aggregate that is made within a co_await twice.
+  networks::NetworkConfig config{
+      .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
+  CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
+  CO_RETURN_IF_ERROR(parts_.resolver.add_address(network.gateway()));
+  entry->ready = same(network, entry->network);
+  co_return base::Result<>{};
+}
+
+base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
+  Busy busy(entry->busy, changed_);
+  const auto uid = entry->network.uid();
+  entry->ready = false;
+  parts_.resolver.remove_address(entry->network.gateway());
+  CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
+  if (!entry->wanted && entry->holders.empty()) entries_.erase(uid);
+  unsaved_ = true;
+  co_return base::Result<>{};
+}
+
+base::Co<> NetworkTable::keep() {
+  while (true) {
+    const auto seen = changed_.count();
+    CO_ASSIGN_OR_RETURN(const bool settled, co_await settle());
+    if (settled) {
+      CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
+    } else {
+      CO_RETURN_IF_ERROR(co_await parts_.clock.sleep(kRetryDelay));
+    }
+  }
+}
+
+// One attempt at everything that isn't as it should be; false where something failed.
+base::Co<bool> NetworkTable::settle() {
+  bool settled = true;
+  for (const auto& uid : uids()) {
+    const auto found = entries_.find(uid);
+    if (found == entries_.end() || found->second->busy) continue;
+    const auto entry = found->second;
+    base::Result<> done;
+    if (entry->wanted && !entry->ready) {
+      done = co_await make(entry);
+    } else if (!entry->wanted && entry->holders.empty()) {
+      done = co_await remove(entry);
+    }
+    if (done) continue;
+    settled = false;
+    base::log::warn("network {}: {}", entry->network.name(), done.error().message);
+  }
+  co_return settled;
+}
+
+base::Co<> NetworkTable::save_changes() {
+  while (true) {
+    const auto seen = changed_.count();
+    if (!unsaved_) {
+      CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
+      continue;
+    }
+    CO_RETURN_IF_ERROR(co_await parts_.clock.sleep(kSaveDelay));
+    unsaved_ = false;
+    auto saved = co_await parts_.folder.save_networks(checkpoint());
+    // Names that aren't remembered come back with the next session.
+    if (!saved) base::log::warn("cannot remember the networks: {}", saved.error().message);
+  }
+}
+
+v1::NetworkCheckpoint NetworkTable::checkpoint() const {
+  v1::NetworkCheckpoint result;
+  for (const auto& [uid, entry] : entries_) {
+    if (entry->wanted) *result.add_networks() = entry->network;
+  }
+  for (const auto& [key, endpoint] : endpoints_) *result.add_endpoints() = endpoint;
+  return result;
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "mesh/dns/records.h"
+#include "node/agent/change_signal.h"
+#include "node/agent/checkpoint_folder.h"
+#include "node/agent/resolver.h"
+#include "node/networks/networks.h"
+
+namespace orchion::node::agent {
+
+// The networks this node is in and who has which name there: makes networks before tasks need them, removes them
+// after the last has left, feeds the DNS server's table. Goes on from its checkpoint while no control plane answers.
+// One executor.
+class NetworkTable {
+ public:
+  struct Parts {
+    base::Clock& clock;
+    networks::Networks& networks;
+    mesh::dns::RecordTable& records;
+    Resolver& resolver;
+    CheckpointFolder& folder;
+  };
+  NetworkTable(base::Executor executor, Parts parts);
+
+  // What an earlier process knew.
+  void restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks);
+
+  // The networks and names of an assignment; its tasks are another's.
+  void apply(const v1::Assignments& assignments);
+
+  // Until cancelled; exactly one of each runs. The first makes and removes networks, the second keeps the checkpoint.
+  base::Co<> keep();
+  base::Co<> save_changes();
+
+  // Returns when the network is there. kUnavailable: nobody has told this node about it.
+  base::Co<> ensure(std::string uid);
+
+  // The task is about to be in its networks; from now on they stay, and the resolver knows who asks.
+  void hold(const v1::Task& task);
+  void release(const std::string& task_uid);
+
+  // The networks of this task that are known.
+  std::vector<v1::NetworkAssignment> networks_of(const v1::Task& task) const;
+  std::vector<std::string> uids() const;
+
+ private:
+  struct Entry {
+    v1::NetworkAssignment network;
+    bool wanted = true;
+    bool ready = false;
+    bool busy = false;              // somebody is making or removing it
+    std::set<std::string> holders;  // task uids
+  };
+  using EndpointKey = std::pair<std::string, std::string>;  // task uid, network uid
+
+  void put_network(const v1::NetworkAssignment& network);
+  void put_endpoint(const v1::Endpoint& endpoint);
+  void remove_endpoint(const EndpointKey& key);
+  void drop_unnamed(const v1::Assignments& assignments);
+  base::Co<> make(std::shared_ptr<Entry> entry);
+  base::Co<> remove(std::shared_ptr<Entry> entry);
+  base::Co<bool> settle();
+  v1::NetworkCheckpoint checkpoint() const;
+
+  Parts parts_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_;  // by network uid
+  std::map<EndpointKey, v1::Endpoint> endpoints_;
+  std::set<std::string> held_tasks_;
+  bool unsaved_ = false;
+  ChangeSignal changed_;
+};
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,72 @@
+#include "node/agent/outbox.h"
+
+#include <utility>
+
+namespace orchion::node::agent {
+
+void Outbox::put(v1::TaskReport report) {
+  const std::string uid = report.task_uid();
+  reports_[uid] = std::move(report);
+  if (unsaid_.insert(uid).second) queue_.push_back(uid);
+  changed_.notify();
+}
+
+void Outbox::put_images(v1::NodeImages images) {
+  images_ = std::move(images);
+  images_waiting_ = true;
+  changed_.notify();
+}
+
+void Outbox::put_heartbeat(v1::Heartbeat heartbeat) {
+  heartbeat_ = std::move(heartbeat);
+  changed_.notify();
+}
+
+void Outbox::put_leaving() {
+  leaving_ = true;
+  changed_.notify();
+}
+
+void Outbox::forget(const std::string& task_uid) {
+  reports_.erase(task_uid);
+  unsaid_.erase(task_uid);
+}
+
+void Outbox::begin_session() {
+  heartbeat_.reset();
+  images_waiting_ = images_.has_value();
+  queue_.clear();
+  unsaid_.clear();
+  for (const auto& [uid, report] : reports_) {
+    unsaid_.insert(uid);
+    queue_.push_back(uid);
+  }
+  changed_.notify();
+}
+
+std::optional<v1::FromAgent> Outbox::next() {
+  v1::FromAgent message;
+  if (heartbeat_) {
+    *message.mutable_heartbeat() = *std::exchange(heartbeat_, std::nullopt);
+    return message;
+  }
+  while (!queue_.empty()) {
+    const std::string uid = std::move(queue_.front());
+    queue_.pop_front();
+    // A uid that was forgotten and came back may stand here twice; only one of them counts.
+    if (unsaid_.erase(uid) == 0) continue;
+    *message.mutable_report() = reports_.at(uid);
+    return message;
+  }
+  if (std::exchange(images_waiting_, false)) {
+    *message.mutable_images() = *images_;
+    return message;
+  }
+  if (std::exchange(leaving_, false)) {
+    message.set_leaving(true);
+    return message;
+  }
+  return std::nullopt;
+}
+
+}  // namespace orchion::node::agent

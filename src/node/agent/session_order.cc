@@ -1,0 +1,47 @@
+#include "node/agent/session_order.h"
+
+#include <cstdlib>
+
+#include <fmt/core.h>
+#include <google/protobuf/util/message_differencer.h>
+
+namespace orchion::node::agent {
+
+base::Result<> SessionOrder::check(const v1::ToAgent& message) {
+  if (message.has_welcome() == welcomed_)
+    return base::fail(base::Code::kAborted, welcomed_ ? "the control plane welcomed this agent twice"
+                                                      : "the control plane spoke before it welcomed this agent");
+  welcomed_ = true;
+  return message.has_assignments() ? check_assignments(message.assignments()) : base::Result<>{};
+}
+
+base::Result<> SessionOrder::check_assignments(const v1::Assignments& assignments) {
+  if (!sequence_ && !assignments.full())
+    return base::fail(base::Code::kAborted, "the control plane sent a change of assignments before the full set");
+  if (sequence_ && assignments.sequence() != *sequence_ + 1)
+    return base::fail(base::Code::kAborted, fmt::format("assignments {} are missing: {} came after {}", *sequence_ + 1,
+                                                        assignments.sequence(), *sequence_));
+  sequence_ = assignments.sequence();
+  return {};
+}
+
+namespace {
+
+constexpr std::int64_t kNoticedShare = 20;
+
+bool moved(std::int64_t before, std::int64_t after, std::int64_t whole) {
+  return std::abs(before - after) * kNoticedShare >= whole && before != after;
+}
+
+}  // namespace
+
+bool differs_enough(const v1::NodeCapabilities& before, const v1::NodeCapabilities& after) {
+  if (moved(before.memory_available_bytes(), after.memory_available_bytes(), after.memory_bytes())) return true;
+  if (moved(before.disk_free_bytes(), after.disk_free_bytes(), after.disk_bytes())) return true;
+  auto rest = before;
+  rest.set_memory_available_bytes(after.memory_available_bytes());
+  rest.set_disk_free_bytes(after.disk_free_bytes());
+  return !google::protobuf::util::MessageDifferencer::Equals(rest, after);
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/task_group.h"
+#include "node/agent/control_link.h"
+#include "node/agent/task_table.h"
+#include "node/images/images.h"
+
+namespace orchion::node::agent {
+
+// Serves what the control plane wants on streams of their own: output, commands in containers, images. Each request
+// is dialled, served and ended by itself. One executor.
+class StreamServer {
+ public:
+  struct Parts {
+    ControlLink& link;
+    base::Clock& clock;
+    runtimes::Runtime& runtime;
+    images::Images& images;
+    const TaskTable& tasks;
+    base::TaskGroup& group;
+    base::WorkerPool* workers = nullptr;
+    std::function<void()> images_changed;
+  };
+  explicit StreamServer(Parts parts) : parts_(std::move(parts)) {}
+
+  // Returns at once.
+  void serve(v1::StreamRequest request);
+
+ private:
+  base::Co<> run(v1::StreamRequest request);
+  base::Co<> answer(v1::StreamRequest request, std::shared_ptr<DataStream> stream);
+  base::Co<> logs(v1::NodeLogs want, std::shared_ptr<DataStream> stream);
+  base::Co<> exec(v1::NodeExec want, std::shared_ptr<DataStream> stream);
+  base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
+  base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);
+  base::Co<> remove_image(v1::NodeRemoveImage want, std::shared_ptr<DataStream> stream);
+  base::Co<> prune(std::shared_ptr<DataStream> stream);
+  base::Co<> send_image(base::Result<images::ImageRecord> record, std::shared_ptr<DataStream> stream);
+
+  Parts parts_;
+};
+
+}  // namespace orchion::node::agent

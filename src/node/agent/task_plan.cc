@@ -1,0 +1,142 @@
+#include "node/agent/task_plan.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/timestamps.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+bool succeeded(const AttemptEnd& end) {
+  return end.exit && end.exit->code == 0 && !end.exit->oom_killed;
+}
+
+Step clean_up(const TaskView& view, base::Time now) {
+  if (view.wanted && !view.holds_resources) return {StepKind::kWait};
+  if (now < view.not_before) return {StepKind::kWait, view.not_before};
+  return {view.wanted ? StepKind::kRelease : StepKind::kRemove};
+}
+
+Step stop(const TaskView& view, base::Time now) {
+  if (view.end || !view.running) return {StepKind::kFinish};
+  if (!view.stop_signalled) return {StepKind::kStop};
+  if (now < view.grace_ends) return {StepKind::kWait, view.grace_ends};
+  if (!view.kill_signalled) return {StepKind::kKill};
+  return {StepKind::kWait};
+}
+
+Step run(const TaskView& view, base::Time now) {
+  if (view.end) {
+    return {restarts_after(view.policy, view.restarts, *view.end) ? StepKind::kRestart : StepKind::kFinish};
+  }
+  if (view.running && view.published) return {StepKind::kWait};
+  if (now < view.not_before) return {StepKind::kWait, view.not_before};
+  if (view.running) return {StepKind::kPublish};
+  if (!view.image_ready) return {StepKind::kPrepareImage};
+  if (!view.container_ready) return {StepKind::kPrepareContainer};
+  return {StepKind::kStart};
+}
+
+}  // namespace
+
+Step next_step(const TaskView& view, base::Time now) {
+  if (view.removed) return {StepKind::kWait};
+  if (is_terminal(view.state)) return clean_up(view, now);
+  // A stop that was begun is finished, whatever is wanted by then.
+  return view.wanted && !view.stop_signalled ? run(view, now) : stop(view, now);
+}
+
+bool is_terminal(v1::TaskState state) {
+  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
+}
+
+bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, const AttemptEnd& end) {
+  if (policy.max_attempts() > 0 && restarts >= policy.max_attempts()) return false;
+  switch (policy.condition()) {
+    case v1::RestartPolicy::ALWAYS:
+    case v1::RestartPolicy::UNLESS_STOPPED: return true;
+    case v1::RestartPolicy::DEFAULT:
+    case v1::RestartPolicy::ON_FAILURE: return !succeeded(end);
+    default: return false;
+  }
+}
+
+v1::TaskState final_state(const TaskView& view) {
+  if (view.stop_signalled || !view.end) return v1::STOPPED;
+  return succeeded(*view.end) ? v1::SUCCEEDED : v1::FAILED;
+}
+
+std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes) {
+  if (!end.reason.empty()) return end.reason;
+  if (!end.exit) return "its container is gone: the machine was restarted, or somebody else removed it";
+  if (end.exit->oom_killed) {
+    if (memory_bytes <= 0) return "ran out of memory: set a memory limit that fits, or place it on a larger node";
+    return fmt::format("ran out of memory: raise its limit of {:.0f} MiB",
+                       static_cast<double>(memory_bytes) / (1 << 20));
+  }
+  if (end.exit->signal != 0) return fmt::format("ended by signal {}", end.exit->signal);
+  return fmt::format("exited with code {}", end.exit->code);
+}
+
+namespace {
+
+void set_state(v1::TaskStatus& status, v1::TaskState state, base::WallTime now) {
+  status.set_state(state);
+  *status.mutable_since() = core::to_timestamp(now);
+}
+
+// The process goes on: same container, same pid, same attempt.
+Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& container, base::WallTime now) {
+  const bool same = status.attempt() == container.attempt;
+  status.set_attempt(std::max(status.attempt(), container.attempt));
+  if (!same || status.state() < v1::RUNNING) {
+    set_state(status, v1::RUNNING, now);
+    status.clear_message();
+    status.clear_exit_code();
+    status.clear_finished_at();
+  }
+  status.set_pid(container.pid);
+  *status.mutable_started_at() = core::to_timestamp(container.started_at);
+  return {std::move(status), true, std::nullopt};
+}
+
+}  // namespace
+
+Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtimes::ContainerInfo>& container,
+               const std::string& boot_id, base::WallTime now) {
+  const auto& status = checkpoint.status();
+  if (checkpoint.removed() || is_terminal(status.state())) return {status};
+  const bool has_attempt = container && container->attempt >= std::max(status.attempt(), 1u);
+  if (has_attempt && container->phase == runtimes::ContainerPhase::kRunning)
+    return adopt_running(status, *container, now);
+  Adoption result{status};
+  if (has_attempt && container->phase == runtimes::ContainerPhase::kExited) {
+    result.status.set_attempt(container->attempt);
+    result.end = AttemptEnd{container->exit, ""};
+    return result;
+  }
+  // STARTING is written before the start: in the same run of the machine the runtime would know of one, after a
+  // restart of the machine nobody can tell, so the attempt counts as made.
+  const bool rebooted = checkpoint.boot_id() != boot_id;
+  if (status.state() >= v1::RUNNING || (status.state() == v1::STARTING && rebooted)) result.end = AttemptEnd{};
+  return result;
+}
+
+v1::TaskStatus first_status(const v1::Task& task, base::WallTime now) {
+  v1::TaskStatus status = task.status();
+  if (is_terminal(status.state())) return status;
+  if (status.state() >= v1::RUNNING) {
+    status.set_attempt(status.attempt() + 1);
+    status.set_restarts(status.restarts() + 1);
+    status.set_pid(0);
+  }
+  status.set_attempt(std::max(status.attempt(), 1u));
+  set_state(status, v1::ASSIGNED, now);
+  status.clear_message();
+  return status;
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,86 @@
+#pragma once
+
+// What to do next with one task, as a value. Pure: the runner performs it, reports, and asks again.
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "node/runtimes/runtime.h"
+#include "v1/checkpoint.pb.h"
+
+namespace orchion::node::agent {
+
+// How an attempt ended.
+struct AttemptEnd {
+  std::optional<runtimes::ExitStatus> exit;  // unset: its container is gone and nobody saw the end
+  std::string reason;                        // why it couldn't even begin; empty where it ran
+};
+
+// All that the choice depends on.
+struct TaskView {
+  bool wanted = true;                  // this node's, and desired RUNNING
+  bool removed = false;                // nothing of it is left
+  v1::TaskState state = v1::ASSIGNED;  // as last reported
+  v1::RestartPolicy policy;
+  std::uint32_t restarts = 0;
+  bool image_ready = false;
+  bool container_ready = false;   // its network too
+  bool running = false;           // the attempt's process is up
+  bool published = false;         // its ports lead to it, or it has none
+  std::optional<AttemptEnd> end;  // not dealt with yet
+  bool stop_signalled = false;
+  bool kill_signalled = false;
+  base::Time grace_ends;         // counts once stop_signalled
+  base::Time not_before;         // of the next try, after a failure
+  bool holds_resources = false;  // a container, a network or a file may be on the node
+};
+
+enum class StepKind {
+  kWait,  // until `until` or until something changes
+  kPrepareImage,
+  kPrepareContainer,  // network, mounts, root file system
+  kStart,
+  kPublish,  // lead its published ports to it
+  kRestart,  // the attempt ended: make the next one due
+  kStop,     // the stop signal
+  kKill,
+  kFinish,   // the task ended: say how
+  kRelease,  // an ended task keeps only its output
+  kRemove,   // nothing stays
+};
+
+struct Step {
+  StepKind kind = StepKind::kWait;
+  base::Time until = base::Time::max();
+
+  bool operator==(const Step&) const = default;
+};
+
+Step next_step(const TaskView& view, base::Time now);
+
+bool is_terminal(v1::TaskState state);
+
+// Whether an attempt that ended like this is followed by another. `restarts` were made before.
+bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, const AttemptEnd& end);
+
+// The state of a task for which kFinish was chosen.
+v1::TaskState final_state(const TaskView& view);
+
+// "exited with code 3", with what to do where that is known. `memory_bytes`: its limit, 0 for none.
+std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes);
+
+// What a restarted agent knows of a task: its checkpoint, and what the runtime says about its container.
+struct Adoption {
+  v1::TaskStatus status;  // brought up to date
+  bool running = false;
+  std::optional<AttemptEnd> end;
+};
+Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtimes::ContainerInfo>& container,
+               const std::string& boot_id, base::WallTime now);
+
+// The status a task begins with on this node. A task that had run before and of which nothing is known here (its
+// data folder was lost) goes on with a new attempt, an ended one stays ended.
+v1::TaskStatus first_status(const v1::Task& task, base::WallTime now);
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,198 @@
+#include "node/agent/task_runner.h"
+
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "base/log.h"
+#include "core/timestamps.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+// An image that no registry has doesn't appear within a second.
+constexpr base::Duration kSlowRetry = std::chrono::seconds(10);
+
+constexpr base::Duration kWatchRetry = std::chrono::seconds(1);
+
+// A process that was up this long counts as healthy: its next end is a first one.
+constexpr base::Duration kHealthy = std::chrono::seconds(10);
+
+double in_seconds(base::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+TaskRunner::TaskRunner(TaskTools& tools, v1::TaskAssignment assignment)
+    : tools_(tools), changed_(tools.group.executor()) {
+  *checkpoint_.mutable_status() = first_status(assignment.task(), tools.clock.wall());
+  *checkpoint_.mutable_assignment() = std::move(assignment);
+  wish_unsaved_ = true;
+}
+
+TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
+                       std::optional<runtimes::ContainerInfo> container)
+    : tools_(tools), checkpoint_(std::move(checkpoint)), changed_(tools.group.executor()) {
+  auto adoption = adopt(checkpoint_, container, tools.boot_id, tools.clock.wall());
+  *checkpoint_.mutable_status() = std::move(adoption.status);
+  running_ = adoption.running;
+  end_ = std::move(adoption.end);
+  up_since_ = tools.clock.now();
+  if (checkpoint_.removed()) return;
+  stop_signalled_ = status().state() == v1::STOPPING && !running_;
+  holds_resources_ = true;
+  if (!is_terminal(status().state())) tools.network_table.hold(task());
+}
+
+base::Co<> TaskRunner::run() {
+  report();
+  if (running_) begin_watch();
+  while (!forget_) {
+    const auto seen = changed_.count();
+    const auto step = next_step(view(), tools_.clock.now());
+    if (step.kind != StepKind::kPrepareContainer && step.kind != StepKind::kStart) slot_.reset();
+    if (step.kind != StepKind::kWait) {
+      auto done = co_await perform(step);
+      if (!done) failed(step.kind, std::move(done.error()));
+    } else if (wish_unsaved_) {
+      CO_RETURN_IF_ERROR(co_await save(Durability::kDisk));
+    } else {
+      CO_RETURN_IF_ERROR(co_await changed_.wait_until(tools_.clock, step.until, seen));
+    }
+  }
+  tools_.outbox.forget(uid());
+  co_return co_await tools_.folder.remove_task(uid());
+}
+
+TaskView TaskRunner::view() const {
+  TaskView view;
+  view.wanted = !checkpoint_.unassigned() && task().spec().desired_state() == v1::DESIRED_RUNNING;
+  view.removed = checkpoint_.removed();
+  view.state = status().state();
+  view.policy = checkpoint_.assignment().restart();
+  view.restarts = status().restarts();
+  view.image_ready = image_.has_value();
+  view.container_ready = container_ready_;
+  view.running = running_;
+  view.published = published_ || !has_ports();
+  view.end = end_;
+  view.stop_signalled = stop_signalled_;
+  view.kill_signalled = kill_signalled_;
+  view.grace_ends = grace_ends_;
+  view.not_before = not_before_;
+  view.holds_resources = holds_resources_;
+  return view;
+}
+
+base::Co<> TaskRunner::perform(Step step) {
+  switch (step.kind) {
+    case StepKind::kWait: co_return base::Result<>{};
+    case StepKind::kPrepareImage: co_return co_await prepare_image();
+    case StepKind::kPrepareContainer: co_return co_await prepare_container();
+    case StepKind::kStart: co_return co_await start();
+    case StepKind::kPublish: co_return co_await publish();
+    case StepKind::kRestart: co_return co_await restart();
+    case StepKind::kStop: co_return co_await stop();
+    case StepKind::kKill: co_return co_await kill();
+    case StepKind::kFinish: co_return co_await finish();
+    case StepKind::kRelease: co_return co_await release();
+    case StepKind::kRemove: co_return co_await remove();
+  }
+  co_return base::Result<>{};
+}
+
+void TaskRunner::assign(v1::TaskAssignment assignment) {
+  const bool same_wish = assignment.task().spec().desired_state() == task().spec().desired_state();
+  if (!same_wish || checkpoint_.unassigned()) wish_unsaved_ = true;
+  *checkpoint_.mutable_assignment() = std::move(assignment);
+  checkpoint_.set_unassigned(false);
+  changed_.notify();
+}
+
+void TaskRunner::unassign() {
+  if (checkpoint_.unassigned()) return;
+  checkpoint_.set_unassigned(true);
+  wish_unsaved_ = true;
+  changed_.notify();
+}
+
+void TaskRunner::may_forget() {
+  if (!checkpoint_.removed()) return;
+  forget_ = true;
+  changed_.notify();
+}
+
+void TaskRunner::begin_watch() {
+  tools_.group.spawn("watching " + uid(), watch(shared_from_this(), status().attempt()));
+}
+
+base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
+  auto& tools = self->tools_;
+  while (self->running_ && self->status().attempt() == attempt) {
+    auto exit = co_await tools.runtime.wait(self->uid());
+    if (exit) {
+      self->attempt_ended({*exit, ""});
+      co_return base::Result<>{};
+    }
+    auto container = co_await tools.runtime.inspect(self->uid());
+    if (container && !*container) {
+      self->attempt_ended({});
+      co_return base::Result<>{};
+    }
+    CO_RETURN_IF_ERROR(co_await tools.clock.sleep(kWatchRetry));
+  }
+  co_return base::Result<>{};
+}
+
+void TaskRunner::attempt_ended(AttemptEnd end) {
+  if (tools_.clock.now() - up_since_ >= kHealthy) restart_backoff_.reset();
+  running_ = false;
+  end_ = std::move(end);
+  changed_.notify();
+}
+
+// What went wrong is told, and tried again later; nothing stays half-made that the next try wouldn't finish.
+void TaskRunner::failed(StepKind step, base::Error error) {
+  auto delay = failure_backoff_.next(tools_.random);
+  if (error.code == base::Code::kNotFound || error.code == base::Code::kInvalidArgument)
+    delay = std::max(delay, kSlowRetry);
+  not_before_ = tools_.clock.now() + delay;
+  if (step == StepKind::kKill) grace_ends_ = not_before_;
+  if (step != StepKind::kPublish) {
+    container_ready_ = false;
+    network_namespace_.reset();
+    slot_.reset();
+  }
+  base::log::warn("task {}: {}", task().meta().name(), error.message);
+  if (is_terminal(status().state())) return;
+  status_now().set_message(fmt::format("{}; trying again in {:.1f} s", error.message, in_seconds(delay)));
+  report();
+}
+
+// Within an attempt only forward.
+void TaskRunner::enter(v1::TaskState state, std::string message) {
+  if (state <= status().state()) return;
+  status_now().set_state(state);
+  status_now().set_message(std::move(message));
+  *status_now().mutable_since() = core::to_timestamp(tools_.clock.wall());
+  report();
+}
+
+void TaskRunner::report() {
+  v1::TaskReport report;
+  report.set_task_uid(uid());
+  *report.mutable_status() = status();
+  report.set_removed(checkpoint_.removed());
+  tools_.outbox.put(std::move(report));
+}
+
+bool TaskRunner::has_ports() const {
+  for (const auto& port : task().spec().assignment().ports()) {
+    if (port.host_port() != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace orchion::node::agent

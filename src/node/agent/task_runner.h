@@ -1,0 +1,120 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/backoff.h"
+#include "base/task_group.h"
+#include "node/agent/checkpoint_folder.h"
+#include "node/agent/network_table.h"
+#include "node/agent/outbox.h"
+#include "node/agent/slots.h"
+#include "node/agent/task_plan.h"
+#include "node/images/images.h"
+#include "node/volumes/volumes.h"
+
+namespace orchion::node::agent {
+
+// What every runner of one agent shares. Outlives them.
+struct TaskTools {
+  base::Clock& clock;
+  base::Random& random;
+  runtimes::Runtime& runtime;
+  images::Images& images;
+  networks::Networks& networks;
+  volumes::Volumes& volumes;
+  NetworkTable& network_table;
+  CheckpointFolder& folder;
+  Outbox& outbox;
+  Slots& slots;  // of those that prepare or start
+  base::TaskGroup& group;
+  base::WorkerPool* workers = nullptr;  // null: blocking work happens inline
+  std::string boot_id;
+  std::int64_t log_bytes_max = 0;
+  // An image with this digest is on the node.
+  std::function<void(const std::string& digest)> image_present;
+};
+
+// One task on this node, from its assignment to its last file. Does one step at a time and reports before the next;
+// what the next step is next_step() says. Needs no control plane. One executor; shared with its own coroutines.
+class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
+ public:
+  // A new task.
+  TaskRunner(TaskTools& tools, v1::TaskAssignment assignment);
+
+  // One that an earlier process had, with what the runtime says about it.
+  TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container);
+
+  // Until the task may be forgotten and is; or until cancelled, which leaves everything as it is.
+  base::Co<> run();
+
+  void assign(v1::TaskAssignment assignment);
+  void unassign();
+  void may_forget();
+
+  const v1::TaskStatus& status() const { return checkpoint_.status(); }
+  const v1::TaskAssignment& assignment() const { return checkpoint_.assignment(); }
+  bool removed() const { return checkpoint_.removed(); }
+
+ private:
+  TaskView view() const;
+  base::Co<> perform(Step step);
+  base::Co<> prepare_image();
+  base::Co<images::ImageRecord> find_image();
+  base::Co<> prepare_container();
+  base::Co<> attach();
+  base::Co<> build();
+  base::Co<> start();
+  base::Co<> publish();
+  base::Co<> unpublish();
+  base::Co<> restart();
+  base::Co<> stop();
+  base::Co<> kill();
+  base::Co<> finish();
+  base::Co<> release();
+  base::Co<> remove();
+  base::Co<> clean_up(bool keep_logs);
+  base::Co<> save(Durability durability);
+  base::Co<> save_as_starting();
+  static base::Co<> watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
+
+  void started(runtimes::ContainerInfo container);
+  void begin_watch();
+  void attempt_ended(AttemptEnd end);
+  void record_end();
+  void failed(StepKind step, base::Error error);
+  void enter(v1::TaskState state, std::string message = "");
+  void report();
+  bool has_ports() const;
+  v1::TaskStatus& status_now() { return *checkpoint_.mutable_status(); }
+  const v1::Task& task() const { return checkpoint_.assignment().task(); }
+  const std::string& uid() const { return task().meta().uid(); }
+
+  TaskTools& tools_;
+  v1::TaskCheckpoint checkpoint_;
+  ChangeSignal changed_;
+
+  // What this process knows beyond the checkpoint.
+  std::optional<images::ImageRecord> image_;
+  std::optional<std::filesystem::path> network_namespace_;
+  std::optional<Slots::Slot> slot_;
+  std::optional<AttemptEnd> end_;
+  bool container_ready_ = false;
+  bool running_ = false;
+  bool published_ = false;
+  bool stop_signalled_ = false;
+  bool kill_signalled_ = false;
+  bool holds_resources_ = false;
+  bool wish_unsaved_ = false;  // what the control plane wants changed
+  bool forget_ = false;
+  base::Time grace_ends_;
+  base::Time not_before_;
+  base::Time up_since_;
+  base::Backoff restart_backoff_;
+  base::Backoff failure_backoff_;
+};
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,249 @@
+// The runner's steps: each does one thing to the world and notes what came of it.
+
+#include <csignal>
+#include <utility>
+
+#include <fmt/core.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "base/log.h"
+#include "core/timestamps.h"
+#include "node/agent/container_config.h"
+#include "node/agent/mounts.h"
+#include "node/agent/task_runner.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+using boost::asio::experimental::awaitable_operators::operator&&;
+
+constexpr base::Duration kDefaultGrace = std::chrono::seconds(10);
+
+// As a shell reports them.
+constexpr int kExitNotExecutable = 126;
+constexpr int kExitNoCommand = 127;
+
+base::Duration grace_period(const v1::ContainerSpec& spec) {
+  if (!spec.has_stop_grace_period()) return kDefaultGrace;
+  return std::chrono::seconds(spec.stop_grace_period().seconds()) +
+         std::chrono::nanoseconds(spec.stop_grace_period().nanos());
+}
+
+base::Result<> first_error(base::Result<> first, base::Result<> second) {
+  return first ? second : first;
+}
+
+}  // namespace
+
+base::Co<> TaskRunner::prepare_image() {
+  enter(v1::PREPARING);
+  CO_ASSIGN_OR_RETURN(image_, co_await find_image());
+  status_now().set_image_digest(image_->digest);
+  checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
+  if (tools_.image_present) tools_.image_present(image_->digest);
+  co_return base::Result<>{};
+}
+
+// What was imported here is known by its name alone, and is the right one where its digest is.
+base::Co<images::ImageRecord> TaskRunner::find_image() {
+  const auto spec = checkpoint_.assignment().container();
+  if (spec.image_digest().empty()) co_return co_await tools_.images.ensure(spec.image());
+  CO_ASSIGN_OR_RETURN(auto named, co_await tools_.images.find(spec.image()));
+  if (named && named->digest == spec.image_digest()) co_return std::move(*named);
+  co_return co_await tools_.images.ensure(image_reference(spec));
+}
+
+base::Co<> TaskRunner::prepare_container() {
+  if (!slot_) {
+    CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
+  }
+  enter(v1::PREPARING);
+  holds_resources_ = true;
+  tools_.network_table.hold(task());
+  // The checkpoint is on disk before the start, and costs no time beside the rest. Without it nothing is started.
+  auto [built, saved] = co_await (build() && save_as_starting());
+  if (auto done = first_error(std::move(built), std::move(saved)); !done) {
+    wish_unsaved_ = true;  // the checkpoint says more than was done
+    co_return done;
+  }
+  container_ready_ = true;
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::build() {
+  if (!network_namespace_) CO_RETURN_IF_ERROR(co_await attach());
+  ContainerInputs inputs;
+  CO_ASSIGN_OR_RETURN(inputs.mounts, co_await resolve_mounts(checkpoint_.assignment(), tools_.volumes, tools_.workers));
+  inputs.assignment = checkpoint_.assignment();
+  inputs.networks = tools_.network_table.networks_of(task());
+  inputs.image = *image_;
+  inputs.network_namespace = *network_namespace_;
+  inputs.log_bytes_max = tools_.log_bytes_max;
+  CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
+  co_return co_await tools_.runtime.prepare(std::move(config));
+}
+
+base::Co<> TaskRunner::attach() {
+  auto network = task_network(task());
+  for (const auto& attachment : network.attachments)
+    CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
+  CO_ASSIGN_OR_RETURN(network_namespace_, co_await tools_.networks.attach(std::move(network)));
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::start() {
+  if (!slot_) {
+    CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
+  }
+  enter(v1::STARTING);
+  auto container = co_await tools_.runtime.start(uid(), status().attempt());
+  slot_.reset();
+  if (container) {
+    started(std::move(*container));
+    co_return base::Result<>{};
+  }
+  const auto& error = container.error();
+  if (error.code != base::Code::kNotFound && error.code != base::Code::kPermissionDenied)
+    co_return std::unexpected(error);
+  runtimes::ExitStatus exit;
+  exit.code = error.code == base::Code::kNotFound ? kExitNoCommand : kExitNotExecutable;
+  exit.finished_at = tools_.clock.wall();
+  attempt_ended({exit, error.message});
+  co_return base::Result<>{};
+}
+
+void TaskRunner::started(runtimes::ContainerInfo container) {
+  running_ = true;
+  published_ = false;
+  up_since_ = tools_.clock.now();
+  failure_backoff_.reset();
+  not_before_ = {};
+  auto& status = status_now();
+  status.set_pid(container.pid);
+  status.set_container_id(uid());
+  *status.mutable_started_at() = core::to_timestamp(container.started_at);
+  status.clear_finished_at();
+  status.clear_exit_code();
+  status.clear_oom_killed();
+  enter(v1::RUNNING);
+  begin_watch();
+}
+
+base::Co<> TaskRunner::publish() {
+  if (!network_namespace_) CO_RETURN_IF_ERROR(co_await attach());
+  CO_RETURN_IF_ERROR(co_await tools_.networks.publish(uid()));
+  published_ = true;
+  failure_backoff_.reset();
+  if (!status().message().empty()) {
+    status_now().clear_message();
+    report();
+  }
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::unpublish() {
+  if (!has_ports()) co_return base::Result<>{};
+  published_ = false;
+  auto done = co_await tools_.networks.unpublish(uid());
+  // Its namespace goes soon, and the way to its ports with it.
+  if (!done) base::log::warn("task {}: {}", task().meta().name(), done.error().message);
+  co_return base::Result<>{};
+}
+
+// How the attempt ended becomes part of the status.
+void TaskRunner::record_end() {
+  auto& status = status_now();
+  status.set_pid(0);
+  if (!end_ || !end_->exit) return;
+  status.set_exit_code(end_->exit->code);
+  status.set_oom_killed(end_->exit->oom_killed);
+  *status.mutable_finished_at() = core::to_timestamp(end_->exit->finished_at);
+}
+
+base::Co<> TaskRunner::restart() {
+  CO_RETURN_IF_ERROR(co_await unpublish());
+  record_end();
+  const auto delay = restart_backoff_.next(tools_.random);
+  const auto why = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
+  end_.reset();
+  not_before_ = tools_.clock.now() + delay;
+  auto& status = status_now();
+  status.set_attempt(status.attempt() + 1);
+  status.set_restarts(status.restarts() + 1);
+  status.set_state(v1::ASSIGNED);
+  enter(v1::STARTING, fmt::format("{}; starting again in {:.1f} s", why, std::chrono::duration<double>(delay).count()));
+  co_return co_await save(Durability::kDisk);
+}
+
+base::Co<> TaskRunner::stop() {
+  enter(v1::STOPPING);
+  CO_RETURN_IF_ERROR(co_await unpublish());
+  stop_signalled_ = true;
+  grace_ends_ = tools_.clock.now() + grace_period(checkpoint_.assignment().container());
+  const int number = signal_number(checkpoint_.stop_signal()).value_or(SIGTERM);
+  // Remembered beside the signal: a process that ends by it must not look like one that crashed.
+  auto [saved, signalled] = co_await (save(Durability::kDisk) && tools_.runtime.signal(uid(), number));
+  // SIGKILL follows when the grace is over, whatever this came to.
+  if (!signalled) base::log::warn("task {}: cannot signal it: {}", task().meta().name(), signalled.error().message);
+  co_return saved;
+}
+
+base::Co<> TaskRunner::kill() {
+  CO_RETURN_IF_ERROR(co_await tools_.runtime.signal(uid(), SIGKILL));
+  kill_signalled_ = true;
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::finish() {
+  const auto state = final_state(view());
+  record_end();
+  std::string message;
+  if (state == v1::FAILED) message = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
+  not_before_ = {};
+  failure_backoff_.reset();
+  enter(state, std::move(message));
+  co_return co_await save(Durability::kDisk);
+}
+
+base::Co<> TaskRunner::release() {
+  return clean_up(true);
+}
+
+base::Co<> TaskRunner::remove() {
+  CO_RETURN_IF_ERROR(co_await clean_up(false));
+  checkpoint_.set_removed(true);
+  report();
+  co_return co_await save(Durability::kDisk);
+}
+
+base::Co<> TaskRunner::clean_up(bool keep_logs) {
+  auto [removed, detached] = co_await (tools_.runtime.remove(uid(), keep_logs) && tools_.networks.detach(uid()));
+  CO_RETURN_IF_ERROR(first_error(std::move(removed), std::move(detached)));
+  tools_.network_table.release(uid());
+  network_namespace_.reset();
+  container_ready_ = false;
+  holds_resources_ = false;
+  co_return base::Result<>{};
+}
+
+// A disk that is full or gone stops no task: what isn't remembered is found out again from the runtime.
+base::Co<> TaskRunner::save(Durability durability) {
+  wish_unsaved_ = false;
+  checkpoint_.set_boot_id(tools_.boot_id);
+  auto saved = co_await tools_.folder.save_task(checkpoint_, durability);
+  if (!saved) base::log::warn("task {}: cannot remember its state: {}", task().meta().name(), saved.error().message);
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::save_as_starting() {
+  checkpoint_.set_boot_id(tools_.boot_id);
+  checkpoint_.clear_networks();
+  for (auto& network : tools_.network_table.networks_of(task())) *checkpoint_.add_networks() = std::move(network);
+  auto copy = checkpoint_;
+  copy.mutable_status()->set_state(v1::STARTING);
+  wish_unsaved_ = false;
+  co_return co_await tools_.folder.save_task(std::move(copy), Durability::kDisk);
+}
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,87 @@
+#include "node/agent/task_table.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "base/log.h"
+#include "node/agent/container_config.h"
+
+namespace orchion::node::agent {
+
+namespace {
+
+// It becomes the name of files and of kernel objects.
+bool is_plain_name(const std::string& uid) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; };
+  return !uid.empty() && uid.size() <= 64 && std::all_of(uid.begin(), uid.end(), plain);
+}
+
+}  // namespace
+
+void TaskTable::restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container) {
+  begin(std::make_shared<TaskRunner>(tools_, std::move(checkpoint), std::move(container)));
+  tell_used_images();
+}
+
+void TaskTable::apply(const v1::Assignments& assignments) {
+  std::set<std::string> named;
+  for (const auto& assignment : assignments.tasks()) {
+    named.insert(assignment.task().meta().uid());
+    assign(assignment);
+  }
+  for (const auto& uid : assignments.removed_tasks()) {
+    if (const auto found = runners_.find(uid); found != runners_.end()) found->second->unassign();
+  }
+  if (assignments.full()) {
+    for (auto& [uid, runner] : runners_) {
+      if (!named.contains(uid)) runner->unassign();
+    }
+  }
+  tell_used_images();
+}
+
+void TaskTable::assign(const v1::TaskAssignment& assignment) {
+  const auto& uid = assignment.task().meta().uid();
+  if (const auto found = runners_.find(uid); found != runners_.end()) {
+    found->second->assign(assignment);
+  } else if (is_plain_name(uid)) {
+    begin(std::make_shared<TaskRunner>(tools_, assignment));
+  } else {
+    base::log::error("the control plane assigned a task whose uid can't be a file's name: {}", uid);
+  }
+}
+
+void TaskTable::may_forget(const std::string& task_uid) {
+  if (const auto found = runners_.find(task_uid); found != runners_.end()) found->second->may_forget();
+}
+
+const TaskRunner* TaskTable::find(const std::string& task_uid) const {
+  const auto found = runners_.find(task_uid);
+  return found == runners_.end() ? nullptr : found->second.get();
+}
+
+void TaskTable::begin(std::shared_ptr<TaskRunner> runner) {
+  const auto& meta = runner->assignment().task().meta();
+  runners_[meta.uid()] = runner;
+  tools_.group.spawn("task " + meta.name(), run(runner));
+}
+
+base::Co<> TaskTable::run(std::shared_ptr<TaskRunner> runner) {
+  auto ended = co_await runner->run();
+  runners_.erase(runner->assignment().task().meta().uid());
+  tell_used_images();
+  co_return ended;
+}
+
+void TaskTable::tell_used_images() {
+  std::set<std::string> used;
+  for (const auto& [uid, runner] : runners_) {
+    if (runner->removed()) continue;
+    used.insert(runner->assignment().container().image());
+    if (!runner->status().image_digest().empty()) used.insert(runner->status().image_digest());
+  }
+  tools_.images.set_used({used.begin(), used.end()});
+}
+
+}  // namespace orchion::node::agent

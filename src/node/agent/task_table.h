@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/agent/task_runner.h"
+
+namespace orchion::node::agent {
+
+// The tasks of this node, a runner each. One executor.
+class TaskTable {
+ public:
+  explicit TaskTable(TaskTools& tools) : tools_(tools) {}
+
+  // A task of an earlier process goes on.
+  void restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container);
+
+  // The tasks of an assignment: new ones begin, those that are no longer this node's are stopped and cleaned up.
+  void apply(const v1::Assignments& assignments);
+
+  void may_forget(const std::string& task_uid);
+
+  // What no longer may be pruned. Called by itself when tasks come and go.
+  void tell_used_images();
+
+  // nullptr where this node has no such task.
+  const TaskRunner* find(const std::string& task_uid) const;
+  std::size_t size() const { return runners_.size(); }
+
+ private:
+  void assign(const v1::TaskAssignment& assignment);
+  void begin(std::shared_ptr<TaskRunner> runner);
+  base::Co<> run(std::shared_ptr<TaskRunner> runner);
+
+  TaskTools& tools_;
+  std::map<std::string, std::shared_ptr<TaskRunner>> runners_;  // by task uid
+};
+
+}  // namespace orchion::node::agent

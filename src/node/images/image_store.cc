@@ -1,0 +1,253 @@
+#include "node/images/image_store.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "node/images/archive_import.h"
+#include "node/images/digest.h"
+#include "node/images/disk_error.h"
+#include "core/image_reference.h"
+#include "node/images/registry.h"
+
+namespace orchion::node::images {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kDirectoryVersion = "Directory Transport Version: 1.1\n";
+constexpr std::size_t kSpoolBytes = 1u << 20;
+
+// What skopeo put down: manifest.json and blobs named by their hex.
+base::Result<ImageRecord> import_fetched(std::shared_ptr<ContentStore> store, const fs::path& folder,
+                                         const std::string& reference, const ImportOptions& options) {
+  ASSIGN_OR_RETURN(const auto manifest, base::read_file(folder / "manifest.json", kDocumentBytesMax));
+  ArchiveFiles files;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (const auto name = it->path().filename().string(); is_hex_sha256(name)) files["sha256:" + name] = it->path();
+  }
+  if (error) return base::fail_errno(error.value(), fmt::format("cannot list {}", folder.string()));
+  return import_manifest(std::move(store), manifest, files, reference, options);
+}
+
+base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
+                                   const ImportOptions& options) {
+  ASSIGN_OR_RETURN(const auto temp, store->make_temp());
+  const auto folder = temp.path() / "image";
+  RETURN_IF_ERROR(fetch_image(reference, folder, options.architecture, temp.path()));
+  auto image = import_fetched(std::move(store), folder, reference.text(), options);
+  if (!image) return std::unexpected(image.error().with_context(reference.text()));
+  return image;
+}
+
+base::Result<> link_blob(const ContentStore& store, const std::string& digest, const fs::path& folder) {
+  const auto place = folder / digest_hex(digest);
+  if (::link(store.blob_path(digest).c_str(), place.c_str()) != 0 && errno != EEXIST)
+    return fail_disk(errno, fmt::format("cannot link {}", digest));
+  return {};
+}
+
+base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference, const core::ImageReference& destination,
+                        bool plain_http) {
+  ContentStore::Lease lease(store);
+  const auto image = store->find(reference);
+  if (!image)
+    return base::fail(base::Code::kNotFound,
+                      fmt::format("there is no image {} on this node: pull or import it first", reference));
+  lease.hold(image->record.digest);
+  lease.hold(image->config_digest);
+  for (const auto& layer : image->layers) lease.hold(layer.digest);
+  ASSIGN_OR_RETURN(const auto temp, store->make_temp());
+  const auto folder = temp.path() / "image";
+  RETURN_IF_ERROR(base::make_folders(folder));
+  ASSIGN_OR_RETURN(const auto manifest, base::read_file(store->blob_path(image->record.digest), kDocumentBytesMax));
+  RETURN_IF_ERROR(base::write_file(folder / "manifest.json", manifest));
+  RETURN_IF_ERROR(base::write_file(folder / "version", kDirectoryVersion));
+  RETURN_IF_ERROR(link_blob(*store, image->config_digest, folder));
+  for (const auto& layer : image->layers) RETURN_IF_ERROR(link_blob(*store, layer.digest, folder));
+  return push_image(folder, destination, plain_http, temp.path());
+}
+
+}  // namespace
+
+// Shared with what still runs on the workers when the store itself is gone.
+struct ImageStore::State {
+  base::Executor executor;
+  base::WorkerPool& workers;
+  ImageStoreOptions options;
+  std::shared_ptr<ContentStore> store;
+  std::map<std::string, std::shared_ptr<Pull>> pulls;  // by reference
+
+  ImportOptions import_options() const { return {options.architecture, options.limits}; }
+};
+
+// One download and all who wait for it. Touched on the executor only.
+struct ImageStore::Pull {
+  explicit Pull(base::Executor executor) : done(std::move(executor)) {}
+  base::Notifier done;
+  std::optional<base::Result<ImageRecord>> result;
+};
+
+// An archive as it arrives, in a file.
+struct ImageStore::Spool {
+  explicit Spool(ContentStore::TempFolder folder) : temp(std::move(folder)), path(temp.path() / "archive") {}
+  ContentStore::TempFolder temp;
+  fs::path path;
+  base::UniqueFd file;
+  std::int64_t bytes = 0;
+
+  base::Result<> append(std::string_view data) {
+    while (!data.empty()) {
+      const auto n = ::write(file.get(), data.data(), data.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail_disk(errno, "cannot store the archive");
+      data.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+};
+
+ImageStore::ImageStore(std::shared_ptr<State> state) : state_(std::move(state)) {}
+ImageStore::~ImageStore() = default;
+
+base::Result<std::unique_ptr<ImageStore>> ImageStore::open(base::Executor executor, base::WorkerPool& workers,
+                                                           ImageStoreOptions options) {
+  ASSIGN_OR_RETURN(auto store, ContentStore::open(options.folder));
+  auto state = std::make_shared<State>(std::move(executor), workers, std::move(options), std::move(store));
+  return std::unique_ptr<ImageStore>(new ImageStore(std::move(state)));
+}
+
+base::Co<ImageRecord> ImageStore::ensure(std::string reference) {
+  CO_ASSIGN_OR_RETURN(auto present, co_await find(reference));
+  if (present) co_return *std::move(present);
+  co_return co_await pull(std::move(reference));
+}
+
+base::Co<std::optional<ImageRecord>> ImageStore::find(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  auto image = state_->store->find(name);
+  if (!image) co_return std::nullopt;
+  co_return std::move(image->record);
+}
+
+base::Co<ImageRecord> ImageStore::pull(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto parsed, core::parse_image_reference(reference));
+  auto& shared = state_->pulls[parsed.text()];
+  if (!shared) {
+    shared = std::make_shared<Pull>(state_->executor);
+    state_->workers.post([state = state_, parsed] {
+      auto result = pull_now(state->store, parsed, state->import_options());
+      base::post_to(state->executor, [state, name = parsed.text(), result = std::move(result)]() mutable {
+        const auto finished = state->pulls.extract(name).mapped();
+        finished->result = std::move(result);
+        finished->done.notify();
+      });
+    });
+  }
+  const auto mine = shared;
+  while (!mine->result) CO_RETURN_IF_ERROR(co_await mine->done.wait());
+  co_return *mine->result;
+}
+
+base::Co<> ImageStore::push(std::string reference, std::string destination, bool plain_http) {
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  CO_ASSIGN_OR_RETURN(const auto target, core::parse_image_reference(destination));
+  if (!target.digest.empty())
+    co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
+  auto job = [store = state_->store, name, target, plain_http] { return push_now(store, name, target, plain_http); };
+  co_return co_await state_->workers.run(std::move(job));
+}
+
+base::Co<> ImageStore::receive(std::shared_ptr<Spool> spool, std::shared_ptr<ByteSource> archive) {
+  std::string buffer;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto piece, co_await archive->read());
+    const bool end = !piece;
+    if (piece) buffer += *piece;
+    spool->bytes += piece ? static_cast<std::int64_t>(piece->size()) : 0;
+    if (spool->bytes > state_->options.archive_bytes_max)
+      co_return base::fail(
+          base::Code::kResourceExhausted,
+          fmt::format("the archive is larger than the {} bytes allowed", state_->options.archive_bytes_max));
+    if (!end && buffer.size() < kSpoolBytes) continue;
+    auto job = [spool, bytes = std::move(buffer)] { return spool->append(bytes); };
+    buffer.clear();
+    CO_RETURN_IF_ERROR(co_await state_->workers.run(std::move(job)));
+    if (end) co_return base::Result<>{};
+  }
+}
+
+base::Co<ImageRecord> ImageStore::import(std::string name, std::shared_ptr<ByteSource> archive) {
+  std::string reference;
+  if (!name.empty()) {
+    CO_ASSIGN_OR_RETURN(const auto parsed, core::parse_image_reference(name));
+    if (!parsed.digest.empty())
+      co_return base::fail(base::Code::kInvalidArgument, "an imported image is named by a tag, not by a digest");
+    reference = parsed.text();
+  }
+  auto begin = [store = state_->store]() -> base::Result<std::shared_ptr<Spool>> {
+    ASSIGN_OR_RETURN(auto temp, store->make_temp());
+    auto made = std::make_shared<Spool>(std::move(temp));
+    made->file.reset(::open(made->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!made->file) return fail_disk(errno, fmt::format("cannot create {}", made->path.string()));
+    return made;
+  };
+  CO_ASSIGN_OR_RETURN(const auto spool, co_await state_->workers.run(std::move(begin)));
+  CO_RETURN_IF_ERROR(co_await receive(spool, std::move(archive)));
+  auto job = [state = state_, spool, reference] {
+    return import_archive(state->store, spool->path, reference, state->import_options());
+  };
+  co_return co_await state_->workers.run(std::move(job));
+}
+
+base::Co<std::vector<ImageRecord>> ImageStore::list() {
+  co_return state_->store->list();
+}
+
+base::Co<> ImageStore::remove(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  const auto image = state_->store->find(name);
+  if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", name));
+  if (is_used(image->record))
+    co_return base::fail(base::Code::kFailedPrecondition,
+                         fmt::format("the image {} is used by a task: stop what runs from it first", name));
+  auto job = [store = state_->store, key = image->record.reference]() -> base::Result<> {
+    ASSIGN_OR_RETURN([[maybe_unused]] const auto freed, store->remove({key}));
+    return {};
+  };
+  co_return co_await state_->workers.run(std::move(job));
+}
+
+base::Co<Images::Pruned> ImageStore::prune() {
+  std::vector<std::string> unused;
+  for (const auto& image : state_->store->list()) {
+    if (!is_used(image)) unused.push_back(image.reference);
+  }
+  auto job = [store = state_->store, unused]() -> base::Result<Pruned> {
+    ASSIGN_OR_RETURN(const auto freed, store->remove(unused));
+    return Pruned{unused, freed};
+  };
+  co_return co_await state_->workers.run(std::move(job));
+}
+
+void ImageStore::set_used(std::vector<std::string> references) {
+  used_.clear();
+  for (const auto& reference : references) {
+    if (is_digest(reference)) used_.insert(reference);
+    const auto parsed = core::parse_image_reference(reference);
+    if (!parsed) continue;
+    used_.insert(parsed->text());
+    if (!parsed->digest.empty()) used_.insert(parsed->digest);
+  }
+}
+
+bool ImageStore::is_used(const ImageRecord& image) const {
+  return used_.contains(image.reference) || used_.contains(image.digest);
+}
+
+}  // namespace orchion::node::images

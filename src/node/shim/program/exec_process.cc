@@ -1,0 +1,126 @@
+#include "node/shim/program/exec_process.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node/shim/bundle.h"
+#include "node/shim/program/child.h"
+#include "node/shim/program/report.h"
+#include "node/shim/program/settings.h"
+
+namespace orchion::node::shim {
+
+namespace {
+
+Settings settings;
+
+// Joins the namespace; the working folder, a host's path, is the same there.
+bool enter_mounts() {
+  char folder[4096];
+  if (::getcwd(folder, sizeof folder) == nullptr) return false;
+  return ::setns(kMountsFd, CLONE_NEWNS) == 0 && ::chdir(folder) == 0;
+}
+
+pid_t start_runtime(bool tty) {
+  char* arguments[20];
+  int n = 0;
+  auto add = [&](const char* argument) { arguments[n++] = const_cast<char*>(argument); };
+  add(settings.runtime);
+  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
+  add("--root");
+  add(settings.runtime_root);
+  add("--log");
+  add(kRuntimeLogFile);
+  add("--log-format");
+  add("json");
+  add("exec");
+  add("--detach");
+  add("--pid-file");
+  add(kPidFile);
+  add("--process");
+  add("process.json");
+  if (tty) {
+    add("--console-socket");
+    add(kConsoleSocket);
+  }
+  add(settings.id);
+  arguments[n] = nullptr;
+  return start_child(arguments, tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+}
+
+// Waits for the end of `pid`, killing it when nobody is left to hear of it.
+int supervise(pid_t pid, int signals) {
+  int caller = kReportFd;
+  while (true) {
+    int status = 0;
+    while (const pid_t ended = ::waitpid(-1, &status, WNOHANG)) {
+      if (ended == pid) return status;
+      if (ended < 0) return 0;
+    }
+    pollfd fds[] = {{signals, POLLIN, 0}, {caller, POLLRDHUP, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if (fds[1].revents != 0) {
+      ::kill(pid, SIGKILL);
+      caller = -1;
+    }
+    signalfd_siginfo ignored;
+    if (fds[0].revents != 0 && ::read(signals, &ignored, sizeof ignored) < 0) continue;
+  }
+}
+
+}  // namespace
+
+int exec_process(const char* bundle, bool tty) {
+  if (::fork() > 0) ::_exit(0);  // the caller need not wait for it
+  guard_signals();
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  const int signals = ::signalfd(-1, &children, SFD_CLOEXEC);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const int folder = ::open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || !read_settings(folder, settings)) {
+    report_failure("the bundle's settings cannot be read", EINVAL);
+    return 1;
+  }
+  ::close(folder);
+  if (!enter_mounts()) {
+    report_failure("cannot join the container's mount namespace", errno);
+    return 1;
+  }
+  const pid_t runtime = start_runtime(tty);
+  if (runtime < 0) {
+    report_failure("cannot fork", errno);
+    return 1;
+  }
+  // The exec'd process can't be reaped unseen: its pid is only asked for while it hasn't been waited for.
+  int runtime_status = 0;
+  while (::waitpid(runtime, &runtime_status, 0) < 0 && errno == EINTR) {
+  }
+  const pid_t pid = read_pid_file(kPidFile);
+  if (runtime_status != 0 || pid <= 0) {
+    report_runtime_log(kRuntimeLogFile);
+    ::close(kReportFd);
+    reap_children();
+    return 1;
+  }
+  report(kReportStarted);
+  // The caller's pipes end with the process, not with the shim.
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
+  const int status = supervise(pid, signals);
+  char line[32];
+  std::snprintf(line, sizeof line, "%s%d\n", kReportExit, exit_code(status));
+  report(line);
+  return 0;
+}
+
+}  // namespace orchion::node::shim

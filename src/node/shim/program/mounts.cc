@@ -1,0 +1,52 @@
+#include "node/shim/program/mounts.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "node/shim/bundle.h"
+#include "node/shim/program/report.h"
+
+namespace orchion::node::shim {
+
+namespace {
+
+// The kernel takes one page of options.
+constexpr int kOptionBytes = 4096;
+
+// False where there are more layers than fit.
+bool overlay_options(int layers, char (&options)[kOptionBytes]) {
+  int size = std::snprintf(options, sizeof options, "upperdir=%s,workdir=%s,lowerdir=", kUpperFolder, kWorkFolder);
+  for (int i = 0; i < layers && size < kOptionBytes; ++i)
+    size += std::snprintf(options + size, static_cast<std::size_t>(kOptionBytes - size), "%s%s/%d", i == 0 ? "" : ":",
+                          kLayersFolder, i);
+  return size < kOptionBytes;
+}
+
+}  // namespace
+
+bool mount_root(const Settings& settings) {
+  if (::unshare(CLONE_NEWNS) != 0) {
+    report_failure("cannot make a mount namespace", errno);
+    return false;
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+    report_failure("cannot detach the mount namespace from the host's", errno);
+    return false;
+  }
+  if (settings.hidden_mount[0] != '\0') ::umount2(settings.hidden_mount, MNT_DETACH);
+  char options[kOptionBytes];
+  if (!overlay_options(settings.layers, options)) {
+    report_failure("the image has too many layers to mount", E2BIG);
+    return false;
+  }
+  if (::mount("overlay", kRootFolder, "overlay", 0, options) != 0) {
+    report_failure("cannot mount the container's root (overlayfs needs a data folder on ext4, xfs or btrfs)", errno);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace orchion::node::shim

@@ -1,0 +1,233 @@
+#include "node/shim/program/run_container.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node/shim/bundle.h"
+#include "node/shim/cgroup_files.h"
+#include "node/shim/process_identity.h"
+#include "node/shim/program/mounts.h"
+#include "node/shim/program/output.h"
+#include "node/shim/program/report.h"
+#include "node/shim/record.h"
+
+namespace orchion::node::shim {
+
+namespace {
+
+Settings settings;
+
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// Away from the agent: its child ends at once, what goes on belongs to init.
+void become_daemon() {
+  if (::fork() > 0) ::_exit(0);
+  ::setsid();
+}
+
+void enter_own_cgroups() {
+  for (int i = 0; i < settings.hierarchy_count; ++i) enter_cgroup(settings.hierarchies[i], settings.shim_cgroup);
+}
+
+// What the runtime binary left of the container: its groups, and its notes, a flat folder.
+void forget_container() {
+  for (int i = 0; i < settings.hierarchy_count; ++i) {
+    kill_cgroup(settings.hierarchies[i], settings.cgroup);
+    remove_cgroup(settings.hierarchies[i], settings.cgroup);
+  }
+  char path[2 * Settings::kPathBytes];
+  std::snprintf(path, sizeof path, "%s/%s", settings.runtime_root, settings.id);
+  DIR* folder = ::opendir(path);
+  if (folder == nullptr) return;
+  while (const dirent* entry = ::readdir(folder)) ::unlinkat(::dirfd(folder), entry->d_name, 0);
+  ::closedir(folder);
+  ::rmdir(path);
+}
+
+bool oom_killed() {
+  if (settings.memory_events[0] == '\0') return false;
+  char text[4096];
+  const auto size = read_small_file(AT_FDCWD, settings.memory_events, text, sizeof text);
+  return size > 0 && oom_kills({text, static_cast<std::size_t>(size)}) > 0;
+}
+
+// Processes that ended before the runtime binary did; the container's first may be among them.
+struct Reaped {
+  static constexpr int kMax = 16;
+  pid_t pids[kMax];
+  int statuses[kMax];
+  int count = 0;
+
+  void add(pid_t pid, int status) {
+    pids[count % kMax] = pid;
+    statuses[count % kMax] = status;
+    ++count;
+  }
+  bool find(pid_t pid, int& status) const {
+    for (int i = 0; i < kMax && i < count; ++i) {
+      if (pids[i] != pid) continue;
+      status = statuses[i];
+      return true;
+    }
+    return false;
+  }
+};
+
+pid_t start_runtime(const Output& output) {
+  char* arguments[20];
+  int n = 0;
+  auto add = [&](const char* argument) { arguments[n++] = const_cast<char*>(argument); };
+  add(settings.runtime);
+  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
+  add("--root");
+  add(settings.runtime_root);
+  add("--log");
+  add(kRuntimeLogFile);
+  add("--log-format");
+  add("json");
+  add("run");
+  add("--detach");
+  add("--pid-file");
+  add(kPidFile);
+  if (settings.tty) {
+    add("--console-socket");
+    add(kConsoleSocket);
+  }
+  add(settings.id);
+  arguments[n] = nullptr;
+  ::unlink(kPidFile);
+  ::unlink(kRuntimeLogFile);
+  return start_child(arguments, output.child_streams());
+}
+
+// Returns the runtime binary's wait status.
+int wait_for_runtime(pid_t runtime, Reaped& reaped) {
+  while (true) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, 0);
+    if (pid == runtime) return status;
+    if (pid > 0) reaped.add(pid, status);
+  }
+}
+
+int write_status(std::uint16_t attempt, pid_t pid, std::int64_t started_ns) {
+  char boot[kBootIdBytes];
+  RecordWriter record;
+  record.add(status::kAttempt, attempt);
+  record.add(status::kPid, pid);
+  record.add(status::kPidStart, process_start(pid));
+  record.add(status::kShimPid, ::getpid());
+  record.add(status::kShimPidStart, process_start(::getpid()));
+  record.add(status::kBootId, boot_id(boot));
+  record.add(status::kStartedNs, started_ns);
+  return replace_small_file(AT_FDCWD, kStatusFile, record.text(), Durability::kPageCache);
+}
+
+// Carries output until `pid` has ended; returns its wait status.
+int supervise(pid_t pid, Output& output, int signals) {
+  while (true) {
+    pollfd fds[] = {{signals, POLLIN, 0}, {output.out(), POLLIN, 0}, {output.error(), POLLIN, 0}};
+    if (::poll(fds, 3, -1) < 0) continue;
+    if (fds[1].revents != 0) output.drain_out();
+    if (fds[2].revents != 0) output.drain_error();
+    if (fds[0].revents == 0) continue;
+    signalfd_siginfo ignored;
+    if (::read(signals, &ignored, sizeof ignored) < 0) continue;
+    int status = 0;
+    while (const pid_t ended = ::waitpid(-1, &status, WNOHANG)) {
+      if (ended == pid) return status;
+      if (ended < 0) break;
+    }
+  }
+}
+
+void write_exit(std::uint16_t attempt, int wait_status) {
+  RecordWriter record;
+  record.add(exited::kAttempt, attempt);
+  record.add(exited::kCode, exit_code(wait_status));
+  record.add(exited::kSignal, WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0);
+  record.add(exited::kOomKilled, oom_killed() ? 1 : 0);
+  record.add(exited::kFinishedNs, now_ns());
+  replace_small_file(AT_FDCWD, kExitFile, record.text(), Durability::kDisk);
+}
+
+void end_of_start() {
+  ::close(kReportFd);
+  ::close(kLockFd);
+}
+
+int fail_start() {
+  forget_container();
+  reap_children();
+  end_of_start();
+  return 1;
+}
+
+}  // namespace
+
+int run_container(std::uint16_t attempt) {
+  become_daemon();
+  guard_signals();
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  const int signals = ::signalfd(-1, &children, SFD_CLOEXEC);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+  Output output(attempt);
+  if (!read_settings(AT_FDCWD, settings)) {
+    report_failure("the bundle's settings cannot be read", EINVAL);
+    return fail_start();
+  }
+  enter_own_cgroups();
+  if (!mount_root(settings)) return fail_start();
+  if (const int error = output.open(settings); error != 0) {
+    report_failure("cannot open the container's output", error);
+    return fail_start();
+  }
+
+  const pid_t runtime = start_runtime(output);
+  if (runtime < 0) {
+    report_failure("cannot fork", errno);
+    return fail_start();
+  }
+  Reaped reaped;
+  const int runtime_status = wait_for_runtime(runtime, reaped);
+  const pid_t pid = read_pid_file(kPidFile);
+  if (runtime_status != 0 || pid <= 0) {
+    report_runtime_log(kRuntimeLogFile);
+    return fail_start();
+  }
+  const bool has_output = output.take_over();
+  if (const int error = has_output ? write_status(attempt, pid, now_ns()) : EIO; error != 0) {
+    report_failure("cannot take over the container", error);
+    ::kill(pid, SIGKILL);
+    return fail_start();
+  }
+  report(kReportStarted);
+  end_of_start();
+
+  int wait_status = 0;
+  if (!reaped.find(pid, wait_status)) wait_status = supervise(pid, output, signals);
+  output.drain_rest();
+  write_exit(attempt, wait_status);
+  forget_container();
+  return 0;
+}
+
+}  // namespace orchion::node::shim

@@ -1,0 +1,24 @@
+// orchion-shim run ATTEMPT NAME           in a bundle; the name is for whoever lists processes
+// orchion-shim exec BUNDLE 0|1 NAME       in a folder with process.json; 1: with a terminal
+
+#include <cstdlib>
+#include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "node/shim/bundle.h"
+#include "node/shim/program/exec_process.h"
+#include "node/shim/program/run_container.h"
+
+int main(int argc, char** argv) {
+  using namespace orchion::node::shim;
+  ::close_range(kLockFd + 1, ~0u, 0);
+  ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC);
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));
+  if (mode == "exec" && argc == 5) return exec_process(argv[2], argv[3][0] == '1');
+  constexpr std::string_view kUsage = "orchion starts this program itself; see src/node/shim/README.md\n";
+  return ::write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? 2 : 2;
+}

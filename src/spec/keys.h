@@ -1,0 +1,57 @@
+#pragma once
+
+// Every key of the Compose specification, and which of them are supported: the one table behind messages,
+// checks and documentation.
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "spec/problems.h"
+
+namespace orchion::spec {
+
+struct Key {
+  std::string_view name;
+  bool supported = true;
+  // What to do instead of an unsupported key; empty: "remove it".
+  std::string_view advice = {};
+};
+
+// The keys of one kind of map. `where` is for messages: "a service".
+struct KeyTable {
+  std::string_view where;
+  std::span<const Key> keys;
+};
+
+extern const KeyTable kTopKeys;
+extern const KeyTable kServiceKeys;
+extern const KeyTable kDeployKeys;
+extern const KeyTable kResourcesKeys;
+extern const KeyTable kLimitsKeys;
+extern const KeyTable kReservationsKeys;
+extern const KeyTable kRestartPolicyKeys;
+extern const KeyTable kPlacementKeys;
+extern const KeyTable kDependencyKeys;
+extern const KeyTable kEnvFileKeys;
+extern const KeyTable kPortKeys;
+extern const KeyTable kMountKeys;
+extern const KeyTable kBindKeys;
+extern const KeyTable kMountVolumeKeys;
+extern const KeyTable kTmpfsKeys;
+extern const KeyTable kAttachmentKeys;
+extern const KeyTable kNetworkKeys;
+extern const KeyTable kIpamKeys;
+extern const KeyTable kIpamConfigKeys;
+extern const KeyTable kVolumeKeys;
+
+// All of the above, for documentation.
+std::span<const KeyTable* const> all_key_tables();
+
+// Adds a problem for each key of `map` that isn't supported or isn't known; extensions are passed over.
+void check_keys(const Node& map, const KeyTable& table, Problems& problems);
+
+// The one of `keys` that `word` most likely meant; empty where none is near.
+std::string_view nearest_key(std::string_view word, const KeyTable& table);
+
+}  // namespace orchion::spec

@@ -1,0 +1,531 @@
+#include "spec/loader.h"
+
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include "spec/keys.h"
+#include "spec/render.h"
+
+namespace orchion::spec {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A folder /srv/shop with files in memory.
+struct Folder {
+  MemoryFileSystem files;
+  LoadOptions options;
+
+  Folder() {
+    options.working_folder = "/srv/shop";
+    options.environment = {{"HOME", "/home/me"}};
+  }
+  explicit Folder(std::string compose) : Folder() { files.files["/srv/shop/compose.yaml"] = std::move(compose); }
+
+  base::Result<LoadedStack> load() const { return spec::load(files, options); }
+  std::string error() const {
+    const auto stack = load();
+    return stack ? "no error" : stack.error().message;
+  }
+};
+
+v1::StackSpec loaded(const std::string& compose) {
+  const auto stack = Folder(compose).load();
+  EXPECT_TRUE(stack) << stack.error().message;
+  return stack ? stack->spec : v1::StackSpec();
+}
+
+std::string error_of(const std::string& compose) {
+  return Folder(compose).error();
+}
+
+std::string json(const google::protobuf::Message& message) {
+  std::string out;
+  (void)google::protobuf::util::MessageToJsonString(message, &out);
+  return out;
+}
+
+constexpr const char* kEverything = R"(
+name: shop
+version: "3.8"
+x-note: {anything: "${GOES:?here}"}
+services:
+  web:
+    image: web:1
+    entrypoint: /bin/sh -c
+    command: ["run", "it $$now"]
+    environment:
+      NUMBER: 1.10
+      FLAG: true
+      EMPTY:
+      HOME:
+    env_file: web.env
+    ports:
+      - "127.0.0.1:8080:80"
+      - 9000-9001:9000-9001/udp
+      - {target: 443, published: "8443", protocol: tcp, mode: ingress}
+      - 53
+    volumes:
+      - data:/data
+      - ./conf:/etc/conf:ro
+      - {type: tmpfs, target: /tmp, tmpfs: {size: 64m}}
+      - {type: bind, source: ~/x, target: /x, bind: {create_host_path: false}}
+    networks:
+      front: {aliases: [www, shop]}
+      default:
+    depends_on:
+      db: {condition: service_started, required: true}
+      migrate: {condition: service_completed_successfully}
+    deploy:
+      mode: replicated
+      replicas: 3
+      labels: [tier=web]
+      resources:
+        limits: {cpus: "0.5", memory: 512M, pids: 100}
+        reservations: {cpus: 0.25, memory: 64m}
+      restart_policy: {condition: any, max_attempts: 5}
+      placement:
+        constraints: ["node.hostname == nas", node.labels.gpu!=none]
+    labels: {a: "1", b: }
+    user: 1000:1000
+    working_dir: /srv
+    hostname: www
+    stop_signal: SIGINT
+    stop_grace_period: 1m30s
+    tty: true
+    stdin_open: yes
+    read_only: true
+    cap_add: [cap_net_admin]
+    cap_drop: [ALL]
+    x-ours: 1
+  db:
+    image: db
+    restart: unless-stopped
+    mem_limit: 1g
+    cpus: 2
+    pids_limit: -1
+    scale: 2
+  migrate:
+    image: migrate
+    restart: on-failure:3
+networks:
+  front:
+    driver: bridge
+    internal: true
+    labels: {n: m}
+    ipam: {config: [{subnet: 10.9.0.0/24}]}
+volumes:
+  data: {labels: [keep=yes]}
+)";
+
+TEST(Loader, TheWholeOfWhatIsSupported) {
+  Folder folder(kEverything);
+  folder.files.files["/srv/shop/web.env"] = "FROM_FILE=1\nFLAG=file\n";
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  EXPECT_EQ(stack->name, "shop");
+  EXPECT_EQ(stack->project_folder, "/srv/shop");
+  EXPECT_THAT(stack->files, ElementsAre("compose.yaml"));
+  EXPECT_THAT(stack->warnings, ElementsAre(HasSubstr("compose.yaml:3:10: `version` means nothing")));
+  ASSERT_EQ(stack->spec.services_size(), 3);
+  EXPECT_EQ(
+      json(stack->spec.services(0).spec()),
+      R"({"container":{"image":"web:1","entrypoint":{"values":["/bin/sh","-c"]},"command":{"values":["run","it $now"]},)"
+      R"("environment":[{"name":"FROM_FILE","value":"1"},{"name":"FLAG","value":"true"},{"name":"NUMBER","value":"1.10"},)"
+      R"({"name":"HOME","value":"/home/me"}],"workingDir":"/srv","user":"1000:1000","hostname":"www",)"
+      R"("labels":{"a":"1","b":""},"mounts":[{"type":"VOLUME","source":"data","target":"/data"},)"
+      R"({"type":"BIND","source":"/srv/shop/conf","target":"/etc/conf","readOnly":true,"createHostPath":true},)"
+      R"({"type":"TMPFS","target":"/tmp","tmpfsBytes":"67108864"},)"
+      R"({"type":"BIND","source":"/home/me/x","target":"/x"}],)"
+      R"("ports":[{"hostIp":"127.0.0.1","hostPort":8080,"containerPort":80,"protocol":"tcp"},)"
+      R"({"hostPort":9000,"containerPort":9000,"protocol":"udp"},{"hostPort":9001,"containerPort":9001,"protocol":"udp"},)"
+      R"({"hostPort":8443,"containerPort":443,"protocol":"tcp"},{"containerPort":53,"protocol":"tcp"}],)"
+      R"("networks":[{"network":"front","aliases":["www","shop"]},{"network":"default"}],)"
+      R"("limits":{"nanoCpus":"500000000","memoryBytes":"536870912","pids":"100"},)"
+      R"("reservations":{"nanoCpus":"250000000","memoryBytes":"67108864"},"stopSignal":"SIGINT","stopGracePeriod":"90s",)"
+      R"("tty":true,"stdinOpen":true,"readOnlyRoot":true,"capAdd":["NET_ADMIN"],"capDrop":["ALL"]},"replicas":3,)"
+      R"("restart":{"condition":"ALWAYS","maxAttempts":5},"dependsOn":[{"service":"db","condition":"STARTED"},)"
+      R"({"service":"migrate","condition":"COMPLETED_SUCCESSFULLY"}],)"
+      R"("constraints":["node.hostname==nas","node.labels.gpu!=none"],"labels":{"tier":"web"}})");
+  EXPECT_EQ(json(stack->spec.services(1).spec()),
+            R"({"container":{"image":"db","networks":[{"network":"default"}],)"
+            R"("limits":{"nanoCpus":"2000000000","memoryBytes":"1073741824"}},"replicas":2,)"
+            R"("restart":{"condition":"UNLESS_STOPPED"}})");
+  EXPECT_EQ(json(stack->spec.networks(0)),
+            R"({"name":"front","spec":{"internal":true,"subnet":"10.9.0.0/24","labels":{"n":"m"}}})");
+  EXPECT_EQ(stack->spec.networks(1).name(), "default");
+  EXPECT_EQ(json(stack->spec.volumes(0)), R"({"name":"data","spec":{"labels":{"keep":"yes"}}})");
+}
+
+TEST(Loader, WhatIsRenderedLoadsAgainAsTheSame) {
+  Folder folder(kEverything);
+  folder.files.files["/srv/shop/web.env"] = "DOLLAR='$HOME'\nTEXT=\"two\\nlines: #\"\n";
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  const auto text = render(stack->name, stack->spec);
+  const auto again = Folder(text).load();
+  ASSERT_TRUE(again) << again.error().message << text;
+  EXPECT_EQ(again->name, "shop");
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(stack->spec, again->spec)) << text;
+}
+
+TEST(Loader, TheSmallestFile) {
+  const auto spec = loaded("services: {web: {image: nginx}}");
+  EXPECT_EQ(json(spec),
+            R"({"services":[{"name":"web","spec":{"container":{"image":"nginx","networks":[{"network":"default"}]},)"
+            R"("replicas":1}}],"networks":[{"name":"default","spec":{}}]})");
+}
+
+TEST(Loader, UnsupportedAndUnknownKeysAreAllNamedAtOnce) {
+  EXPECT_EQ(
+      error_of("services:\n"
+               "  web:\n"
+               "    image: nginx\n"
+               "    credential_spec: {file: x}\n"
+               "    container_name: w\n"
+               "    enviroment: {A: 1}\n"
+               "    frobnicate: 1\n"
+               "    x-fine: 1\n"
+               "    deploy: {update_config: {order: start-first}}\n"
+               "networks: {front: {external: true}}\n"
+               "secrets: {}\n"),
+      "compose.yaml:4:5: `credential_spec` isn't supported yet: remove it\n"
+      "compose.yaml:5:5: `container_name` isn't supported yet: remove it; a task is addressed as STACK/SERVICE.N\n"
+      "compose.yaml:6:5: `enviroment` isn't a key of a service: did you mean `environment`?\n"
+      "compose.yaml:7:5: `frobnicate` isn't a key of a service: remove it, or begin it with `x-`\n"
+      "compose.yaml:9:14: `update_config` isn't supported yet: remove it\n"
+      "compose.yaml:10:20: `external` isn't supported yet: remove it\n"
+      "compose.yaml:11:1: `secrets` isn't supported yet: remove it and use `env_file` for now");
+}
+
+TEST(Loader, EveryKeyOfTheTablesIsAnsweredFor) {
+  for (const auto& key : kServiceKeys.keys) {
+    if (key.supported) continue;
+    EXPECT_THAT(error_of("services: {web: {image: a, " + std::string(key.name) + ": x}}"),
+                HasSubstr("`" + std::string(key.name) + "` isn't supported yet: "))
+        << key.name;
+  }
+}
+
+struct ErrorCase {
+  std::string service;  // what follows the image, in flow style
+  std::string expected;
+};
+
+class ServiceErrors : public testing::TestWithParam<ErrorCase> {};
+
+TEST_P(ServiceErrors, AreSentencesWithAPlace) {
+  const auto message = error_of("services: {web: {image: a, " + GetParam().service + "}, db: {image: b}}");
+  EXPECT_THAT(message, testing::StartsWith("compose.yaml:1:"));
+  EXPECT_THAT(message, HasSubstr(GetParam().expected));
+  EXPECT_THAT(message, testing::Not(HasSubstr("\n")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ServiceErrors,
+    testing::Values(
+        ErrorCase{"tty: maybe", "`tty` must be true or false, not `maybe`"},
+        ErrorCase{"deploy: {replicas: lots}", "`replicas` must be a whole number from 0 to 10000, not `lots`"},
+        ErrorCase{"deploy: {replicas: 2}, scale: 3", "`scale` and `deploy.replicas` say different things"},
+        ErrorCase{"deploy: {resources: {limits: {memory: 1g}}}, mem_limit: 2g",
+                  "`mem_limit` and `deploy.resources.limits` say"},
+        ErrorCase{"deploy: {mode: global}", "the mode `global` isn't supported yet"},
+        ErrorCase{"deploy: {restart_policy: {condition: maybe}}", "use none, on-failure or any"},
+        ErrorCase{"deploy: {placement: {constraints: [nas]}}", "`nas` isn't a constraint"},
+        ErrorCase{"deploy: []", "`deploy` must be a map, not a list"},
+        ErrorCase{"depends_on: {db: {condition: service_healthy}}", "`service_healthy` isn't supported yet"},
+        ErrorCase{"depends_on: {db: {condition: ready}}", "`ready` isn't a condition"},
+        ErrorCase{"depends_on: [cache]", "there is no service `cache` to depend on"},
+        ErrorCase{"depends_on: [web]", "`web` waits for `web`, and through it for itself"},
+        ErrorCase{"restart: sometimes", "`sometimes` isn't a restart policy"},
+        ErrorCase{"restart: \"always:3\"", "a count follows on-failure only"},
+        ErrorCase{"ports: [http]", "`http` isn't a port"},
+        ErrorCase{"ports: [[1]]", "a port must be text or a map, not a list"},
+        ErrorCase{"ports: [{published: 80}]", "a port has no `target`"},
+        ErrorCase{"ports: [{target: 80, mode: host}]", "the mode `host` isn't supported yet"},
+        ErrorCase{"volumes: [data:/data]", "`data` isn't declared: add it under the top-level `volumes`"},
+        ErrorCase{"volumes: [/data]", "`/data` has no name"},
+        ErrorCase{"volumes: [{type: npipe, target: /x}]", "the volume type `npipe` isn't supported"},
+        ErrorCase{"volumes: [{type: bind, source: ., target: /x, tmpfs: {size: 1}}]",
+                  "`tmpfs` belongs to a volume of type tmpfs"},
+        ErrorCase{"networks: [front]", "`front` isn't declared: add it under the top-level `networks`"},
+        ErrorCase{"env_file: missing.env", "there is no env file missing.env: create it"},
+        ErrorCase{"env_file: ../secret.env", "the env file ../secret.env is outside the project folder"},
+        ErrorCase{"env_file: /etc/passwd", "outside the project folder"},
+        ErrorCase{"command: 'echo \"open'", "`command`: a quote isn't closed"},
+        ErrorCase{"working_dir: srv", "`working_dir` must be an absolute path"},
+        ErrorCase{"stop_grace_period: 10", "`10` isn't a duration"}, ErrorCase{"mem_limit: big", "`big` isn't a size"},
+        ErrorCase{"cpus: some", "`some` isn't a number of cores"},
+        ErrorCase{"environment: [=1]", "a name in `environment` is empty"},
+        ErrorCase{"environment: {A: [1]}", "`A` must be text, not a list"},
+        ErrorCase{"labels: 3", "`labels` must be a map, not `3`"},
+        ErrorCase{"hostname: \"${NAME:?is needed}\"", "the variable NAME is required, is needed"},
+        ErrorCase{"hostname: \"${NAME\"", "isn't a whole variable"},
+        ErrorCase{"hostname: !secret x", "the tag `!secret` isn't known"}));
+
+TEST(Loader, FileErrors) {
+  EXPECT_THAT(error_of("[]"), HasSubstr("compose.yaml:1:1: a Compose file is a map"));
+  EXPECT_THAT(error_of("services: {}"), HasSubstr("the file has no `services`"));
+  EXPECT_THAT(error_of("name: x"), HasSubstr("the file has no `services`"));
+  EXPECT_THAT(error_of("services: {web: }"), HasSubstr("the service `web` must be a map"));
+  EXPECT_THAT(error_of("services: {web: {}}"), HasSubstr("the service `web` has no `image`"));
+  EXPECT_THAT(error_of("services: {web: {image: \"$NONE\"}}"), HasSubstr("`image` of the service `web` is empty"));
+  EXPECT_THAT(error_of("services: {'a b': {image: a}}"),
+              HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {Db_Data: }"),
+              HasSubstr("compose.yaml:2:11: `Db_Data` can't be a name here"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: overlay}}"),
+              HasSubstr("driver `overlay` isn't"));
+  EXPECT_THAT(error_of("name: Big Shop\nservices: {web: {image: a}}"),
+              HasSubstr("compose.yaml:1:7: `Big Shop` can't be"));
+  EXPECT_EQ(Folder().error(), "there is no compose.yaml in /srv/shop: go to its folder, or name it with -f");
+  Folder named;
+  named.options.files = {"other.yaml"};
+  EXPECT_EQ(named.error(), "there is no file other.yaml: name an existing one with -f");
+  EXPECT_EQ(named.load().error().code, base::Code::kNotFound);
+}
+
+TEST(Loader, CirclesAreNamedWhereTheyAre) {
+  EXPECT_THAT(error_of("services:\n"
+                       "  a: {image: i, depends_on: [b]}\n"
+                       "  b: {image: i, depends_on: [c]}\n"
+                       "  c: {image: i, depends_on: [b]}\n"),
+              HasSubstr("compose.yaml:3:30: `b` waits for `c`"));
+}
+
+TEST(Loader, NamesOfStacks) {
+  const std::string services = "services: {web: {image: a}}\n";
+  Folder folder(services);
+  EXPECT_EQ(find_stack_name(folder.files, folder.options), "shop");
+  folder.files.files["/srv/shop/.env"] = "COMPOSE_PROJECT_NAME=from-env\nSHOP=named\n";
+  EXPECT_EQ(find_stack_name(folder.files, folder.options), "from-env");
+  folder.files.files["/srv/shop/.env"] = "SHOP=named\n";
+  folder.files.files["/srv/shop/compose.yaml"] = "name: ${SHOP}\n" + services;
+  EXPECT_EQ(find_stack_name(folder.files, folder.options), "named");
+  folder.options.stack_name = "given";
+  EXPECT_EQ(find_stack_name(folder.files, folder.options), "given");
+  EXPECT_EQ(normal_stack_name("_My_Shop.v2-"), "my-shopv2");
+  EXPECT_EQ(normal_stack_name("!!"), "");
+}
+
+TEST(Loader, VariablesPrecedence) {
+  Folder folder("services: {web: {image: \"$A $B $C $COMPOSE_PROJECT_NAME\"}}");
+  folder.files.files["/srv/shop/.env"] = "A=dot\nB=dot\nC=dot\n";
+  folder.files.files["/srv/shop/more.env"] = "A=more\nB=more\n";
+  folder.options.environment["A"] = "shell";
+  EXPECT_EQ(folder.load()->spec.services(0).spec().container().image(), "shell dot dot shop");
+  // As with Compose, a named file stands in the place of .env.
+  folder.options.env_files = {"more.env"};
+  const auto stack = folder.load();
+  EXPECT_EQ(stack->spec.services(0).spec().container().image(), "shell more  shop");
+  EXPECT_THAT(stack->warnings,
+              ElementsAre("compose.yaml:1:25: the variable C isn't set and stands for nothing: set it, or "
+                          "write ${C:-default}"));
+}
+
+TEST(Loader, VariablesInKeysAndExtensionsStay) {
+  const auto spec = loaded("x-a: ${UNSET:?no}\nservices: {web: {image: a, labels: {$KEY: v}}}");
+  EXPECT_TRUE(spec.services(0).spec().container().labels().contains("$KEY"));
+}
+
+TEST(Loader, EnvFiles) {
+  Folder folder(
+      "services:\n  web:\n    image: a\n    env_file:\n      - a.env\n      - {path: none.env, required: false}\n"
+      "      - {path: raw.env, format: raw}\n    environment: {OWN: 1, A: own}\n");
+  folder.files.files["/srv/shop/a.env"] = "A=file\nB=${HOME}/b\nC=1\n";
+  folder.files.files["/srv/shop/raw.env"] = "C='2'\n";
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  std::string all;
+  for (const auto& v : stack->spec.services(0).spec().container().environment())
+    all += v.name() + "=" + v.value() + " ";
+  EXPECT_EQ(all, "A=own B=/home/me/b C='2' OWN=1 ");
+}
+
+TEST(Loader, EnvFilesMayLeadOutWhereAllowed) {
+  Folder folder("services: {web: {image: a, env_file: ../common.env}}");
+  folder.files.files["/srv/common.env"] = "A=1";
+  EXPECT_FALSE(folder.load());
+  folder.options.allow_outside_files = true;
+  EXPECT_TRUE(folder.load());
+}
+
+TEST(Loader, Profiles) {
+  Folder folder("services: {web: {image: a}, debug: {image: b, profiles: [dev]}}");
+  EXPECT_EQ(folder.load()->spec.services_size(), 1);
+  folder.options.profiles = {"dev"};
+  EXPECT_EQ(folder.load()->spec.services_size(), 2);
+  EXPECT_THAT(error_of("services: {web: {image: a, depends_on: [d]}, d: {image: b, profiles: [dev]}}"),
+              HasSubstr("`d` belongs to a profile that isn't active"));
+}
+
+TEST(Loader, MergesFilesByTheSpecification) {
+  Folder folder(R"(
+services:
+  web:
+    image: web:1
+    command: [a, b]
+    environment: [A=1, B=1]
+    ports: ["80:80", "81:81"]
+    volumes: [data:/data, ./x:/x]
+    networks: [front]
+    depends_on: [db]
+    labels: {l: 1}
+    cap_add: [NET_ADMIN]
+    deploy: {replicas: 2, resources: {limits: {cpus: 1}}}
+  db: {image: db, command: x}
+  old: {image: old}
+networks: {front: }
+volumes: {data: , more: }
+)");
+  folder.files.files["/srv/shop/prod.yaml"] = R"(
+services:
+  web:
+    image: web:2
+    command: c
+    environment: {B: 2, C: 2}
+    ports: !override ["8080:80"]
+    volumes: [more:/data:ro]
+    networks: {front: {aliases: [w]}, default: }
+    depends_on: {db: {condition: service_completed_successfully}}
+    labels: [m=2]
+    cap_add: [NET_ADMIN, SYS_TIME]
+    deploy: {resources: {limits: {memory: 1g}}}
+  db: {command: !reset null}
+  old: !reset null
+  new: {image: new}
+)";
+  folder.options.files = {"compose.yaml", "prod.yaml"};
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  EXPECT_EQ(render("shop", stack->spec), R"(name: shop
+services:
+  web:
+    image: "web:2"
+    command:
+      - c
+    environment:
+      A: "1"
+      B: "2"
+      C: "2"
+    ports:
+      - target: 80
+        published: "8080"
+        protocol: tcp
+    volumes:
+      - type: volume
+        source: more
+        target: /data
+        read_only: true
+      - type: bind
+        source: /srv/shop/x
+        target: /x
+        bind:
+          create_host_path: true
+    networks:
+      front:
+        aliases:
+          - w
+      default: {}
+    depends_on:
+      db:
+        condition: service_completed_successfully
+    deploy:
+      replicas: 2
+      resources:
+        limits:
+          cpus: "1"
+          memory: "1073741824"
+    labels:
+      l: "1"
+      m: "2"
+    cap_add:
+      - NET_ADMIN
+      - SYS_TIME
+  db:
+    image: db
+    networks:
+      default: {}
+    deploy:
+      replicas: 1
+  new:
+    image: new
+    networks:
+      default: {}
+    deploy:
+      replicas: 1
+networks:
+  front: {}
+  default: {}
+volumes:
+  data: {}
+  more: {}
+)");
+}
+
+TEST(Loader, MergeRefusesWhatDoesNotFit) {
+  Folder folder("services: {web: {image: a}}");
+  folder.files.files["/srv/shop/b.yaml"] = "services: [web]";
+  folder.options.files = {"compose.yaml", "b.yaml"};
+  EXPECT_EQ(folder.error(),
+            "b.yaml:1:11: a list can't be laid over a map at compose.yaml:1:11: write both the same way");
+}
+
+TEST(Loader, FindsFiles) {
+  Folder folder;
+  folder.files.files["/srv/shop/docker-compose.yml"] = "services: {web: {image: a}}";
+  folder.files.files["/srv/shop/docker-compose.override.yaml"] = "services: {web: {image: b}}";
+  EXPECT_EQ(folder.load()->spec.services(0).spec().container().image(), "b");
+  folder.files.files["/srv/shop/compose.yaml"] = "services: {web: {image: c}}";
+  EXPECT_EQ(folder.load()->spec.services(0).spec().container().image(), "c");
+  folder.options.files = {"/srv/shop/docker-compose.yml"};
+  EXPECT_EQ(folder.load()->spec.services(0).spec().container().image(), "a");
+}
+
+TEST(Loader, ProjectFolderIsTheFirstFiles) {
+  Folder folder;
+  folder.files.files["/srv/other/c.yaml"] = "services: {web: {image: $A, volumes: [./d:/d]}}";
+  folder.files.files["/srv/other/.env"] = "A=dot";
+  folder.options.files = {"../other/c.yaml"};
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  EXPECT_EQ(stack->name, "other");
+  EXPECT_EQ(stack->spec.services(0).spec().container().mounts(0).source(), "/srv/other/d");
+  folder.options.project_folder = "/srv/shop/";
+  EXPECT_EQ(find_stack_name(folder.files, folder.options), "shop");
+}
+
+TEST(Loader, MegabytesOfVariablesAreRefusedQuickly) {
+  std::string labels;
+  for (int i = 0; i < 20'000; ++i) labels += "      l" + std::to_string(i) + ": \"$BIG$BIG$BIG$BIG\"\n";
+  Folder folder("services:\n  web:\n    image: a\n    labels:\n" + labels);
+  folder.options.environment["BIG"] = std::string(1000, 'x');
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(folder.error(), HasSubstr("too long"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
+TEST(Loader, ManyServicesMergeInReasonableTime) {
+  std::string text = "services:\n";
+  for (int i = 0; i < 10'000; ++i) text += "  s" + std::to_string(i) + ": {image: a}\n";
+  Folder folder(text);
+  folder.files.files["/srv/shop/b.yaml"] = text;
+  folder.options.files = {"compose.yaml", "b.yaml"};
+  EXPECT_EQ(folder.load()->spec.services_size(), 10'000);
+}
+
+TEST(Loader, TextThatIsNotUtf8IsRefused) {
+  EXPECT_THAT(error_of("services: {web: {image: \"\xff\"}}"), HasSubstr("isn't text in UTF-8"));
+  Folder folder("services: {web: {image: \"$BAD\", environment: [BAD]}}");
+  folder.options.environment["BAD"] = "\xff";
+  EXPECT_THAT(folder.error(), HasSubstr("compose.yaml:1:25: a variable's value isn't text in UTF-8"));
+}
+
+}  // namespace
+}  // namespace orchion::spec

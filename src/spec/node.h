@@ -1,0 +1,60 @@
+#pragma once
+
+// What a file says, before anybody asks what it means: a tree that remembers where each part stood, so that
+// every message can name file, line and column.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace orchion::spec {
+
+// Line and column count from 1; 0 where a place is not known.
+struct Position {
+  std::shared_ptr<const std::string> file;  // as the user named it
+  int line = 0;
+  int column = 0;
+
+  // "compose.yaml:14:5".
+  std::string text() const;
+};
+
+// A value: copied, compared by hand. Order of maps is the file's.
+struct Node {
+  enum class Kind { kNull, kScalar, kList, kMap };
+  struct Entry;
+
+  Kind kind = Kind::kNull;
+  Position at;
+  std::string tag;             // "!reset", "!override"; empty for none
+  std::string text;            // kScalar: the characters, quotes and escapes resolved
+  std::vector<Node> items;     // kList
+  std::vector<Entry> entries;  // kMap; keys are unique
+
+  bool is_null() const { return kind == Kind::kNull; }
+  bool is_scalar() const { return kind == Kind::kScalar; }
+  bool is_list() const { return kind == Kind::kList; }
+  bool is_map() const { return kind == Kind::kMap; }
+
+  // nullptr where there is no such key. Linear.
+  const Node* find(std::string_view key) const;
+  Node* find(std::string_view key);
+
+  // "a map", "a list", "`text`", "nothing": for messages.
+  std::string describe() const;
+};
+
+struct Node::Entry {
+  std::string key;
+  Position key_at;
+  Node value;
+};
+
+// Keys that Compose leaves to others; they are the only ones passed over without a word.
+inline bool is_extension(std::string_view key) {
+  return key.starts_with("x-");
+}
+
+}  // namespace orchion::spec

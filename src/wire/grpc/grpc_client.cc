@@ -1,0 +1,158 @@
+#include "wire/grpc/grpc_client.h"
+
+#include <atomic>
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+
+#include "base/worker_pool.h"
+#include "wire/grpc/conversion.h"
+#include "wire/grpc/message_bridge.h"
+
+namespace orchion::wire::grpc {
+
+using base::Code;
+
+namespace {
+
+constexpr int kReceiveBytesMax = 64 << 20;
+
+base::Error explain(base::Error error, const std::string& address) {
+  if (error.code == Code::kUnavailable) {
+    error.message = "no connection to " + address + " (" + error.message + "): see whether the server runs";
+  }
+  return error;
+}
+
+// One call. Owns itself until gRPC is done with it; a hold keeps gRPC from that while somebody may still begin a
+// read or a write.
+class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::grpc::ByteBuffer>,
+                         public Reactor,
+                         public std::enable_shared_from_this<ClientCall> {
+ public:
+  ClientCall(base::Executor executor, std::string address)
+      : executor_(executor), address_(std::move(address)), bridge_(std::make_shared<MessageBridge>(executor, *this)) {}
+
+  void begin(::grpc::GenericStub& stub, const std::string& method,
+             const std::multimap<std::string, std::string>& metadata, std::optional<base::Duration> limit) {
+    for (const auto& [name, value] : metadata) context_.AddMetadata(name, value);
+    if (limit) {
+      context_.set_deadline(std::chrono::system_clock::now() +
+                            std::chrono::duration_cast<std::chrono::system_clock::duration>(*limit));
+    }
+    self_ = shared_from_this();
+    stub.PrepareBidiStreamingCall(&context_, method, ::grpc::StubOptions(), this);
+    AddHold();
+    StartCall();
+    bridge_->begin_reading();
+  }
+
+  MessageBridge& bridge() { return *bridge_; }
+  void cancel() { context_.TryCancel(); }
+
+  // The user's end is gone.
+  void detach() {
+    detached_ = true;
+    context_.TryCancel();
+    bridge_->cut();
+    if (!bridge_->reading()) release();
+  }
+
+  void start_read() override { StartRead(&read_buffer_); }
+  void start_write(const std::string& message, bool more) override {
+    write_buffer_ = to_buffer(message);
+    StartWrite(&write_buffer_, more ? ::grpc::WriteOptions().set_buffer_hint() : ::grpc::WriteOptions());
+  }
+  bool start_end(bool was_cut) override {
+    if (!was_cut) StartWritesDone();
+    return true;
+  }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      bridge_->on_read(to_string(read_buffer_));
+    } else {
+      bridge_->cut();
+      bridge_->on_read(std::nullopt);
+    }
+    if (!ok || (detached_ && !bridge_->reading())) release();
+  }
+  void OnWriteDone(bool ok) override { bridge_->on_write(ok); }
+  void OnDone(const ::grpc::Status& status) override {
+    auto result = to_result(status);
+    if (!result) result = std::unexpected(explain(std::move(result).error(), address_));
+    bridge_->cut();
+    bridge_->close(std::move(result));
+    // Not here: gRPC is still in this object's frame.
+    base::post_to(executor_, [self = std::exchange(self_, nullptr)] {});
+  }
+
+ private:
+  void release() {
+    if (held_.exchange(false)) RemoveHold();
+  }
+
+  base::Executor executor_;
+  const std::string address_;
+  std::shared_ptr<MessageBridge> bridge_;
+  std::shared_ptr<ClientCall> self_;
+  ::grpc::ClientContext context_;
+  ::grpc::ByteBuffer read_buffer_;
+  ::grpc::ByteBuffer write_buffer_;
+  std::atomic<bool> held_ = true;
+  std::atomic<bool> detached_ = false;
+};
+
+class ClientStream final : public ByteStream {
+ public:
+  explicit ClientStream(std::shared_ptr<ClientCall> call) : call_(std::move(call)) {}
+  ~ClientStream() override { call_->detach(); }
+  base::Co<std::optional<std::string>> receive() override { return call_->bridge().receive(); }
+  base::Co<> send(std::string message) override { return call_->bridge().send(std::move(message)); }
+  void finish() override { call_->bridge().end_sending(); }
+  // A client has no status to give: it cancels.
+  void finish(base::Error) override { call_->cancel(); }
+
+ private:
+  std::shared_ptr<ClientCall> call_;
+};
+
+std::shared_ptr<::grpc::Channel> open_channel(const std::string& address) {
+  quiet_log();
+  ::grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  return ::grpc::CreateCustomChannel(address, ::grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+struct GrpcClient::State {
+  State(base::Executor e, std::string a) : executor(std::move(e)), address(std::move(a)), stub(open_channel(address)) {}
+  base::Executor executor;
+  std::string address;
+  ::grpc::GenericStub stub;
+};
+
+GrpcClient::GrpcClient(base::Executor executor, const std::string& address)
+    : state_(std::make_shared<State>(std::move(executor), address)) {}
+
+GrpcClient::~GrpcClient() = default;
+
+std::unique_ptr<ByteStream> GrpcClient::call(const std::string& method,
+                                             std::multimap<std::string, std::string> metadata,
+                                             std::optional<base::Duration> limit) {
+  auto call = std::make_shared<ClientCall>(state_->executor, state_->address);
+  call->begin(state_->stub, method, metadata, limit);
+  return std::make_unique<ClientStream>(std::move(call));
+}
+
+}  // namespace orchion::wire::grpc

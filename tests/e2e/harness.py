@@ -1,0 +1,195 @@
+"""A real server with real containers, in a network namespace of its own.
+
+Each test file is run by itself: `python3 tests/e2e/hello_test.py [NAME]`. It re-executes itself in fresh network and
+mount namespaces, so that bridges, ports and rules never meet the host's.
+"""
+
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ORCHION = pathlib.Path(os.environ.get("ORCHION", ROOT / "build" / "release" / "src" / "orchion"))
+
+
+def main():
+    """Runs the calling file's tests in namespaces of their own."""
+    if os.geteuid() != 0:
+        sys.exit("the end-to-end tests run containers: run them as root")
+    if os.environ.get("ORCHION_E2E_INSIDE") != "1":
+        env = dict(os.environ, ORCHION_E2E_INSIDE="1")
+        os.execvpe("unshare", ["unshare", "--net", "--mount", "--propagation", "slave", sys.executable, *sys.argv], env)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # What a namespace's /sys shows is its own links.
+    unittest.main(module="__main__", verbosity=2)
+
+
+def wait_for(what, condition, seconds=30):
+    """Polls until `condition()` is truthy and returns it; fails with `what` after that long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+class Result:
+    def __init__(self, process):
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    def __repr__(self):
+        return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+class Cluster:
+    """One server with its agent, on a data folder of its own."""
+
+    def __init__(self, arguments=()):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="orchion-e2e-"))
+        self.data = self.folder / "data"
+        self.arguments = list(arguments)
+        self.process = None
+        self.log = self.folder / "server.log"
+
+    def environment(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("ORCHION_")}
+        env.update(ORCHION_DATA=str(self.data), NO_COLOR="1", LC_ALL="C.UTF-8")
+        return env
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(ORCHION), "server", "--data", str(self.data), *self.arguments],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
+                                            start_new_session=True)
+        wait_for("the server to be ready", self.is_ready)
+        return self
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log.read_text()}")
+        result = self.run("node", "ls", "-o", "json")
+        return result.code == 0 and any(n["status"]["state"] == "READY" for n in json.loads(result.out)["nodes"])
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+        self.process = None
+
+    def close(self):
+        """Brings everything down and removes the data folder."""
+        if self.process and self.process.poll() is None:
+            self.run("stop-all", "--yes")
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, *arguments, stdin=None, cwd=None, env=None, timeout=120):
+        environment = self.environment()
+        environment.update(env or {})
+        return Result(subprocess.run([str(ORCHION), *map(str, arguments)], input=stdin, capture_output=True, text=True,
+                                     cwd=cwd, env=environment, timeout=timeout))
+
+    def ok(self, *arguments, **options):
+        result = self.run(*arguments, **options)
+        if result.code != 0:
+            raise AssertionError(f"orchion {' '.join(map(str, arguments))}: {result}\n--- log\n{self.log_tail()}")
+        return result.out
+
+    def json(self, *arguments):
+        return json.loads(self.ok(*arguments, "-o", "json"))
+
+    def log_tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:]) if self.log.exists() else ""
+
+    def tasks(self, stack):
+        return [t for t in self.json("ps", "--stack", stack)["tasks"]]
+
+    def token(self):
+        return (self.data / "admin-token").read_text().strip()
+
+    def info(self):
+        return json.loads(self.request("GET", "/v1/server")[2])
+
+    def request(self, method, path, body=None, headers=None, token=True, port=4600):
+        """Status, headers and body of a REST call over TCP."""
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method,
+                                         data=None if body is None else json.dumps(body).encode())
+        if token:
+            request.add_header("Authorization", f"Bearer {self.token()}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+
+def busybox_image(cluster, name, applets=("sh", "httpd", "wget", "sleep", "cat", "echo", "id", "ls", "nslookup", "nc",
+                                          "hostname", "env", "kill", "true", "false", "dd", "head", "tail", "expr",
+                                          "mv", "stty", "ip", "seq", "yes", "test", "touch", "rm", "date")):
+    """Imports a small root file system made from Debian's busybox."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder) / "root"
+        for part in ("bin", "etc", "tmp", "www", "data"):
+            (root / part).mkdir(parents=True)
+        (root / "tmp").chmod(0o1777)
+        shutil.copy("/bin/busybox", root / "bin" / "busybox")
+        for applet in applets:
+            (root / "bin" / applet).symlink_to("busybox")
+        (root / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\nweb:x:1000:1000:web:/:/bin/sh\n")
+        (root / "etc" / "group").write_text("root:x:0:\nweb:x:1000:\n")
+        (root / "www" / "index.html").write_text("ok\n")
+        archive = pathlib.Path(folder) / "root.tar"
+        subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
+        cluster.ok("image", "import", archive, name)
+
+
+def fetch(url, timeout=5):
+    """The body, or None where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as response:
+            return response.read().decode()
+    except (OSError, urllib.error.URLError):
+        return None
+
+
+def host_state():
+    """What a container leaves on a host: mounts, cgroups, links, namespaces, rules. Two of these are compared."""
+    def lines(*command):
+        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+
+    mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    cgroups = [str(p) for p in pathlib.Path("/sys/fs/cgroup").glob("**/*orchion*") if p.is_dir()]
+    links = [line.split(":")[1].strip() for line in lines("ip", "-o", "link")]
+    rules = lines("nft", "list", "tables")
+    run = [str(p) for p in pathlib.Path("/run").glob("orchion*/**/*")]
+    shims = [line for line in lines("ps", "-eo", "pid,args") if "orchion-shim" in line and "ps -eo" not in line]
+    return {"mounts": sorted(mounts), "cgroups": sorted(cgroups), "links": sorted(links), "rules": sorted(rules),
+            "run": sorted(run), "shims": shims}
+
+
+def write(folder, name, text):
+    path = pathlib.Path(folder) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
