@@ -11,6 +11,7 @@
 #include "control/controllers/controller_set.h"
 #include "control/services/handlers.h"
 #include "control/serving/health.h"
+#include "control/serving/http_guard.h"
 #include "control/serving/reflection.h"
 #include "control/serving/serving.h"
 #include "control/store/sqlite/sqlite_store.h"
@@ -58,7 +59,7 @@ class TokenCheck final : public control::serving::Authenticator {
 class ControlPlane {
  public:
   ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster)
-      : executor_(executor), options_(options), cluster_(std::move(cluster)), calls_(executor) {}
+      : executor_(executor), options_(options), cluster_(std::move(cluster)), calls_(executor), health_(executor) {}
 
   base::Co<> start(v1::ServerInfo info) {
     const Folders folders{options_.data};
@@ -74,7 +75,7 @@ class ControlPlane {
     const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
     dispatcher_ = std::make_unique<control::services::Dispatcher>(context, *streams_, dispatcher_options());
     control::services::add_handlers(methods_, context, *dispatcher_, *streams_, std::move(info));
-    control::serving::add_health(methods_);
+    health_.add_to(methods_);
     control::serving::add_reflection(methods_);
     calls_.spawn("the writer of reports", dispatcher_->run());
     control::controllers::ControllerOptions controllers;
@@ -106,6 +107,7 @@ class ControlPlane {
 
   // The agent first: what it leaves running, it leaves in order.
   base::Co<> shut_down() {
+    health_.stop();
     if (agent_) CO_RETURN_IF_ERROR(co_await agent_->shutdown(node::agent::Agent::Goodbye::kSilent));
     if (controllers_) CO_RETURN_IF_ERROR(co_await controllers_->shutdown());
     CO_RETURN_IF_ERROR(co_await calls_.shutdown());
@@ -139,6 +141,7 @@ class ControlPlane {
   base::Random random_ = base::Random::from_system();
   base::TaskGroup calls_;
   core::MethodTable methods_;
+  control::serving::Health health_;
   std::unique_ptr<control::store::SqliteStore> store_;
   std::unique_ptr<control::store::ObjectStore> objects_;
   std::unique_ptr<control::auth::TokenAuthenticator> tokens_;

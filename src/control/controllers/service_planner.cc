@@ -209,7 +209,9 @@ class ServicePlanner {
     if (state == v1::RUNNING && condition != NodeCondition::kLost) ++running_;
     if (state == v1::SUCCEEDED) ++completed_;
     if (state == v1::FAILED || state == v1::STOPPED) failing_.push_back(task);
-    if (!is_settled(*task)) in_transition_ = true;
+    if (is_settled(*task)) return;
+    in_transition_ = true;
+    retrying_ = retrying_ || !core::label(task->meta(), core::kFailuresLabel).empty();
   }
 
   bool is_settled(const v1::Task& task) {
@@ -314,6 +316,8 @@ class ServicePlanner {
       if (is_updating()) return fmt::format("the update stopped, because {}", what);
       return wants_replacement(spec_, task) ? what + "; it is tried again" : what;
     }
+    // Between a failure and the next the reason stands, or it would come and go with every attempt.
+    if (retrying_ && !service_.status().message().empty()) return service_.status().message();
     if (!unplaced_.empty())
       return fmt::format("{} has no place: {}", short_name(*unplaced_.front()),
                          unplaced_.front()->spec().placement_message());
@@ -388,6 +392,7 @@ class ServicePlanner {
   std::vector<TaskPtr> outdated_live_, failing_, unplaced_;
   std::string lost_;
   bool outdated_ = false;
+  bool retrying_ = false;       // a task that comes after a failed one doesn't run yet
   bool in_transition_ = false;  // a slot is empty, or what is in it doesn't run yet
   std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
 };

@@ -1,0 +1,198 @@
+// Networks, placement and garbage: planners with few cases each.
+
+#include <gtest/gtest.h>
+
+#include "control/controllers/garbage_planner.h"
+#include "control/controllers/network_planner.h"
+#include "control/controllers/placement_planner.h"
+#include "core/lifecycle.h"
+
+namespace orchion::control::controllers {
+namespace {
+
+const Now kNow{base::Time(std::chrono::seconds(1000)), base::WallTime(std::chrono::seconds(1767225600))};
+
+NetworkPtr network(const std::string& name, const std::string& wanted, const std::string& has = "") {
+  auto result = std::make_shared<v1::Network>();
+  result->mutable_meta()->set_stack("shop");
+  result->mutable_meta()->set_name(name);
+  result->mutable_meta()->set_uid("uid-" + name);
+  result->mutable_spec()->set_subnet(wanted);
+  result->mutable_status()->set_subnet(has);
+  return result;
+}
+
+// The subnet the network gets, or what is said instead.
+std::string outcome(const NetworkSnapshot& snapshot) {
+  base::Random random(1);
+  const auto result = plan_network(snapshot, kNow, random);
+  for (const auto& unit : result.plan.units)
+    if (const auto* changed = std::get_if<v1::Network>(&unit[0].object))
+      return unit[0].verb == Verb::kRemove ? "removed" : changed->status().subnet();
+  return result.said;
+}
+
+TEST(NetworkPlanner, Table) {
+  const auto other = network("other", "", "10.192.16.0/20");
+  EXPECT_EQ(outcome({network("n", ""), {other}}), "10.192.0.0/20");
+  EXPECT_EQ(outcome({network("n", ""), {other, network("x", "", "10.192.0.0/21")}}), "10.192.32.0/20")
+      << "a smaller one inside is in the way too";
+  EXPECT_EQ(outcome({network("n", "10.7.0.0/16"), {other}}), "10.7.0.0/16");
+  EXPECT_EQ(outcome({network("n", "10.192.16.0/24"), {other}}),
+            "its subnet 10.192.16.0/24 overlaps 10.192.16.0/20 of network shop/other; choose another");
+  EXPECT_EQ(outcome({network("n", "", "10.192.0.0/20"), {}}), "") << "it has one";
+  EXPECT_EQ(outcome({network("n", ""), {network("all", "", "10.128.0.0/9")}}),
+            "the pool 10.192.0.0/10 has no free subnet left; remove networks or name a subnet");
+}
+
+TEST(NetworkPlanner, GoesWhenNobodyHoldsAnAddress) {
+  auto leaving = std::make_shared<v1::Network>(*network("n", "", "10.192.0.0/20"));
+  core::mark_deleted(*leaving->mutable_meta(), kNow.wall);
+  core::add_finalizer(*leaving->mutable_meta(), core::kNetworkFinalizer);
+  EXPECT_EQ(outcome({leaving, {}, true}), "");
+  EXPECT_EQ(outcome({leaving, {}, false}), "removed");
+}
+
+// A cluster of nodes "a" and "b" with one network, and a revision that joins it.
+struct Place {
+  Allocations allocations;
+  ClusterSnapshot cluster;
+  std::shared_ptr<v1::Revision> revision = std::make_shared<v1::Revision>();
+
+  Place() {
+    cluster.allocations = &allocations;
+    for (const char* name : {"a", "b"}) {
+      auto node = std::make_shared<v1::Node>();
+      node->mutable_meta()->set_name(name);
+      node->mutable_meta()->set_uid(std::string("uid-") + name);
+      node->mutable_status()->set_state(v1::NodeStatus::READY);
+      cluster.nodes.push_back(node);
+    }
+    cluster.networks[{"shop", "default"}] = network("default", "", "10.0.0.0/29");
+    revision->mutable_spec()->mutable_template_()->mutable_container()->add_networks()->set_network("default");
+  }
+
+  std::vector<Placement> place(std::size_t count) const {
+    return place_tasks(cluster, std::vector<TaskToPlace>(count, {{"shop", "web"}, revision}), 1);
+  }
+  v1::ContainerSpec& container() { return *revision->mutable_spec()->mutable_template_()->mutable_container(); }
+};
+
+TEST(PlacementPlanner, GivesAddressesUntilNoneIsLeft) {
+  const auto placements = Place().place(6);
+  std::set<std::string> addresses;
+  for (std::size_t i = 0; i < 5; ++i) addresses.insert(placements[i].assignment->addresses(0).address());
+  EXPECT_EQ(addresses, (std::set<std::string>{"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}));
+  EXPECT_FALSE(placements[5].assignment);
+  EXPECT_EQ(placements[5].message, "network default has no free address in 10.0.0.0/29");
+}
+
+TEST(PlacementPlanner, WithoutItsNetworkOrVolumeNoNodeIsAsked) {
+  Place place;
+  place.container().mutable_networks(0)->set_network("front");
+  EXPECT_EQ(place.place(1)[0].message, "network front does not exist yet");
+  place.cluster.networks[{"shop", "front"}] = network("front", "");
+  EXPECT_EQ(place.place(1)[0].message, "network front has no subnet yet");
+  place.cluster.networks[{"shop", "front"}] = network("front", "", "10.1.0.0/24");
+  auto& mount = *place.container().add_mounts();
+  mount.set_type(v1::Mount::VOLUME);
+  mount.set_source("data");
+  EXPECT_EQ(place.place(1)[0].message, "volume data does not exist yet");
+}
+
+TEST(PlacementPlanner, FollowsAVolumeThatIsOnlyClaimedYet) {
+  Place place;
+  auto volume = std::make_shared<v1::Volume>();
+  volume->mutable_meta()->set_uid("v");
+  place.cluster.volumes[{"shop", "data"}] = volume;
+  auto& mount = *place.container().add_mounts();
+  mount.set_type(v1::Mount::VOLUME);
+  mount.set_source("data");
+  const auto claim = place.allocations.claim({{}, {{"v", "uid-b"}}});
+  for (const auto& placement : place.place(3)) {
+    EXPECT_EQ(placement.assignment->node(), "b");
+    EXPECT_EQ(placement.pins.size(), 1u);
+  }
+}
+
+TEST(PlacementPlanner, HostPortsOfOneCallDontCollide) {
+  Place place;
+  place.container().add_ports()->set_container_port(80);
+  std::set<std::pair<std::string, std::uint32_t>> seen;
+  for (const auto& placement : place.place(4))
+    EXPECT_TRUE(seen.insert({placement.assignment->node(), placement.assignment->ports(0).host_port()}).second);
+  EXPECT_TRUE(seen.contains({"a", 30000}));
+  EXPECT_TRUE(seen.contains({"b", 30001}));
+}
+
+TEST(PlacementPlanner, WritesAMessageOnlyWhenItChanges) {
+  Place place;
+  place.container().mutable_networks(0)->set_network("front");
+  v1::Task task;
+  task.mutable_spec()->set_service("web");
+  base::Random random(1);
+  const auto plan = [&] {
+    return plan_placement({place.cluster, {{std::make_shared<v1::Task>(task), place.revision}}}, kNow, random);
+  };
+  EXPECT_EQ(plan().units.size(), 1u);
+  task.mutable_spec()->set_placement_message("network front does not exist yet");
+  EXPECT_TRUE(plan().units.empty());
+}
+
+enum class Fate { kStays, kMarked, kRemoved };
+
+Fate fate(const Plan& plan) {
+  if (plan.units.empty()) return Fate::kStays;
+  return plan.units[0][0].verb == Verb::kRemove ? Fate::kRemoved : Fate::kMarked;
+}
+
+TEST(GarbagePlanner, TasksTable) {
+  const struct {
+    const char* name;
+    bool deleted, assigned, finalizer, has_service, has_node;
+    Fate expected;
+  } cases[] = {
+      {"in use", false, true, true, true, true, Fate::kStays},
+      {"waits for its agent", true, true, true, true, true, Fate::kStays},
+      {"confirmed", true, true, false, true, true, Fate::kRemoved},
+      {"never assigned", true, false, false, true, true, Fate::kRemoved},
+      {"its node is gone", true, true, true, true, false, Fate::kRemoved},
+      {"wanted, though its node is gone", false, true, true, true, false, Fate::kStays},
+      {"its service is gone", false, true, true, false, true, Fate::kMarked},
+      {"its service and its node are gone", false, true, true, false, false, Fate::kRemoved},
+      {"its service is gone, never assigned", false, false, false, false, true, Fate::kRemoved},
+  };
+  for (const auto& c : cases) {
+    auto task = std::make_shared<v1::Task>();
+    if (c.deleted) core::mark_deleted(*task->mutable_meta(), kNow.wall);
+    if (c.assigned) task->mutable_spec()->mutable_assignment()->set_node_uid("n");
+    if (c.finalizer) core::add_finalizer(*task->mutable_meta(), core::kAgentFinalizer);
+    EXPECT_EQ(fate(plan_task_garbage({task, c.has_service, c.has_node}, kNow)), c.expected) << c.name;
+  }
+}
+
+TEST(GarbagePlanner, RevisionsAndVolumes) {
+  const auto revision = std::make_shared<v1::Revision>();
+  EXPECT_EQ(fate(plan_revision_garbage(revision, true, false)), Fate::kStays);
+  EXPECT_EQ(fate(plan_revision_garbage(revision, false, true)), Fate::kStays);
+  EXPECT_EQ(fate(plan_revision_garbage(revision, false, false)), Fate::kRemoved);
+
+  auto volume = std::make_shared<v1::Volume>();
+  core::add_finalizer(*volume->mutable_meta(), core::kVolumeFinalizer);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kStays);
+  core::mark_deleted(*volume->mutable_meta(), kNow.wall);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, true)), Fate::kStays);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kRemoved);
+  core::add_finalizer(*volume->mutable_meta(), "data");
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kMarked) << "somebody else still cleans up";
+}
+
+TEST(GarbagePlanner, TheOldestEventsGo) {
+  std::vector<std::shared_ptr<const v1::Event>> oldest(3, std::make_shared<v1::Event>());
+  EXPECT_EQ(plan_event_garbage(oldest, 12, 10).units.size(), 2u);
+  EXPECT_EQ(plan_event_garbage(oldest, 10, 10).units.size(), 0u);
+  EXPECT_EQ(plan_event_garbage(oldest, 100, 10).units.size(), 3u);
+}
+
+}  // namespace
+}  // namespace orchion::control::controllers
