@@ -135,7 +135,7 @@ base::Co<v1::Hello> Agent::make_hello() {
   auto read = [capabilities = parts_.capabilities]() -> base::Result<v1::NodeCapabilities> { return capabilities(); };
   CO_ASSIGN_OR_RETURN(*hello.mutable_capabilities(), co_await run_blocking(parts_.workers, std::move(read)));
   hello.mutable_capabilities()->set_hostname(options_.hostname);
-  hello.mutable_capabilities()->set_agent_version(options_.version);
+  if (!options_.version.empty()) hello.mutable_capabilities()->set_agent_version(options_.version);
   co_return hello;
 }
 

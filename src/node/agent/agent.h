@@ -19,7 +19,7 @@ namespace orchion::node::agent {
 struct AgentOptions {
   std::filesystem::path folder;  // DATA/agent: its checkpoints; made where there is none
   std::string hostname;
-  std::string version;
+  std::string version;  // empty: as the capabilities say
   std::map<std::string, std::string> labels;
   std::int64_t log_bytes_max = 32 << 20;  // of each task
   int starts_at_once = 0;                 // 0: four for each CPU

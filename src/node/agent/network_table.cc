@@ -152,7 +152,7 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   networks::NetworkConfig config{
       .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
-  CO_RETURN_IF_ERROR(parts_.resolver.add_address(network.gateway()));
+  CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
 }
