@@ -70,7 +70,8 @@ class Parser {
         ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
   }
 
-  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, std::function<int(Context&)> action) {
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help,
+                std::function<int(Context&)> action) {
     auto* command = parent.add_subcommand(name, help);
     command->fallthrough();
     if (action) command->callback([this, action = std::move(action)] { action_ = action; });
@@ -92,8 +93,7 @@ class Parser {
     auto* up = add(app_, "up", "Start or change a stack, and wait until it runs",
                    [this](Context& context) { return run_up(context, up_); });
     add_files(up, up_.files);
-    up->add_flag("--wait", "Wait until everything runs (the default)");
-    up->add_flag("-d,--detach", up_.detach, "Don't wait");
+    up->add_flag("-d,--detach,!--wait", up_.detach, "Don't wait until everything runs; --wait is the default");
     up->add_option("--timeout", up_.timeout, "How long to wait")->capture_default_str();
 
     add_files(add(app_, "plan", "Show what `up` would change",
@@ -103,8 +103,8 @@ class Parser {
                   [this](Context& context) { return run_config(context, files_); }),
               files_);
 
-    auto* down = add(app_, "down", "Stop and remove a stack",
-                     [this](Context& context) { return run_down(context, down_); });
+    auto* down =
+        add(app_, "down", "Stop and remove a stack", [this](Context& context) { return run_down(context, down_); });
     add_files(down, down_.files);
     down->add_flag("-v,--volumes", down_.volumes, "Remove its volumes and their data too");
     down->add_option("--timeout", down_.timeout, "How long to wait")->capture_default_str();
@@ -129,8 +129,8 @@ class Parser {
                       [this](Context& context) { return run_scale(context, targets_); });
     scale->add_option("TARGET", targets_, "STACK/SERVICE=N")->required();
 
-    auto* logs = add(app_, "logs", "Print what containers print",
-                     [this](Context& context) { return run_logs(context, logs_); });
+    auto* logs =
+        add(app_, "logs", "Print what containers print", [this](Context& context) { return run_logs(context, logs_); });
     logs->add_option("WHAT", logs_.what, "STACK/SERVICE or STACK/SERVICE.N; the whole stack where left out");
     logs->add_flag("-f,--follow", logs_.follow, "Go on with what is printed from now on");
     logs->add_option("--since", logs_.since, "From a time on, or how long ago (10m)");
@@ -148,14 +148,16 @@ class Parser {
     exec->add_option("WHAT", exec_.what, "STACK/SERVICE.N")->required();
     exec->add_option("COMMAND", exec_.command, "After --")->required();
 
-    auto* events = add(app_, "events", "What happened", [this](Context& context) { return run_events(context, follow_); });
+    auto* events =
+        add(app_, "events", "What happened", [this](Context& context) { return run_events(context, follow_); });
     events->add_flag("-f,--follow", follow_, "Go on with what happens from now on");
   }
 
   void add_node_commands() {
     auto* node = add_group("node", "Machines of the cluster");
     add(*node, "ls", "List nodes", [](Context& context) { return run_node_ls(context); });
-    add(*node, "inspect", "Everything about a node", [this](Context& context) { return run_node_inspect(context, what_); })
+    add(*node, "inspect", "Everything about a node",
+        [this](Context& context) { return run_node_inspect(context, what_); })
         ->add_option("NODE", what_)
         ->required();
     add(*node, "drain", "Move its tasks away and give it no new ones",
@@ -184,14 +186,16 @@ class Parser {
     push->add_option("IMAGE", what_)->required();
     push->add_option("DESTINATION", name_, "Another name for it there");
     push->add_flag("--plain-http", plain_http_, "The registry speaks no TLS; loopback only");
-    auto* import = add(*image, "import", "Add an image from an archive: a root file system, docker-archive or OCI layout",
-                       [this](Context& context) { return run_image_import(context, what_, name_); });
+    auto* import =
+        add(*image, "import", "Add an image from an archive: a root file system, docker-archive or OCI layout",
+            [this](Context& context) { return run_image_import(context, what_, name_); });
     import->add_option("FILE", what_, "The archive; - for standard input")->required();
     import->add_option("NAME", name_, "Its name; needed where the archive has none");
     add(*image, "rm", "Remove an image", [this](Context& context) { return run_image_rm(context, what_); })
         ->add_option("IMAGE", what_)
         ->required();
-    add(*image, "prune", "Remove every image that no task uses", [](Context& context) { return run_image_prune(context); });
+    add(*image, "prune", "Remove every image that no task uses",
+        [](Context& context) { return run_image_prune(context); });
   }
 
   void add_server_commands() {
@@ -216,8 +220,7 @@ class Parser {
     agent->add_option("--label", agent_.labels, "NAME=VALUE, for placement");
     add_log_level(agent, agent_.log_level);
 
-    add(app_, "version", "Print versions",
-        [this](Context& context) { return run_version(context, hooks_.version); });
+    add(app_, "version", "Print versions", [this](Context& context) { return run_version(context, hooks_.version); });
   }
 
   static void add_log_level(CLI::App* command, std::string& level) {
@@ -249,6 +252,8 @@ class Parser {
 
 }  // namespace
 
-int run_cli(int argc, char** argv, const CliHooks& hooks) { return Parser(hooks).run(argc, argv); }
+int run_cli(int argc, char** argv, const CliHooks& hooks) {
+  return Parser(hooks).run(argc, argv);
+}
 
 }  // namespace orchion::cli

@@ -20,8 +20,8 @@ struct ServerFlags {
 };
 
 struct AgentFlags {
-  std::string hostname;                // empty: the machine's
-  std::vector<std::string> labels;     // "name=value"
+  std::string hostname;             // empty: the machine's
+  std::vector<std::string> labels;  // "name=value"
   std::string log_level = "info";
 };
 

@@ -13,8 +13,8 @@ namespace orchion::cli {
 
 struct UpOptions {
   FileOptions files;
-  bool detach = false;           // don't wait until everything runs
-  std::string timeout = "5m";    // of that wait
+  bool detach = false;         // don't wait until everything runs
+  std::string timeout = "5m";  // of that wait
 };
 int run_up(Context& context, const UpOptions& options);
 int run_plan(Context& context, const FileOptions& options);

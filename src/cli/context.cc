@@ -4,6 +4,9 @@
 #include <exception>
 #include <iostream>
 
+#include <fmt/core.h>
+#include <google/protobuf/empty.pb.h>
+#include <unistd.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,9 +14,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/system/system_error.hpp>
-#include <fmt/core.h>
-#include <google/protobuf/empty.pb.h>
-#include <unistd.h>
 
 #include "v1/control.pb.h"
 
@@ -91,7 +91,9 @@ int Context::fail(const base::Error& error) const {
   return exit_code_of(error);
 }
 
-void Context::say(const std::string& line) const { std::cerr << line << "\n"; }
+void Context::say(const std::string& line) const {
+  std::cerr << line << "\n";
+}
 
 bool Context::confirm(const std::string& question) const {
   if (options_.yes || ::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return true;

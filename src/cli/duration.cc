@@ -1,6 +1,7 @@
 #include "cli/duration.h"
 
 #include <charconv>
+#include <optional>
 #include <string>
 
 #include <fmt/core.h>

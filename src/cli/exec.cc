@@ -1,6 +1,12 @@
+#include <fcntl.h>
+#include <poll.h>
+
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
+#include <google/protobuf/util/json_util.h>
+#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
@@ -8,10 +14,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <google/protobuf/util/json_util.h>
-#include <unistd.h>
 
 #include "base/channel.h"
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "v1/control.pb.h"
@@ -27,7 +32,8 @@ base::Co<> send_message(wire::WebSocket* socket, v1::ExecInput input) {
   std::string json;
   const auto printed = google::protobuf::util::MessageToJsonString(input, &json);
   if (!printed.ok()) co_return base::fail(base::Code::kInternal, "cannot write a message to the server");
-  co_return co_await socket->send({std::move(json), false});
+  wire::WebSocket::Message message{std::move(json), false};
+  co_return co_await socket->send(std::move(message));
 }
 
 // Everything that is sent goes through one queue: a WebSocket has one writer.
@@ -44,12 +50,21 @@ base::Co<> wait_for_ever() {
   co_return co_await never.wait();
 }
 
+// Standard input once more, as an open file of its own: Asio makes what it waits for non-blocking, and a terminal's
+// input and output, and the shell's, are one open file. What can't be opened again (a socket) is shared.
+int open_own_input() {
+  const int fd = ::open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  return fd >= 0 ? fd : ::dup(STDIN_FILENO);
+}
+
 // Files can't be waited for with epoll, and are always ready: they are read as they are.
 base::Co<> read_input(std::shared_ptr<Inputs> inputs) {
   auto executor = co_await boost::asio::this_coro::executor;
   boost::asio::posix::stream_descriptor input(executor);
   boost::system::error_code assigned;
-  input.assign(::dup(STDIN_FILENO), assigned);
+  base::UniqueFd own(open_own_input());
+  input.assign(own.get(), assigned);
+  if (!assigned) own.release();
   std::array<char, 32768> buffer;
   while (true) {
     std::size_t n = 0;
@@ -87,6 +102,13 @@ void write_all(int fd, const std::string& data) {
   std::size_t done = 0;
   while (done < data.size()) {
     const auto n = ::write(fd, data.data() + done, data.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      // Whoever shares our output made it non-blocking.
+      pollfd waiting{fd, POLLOUT, 0};
+      ::poll(&waiting, 1, -1);
+      continue;
+    }
     if (n <= 0) return;
     done += static_cast<std::size_t>(n);
   }

@@ -1,7 +1,7 @@
 #include "cli/follow.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/core.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/timeout.h"
 #include "v1/control.pb.h"

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "client/api_client.h"
 #include "cli/progress.h"
+#include "client/api_client.h"
 #include "v1/watch.pb.h"
 
 namespace orchion::cli {

@@ -56,8 +56,8 @@ int image_call(Context& context, const std::string& method, Request request, con
 
 int run_image_ls(Context& context) {
   return list_command<v1::ListImagesResponse>(
-      context, "orchion.v1.ImageService.ListImages", v1::ListImagesRequest(), {"IMAGE", "DIGEST", "SIZE", "AGE", "NODES"},
-      {"ARCH"}, [&](const v1::ListImagesResponse& response) {
+      context, "orchion.v1.ImageService.ListImages", v1::ListImagesRequest(),
+      {"IMAGE", "DIGEST", "SIZE", "AGE", "NODES"}, {"ARCH"}, [&](const v1::ListImagesResponse& response) {
         std::vector<Row> rows;
         for (const auto& image : response.images()) {
           const auto& status = image.status();
@@ -116,12 +116,12 @@ int run_image_prune(Context& context) {
   if (!context.confirm("remove every image that no task uses?")) return kExitInterrupted;
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  auto pruned = context.run((*api)->call<v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
-                                                                  google::protobuf::Empty()));
+  auto pruned = context.run(
+      (*api)->call<v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages", google::protobuf::Empty()));
   if (!pruned) return context.fail(pruned.error());
   for (const auto& reference : pruned->removed()) std::cout << reference << "\n";
-  context.say(fmt::format("{} image{} removed, {} freed", pruned->removed_size(), pruned->removed_size() == 1 ? "" : "s",
-                          core::format_bytes(pruned->freed_bytes())));
+  context.say(fmt::format("{} image{} removed, {} freed", pruned->removed_size(),
+                          pruned->removed_size() == 1 ? "" : "s", core::format_bytes(pruned->freed_bytes())));
   return kExitOk;
 }
 

@@ -10,17 +10,30 @@
 
 namespace orchion::cli {
 
-// Calls a list and prints it: as the server sent it for -o json, through `rows_of` for tables.
+// Calls a list and prints it: as the server sent it for -o json and yaml (one page, with its nextPageToken), else
+// through `rows_of` to the last page.
 template <class Response, class Request, class RowsOf>
 int list_command(Context& context, const std::string& method, Request request, std::vector<std::string> heading,
                  const std::vector<std::string>& wide_heading, RowsOf rows_of) {
+  constexpr int kPageSize = 10'000;
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  auto json = context.run((*api)->call_json(method, std::make_shared<const Request>(std::move(request))));
-  if (!json) return context.fail(json.error());
-  Response response;
-  if (auto parsed = client::parse_json(*json, response); !parsed) return context.fail(parsed.error());
-  return print_list(context, *json, std::move(heading), wide_heading, rows_of(response));
+  const bool as_sent =
+      context.options().output == OutputFormat::kJson || context.options().output == OutputFormat::kYaml;
+  request.set_page_size(kPageSize);
+  std::vector<Row> rows;
+  for (;;) {
+    auto json = context.run((*api)->call_json(method, std::make_shared<const Request>(request)));
+    if (!json) return context.fail(json.error());
+    if (as_sent) return print_object(context, *json);
+    Response response;
+    if (auto parsed = client::parse_json(*json, response); !parsed) return context.fail(parsed.error());
+    for (auto& row : rows_of(response)) rows.push_back(std::move(row));
+    if (response.next_page_token().empty()) break;
+    request.set_page_token(response.next_page_token());
+  }
+  print_rows(context, std::move(heading), wide_heading, rows);
+  return kExitOk;
 }
 
 // Calls a method that returns one object and prints that.

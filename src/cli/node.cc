@@ -24,24 +24,25 @@ Row node_row(const v1::Node& node, base::WallTime now) {
   std::string runtimes;
   for (const auto& runtime : has.runtimes())
     runtimes += (runtimes.empty() ? "" : ", ") + runtime.name() + " " + runtime.version();
-  return {node.meta().name(),
-          {node.meta().name(), state_text(node), core::format_cpus(has.nano_cpus()),
-           core::format_bytes(has.memory_bytes()), has.architecture(), runtimes,
-           age_of(node.meta().created_at(), now), node.status().message()},
-          {has.operating_system(), has.kernel(), core::format_bytes(has.disk_free_bytes()), node.meta().uid()}};
+  return {
+      node.meta().name(),
+      {node.meta().name(), state_text(node), core::format_cpus(has.nano_cpus()), core::format_bytes(has.memory_bytes()),
+       has.architecture(), runtimes, age_of(node.meta().created_at(), now), node.status().message()},
+      {has.operating_system(), has.kernel(), core::format_bytes(has.disk_free_bytes()), node.meta().uid()}};
 }
 
 }  // namespace
 
 int run_node_ls(Context& context) {
-  return list_command<v1::ListNodesResponse>(
-      context, "orchion.v1.NodeService.ListNodes", v1::ListNodesRequest(),
-      {"NODE", "STATE", "CPUS", "MEMORY", "ARCH", "RUNTIMES", "AGE", "NOTE"}, {"OS", "KERNEL", "DISK FREE", "UID"},
-      [&](const v1::ListNodesResponse& response) {
-        std::vector<Row> rows;
-        for (const auto& node : response.nodes()) rows.push_back(node_row(node, context.clock().wall()));
-        return rows;
-      });
+  return list_command<v1::ListNodesResponse>(context, "orchion.v1.NodeService.ListNodes", v1::ListNodesRequest(),
+                                             {"NODE", "STATE", "CPUS", "MEMORY", "ARCH", "RUNTIMES", "AGE", "NOTE"},
+                                             {"OS", "KERNEL", "DISK FREE", "UID"},
+                                             [&](const v1::ListNodesResponse& response) {
+                                               std::vector<Row> rows;
+                                               for (const auto& node : response.nodes())
+                                                 rows.push_back(node_row(node, context.clock().wall()));
+                                               return rows;
+                                             });
 }
 
 int run_node_inspect(Context& context, const std::string& name) {
@@ -60,7 +61,8 @@ int run_node_availability(Context& context, const std::string& name, const std::
   if (!api) return context.fail(api.error());
   auto changed = context.run((*api)->call<v1::Node>("orchion.v1.NodeService.SetNodeAvailability", request));
   if (!changed) return context.fail(changed.error());
-  context.say(fmt::format("{} is {}", name, value == v1::NodeSpec::DRAINED ? "drained: its tasks move away" : "active"));
+  context.say(
+      fmt::format("{} is {}", name, value == v1::NodeSpec::DRAINED ? "drained: its tasks move away" : "active"));
   return kExitOk;
 }
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <iostream>
 
+#include <fmt/core.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/core.h>
+
+#include "spec/yaml_writer.h"
 
 namespace orchion::cli {
 
@@ -18,37 +20,22 @@ std::size_t width_of(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-// Objects and arrays that hold something go to lines of their own; everything else is JSON, which YAML includes.
-bool is_block(const boost::json::value& value) {
-  return (value.is_object() && !value.as_object().empty()) || (value.is_array() && !value.as_array().empty());
-}
-
-void write_yaml(const boost::json::value& value, int depth, bool first_inline, std::string& out) {
-  const std::string indent(static_cast<std::size_t>(depth) * 2, ' ');
-  bool first = first_inline;
-  if (value.is_object()) {
-    for (const auto& [key, item] : value.as_object()) {
-      if (!first) out += indent;
-      first = false;
-      out += std::string(key) + ":";
-      if (is_block(item)) {
-        out += "\n";
-        write_yaml(item, depth + 1, false, out);
-      } else {
-        out += " " + boost::json::serialize(item) + "\n";
-      }
+void write_yaml(const boost::json::value& value, spec::YamlWriter& yaml) {
+  if (const auto* object = value.if_object()) {
+    yaml.begin_map();
+    for (const auto& [key, item] : *object) {
+      yaml.key(std::string_view(key.data(), key.size()));
+      write_yaml(item, yaml);
     }
-    return;
-  }
-  for (const auto& item : value.as_array()) {
-    if (!first) out += indent;
-    first = false;
-    out += "- ";
-    if (is_block(item)) {
-      write_yaml(item, depth + 1, true, out);
-    } else {
-      out += boost::json::serialize(item) + "\n";
-    }
+    yaml.end_map();
+  } else if (const auto* array = value.if_array()) {
+    yaml.begin_list();
+    for (const auto& item : *array) write_yaml(item, yaml);
+    yaml.end_list();
+  } else if (const auto* text = value.if_string()) {
+    yaml.text(std::string_view(text->data(), text->size()));
+  } else {
+    yaml.plain(boost::json::serialize(value));
   }
 }
 
@@ -77,17 +64,15 @@ base::Result<std::string> yaml_of(const std::string& json) {
   boost::system::error_code error;
   const auto value = boost::json::parse(json, error);
   if (error) return base::fail(base::Code::kInternal, "the server's answer is not JSON");
-  if (!is_block(value)) return boost::json::serialize(value) + "\n";
-  std::string out;
-  write_yaml(value, 0, false, out);
-  return out;
+  spec::YamlWriter yaml;
+  write_yaml(value, yaml);
+  return yaml.take();
 }
 
 std::string age_of(const google::protobuf::Timestamp& time, base::WallTime now) {
   if (time.seconds() == 0) return "-";
-  const auto seconds =
-      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() -
-                                    time.seconds());
+  const auto seconds = std::max<std::int64_t>(
+      0, std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() - time.seconds());
   if (seconds < 120) return fmt::format("{}s", seconds);
   if (seconds < 7200) return fmt::format("{}m", seconds / 60);
   if (seconds < 48 * 3600) return fmt::format("{}h", seconds / 3600);
@@ -105,13 +90,12 @@ int print_object(Context& context, const std::string& json) {
   return kExitOk;
 }
 
-int print_list(Context& context, const std::string& json, std::vector<std::string> heading,
-               const std::vector<std::string>& wide_heading, const std::vector<Row>& rows) {
+void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                const std::vector<Row>& rows) {
   const auto format = context.options().output;
-  if (format == OutputFormat::kJson || format == OutputFormat::kYaml) return print_object(context, json);
   if (format == OutputFormat::kName) {
     for (const auto& row : rows) std::cout << row.name << "\n";
-    return kExitOk;
+    return;
   }
   const bool wide = format == OutputFormat::kWide;
   if (wide) heading.insert(heading.end(), wide_heading.begin(), wide_heading.end());
@@ -121,7 +105,6 @@ int print_list(Context& context, const std::string& json, std::vector<std::strin
     if (wide) table.back().insert(table.back().end(), row.wide.begin(), row.wide.end());
   }
   std::cout << format_table(table);
-  return kExitOk;
 }
 
 }  // namespace orchion::cli

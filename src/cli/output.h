@@ -26,9 +26,9 @@ struct Row {
   std::vector<std::string> wide;   // further cells for -o wide
 };
 
-// Prints one list as the user asked: `json` as it came, or `rows` below `heading`.
-int print_list(Context& context, const std::string& json, std::vector<std::string> heading,
-               const std::vector<std::string>& wide_heading, const std::vector<Row>& rows);
+// Prints `rows` below `heading`, or only their names where -o name was given.
+void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                const std::vector<Row>& rows);
 
 // Prints one object: JSON (default for inspect is YAML) as it came.
 int print_object(Context& context, const std::string& json);

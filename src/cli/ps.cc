@@ -35,10 +35,11 @@ Row task_row(const v1::Task& task, base::WallTime now) {
   for (const auto& address : task.spec().assignment().addresses())
     addresses += (addresses.empty() ? "" : ", ") + address.address();
   const bool runs = task.status().state() == v1::RUNNING;
-  return {name,
-          {name, state_text(task), runs ? age_of(task.status().started_at(), now) : "-", task.spec().assignment().node(),
-           ports_text(task.spec().assignment()), std::to_string(task.status().restarts()), note_text(task)},
-          {task.spec().revision(), addresses, std::to_string(task.status().pid()), task.meta().uid()}};
+  return {
+      name,
+      {name, state_text(task), runs ? age_of(task.status().started_at(), now) : "-", task.spec().assignment().node(),
+       ports_text(task.spec().assignment()), std::to_string(task.status().restarts()), note_text(task)},
+      {task.spec().revision(), addresses, std::to_string(task.status().pid()), task.meta().uid()}};
 }
 
 }  // namespace
@@ -48,14 +49,15 @@ int run_ps(Context& context, bool all) {
   request.set_all(all);
   // Beside a file its stack is meant; elsewhere everything is shown.
   if (auto stack = find_stack(context)) request.set_stack(*stack);
-  return list_command<v1::ListTasksResponse>(
-      context, "orchion.v1.TaskService.ListTasks", request,
-      {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"}, {"REVISION", "ADDRESS", "PID", "UID"},
-      [&](const v1::ListTasksResponse& response) {
-        std::vector<Row> rows;
-        for (const auto& task : response.tasks()) rows.push_back(task_row(task, context.clock().wall()));
-        return rows;
-      });
+  return list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
+                                             {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"},
+                                             {"REVISION", "ADDRESS", "PID", "UID"},
+                                             [&](const v1::ListTasksResponse& response) {
+                                               std::vector<Row> rows;
+                                               for (const auto& task : response.tasks())
+                                                 rows.push_back(task_row(task, context.clock().wall()));
+                                               return rows;
+                                             });
 }
 
 int run_stack_ls(Context& context) {

@@ -19,6 +19,10 @@ base::Result<v1::ScaleServiceRequest> parse_target(Context& context, const std::
     const auto [stopped, error] = std::from_chars(begin, end, replicas);
     if (error == std::errc() && stopped == end && begin != end) {
       ASSIGN_OR_RETURN(const auto address, find_address(context, target.substr(0, equals)));
+      if (address.slot != 0)
+        return base::fail(
+            base::Code::kInvalidArgument,
+            fmt::format("{} names one task, but a service is scaled: leave .{} out", target, address.slot));
       request.set_stack(address.stack);
       request.set_name(address.service);
       request.set_replicas(replicas);

@@ -18,7 +18,8 @@ base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& 
 
 void print_what_now(Context& context, const std::string& stack, const StackProgress& progress) {
   for (const auto& url : progress.urls()) std::cout << url << std::endl;
-  context.say(fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
+  context.say(
+      fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
 }
 
 int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> api, const v1::Stack& stack,
@@ -34,8 +35,8 @@ int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> ap
   const auto obstacles = progress->obstacles();
   for (const auto& obstacle : obstacles) context.say(fmt::format("orchion: {}/{}", name, obstacle));
   if (done) {
-    context.say(fmt::format("the rest of {0} goes on; mend this and run `orchion up` again, or `orchion down --stack {0}`",
-                            name));
+    context.say(fmt::format(
+        "the rest of {0} goes on; mend this and run `orchion up` again, or `orchion down --stack {0}`", name));
     return kExitFailed;
   }
   return context.fail(done.error());

@@ -1,11 +1,12 @@
 #include "client/api_client.h"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
 #include <fmt/core.h>
 #include <google/protobuf/empty.pb.h>
 #include <google/protobuf/util/json_util.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 
+#include "base/backoff.h"
 #include "client/route.h"
 
 namespace orchion::client {
@@ -30,14 +31,30 @@ base::Code code_of(std::string_view name) {
   return base::Code::kUnknown;
 }
 
+// For answers that didn't come from orchion itself: a proxy between, another program on the port.
+base::Code code_of_status(int status) {
+  switch (status) {
+    case 401: return base::Code::kUnauthenticated;
+    case 403: return base::Code::kPermissionDenied;
+    case 404: return base::Code::kNotFound;
+    case 409: return base::Code::kAlreadyExists;
+    case 412: return base::Code::kAborted;
+    case 502:
+    case 503: return base::Code::kUnavailable;
+    case 504: return base::Code::kDeadlineExceeded;
+    default: return base::Code::kUnknown;
+  }
+}
+
 // An RFC 9457 problem as an Error.
 base::Error error_of(int status, std::string_view body) {
   boost::system::error_code ec;
   const auto value = boost::json::parse(body, ec);
   if (ec || !value.is_object())
-    return {base::Code::kUnknown, fmt::format("the server answered {} without saying why", status), {}};
+    return {code_of_status(status), fmt::format("the server answered {} without saying why: see its log", status), {}};
   const auto& problem = value.as_object();
-  base::Error error{code_of(text_of(problem, "code")), text_of(problem, "detail"), {}};
+  const auto code = text_of(problem, "code");
+  base::Error error{code.empty() ? code_of_status(status) : code_of(code), text_of(problem, "detail"), {}};
   if (error.message.empty()) error.message = fmt::format("the server answered {}", status);
   if (const auto* fields = problem.if_contains("errors"); fields != nullptr && fields->is_array()) {
     for (const auto& field : fields->as_array()) {
@@ -48,10 +65,16 @@ base::Error error_of(int status, std::string_view body) {
   return error;
 }
 
+constexpr int kTries = 3;
+
+// What the layer below says where no connection came about.
+bool is_nobody_there(const base::Error& error) {
+  return error.code == base::Code::kUnavailable && error.message.starts_with("nobody answers");
+}
+
 // Pulls answer late, since the work is done before the answer; everything else answers at once.
 base::Duration limit_of(const std::string& method) {
-  return method.find(".ImageService.") != std::string::npos ? base::Duration(kUploadLimit)
-                                                            : base::Duration(kCallLimit);
+  return method.find(".ImageService.") != std::string::npos ? base::Duration(kUploadLimit) : base::Duration(kCallLimit);
 }
 
 base::Co<std::string> checked_body(wire::ClientResponse response) {
@@ -88,14 +111,26 @@ ApiClient::ApiClient(base::Executor executor, Connection connection)
 
 ApiClient::~ApiClient() = default;
 
+// Errors of sockets and tokens as what the user can do about them.
+base::Error ApiClient::explain(base::Error error) const {
+  if (is_nobody_there(error)) {
+    error.message = fmt::format("no server answers at {}: start one with `orchion server`, or with `orchion up`",
+                                connection_.description);
+  } else if (error.code == base::Code::kUnauthenticated && connection_.token.empty()) {
+    error.message = fmt::format("the server at {} wants a token: give one with --token-file or ORCHION_TOKEN",
+                                connection_.description);
+  }
+  return error;
+}
+
 base::Co<wire::ClientResponse> ApiClient::send(wire::ClientRequest request, base::Duration limit) {
   if (!connection_.token.empty()) request.headers.set("Authorization", "Bearer " + connection_.token);
-  auto response = co_await http_.send(std::move(request), limit);
-  if (!response && response.error().code == base::Code::kUnavailable)
-    co_return base::fail(base::Code::kUnavailable,
-                         fmt::format("no server answers at {}: start one with `orchion server`, or with `orchion up`",
-                                     connection_.description));
-  co_return response;
+  co_return co_await http_.send(std::move(request), limit);
+}
+
+base::Co<std::string> ApiClient::attempt(wire::ClientRequest request, base::Duration limit) {
+  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(request), limit));
+  co_return co_await checked_body(std::move(response));
 }
 
 base::Co<std::string> ApiClient::call_json(std::string method,
@@ -103,8 +138,14 @@ base::Co<std::string> ApiClient::call_json(std::string method,
   CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *request));
   wire::ClientRequest http{rest.verb, rest.target, {}, std::move(rest.body), nullptr};
   if (!http.body.empty()) http.headers.set("Content-Type", "application/json");
-  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), limit_of(method)));
-  co_return co_await checked_body(std::move(response));
+  base::Backoff backoff({std::chrono::milliseconds(100), std::chrono::seconds(2)});
+  for (int tries = rest.verb == "GET" ? kTries : 1;; --tries) {
+    auto answer = co_await attempt(http, limit_of(method));
+    if (answer) co_return answer;
+    const bool may_pass = answer.error().code == base::Code::kUnavailable && !is_nobody_there(answer.error());
+    if (!may_pass || tries <= 1) co_return std::unexpected(explain(std::move(answer).error()));
+    CO_RETURN_IF_ERROR(co_await clock_.sleep(backoff.next(random_)));
+  }
 }
 
 base::Co<std::unique_ptr<EventReader>> ApiClient::open_events(std::string method,
@@ -114,12 +155,13 @@ base::Co<std::unique_ptr<EventReader>> ApiClient::open_events(std::string method
   wire::ClientRequest http{rest.verb, rest.target, {}, {}, nullptr};
   http.headers.set("Accept", "text/event-stream");
   if (!last_event_id.empty()) http.headers.set("Last-Event-ID", last_event_id);
-  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), kCallLimit));
-  if (response.status >= 300) {
-    auto body = co_await checked_body(std::move(response));
-    co_return std::unexpected(body.error());
+  auto response = co_await send(std::move(http), kCallLimit);
+  if (!response) co_return std::unexpected(explain(std::move(response).error()));
+  if (response->status >= 300) {
+    auto body = co_await checked_body(std::move(*response));
+    co_return std::unexpected(explain(std::move(body).error()));
   }
-  co_return std::make_unique<EventReader>(std::move(response.body));
+  co_return std::make_unique<EventReader>(std::move(response->body));
 }
 
 base::Co<std::string> ApiClient::upload(std::string method, std::shared_ptr<const google::protobuf::Message> first,
@@ -127,15 +169,17 @@ base::Co<std::string> ApiClient::upload(std::string method, std::shared_ptr<cons
   CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *first));
   wire::ClientRequest http{rest.verb, rest.target, {}, {}, std::move(body)};
   http.headers.set("Content-Type", "application/octet-stream");
-  CO_ASSIGN_OR_RETURN(auto response, co_await send(std::move(http), kUploadLimit));
-  co_return co_await checked_body(std::move(response));
+  auto answer = co_await attempt(std::move(http), kUploadLimit);
+  if (!answer) co_return std::unexpected(explain(std::move(answer).error()));
+  co_return answer;
 }
 
 base::Co<std::unique_ptr<wire::WebSocket>> ApiClient::open_socket(std::string method) {
   CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, google::protobuf::Empty()));
   wire::Headers headers;
-  headers.set("Authorization", "Bearer " + connection_.token);
+  if (!connection_.token.empty()) headers.set("Authorization", "Bearer " + connection_.token);
   auto socket = co_await http_.websocket(rest.target, headers, kCallLimit);
+  if (!socket) co_return std::unexpected(explain(std::move(socket).error()));
   co_return socket;
 }
 

@@ -9,6 +9,7 @@
 #include <google/protobuf/message.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "client/connection.h"
 #include "wire/http_client.h"
 
@@ -57,7 +58,8 @@ class ApiClient {
                           std::shared_ptr<const google::protobuf::Message>(new Request(std::move(request))));
   }
 
-  // The response's body exactly as the server sent it.
+  // The response's body exactly as the server sent it. A GET that a dying or starting server left unanswered is
+  // repeated a few times; nothing else is.
   base::Co<std::string> call_json(std::string method, std::shared_ptr<const google::protobuf::Message> request);
 
   // A server-streaming rpc. `last_event_id` resumes after that event; empty: from the beginning.
@@ -76,9 +78,13 @@ class ApiClient {
 
  private:
   base::Co<wire::ClientResponse> send(wire::ClientRequest request, base::Duration limit);
+  base::Co<std::string> attempt(wire::ClientRequest request, base::Duration limit);
+  base::Error explain(base::Error error) const;
 
   Connection connection_;
   wire::HttpClient http_;
+  base::SystemClock clock_;
+  base::Random random_ = base::Random::from_system();
 };
 
 }  // namespace orchion::client

@@ -21,16 +21,32 @@ std::optional<std::string> from_environment(const char* name) {
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  text.erase(0, text.find_first_not_of(' '));
   return text;
 }
 
-base::Result<std::string> find_token(const ConnectionSettings& settings) {
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+// Where the admin token of the server that is meant lies; nullopt where it must not be sent.
+std::optional<std::filesystem::path> admin_token_file(const ConnectionSettings& settings,
+                                                      const wire::Endpoint& endpoint) {
+  constexpr const char* kName = "admin-token";
+  if (endpoint.transport == wire::Transport::kUnix) return std::filesystem::path(endpoint.host).parent_path() / kName;
+  const bool folder_was_named = settings.data || from_environment("ORCHION_DATA");
+  if (folder_was_named && is_loopback(endpoint.host)) return data_folder(settings) / kName;
+  return std::nullopt;
+}
+
+base::Result<std::string> find_token(const ConnectionSettings& settings, const wire::Endpoint& endpoint) {
   if (!settings.token_file) {
-    if (auto token = from_environment("ORCHION_TOKEN")) return *token;
+    if (auto token = from_environment("ORCHION_TOKEN")) return trimmed(std::move(*token));
   }
-  const std::filesystem::path file =
-      settings.token_file ? std::filesystem::path(*settings.token_file) : data_folder(settings) / "admin-token";
-  auto token = base::read_file(file, kTokenBytesMax);
+  const auto file =
+      settings.token_file ? std::filesystem::path(*settings.token_file) : admin_token_file(settings, endpoint);
+  if (!file) return std::string();
+  auto token = base::read_file(*file, kTokenBytesMax);
   if (token) return trimmed(std::move(*token));
   // Without a server there is no token yet; the call itself will say that nobody answers.
   if (!settings.token_file && token.error().code == base::Code::kNotFound) return std::string();
@@ -38,7 +54,7 @@ base::Result<std::string> find_token(const ConnectionSettings& settings) {
     return base::fail(base::Code::kPermissionDenied,
                       fmt::format("cannot read the token in {}: run this as the user who owns it, or give a token with "
                                   "--token-file or ORCHION_TOKEN",
-                                  file.string()));
+                                  file->string()));
   return std::unexpected(token.error());
 }
 
@@ -61,7 +77,7 @@ base::Result<Connection> find_connection(const ConnectionSettings& settings) {
   auto server = settings.server ? settings.server : from_environment("ORCHION_SERVER");
   connection.description = server ? *server : "unix:" + (data_folder(settings) / "orchion.sock").string();
   ASSIGN_OR_RETURN(connection.endpoint, wire::Endpoint::parse(connection.description));
-  ASSIGN_OR_RETURN(connection.token, find_token(settings));
+  ASSIGN_OR_RETURN(connection.token, find_token(settings, connection.endpoint));
   return connection;
 }
 

@@ -12,7 +12,7 @@ namespace orchion::client {
 // What a user may say about the server; what is left unsaid comes from the environment, then from the data folder.
 struct ConnectionSettings {
   std::optional<std::string> server;      // "http://127.0.0.1:4600", "unix:/path"; else ORCHION_SERVER
-  std::optional<std::string> token_file;  // else ORCHION_TOKEN, else "admin-token" in the data folder
+  std::optional<std::string> token_file;  // else ORCHION_TOKEN, else the admin token where that is safe
   std::optional<std::string> data;        // else ORCHION_DATA, else default_data_folder()
 };
 
@@ -26,7 +26,8 @@ struct Connection {
 std::filesystem::path default_data_folder();
 std::filesystem::path data_folder(const ConnectionSettings& settings);
 
-// kPermissionDenied where the token's file can't be read.
+// The admin token of a data folder is sent only to the socket beside it, or over loopback where the user named that
+// folder; never to another machine. kPermissionDenied where the token's file can't be read.
 base::Result<Connection> find_connection(const ConnectionSettings& settings);
 
 }  // namespace orchion::client

@@ -58,8 +58,7 @@ std::string query_of(const google::protobuf::Message& request, const std::set<st
 }  // namespace
 
 base::Result<RestCall> rest_call(std::string_view method, const google::protobuf::Message& request) {
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(method));
+  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(method));
   assert(descriptor != nullptr && descriptor->options().HasExtension(v1::rest));
   const v1::Rest& rest = descriptor->options().GetExtension(v1::rest);
   RestCall call{rest.verb(), "", ""};

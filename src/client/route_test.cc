@@ -17,8 +17,7 @@ TEST(RestCall, PutsPathFieldsIntoThePathAndTheRestIntoTheQuery) {
   const auto call = rest_call("orchion.v1.TaskService.Logs", request);
   ASSERT_TRUE(call.has_value());
   EXPECT_EQ(call->verb, "GET");
-  EXPECT_EQ(call->target,
-            "/v1/stacks/my%20shop/logs?service=web&follow=true&since=2026-01-01T00%3A00%3A00Z&tail=0");
+  EXPECT_EQ(call->target, "/v1/stacks/my%20shop/logs?service=web&follow=true&since=2026-01-01T00%3A00%3A00Z&tail=0");
   EXPECT_EQ(call->body, "");
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "core/naming.h"
 #include "spec/env_file.h"
 #include "spec/merge.h"
 #include "spec/stack_loader.h"
@@ -19,12 +20,7 @@ using base::Result;
 using std::filesystem::path;
 
 constexpr std::string_view kNameVariable = "COMPOSE_PROJECT_NAME";
-constexpr std::size_t kNameLengthMax = 63;
 constexpr std::size_t kFilesMax = 100;
-
-bool name_is_valid(std::string_view name) {
-  return !name.empty() && name.size() <= kNameLengthMax && normal_stack_name(name) == name;
-}
 
 // One load, from the options to the merged tree; then the stack loader takes over.
 class Loading {
@@ -122,12 +118,12 @@ class Loading {
       RETURN_IF_ERROR(name_from_files(at));
     }
     if (name_.empty()) name_ = normal_stack_name(project_folder_.filename().string());
-    if (!name_is_valid(name_))
+    if (!core::is_dns_label(name_))
       return base::fail(
           Code::kInvalidArgument,
-          fmt::format("{}`{}` can't be the name of a stack: use at most {} of a-z, 0-9, `-` and `_`, beginning "
-                      "with a letter or digit, in `name:` or with --stack",
-                      at.file ? at.text() + ": " : "", name_, kNameLengthMax));
+          fmt::format("{}`{}` can't be the name of a stack: use at most {} of a-z, 0-9 and `-`, beginning and "
+                      "ending with a letter or digit, in `name:` or with --stack",
+                      at.file ? at.text() + ": " : "", name_, core::kNameBytesMax));
     variables_.insert_or_assign(std::string(kNameVariable), name_);
     return {};
   }
@@ -199,8 +195,11 @@ std::string normal_stack_name(std::string_view folder) {
   for (const char c : folder) {
     const char low = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     const bool letter_or_digit = (low >= 'a' && low <= 'z') || (low >= '0' && low <= '9');
-    if (letter_or_digit || (!name.empty() && (low == '-' || low == '_'))) name += low;
+    if (letter_or_digit) name += low;
+    if ((low == '-' || low == '_') && !name.empty()) name += '-';
   }
+  name.resize(std::min(name.size(), core::kNameBytesMax));
+  while (name.ends_with('-')) name.pop_back();
   return name;
 }
 

@@ -45,7 +45,8 @@ base::Result<std::string> find_stack_name(const FileSystem& files, const LoadOpt
 base::Result<std::vector<std::filesystem::path>> find_files(const FileSystem& files,
                                                             const std::filesystem::path& folder);
 
-// As Compose makes a project's name from a folder's: lower case, only a-z 0-9 - _, beginning with a letter or digit.
+// As Compose makes a project's name from a folder's (lower case, other characters dropped), but `_` becomes `-`: names
+// of stacks are DNS labels.
 std::string normal_stack_name(std::string_view folder);
 
 }  // namespace orchion::spec

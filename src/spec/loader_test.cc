@@ -276,7 +276,10 @@ TEST(Loader, FileErrors) {
   EXPECT_THAT(error_of("services: {web: }"), HasSubstr("the service `web` must be a map"));
   EXPECT_THAT(error_of("services: {web: {}}"), HasSubstr("the service `web` has no `image`"));
   EXPECT_THAT(error_of("services: {web: {image: \"$NONE\"}}"), HasSubstr("`image` of the service `web` is empty"));
-  EXPECT_THAT(error_of("services: {'a b': {image: a}}"), HasSubstr("`a b` can't be a name"));
+  EXPECT_THAT(error_of("services: {'a b': {image: a}}"),
+              HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {Db_Data: }"),
+              HasSubstr("compose.yaml:2:11: `Db_Data` can't be a name here"));
   EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: overlay}}"),
               HasSubstr("driver `overlay` isn't"));
   EXPECT_THAT(error_of("name: Big Shop\nservices: {web: {image: a}}"),
@@ -307,7 +310,7 @@ TEST(Loader, NamesOfStacks) {
   EXPECT_EQ(find_stack_name(folder.files, folder.options), "named");
   folder.options.stack_name = "given";
   EXPECT_EQ(find_stack_name(folder.files, folder.options), "given");
-  EXPECT_EQ(normal_stack_name("_My Shop.v2"), "myshopv2");
+  EXPECT_EQ(normal_stack_name("_My_Shop.v2-"), "my-shopv2");
   EXPECT_EQ(normal_stack_name("!!"), "");
 }
 

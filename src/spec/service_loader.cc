@@ -64,8 +64,11 @@ class ServiceLoader {
   void load_image() {
     const auto* image = find("image");
     if (!image) {
-      if (!node_.find("build"))
-        problems_.add(node_.at, fmt::format("the service `{}` has no `image`: name one", name_));
+      // A misspelt `image` and a `build` were complained about already.
+      const bool said = std::ranges::any_of(node_.entries, [](const Node::Entry& entry) {
+        return entry.key == "build" || (!is_extension(entry.key) && nearest_key(entry.key, kServiceKeys) == "image");
+      });
+      if (!said) problems_.add(node_.at, fmt::format("the service `{}` has no `image`: name one", name_));
       return;
     }
     const auto text = read_text(*image, "image", problems_);

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/naming.h"
 #include "spec/keys.h"
 #include "spec/service_loader.h"
 #include "spec/values.h"
@@ -14,12 +15,23 @@ namespace orchion::spec {
 
 namespace {
 
-constexpr std::size_t kNameLengthMax = 63;
+// The nearest name that is one here: names become parts of host names.
+std::string as_label(std::string_view name) {
+  std::string label;
+  for (const char c : name) {
+    const auto low = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    label += std::isalnum(static_cast<unsigned char>(low)) != 0 ? low : '-';
+  }
+  label.resize(std::min(label.size(), core::kNameBytesMax));
+  while (label.starts_with('-')) label.erase(0, 1);
+  while (label.ends_with('-')) label.pop_back();
+  return label;
+}
 
-bool name_is_valid(std::string_view name) {
-  const auto fits = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_'; };
-  return !name.empty() && name.size() <= kNameLengthMax &&
-         std::isalnum(static_cast<unsigned char>(name.front())) != 0 && std::ranges::all_of(name, fits);
+std::string bad_name(std::string_view name) {
+  const auto label = as_label(name);
+  return fmt::format("`{}` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `{}`", name,
+                     core::is_dns_label(label) ? label : "main");
 }
 
 class StackLoader {
@@ -49,10 +61,7 @@ class StackLoader {
     if (!map || !expect_map(*map, key, problems_)) return;
     for (const auto& entry : map->entries) {
       if (is_extension(entry.key)) continue;
-      if (!name_is_valid(entry.key))
-        problems_.add(entry.key_at, fmt::format("`{}` can't be a name: use at most {} letters, digits, `-` and `_`, "
-                                                "beginning with a letter or digit",
-                                                entry.key, kNameLengthMax));
+      if (!core::is_dns_label(entry.key)) problems_.add(entry.key_at, bad_name(entry.key));
       action(entry);
     }
   }

@@ -24,7 +24,9 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
   entry.node_uid = assignment.node_uid();
   entry.live = !core::is_terminal(task.status().state());
   if (entry.live)
-    for (const auto& port : assignment.ports()) entry.ports.push_back(scheduler::HostPort::of(port));
+    for (const auto& port : assignment.ports())
+      entry.ports.push_back(
+          scheduler::HostPort::of(port, scheduler::HostPort::owner_of(entry.service.stack, entry.service.name)));
   for (const auto& address : assignment.addresses())
     if (const auto parsed = core::parse_ipv4(address.address()))
       entry.addresses.emplace_back(address.network_uid(), *parsed);

@@ -49,6 +49,7 @@ class Placer {
     std::size_t index = 0;
     std::string obstacle;  // why no node is asked at all
     RevisionPtr revision;
+    std::uint64_t port_owner = 0;
     std::vector<std::pair<std::shared_ptr<const v1::Network>, core::Subnet>> networks;
     std::vector<std::shared_ptr<const v1::Volume>> volumes;
   };
@@ -65,8 +66,9 @@ class Placer {
     wanted.nano_cpus = cost.nano_cpus;
     wanted.memory_bytes = cost.memory_bytes;
     wanted.constraints.assign(spec.constraints().begin(), spec.constraints().end());
+    made.port_owner = scheduler::HostPort::owner_of(task.service.stack, task.service.name);
     for (const auto& port : spec.container().ports())
-      if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port));
+      if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port, made.port_owner));
     for (const auto& [node, count] : cluster_.allocations->nodes_of_service(task.service))
       if (const auto found = indexes_.find(node); found != indexes_.end())
         wanted.siblings.emplace_back(found->second, count);
@@ -145,7 +147,7 @@ class Placer {
       entry.set_network_uid(network->meta().uid());
       entry.set_address(core::format_ipv4(address));
     }
-    if (!add_ports(known.revision->spec().template_().container(), n, assignment))
+    if (!add_ports(known, n, assignment))
       return {std::nullopt,
               fmt::format("node {} has no free host port between {} and {}", node.meta().name(), kHostPortFirst,
                           kHostPortLast),
@@ -161,14 +163,15 @@ class Placer {
     return pickers_.try_emplace(uid, *cluster_.allocations, uid, subnet).first->second;
   }
 
-  bool add_ports(const v1::ContainerSpec& container, std::size_t n, v1::Assignment& assignment) {
-    for (const auto& wanted : container.ports()) {
+  bool add_ports(const TaskClass& known, std::size_t n, v1::Assignment& assignment) {
+    for (const auto& wanted : known.revision->spec().template_().container().ports()) {
       auto& port = *assignment.add_ports();
       port = wanted;
       if (port.host_port() == 0) {
         std::uint32_t candidate = kHostPortFirst;
         const auto is_taken = [&] {
           port.set_host_port(candidate);
+          // Without an owner: ports that nobody named are never shared.
           const auto mine = scheduler::HostPort::of(port);
           const auto collides = [&](const scheduler::HostPort& other) { return mine.collides(other); };
           return std::any_of(input_.nodes[n].ports.begin(), input_.nodes[n].ports.end(), collides);
@@ -176,7 +179,7 @@ class Placer {
         while (candidate <= kHostPortLast && is_taken()) ++candidate;
         if (candidate > kHostPortLast) return false;
       }
-      input_.nodes[n].ports.push_back(scheduler::HostPort::of(port));
+      input_.nodes[n].ports.push_back(scheduler::HostPort::of(port, known.port_owner));
     }
     return true;
   }

@@ -157,6 +157,13 @@ TEST(Scheduler, PortsCollideByAddress) {
   udp.set_protocol("udp");
   EXPECT_FALSE(tcp(80).collides(HostPort::of(udp)));
   EXPECT_EQ(HostPort::of(udp).text(), "80/udp");
+  const auto web = HostPort::owner_of("shop", "web");
+  v1::PortMapping mapping;
+  mapping.set_host_port(80);
+  mapping.set_protocol("tcp");
+  EXPECT_FALSE(HostPort::of(mapping, web).collides(HostPort::of(mapping, web))) << "replicas share their port";
+  EXPECT_TRUE(HostPort::of(mapping, web).collides(HostPort::of(mapping, HostPort::owner_of("shop", "db"))));
+  EXPECT_TRUE(tcp(80).collides(HostPort::of(mapping, web)));
 }
 
 TEST(Scheduler, TasksFollowTheirVolume) {

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "control/services/assignments.h"
-#include "core/timestamps.h"
+#include "core/lifecycle.h"
 
 namespace orchion::control::services {
 
@@ -321,9 +321,8 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     return;
   }
   forget.push_back(pending.report.task_uid());
-  auto* finalizers = changed.mutable_meta()->mutable_finalizers();
-  finalizers->erase(std::remove(finalizers->begin(), finalizers->end(), "agent"), finalizers->end());
-  if (changed.meta().has_deleted_at() && finalizers->empty()) {
+  core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
+  if (core::is_ready_to_go(changed.meta())) {
     store::remove(transaction, changed);
     return;
   }

@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "core/image_reference.h"
+
 namespace orchion::control::services {
 
 namespace {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "control/services/paging.h"
+#include "control/store/keys.h"
 
 namespace orchion::control::services {
 
@@ -56,7 +57,7 @@ base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext, v1::Rem
                                      "remove it with --force",
                                      request.name(), tasks, tasks == 1 ? "" : "s"));
   store::Transaction transaction;
-  transaction.expect(store::spec_key(*node), node->meta().revision());
+  transaction.expect(store::spec_key("Node", "", node->meta().name()), node->meta().revision());
   store::remove(transaction, *node);
   CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
   disconnect_(node->meta().uid(), {base::Code::kNotFound, "this node was removed from the cluster", {}});

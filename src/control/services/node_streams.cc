@@ -22,7 +22,13 @@ NodeStream::~NodeStream() {
   meeting_->changed.notify();
 }
 
-base::Co<std::optional<v1::StreamFromAgent>> NodeStream::receive() { return meeting_->stream->receive(); }
+base::Co<std::optional<v1::StreamFromAgent>> NodeStream::receive() {
+  CO_ASSIGN_OR_RETURN(auto message, co_await meeting_->stream->receive());
+  // A client of gRPC has no status to end a call with: what went wrong on the node travels as a message.
+  if (message && message->has_failure())
+    co_return base::fail(static_cast<base::Code>(message->failure().code()), message->failure().message());
+  co_return message;
+}
 
 base::Co<> NodeStream::send(v1::StreamToAgent message) { return meeting_->stream->send(std::move(message)); }
 

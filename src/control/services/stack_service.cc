@@ -6,7 +6,7 @@
 #include "control/services/paging.h"
 #include "core/defaults.h"
 #include "core/difference.h"
-#include "core/timestamps.h"
+#include "core/lifecycle.h"
 #include "core/validation.h"
 
 namespace orchion::control::services {
@@ -84,8 +84,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply(core::CallContext call, v1:
                          fmt::format("stack {} is being removed: wait until it is gone, then try again",
                                      request.name()));
   v1::ApplyStackResponse response;
-  const v1::StackSpec before = present ? present->spec() : v1::StackSpec();
-  *response.mutable_plan() = core::difference(before, request.spec());
+  *response.mutable_plan() = core::difference(present ? present->spec() : v1::StackSpec(), request.spec());
   response.mutable_plan()->set_base_revision(revision);
 
   v1::Stack stack = present ? *present : v1::Stack();
@@ -104,9 +103,8 @@ base::Co<v1::Stack> StackService::remove(core::CallContext call, v1::DeleteStack
   if (!present) co_return std::unexpected(no_stack(request.name()));
   if (call.if_match && *call.if_match != present->meta().revision()) co_return std::unexpected(moved(request.name()));
   v1::Stack stack = *present;
-  if (!stack.meta().has_deleted_at())
-    *stack.mutable_meta()->mutable_deleted_at() = core::to_timestamp(context_.clock.wall());
-  if (request.volumes()) (*stack.mutable_meta()->mutable_labels())[core::kDeleteVolumesLabel] = "true";
+  core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
+  if (request.volumes()) (*stack.mutable_meta()->mutable_labels())[std::string(core::kDeleteVolumesLabel)] = "true";
   CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), false));
   co_return written;
 }
@@ -167,7 +165,7 @@ base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new) {
     stack.mutable_meta()->set_uid(base::new_uid(context_.random));
     *stack.mutable_meta()->mutable_created_at() = core::to_timestamp(context_.clock.wall());
     // The stack controller takes it away when nothing of the stack is left.
-    stack.mutable_meta()->add_finalizers(core::kStackFinalizer);
+    core::add_finalizer(*stack.mutable_meta(), core::kStackFinalizer);
     store::create(transaction, stack);
   } else {
     store::put_spec(transaction, stack);

@@ -16,7 +16,7 @@ namespace orchion::mesh::dns {
 struct Record {
   std::string task_uid;
   std::string network_uid;
-  std::string address;               // IPv4
+  std::string address;  // IPv4
   std::string stack;
   std::string service;
   std::uint32_t slot = 0;
@@ -25,9 +25,9 @@ struct Record {
 
 // What a query found.
 struct Answer {
-  bool authoritative = false;             // the name is ours; false: ask the host's resolvers
-  bool exists = false;                    // authoritative only: false is NXDOMAIN
-  std::vector<std::string> addresses;     // IPv4, in a stable order
+  bool authoritative = false;          // the name is ours; false: ask the host's resolvers
+  bool exists = false;                 // authoritative only: false is NXDOMAIN
+  std::vector<std::string> addresses;  // IPv4, in a stable order
 };
 
 class RecordTable {
@@ -41,9 +41,15 @@ class RecordTable {
   void put_local(std::string task_uid, std::string network_uid, std::string address, std::string stack);
   void remove_local(const std::string& task_uid);
 
+  // A network of this machine: its gateway is what "host.docker.internal" means in it.
+  void put_network(std::string network_uid, std::string gateway);
+  void remove_network(const std::string& network_uid);
+
   // `name` without its final dot, in any case: "web", "web.shop", "web.shop.orchion.internal",
-  // "tasks.web.shop.orchion.internal", "2.web.shop.orchion.internal", an alias. Only addresses in networks that
-  // the asker shares are found. A single label is looked for in the asker's own stack first.
+  // "tasks.web.shop.orchion.internal", "2.web.shop.orchion.internal", "tasks.web", an alias,
+  // "host.docker.internal". Only addresses in networks that the asker shares are found. What has no stack in it is
+  // looked for in the asker's own stack first, then among the services and aliases of the networks. A single label
+  // that nobody has doesn't exist; it is never asked of others.
   Answer find(std::string_view asker_address, std::string_view name) const;
   bool knows(std::string_view asker_address) const;
 
@@ -51,14 +57,28 @@ class RecordTable {
   std::optional<std::string> reverse(std::string_view asker_address, std::string_view address) const;
 
  private:
+  using Key = std::pair<std::string, std::string>;  // task and network
   struct Local {
     std::string task_uid;
     std::string network_uid;
     std::string stack;
   };
-  std::map<std::pair<std::string, std::string>, Record> records_;  // by task and network
-  std::map<std::string, std::vector<std::pair<std::string, std::string>>, std::less<>> names_;
-  std::multimap<std::string, Local, std::less<>> locals_;          // by address
+  // Who asks: all networks of its task, and its stack.
+  struct Asker {
+    std::set<std::string, std::less<>> networks;
+    std::string network_uid;  // the one it asks from
+    std::string stack;
+  };
+
+  std::optional<Asker> asker_at(std::string_view address) const;
+  std::vector<std::string> addresses(const Asker& asker, std::string_view indexed_name) const;
+
+  std::map<Key, Record> records_;
+  std::map<std::string, std::set<Key>, std::less<>> names_;      // as index_names() has them
+  std::map<std::string, std::set<Key>, std::less<>> addresses_;  // of records_
+  std::multimap<std::string, Local, std::less<>> locals_;        // by address
+  std::map<std::string, std::set<std::string>> local_networks_;  // by task
+  std::map<std::string, std::string> gateways_;                  // by network
 };
 
 }  // namespace orchion::mesh::dns

@@ -51,7 +51,11 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .workers = parts_.workers,
              .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
              .log_bytes_max = options_.log_bytes_max,
-             .image_present = [this](const std::string& digest) { image_reporter_.present(digest); }},
+             .image_present =
+                 [this](const std::string& digest) {
+                   image_reporter_.present(digest);
+                   tasks_.tell_used_images();
+                 }},
       tasks_(tools_),
       streams_({.link = parts_.link,
                 .clock = parts_.clock,

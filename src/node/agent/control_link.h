@@ -22,6 +22,12 @@ class ControlLink {
   // kUnavailable, here or by the stream's first receive(): the control plane doesn't answer.
   virtual base::Co<std::unique_ptr<SessionStream>> open_session() = 0;
   virtual base::Co<std::unique_ptr<DataStream>> open_stream() = 0;
+
+  // Ends a stream of this link with an error that the other side gets to read.
+  virtual base::Co<> refuse(std::shared_ptr<DataStream> stream, base::Error error) {
+    stream->finish(std::move(error));
+    co_return base::Result<>{};
+  }
 };
 
 // A link made from two functions: the control plane of the same process, or a test's.

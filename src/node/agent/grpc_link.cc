@@ -49,4 +49,13 @@ base::Co<std::unique_ptr<DataStream>> GrpcLink::open_stream() {
   co_return stream;
 }
 
+base::Co<> GrpcLink::refuse(std::shared_ptr<DataStream> stream, base::Error error) {
+  v1::StreamFromAgent message;
+  message.mutable_failure()->set_code(static_cast<int>(error.code));
+  message.mutable_failure()->set_message(std::move(error.message));
+  CO_RETURN_IF_ERROR(co_await stream->send(std::move(message)));
+  stream->finish();
+  co_return base::Result<>{};
+}
+
 }  // namespace orchion::node::agent

@@ -17,6 +17,9 @@ class GrpcLink final : public ControlLink {
   base::Co<std::unique_ptr<SessionStream>> open_session() override;
   base::Co<std::unique_ptr<DataStream>> open_stream() override;
 
+  // By a StreamFailure: finish() with an error only cancels the call.
+  base::Co<> refuse(std::shared_ptr<DataStream> stream, base::Error error) override;
+
  private:
   wire::grpc::GrpcClient client_;
   std::multimap<std::string, std::string> metadata_;

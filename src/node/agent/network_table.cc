@@ -148,11 +148,11 @@ struct Busy {
 base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
   const auto network = entry->network;
-  CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network({.uid = network.uid(),
-                                                              .subnet = network.subnet(),
-                                                              .gateway = network.gateway(),
-                                                              .internal = network.internal()}));
-  CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
+  // A variable of its own: g++ 12 destroys an aggregate that is made within a co_await twice.
+  networks::NetworkConfig config{
+      .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
+  CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
+  CO_RETURN_IF_ERROR(parts_.resolver.add_address(network.gateway()));
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
 }

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/co.h"
+#include "base/error.h"
 
 namespace orchion::node::agent {
 
@@ -12,8 +12,8 @@ class Resolver {
  public:
   virtual ~Resolver() = default;
 
-  // The address exists when this is called. Repeating it is no error.
-  virtual base::Co<> add_address(std::string address) = 0;
+  // Repeating it is no error.
+  virtual base::Result<> add_address(const std::string& address) = 0;
   virtual void remove_address(const std::string& address) = 0;
 
   // The port queries are led to from port 53; 0: nothing needs to be led.

@@ -58,11 +58,11 @@ base::Co<> StreamServer::run(v1::StreamRequest request) {
   first.set_id(request.id());
   CO_RETURN_IF_ERROR(co_await stream->send(std::move(first)));
   auto done = co_await answer(std::move(request), stream);
-  if (!done) {
-    stream->finish(done.error());
-    co_return base::Result<>{};
+  if (done) {
+    stream->finish();
+  } else {
+    CO_RETURN_IF_ERROR(co_await parts_.link.refuse(stream, std::move(done.error())));
   }
-  stream->finish();
   auto ended = co_await base::with_timeout(parts_.clock, kEndLimit, "ending a stream", wait_for_end(stream));
   if (!ended) base::log::debug("{}", ended.error().message);
   co_return base::Result<>{};

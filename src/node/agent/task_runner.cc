@@ -41,6 +41,7 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
   end_ = std::move(adoption.end);
   up_since_ = tools.clock.now();
   if (checkpoint_.removed()) return;
+  stop_signalled_ = status().state() == v1::STOPPING && !running_;
   holds_resources_ = true;
   if (!is_terminal(status().state())) tools.network_table.hold(task());
 }

@@ -63,6 +63,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   TaskView view() const;
   base::Co<> perform(Step step);
   base::Co<> prepare_image();
+  base::Co<images::ImageRecord> find_image();
   base::Co<> prepare_container();
   base::Co<> attach();
   base::Co<> build();

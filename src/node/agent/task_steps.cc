@@ -38,12 +38,20 @@ base::Result<> first_error(base::Result<> first, base::Result<> second) {
 
 base::Co<> TaskRunner::prepare_image() {
   enter(v1::PREPARING);
-  const auto& spec = checkpoint_.assignment().container();
-  CO_ASSIGN_OR_RETURN(image_, co_await tools_.images.ensure(image_reference(spec)));
+  CO_ASSIGN_OR_RETURN(image_, co_await find_image());
   status_now().set_image_digest(image_->digest);
   checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
   if (tools_.image_present) tools_.image_present(image_->digest);
   co_return base::Result<>{};
+}
+
+// What was imported here is known by its name alone, and is the right one where its digest is.
+base::Co<images::ImageRecord> TaskRunner::find_image() {
+  const auto spec = checkpoint_.assignment().container();
+  if (spec.image_digest().empty()) co_return co_await tools_.images.ensure(spec.image());
+  CO_ASSIGN_OR_RETURN(auto named, co_await tools_.images.find(spec.image()));
+  if (named && named->digest == spec.image_digest()) co_return std::move(*named);
+  co_return co_await tools_.images.ensure(image_reference(spec));
 }
 
 base::Co<> TaskRunner::prepare_container() {
@@ -174,10 +182,11 @@ base::Co<> TaskRunner::stop() {
   stop_signalled_ = true;
   grace_ends_ = tools_.clock.now() + grace_period(checkpoint_.assignment().container());
   const int number = signal_number(checkpoint_.stop_signal()).value_or(SIGTERM);
-  auto done = co_await tools_.runtime.signal(uid(), number);
+  // Remembered beside the signal: a process that ends by it must not look like one that crashed.
+  auto [saved, signalled] = co_await (save(Durability::kDisk) && tools_.runtime.signal(uid(), number));
   // SIGKILL follows when the grace is over, whatever this came to.
-  if (!done) base::log::warn("task {}: cannot signal it: {}", task().meta().name(), done.error().message);
-  co_return base::Result<>{};
+  if (!signalled) base::log::warn("task {}: cannot signal it: {}", task().meta().name(), signalled.error().message);
+  co_return saved;
 }
 
 base::Co<> TaskRunner::kill() {

@@ -22,6 +22,9 @@ class TaskTable {
 
   void may_forget(const std::string& task_uid);
 
+  // What no longer may be pruned. Called by itself when tasks come and go.
+  void tell_used_images();
+
   // nullptr where this node has no such task.
   const TaskRunner* find(const std::string& task_uid) const;
   std::size_t size() const { return runners_.size(); }
@@ -30,7 +33,6 @@ class TaskTable {
   void assign(const v1::TaskAssignment& assignment);
   void begin(std::shared_ptr<TaskRunner> runner);
   base::Co<> run(std::shared_ptr<TaskRunner> runner);
-  void tell_used_images();
 
   TaskTools& tools_;
   std::map<std::string, std::shared_ptr<TaskRunner>> runners_;  // by task uid

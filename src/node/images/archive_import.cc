@@ -12,7 +12,7 @@
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
 #include "node/images/image_builder.h"
-#include "node/images/reference.h"
+#include "core/image_reference.h"
 
 namespace orchion::node::images {
 
@@ -127,11 +127,11 @@ base::Result<std::string> choose_name(const std::string& given, const std::strin
   if (!given.empty()) return given;
   if (own.find_first_of(":/") == std::string::npos)
     return refuse("the archive does not say what the image is called: give it a name");
-  return normalise_reference(own);
+  return core::normalise_image(own);
 }
 
 bool names(const std::string& own, const std::string& reference) {
-  const auto normalised = normalise_reference(own);
+  const auto normalised = core::normalise_image(own);
   return normalised && *normalised == reference;
 }
 

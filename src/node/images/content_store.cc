@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
-#include "node/images/reference.h"
+#include "core/image_reference.h"
 #include "node/images/reference_record.h"
 
 namespace orchion::node::images {
@@ -49,7 +49,7 @@ std::set<std::string> digests_of(const StoredImage& image) {
 
 // The name under which an image stays when its reference goes to another.
 std::string name_by_digest(const StoredImage& image) {
-  auto reference = parse_reference(image.record.reference);
+  auto reference = core::parse_image_reference(image.record.reference);
   if (!reference) return image.record.reference;
   reference->digest = image.record.digest;
   return reference->text();

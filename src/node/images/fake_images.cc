@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/image_reference.h"
 #include "node/images/digest.h"
 
 namespace orchion::node::images {
@@ -22,7 +23,7 @@ ImageRecord make_record(const std::string& reference, const std::string& content
 }  // namespace
 
 ImageRecord FakeImages::add_to_registry(const std::string& reference, ImageConfig config) {
-  const auto name = normalise_reference(reference).value();
+  const auto name = core::normalise_image(reference).value();
   return registry_[name] = make_record(name, name, std::move(config));
 }
 
@@ -33,14 +34,14 @@ base::Co<ImageRecord> FakeImages::ensure(std::string reference) {
 }
 
 base::Co<std::optional<ImageRecord>> FakeImages::find(std::string reference) {
-  CO_ASSIGN_OR_RETURN(const auto name, normalise_reference(reference));
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
   const auto found = present_.find(name);
   if (found == present_.end()) co_return std::nullopt;
   co_return found->second;
 }
 
 base::Co<ImageRecord> FakeImages::pull(std::string reference) {
-  CO_ASSIGN_OR_RETURN(const auto name, normalise_reference(reference));
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
   ++pulls_;
   if (pull_error_) co_return std::unexpected(*pull_error_);
   const auto found = registry_.find(name);
@@ -52,7 +53,7 @@ base::Co<ImageRecord> FakeImages::pull(std::string reference) {
 }
 
 base::Co<> FakeImages::push(std::string reference, std::string destination, bool) {
-  CO_ASSIGN_OR_RETURN(const auto target, normalise_reference(destination));
+  CO_ASSIGN_OR_RETURN(const auto target, core::normalise_image(destination));
   CO_ASSIGN_OR_RETURN(auto image, co_await find(reference));
   if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", reference));
   image->reference = target;
@@ -61,7 +62,7 @@ base::Co<> FakeImages::push(std::string reference, std::string destination, bool
 }
 
 base::Co<ImageRecord> FakeImages::import(std::string name, std::shared_ptr<ByteSource> archive) {
-  CO_ASSIGN_OR_RETURN(const auto reference, normalise_reference(name));
+  CO_ASSIGN_OR_RETURN(const auto reference, core::normalise_image(name));
   std::string content;
   while (true) {
     CO_ASSIGN_OR_RETURN(const auto piece, co_await archive->read());
@@ -103,7 +104,7 @@ base::Co<Images::Pruned> FakeImages::prune() {
 
 void FakeImages::set_used(std::vector<std::string> references) {
   used_.clear();
-  for (const auto& reference : references) used_.insert(normalise_reference(reference).value_or(reference));
+  for (const auto& reference : references) used_.insert(core::normalise_image(reference).value_or(reference));
 }
 
 bool FakeImages::is_used(const ImageRecord& image) const {

@@ -10,7 +10,7 @@
 #include "node/images/archive_import.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
-#include "node/images/reference.h"
+#include "core/image_reference.h"
 #include "node/images/registry.h"
 
 namespace orchion::node::images {
@@ -35,7 +35,7 @@ base::Result<ImageRecord> import_fetched(std::shared_ptr<ContentStore> store, co
   return import_manifest(std::move(store), manifest, files, reference, options);
 }
 
-base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const Reference& reference,
+base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
                                    const ImportOptions& options) {
   ASSIGN_OR_RETURN(const auto temp, store->make_temp());
   const auto folder = temp.path() / "image";
@@ -52,7 +52,7 @@ base::Result<> link_blob(const ContentStore& store, const std::string& digest, c
   return {};
 }
 
-base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference, const Reference& destination,
+base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference, const core::ImageReference& destination,
                         bool plain_http) {
   ContentStore::Lease lease(store);
   const auto image = store->find(reference);
@@ -129,14 +129,14 @@ base::Co<ImageRecord> ImageStore::ensure(std::string reference) {
 }
 
 base::Co<std::optional<ImageRecord>> ImageStore::find(std::string reference) {
-  CO_ASSIGN_OR_RETURN(const auto name, normalise_reference(reference));
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
   auto image = state_->store->find(name);
   if (!image) co_return std::nullopt;
   co_return std::move(image->record);
 }
 
 base::Co<ImageRecord> ImageStore::pull(std::string reference) {
-  CO_ASSIGN_OR_RETURN(const auto parsed, parse_reference(reference));
+  CO_ASSIGN_OR_RETURN(const auto parsed, core::parse_image_reference(reference));
   auto& shared = state_->pulls[parsed.text()];
   if (!shared) {
     shared = std::make_shared<Pull>(state_->executor);
@@ -155,8 +155,8 @@ base::Co<ImageRecord> ImageStore::pull(std::string reference) {
 }
 
 base::Co<> ImageStore::push(std::string reference, std::string destination, bool plain_http) {
-  CO_ASSIGN_OR_RETURN(const auto name, normalise_reference(reference));
-  CO_ASSIGN_OR_RETURN(const auto target, parse_reference(destination));
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  CO_ASSIGN_OR_RETURN(const auto target, core::parse_image_reference(destination));
   if (!target.digest.empty())
     co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
   auto job = [store = state_->store, name, target, plain_http] { return push_now(store, name, target, plain_http); };
@@ -185,7 +185,7 @@ base::Co<> ImageStore::receive(std::shared_ptr<Spool> spool, std::shared_ptr<Byt
 base::Co<ImageRecord> ImageStore::import(std::string name, std::shared_ptr<ByteSource> archive) {
   std::string reference;
   if (!name.empty()) {
-    CO_ASSIGN_OR_RETURN(const auto parsed, parse_reference(name));
+    CO_ASSIGN_OR_RETURN(const auto parsed, core::parse_image_reference(name));
     if (!parsed.digest.empty())
       co_return base::fail(base::Code::kInvalidArgument, "an imported image is named by a tag, not by a digest");
     reference = parsed.text();
@@ -210,7 +210,7 @@ base::Co<std::vector<ImageRecord>> ImageStore::list() {
 }
 
 base::Co<> ImageStore::remove(std::string reference) {
-  CO_ASSIGN_OR_RETURN(const auto name, normalise_reference(reference));
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
   const auto image = state_->store->find(name);
   if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", name));
   if (is_used(image->record))
@@ -239,7 +239,7 @@ void ImageStore::set_used(std::vector<std::string> references) {
   used_.clear();
   for (const auto& reference : references) {
     if (is_digest(reference)) used_.insert(reference);
-    const auto parsed = parse_reference(reference);
+    const auto parsed = core::parse_image_reference(reference);
     if (!parsed) continue;
     used_.insert(parsed->text());
     if (!parsed->digest.empty()) used_.insert(parsed->digest);

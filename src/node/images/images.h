@@ -74,7 +74,4 @@ class Images {
   virtual void set_used(std::vector<std::string> references) = 0;
 };
 
-// "nginx" → "docker.io/library/nginx:latest", as Docker reads references; kInvalidArgument with what is wrong.
-base::Result<std::string> normalise_reference(std::string_view reference);
-
 }  // namespace orchion::node::images

@@ -39,7 +39,7 @@ std::string last_words(std::string_view talk) {
   return words.substr(1, words.size() - 2);
 }
 
-base::Result<> run_skopeo(std::vector<std::string> arguments, Direction direction, const Reference& reference) {
+base::Result<> run_skopeo(std::vector<std::string> arguments, Direction direction, const core::ImageReference& reference) {
   if (!has_policy()) arguments.insert(arguments.begin(), "--insecure-policy");
   arguments.insert(arguments.begin(), "skopeo");
   auto output = base::run_process({.arguments = std::move(arguments), .limit = kTransferLimit});
@@ -52,7 +52,7 @@ base::Result<> run_skopeo(std::vector<std::string> arguments, Direction directio
   return {};
 }
 
-base::Error refused(Direction direction, const Reference& reference) {
+base::Error refused(Direction direction, const core::ImageReference& reference) {
   if (direction == Direction::kPush)
     return {base::Code::kPermissionDenied,
             fmt::format("{} does not let you push {}: log in with `skopeo login {}`", reference.registry,
@@ -64,14 +64,14 @@ base::Error refused(Direction direction, const Reference& reference) {
           {}};
 }
 
-base::Error not_found(const Reference& reference) {
+base::Error not_found(const core::ImageReference& reference) {
   return {base::Code::kNotFound,
           fmt::format("no registry has {0}: check the name, or import it with `orchion image import FILE {0}`",
                       reference.text()),
           {}};
 }
 
-base::Error unreachable(Direction direction, const Reference& reference, std::string_view talk) {
+base::Error unreachable(Direction direction, const core::ImageReference& reference, std::string_view talk) {
   const auto way_out =
       direction == Direction::kPull
           ? fmt::format("try again, or import it with `orchion image import FILE {}`", reference.text())
@@ -84,7 +84,7 @@ base::Error unreachable(Direction direction, const Reference& reference, std::st
 
 }  // namespace
 
-base::Error explain_failure(Direction direction, const Reference& reference, std::string_view talk) {
+base::Error explain_failure(Direction direction, const core::ImageReference& reference, std::string_view talk) {
   if (has_any(talk, {"no space left on device", "disk quota exceeded"})) return fail_disk(ENOSPC, "").error();
   if (direction == Direction::kPull &&
       has_any(talk, {"no image found in manifest list", "no image found in image index"}))
@@ -115,7 +115,7 @@ base::Error explain_failure(Direction direction, const Reference& reference, std
   return unreachable(direction, reference, talk);
 }
 
-base::Result<> fetch_image(const Reference& reference, const fs::path& folder, const std::string& architecture,
+base::Result<> fetch_image(const core::ImageReference& reference, const fs::path& folder, const std::string& architecture,
                            const fs::path& temp) {
   std::vector<std::string> arguments = {"--tmpdir",        temp.string(), "--override-os", "linux",
                                         "--override-arch", architecture,  "copy",          "--quiet"};
@@ -125,7 +125,7 @@ base::Result<> fetch_image(const Reference& reference, const fs::path& folder, c
   return run_skopeo(std::move(arguments), Direction::kPull, reference);
 }
 
-base::Result<> push_image(const fs::path& folder, const Reference& destination, bool plain_http, const fs::path& temp) {
+base::Result<> push_image(const fs::path& folder, const core::ImageReference& destination, bool plain_http, const fs::path& temp) {
   std::vector<std::string> arguments = {"--tmpdir", temp.string(), "copy", "--quiet", "--preserve-digests"};
   if (plain_http || destination.on_loopback()) arguments.push_back("--dest-tls-verify=false");
   arguments.insert(arguments.end(), {"dir:" + folder.string(), "docker://" + destination.text()});

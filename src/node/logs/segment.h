@@ -18,11 +18,11 @@ enum class OutputStream : std::uint8_t { kOut = 0, kError = 1 };
 // Little-endian, as laid out here, 20 bytes.
 struct [[gnu::packed]] RecordHeader {
   std::uint32_t magic = kRecordMagic;
-  std::uint32_t length = 0;            // of the payload
-  std::int64_t time_ns = 0;            // since the Unix epoch
+  std::uint32_t length = 0;  // of the payload
+  std::int64_t time_ns = 0;  // since the Unix epoch
   OutputStream stream = OutputStream::kOut;
   std::uint8_t reserved = 0;
-  std::uint16_t attempt = 0;           // of the task
+  std::uint16_t attempt = 0;  // of the task
 };
 static_assert(sizeof(RecordHeader) == 20);
 

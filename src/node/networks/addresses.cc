@@ -7,13 +7,19 @@
 namespace orchion::node::networks {
 namespace {
 
-std::uint32_t mask_of(int prefix_length) { return prefix_length == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix_length); }
+std::uint32_t mask_of(int prefix_length) {
+  return prefix_length == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix_length);
+}
 
 }  // namespace
 
-bool Subnet::contains(Ipv4 address) const { return (address.value & mask_of(prefix_length)) == base.value; }
+bool Subnet::contains(Ipv4 address) const {
+  return (address.value & mask_of(prefix_length)) == base.value;
+}
 
-Ipv4 Subnet::broadcast() const { return {base.value | ~mask_of(prefix_length)}; }
+Ipv4 Subnet::broadcast() const {
+  return {base.value | ~mask_of(prefix_length)};
+}
 
 base::Result<Ipv4> parse_ipv4(std::string_view text) {
   in_addr parsed{};

@@ -23,7 +23,7 @@ base::Result<> FakeNetworks::check(const TaskNetwork& task) const {
   for (const auto& port : task.ports) {
     bool taken = taken_ports.contains(port.host_port);
     for (const auto& [uid, other] : tasks) {
-      if (uid == task.task_uid) continue;
+      if (uid == task.task_uid || other.owner == task.owner) continue;
       for (const auto& theirs : other.ports) {
         taken = taken || (theirs.host_port == port.host_port && theirs.udp == port.udp &&
                           (theirs.host_ip == port.host_ip || theirs.host_ip.empty() || port.host_ip.empty()));
@@ -49,7 +49,18 @@ base::Co<std::filesystem::path> FakeNetworks::attach(TaskNetwork task) {
   co_return path;
 }
 
+base::Co<> FakeNetworks::publish(std::string task_uid) {
+  published.insert(task_uid);
+  co_return base::Result<>{};
+}
+
+base::Co<> FakeNetworks::unpublish(std::string task_uid) {
+  published.erase(task_uid);
+  co_return base::Result<>{};
+}
+
 base::Co<> FakeNetworks::detach(std::string task_uid) {
+  published.erase(task_uid);
   tasks.erase(task_uid);
   co_return base::Result<>{};
 }

@@ -19,6 +19,7 @@ class FakeNetworks final : public Networks {
   // What tests read.
   std::map<std::string, NetworkConfig> networks;
   std::map<std::string, TaskNetwork> tasks;
+  std::set<std::string> published;
   std::uint16_t resolver_port = 0;
 
   // What tests set: the next attach() fails with it, once; and ports other programs have.
@@ -28,6 +29,8 @@ class FakeNetworks final : public Networks {
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<std::filesystem::path> attach(TaskNetwork task) override;
+  base::Co<> publish(std::string task_uid) override;
+  base::Co<> unpublish(std::string task_uid) override;
   base::Co<> detach(std::string task_uid) override;
   base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
   base::Co<> remove_all() override;

@@ -44,20 +44,19 @@ base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
   return mend_others();
 }
 
-base::Result<> Firewall::add_ports(const std::vector<PortElement>& ports) {
+base::Result<> Firewall::change_ports(const std::vector<PortChange>& changes,
+                                      const std::vector<std::string>& selves_added,
+                                      const std::vector<std::string>& selves_removed) {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(open());
-  RETURN_IF_ERROR(nft_.run(add_ports_text(table_, ports)));
+  std::string text = change_ports_text(table_, changes);
+  for (const auto& address : selves_added) text += add_self_text(table_, address);
+  for (const auto& address : selves_removed) text += remove_self_text(table_, address);
+  if (!text.empty()) RETURN_IF_ERROR(nft_.run(text));
   return {};
 }
 
-base::Result<> Firewall::remove_ports(const std::vector<PortElement>& ports) {
-  const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(nft_.run(remove_ports_text(table_, ports)));
-  return {};
-}
-
-base::Result<std::vector<PortElement>> Firewall::list_ports() {
+base::Result<std::map<PortKey, std::vector<PortMember>>> Firewall::list_ports() {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(open());
   ASSIGN_OR_RETURN(const std::string listing, nft_.run("list table inet " + table_.name + "\n"));

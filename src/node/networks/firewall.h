@@ -3,6 +3,7 @@
 // Our table in the kernel, and the few rules that others' chains need for our packets.
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -24,12 +25,12 @@ class Firewall {
   base::Result<> remove_bridge(const std::string& bridge);
   base::Result<> set_resolver_port(std::uint16_t port);
 
-  // All of the ports or none.
-  base::Result<> add_ports(const std::vector<PortElement>& ports);
-  base::Result<> remove_ports(const std::vector<PortElement>& ports);
+  // All of it or nothing. `selves` are addresses of containers that begin, or end, to have ports.
+  base::Result<> change_ports(const std::vector<PortChange>& changes, const std::vector<std::string>& selves_added,
+                              const std::vector<std::string>& selves_removed);
 
   // What the kernel has, this process's and what a former one left.
-  base::Result<std::vector<PortElement>> list_ports();
+  base::Result<std::map<PortKey, std::vector<PortMember>>> list_ports();
 
   // The table and the rules in others' chains.
   base::Result<> remove_all();

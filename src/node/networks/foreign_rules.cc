@@ -31,7 +31,8 @@ std::vector<OwnRule> own_rules(const Table& table, std::string_view listing) {
     const auto handle = line.rfind(kHandle);
     if (line.find(tag) == std::string_view::npos || handle == std::string_view::npos) continue;
     const auto start = std::min(line.find_first_not_of(" \t"), handle);
-    rules.push_back({std::string(line.substr(start, handle - start)), std::string(line.substr(handle + kHandle.size()))});
+    rules.push_back(
+        {std::string(line.substr(start, handle - start)), std::string(line.substr(handle + kHandle.size()))});
   }
   return rules;
 }
@@ -74,7 +75,9 @@ std::vector<std::string> dropping_chains(std::string_view chains_listing) {
   return chains;
 }
 
-std::string list_chain_text(const std::string& chain) { return fmt::format("list chain ip filter {}\n", chain); }
+std::string list_chain_text(const std::string& chain) {
+  return fmt::format("list chain ip filter {}\n", chain);
+}
 
 std::string mend_chain_text(const Table& table, const std::string& chain, std::string_view listing,
                             std::uint16_t resolver_port) {

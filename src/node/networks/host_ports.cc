@@ -92,9 +92,9 @@ std::unexpected<base::Error> bind_error(const HostPort& port, int error) {
                                     "one that is",
                                     to_string(port), port.host_ip));
     case EACCES:
-      return base::fail(base::Code::kPermissionDenied,
-                        fmt::format("port {} can't be published without root: publish one from 1024 on",
-                                    to_string(port)));
+      return base::fail(
+          base::Code::kPermissionDenied,
+          fmt::format("port {} can't be published without root: publish one from 1024 on", to_string(port)));
     default: return base::fail_errno(error, fmt::format("publishing port {}", to_string(port)));
   }
 }

@@ -85,7 +85,8 @@ base::Result<> KernelNetworks::remove_network(const std::string& uid) {
 base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {
   const std::lock_guard lock(mutex_);
   if (task.attachments.size() > kAttachmentsMax) {
-    return base::fail(base::Code::kInvalidArgument, fmt::format("a task can be in {} networks at most", kAttachmentsMax));
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("a task can be in {} networks at most", kAttachmentsMax));
   }
   std::vector<Leg> legs;
   for (const auto& attachment : task.attachments) {
@@ -126,37 +127,43 @@ base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& ta
   if (done && !legs.empty()) {
     auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
     if (leg == legs.end()) leg = legs.begin();
-    done = ports_.publish(task.task_uid, to_string(leg->address), task.ports);
+    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->address), task.ports);
   }
   if (done) return path;
   // A namespace that was there may have a container in it.
-  if (!existed) RETURN_IF_ERROR(remove_task(task.task_uid));
+  if (!existed) {
+    RETURN_IF_ERROR(release_in_turn(task.task_uid));
+    RETURN_IF_ERROR(delete_released());
+  }
   return std::unexpected(done.error());
 }
 
-base::Result<> KernelNetworks::remove_task(const std::string& task_uid) {
+base::Result<> KernelNetworks::release_in_turn(const std::string& task_uid) {
   RETURN_IF_ERROR(ports_.withdraw(task_uid));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   // Made in order, so the first that isn't there is the end: listing every link of the machine would cost more. Should
   // one remain after a crash it goes with its other end in the namespace.
   for (std::size_t index = 0; index < kAttachmentsMax; ++index) {
-    ASSIGN_OR_RETURN(const bool deleted, delete_if_there(socket, names_.veth(task_uid, index)));
-    if (!deleted) break;
+    const std::string link = names_.veth(task_uid, index);
+    ASSIGN_OR_RETURN(const bool marked, mark_if_there(socket, link, names_.removal_group()));
+    if (!marked) break;
   }
   return remove_namespace(namespace_path(task_uid));
 }
 
-base::Result<> KernelNetworks::detach(const std::string& task_uid) {
+base::Result<> KernelNetworks::release(const std::string& task_uid) {
   RETURN_IF_ERROR(check_uid(task_uid));
   const TaskTurn turn(*this, task_uid);
-  return remove_task(task_uid);
+  return release_in_turn(task_uid);
 }
 
 base::Result<std::vector<std::string>> KernelNetworks::namespace_files() const {
   std::vector<std::string> files;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) files.push_back(entry.path().filename());
-  if (error && error != std::errc::no_such_file_or_directory) return base::fail_errno(error.value(), "reading " + folder_.string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error))
+    files.push_back(entry.path().filename());
+  if (error && error != std::errc::no_such_file_or_directory)
+    return base::fail_errno(error.value(), "reading " + folder_.string());
   return files;
 }
 
@@ -167,8 +174,9 @@ base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uid
   ASSIGN_OR_RETURN(const auto publishing, ports_.tasks());
   known.insert(known.end(), publishing.begin(), publishing.end());
   for (const auto& uid : std::set<std::string>(known.begin(), known.end())) {
-    if (!tasks.contains(uid)) RETURN_IF_ERROR(detach(uid));
+    if (!tasks.contains(uid)) RETURN_IF_ERROR(release(uid));
   }
+  RETURN_IF_ERROR(delete_released());
   std::set<std::string> stems;
   for (const auto& uid : task_uids) stems.insert(link_stem(names_, uid));
   std::set<std::string> bridges;

@@ -28,8 +28,15 @@ class KernelNetworks {
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<std::filesystem::path> attach(const TaskNetwork& task);
-  std::vector<RelaySocket> take_relays(const std::string& task_uid) { return ports_.take_relays(task_uid); }
-  base::Result<> detach(const std::string& task_uid);
+  base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
+  base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
+  std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
+
+  // The first half of detaching: the ports are free, the namespace is gone from its place, the links are only marked.
+  base::Result<> release(const std::string& task_uid);
+
+  // The second, for every task released so far.
+  base::Result<> delete_released() { return delete_marked(names_.removal_group()); }
   base::Result<> sweep(const std::vector<std::string>& network_uids, const std::vector<std::string>& task_uids);
   base::Result<> remove_all();
   base::Result<> set_resolver_port(std::uint16_t port) { return firewall_.set_resolver_port(port); }
@@ -44,7 +51,7 @@ class KernelNetworks {
   class TaskTurn;
 
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
-  base::Result<> remove_task(const std::string& task_uid);
+  base::Result<> release_in_turn(const std::string& task_uid);
   std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<std::vector<std::string>> namespace_files() const;
 

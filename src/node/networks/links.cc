@@ -142,6 +142,17 @@ NetlinkRequest delete_link(const std::string& name) {
   return request.text(IFLA_IFNAME, name);
 }
 
+NetlinkRequest move_to_group(const std::string& name, std::uint32_t group) {
+  NetlinkRequest request = link_request(RTM_SETLINK, 0);
+  request.text(IFLA_IFNAME, name);
+  return request.value(IFLA_GROUP, group);
+}
+
+NetlinkRequest delete_group(std::uint32_t group) {
+  NetlinkRequest request = link_request(RTM_DELLINK, 0);
+  return request.value(IFLA_GROUP, group);
+}
+
 NetlinkRequest add_address(int link_index, Ipv4 address, const Subnet& subnet) {
   NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
   request.body(address_body(link_index, subnet.prefix_length));

@@ -53,6 +53,8 @@ NetlinkRequest bring_up(const std::string& name);
 // the bridge's frames pass the firewall and are translated before they leave the bridge.
 NetlinkRequest with_hairpin(const std::string& name);
 NetlinkRequest delete_link(const std::string& name);
+NetlinkRequest move_to_group(const std::string& name, std::uint32_t group);
+NetlinkRequest delete_group(std::uint32_t group);
 NetlinkRequest add_address(int link_index, Ipv4 address, const Subnet& subnet);
 NetlinkRequest delete_address(int link_index, LinkAddress address);
 NetlinkRequest default_route(int link_index, Ipv4 gateway);

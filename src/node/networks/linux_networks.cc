@@ -10,7 +10,8 @@ namespace orchion::node::networks {
 LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options)
     : executor_(std::move(executor)),
       workers_(workers),
-      kernel_(std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder)) {}
+      kernel_(std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder)),
+      deletions_(executor_, workers_, [kernel = kernel_] { return kernel->delete_released(); }) {}
 
 LinuxNetworks::~LinuxNetworks() = default;
 
@@ -27,32 +28,52 @@ base::Co<> LinuxNetworks::remove_network(std::string uid) {
 base::Co<std::filesystem::path> LinuxNetworks::attach(TaskNetwork task) {
   auto job = [kernel = kernel_, task] { return kernel->attach(task); };
   CO_ASSIGN_OR_RETURN(auto path, co_await workers_.run(std::move(job)));
-  CO_RETURN_IF_ERROR(start_relays(task.task_uid));
+  CO_RETURN_IF_ERROR(sync_relays());
   co_return path;
 }
 
-base::Result<> LinuxNetworks::start_relays(const std::string& task_uid) {
-  for (auto& socket : kernel_->take_relays(task_uid)) {
-    LoopbackRelay::Options options{.udp = socket.udp, .address = socket.address, .port = socket.port};
-    ASSIGN_OR_RETURN(auto relay, LoopbackRelay::start(executor_, std::move(socket.socket), std::move(options)));
-    relays_.emplace(task_uid, std::move(relay));
+// Relays serve what is reserved, and lead to what is published.
+base::Result<> LinuxNetworks::sync_relays() {
+  std::set<PortKey> present;
+  for (auto& port : kernel_->relay_ports()) {
+    present.insert(port.key);
+    if (port.socket) {
+      ASSIGN_OR_RETURN(relays_[port.key], LoopbackRelay::start(executor_, std::move(port.socket), port.key.udp));
+    }
+    std::vector<LoopbackRelay::Target> targets;
+    for (const auto& member : port.members) targets.push_back({member.address, member.port});
+    const auto relay = relays_.find(port.key);
+    if (relay != relays_.end() && relay->second) RETURN_IF_ERROR(relay->second->set_targets(targets));
   }
+  std::erase_if(relays_, [&](const auto& relay) { return !present.contains(relay.first); });
   return {};
 }
 
+base::Co<> LinuxNetworks::publish(std::string task_uid) {
+  auto job = [kernel = kernel_, task_uid] { return kernel->publish(task_uid); };
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  co_return sync_relays();
+}
+
+base::Co<> LinuxNetworks::unpublish(std::string task_uid) {
+  auto job = [kernel = kernel_, task_uid] { return kernel->unpublish(task_uid); };
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  co_return sync_relays();
+}
+
 base::Co<> LinuxNetworks::detach(std::string task_uid) {
-  relays_.erase(task_uid);
-  auto job = [kernel = kernel_, task_uid] { return kernel->detach(task_uid); };
-  co_return co_await workers_.run(std::move(job));
+  auto job = [kernel = kernel_, task_uid] { return kernel->release(task_uid); };
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  CO_RETURN_IF_ERROR(sync_relays());
+  co_return co_await deletions_.run();
 }
 
 base::Co<> LinuxNetworks::sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) {
-  const std::set<std::string> kept(task_uids.begin(), task_uids.end());
-  std::erase_if(relays_, [&](const auto& relay) { return !kept.contains(relay.first); });
   auto job = [kernel = kernel_, networks = std::move(network_uids), tasks = std::move(task_uids)] {
     return kernel->sweep(networks, tasks);
   };
-  co_return co_await workers_.run(std::move(job));
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  co_return sync_relays();
 }
 
 base::Co<> LinuxNetworks::remove_all() {

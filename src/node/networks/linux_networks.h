@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/worker_pool.h"
+#include "node/networks/batcher.h"
 #include "node/networks/networks.h"
+#include "node/networks/ruleset.h"
 
 namespace orchion::node::networks {
 
@@ -20,7 +22,7 @@ class LoopbackRelay;
 // One executor; not thread-safe. The kernel's part runs on `workers`; a cancelled caller's step runs to its end there,
 // and what it made stays until detach(). The constructor's thread and the workers must be in the machine's own network
 // namespace. Destroying it leaves everything in the kernel as it is, except that published ports are no longer held
-// and ::1 no longer served: attach() of a task that runs, after a restart, brings both back.
+// and ::1 no longer served: attach() and publish() of a task that runs, after a restart, bring both back.
 class LinuxNetworks final : public Networks {
  public:
   struct Options {
@@ -34,18 +36,21 @@ class LinuxNetworks final : public Networks {
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<std::filesystem::path> attach(TaskNetwork task) override;
+  base::Co<> publish(std::string task_uid) override;
+  base::Co<> unpublish(std::string task_uid) override;
   base::Co<> detach(std::string task_uid) override;
   base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
   base::Co<> remove_all() override;
   base::Co<> set_resolver_port(std::uint16_t port) override;
 
  private:
-  base::Result<> start_relays(const std::string& task_uid);
+  base::Result<> sync_relays();
 
   base::Executor executor_;
   base::WorkerPool& workers_;
   std::shared_ptr<KernelNetworks> kernel_;  // jobs on the workers hold it too
-  std::multimap<std::string, std::unique_ptr<LoopbackRelay>> relays_;
+  Batcher deletions_;                       // of what was released
+  std::map<PortKey, std::unique_ptr<LoopbackRelay>> relays_;
 };
 
 }  // namespace orchion::node::networks

@@ -60,7 +60,9 @@ class LinuxNetworksTest : public testing::Test {
   base::Result<Place> try_attach(TaskNetwork task) { return loop_.run(networks_->attach(std::move(task))); }
 
   Place attach(const std::string& task, std::vector<Attachment> attachments, std::vector<PublishedPort> ports = {}) {
-    auto path = try_attach({.task_uid = task, .attachments = std::move(attachments), .ports = std::move(ports)});
+    auto path = try_attach(
+        {.task_uid = task, .owner = task, .attachments = std::move(attachments), .ports = std::move(ports)});
+    EXPECT_TRUE(loop_.run(networks_->publish(task)).has_value());
     EXPECT_TRUE(path.has_value()) << path.error().message;
     return path.value_or(Place("/nowhere"));
   }
@@ -162,9 +164,8 @@ TEST_F(LinuxNetworksTest, ATakenPortSaysWhoHasItAndLeavesNothing) {
   network("blue", 1);
   const Traces before = traces();
   const Server other(host_, "0.0.0.0", 8080);
-  const auto refused = try_attach({.task_uid = "a",
-                                   .attachments = {{"blue", "10.77.1.2"}},
-                                   .ports = {{.host_port = 8080, .container_port = 80}}});
+  const auto refused = try_attach(
+      {.task_uid = "a", .attachments = {{"blue", "10.77.1.2"}}, .ports = {{.host_port = 8080, .container_port = 80}}});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::Code::kFailedPrecondition);
   EXPECT_EQ(refused.error().message, "port 8080/tcp is taken on this machine by networks_test (pid " +
@@ -182,9 +183,35 @@ TEST_F(LinuxNetworksTest, TwoTasksCantPublishOnePort) {
                                    .attachments = {{"blue", "10.77.1.3"}},
                                    .ports = {{.host_ip = "127.0.0.1", .host_port = 8080, .container_port = 80}}});
   ASSERT_FALSE(refused.has_value());
-  EXPECT_THAT(refused.error().message, HasSubstr("already published on this machine by task a"));
+  EXPECT_THAT(refused.error().message, HasSubstr("taken on this machine by a"));
   expect_ok(networks_->detach("a"));
   attach("b", {{"blue", "10.77.1.3"}}, {{.host_port = 8080, .container_port = 80}});
+}
+
+TEST_F(LinuxNetworksTest, TasksOfOneOwnerShareAPort) {
+  network("blue", 1);
+  std::vector<Place> places;
+  for (const std::string name : {"a", "b"}) {
+    const std::string address = name == "a" ? "10.77.1.2" : "10.77.1.3";
+    const auto place = try_attach({.task_uid = name,
+                                   .owner = "shop/web",
+                                   .attachments = {{"blue", address}},
+                                   .ports = {{.host_port = 8080, .container_port = name == "a" ? std::uint16_t{80} : std::uint16_t{81}}}});
+    ASSERT_TRUE(place.has_value()) << place.error().message;
+    places.push_back(*place);
+  }
+  const Server only_a(places[0], "10.77.1.2", 80);
+  EXPECT_EQ(ask({}, "127.0.0.1", 8080), "") << "nobody is published yet";
+  ASSERT_TRUE(loop_.run(networks_->publish("a")).has_value());
+  for (int i = 0; i < 3; ++i) EXPECT_NE(ask({}, "127.0.0.1", 8080), "");
+  ASSERT_TRUE(loop_.run(networks_->publish("b")).has_value());
+  int answered = 0;
+  for (int i = 0; i < 10; ++i) answered += ask({}, "127.0.0.1", 8080).empty() ? 0 : 1;
+  EXPECT_EQ(answered, 5) << "connections go round";
+  ASSERT_TRUE(loop_.run(networks_->unpublish("a")).has_value());
+  EXPECT_EQ(ask({}, "127.0.0.1", 8080), "");
+  const Server then_b(places[1], "10.77.1.3", 81);
+  for (const char* address : {"127.0.0.1", "::1"}) EXPECT_NE(ask({}, address, 8080), "") << address;
 }
 
 TEST_F(LinuxNetworksTest, APublishedPortIsHeldAgainstOtherPrograms) {
@@ -214,8 +241,8 @@ TEST_F(LinuxNetworksTest, ATaskReachesPublishedPortsItsOwnIncluded) {
 TEST_F(LinuxNetworksTest, TheWayOutIsMasqueradedAndInternalNetworksHaveNone) {
   network("blue", 1);
   network("closed", 3, true);
-  const Place open = attach("open", {{"closed", "10.77.3.3"}, {"blue", "10.77.1.2"}},
-                            {{.host_port = 8080, .container_port = 80}});
+  const Place open =
+      attach("open", {{"closed", "10.77.3.3"}, {"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});
   const Place closed = attach("closed", {{"closed", "10.77.3.2"}});
   const Server web(machine_.outside(), kOutsideAddress, 80);
   const Server on_host(host_, "0.0.0.0", 90);
@@ -257,9 +284,8 @@ TEST_F(LinuxNetworksTest, QueriesToTheGatewayAreLedToTheResolver) {
 
 TEST_F(LinuxNetworksTest, AttachingAgainDisturbsNothing) {
   network("blue", 1);
-  const TaskNetwork task{.task_uid = "a",
-                         .attachments = {{"blue", "10.77.1.2"}},
-                         .ports = {{.host_port = 8080, .container_port = 80}}};
+  const TaskNetwork task{
+      .task_uid = "a", .attachments = {{"blue", "10.77.1.2"}}, .ports = {{.host_port = 8080, .container_port = 80}}};
   const Place place = attach("a", task.attachments, task.ports);
   const Server server(place, "10.77.1.2", 80);
   const Traces before = traces();
@@ -314,7 +340,8 @@ TEST_F(LinuxNetworksTest, AnotherClustersThingsAreLeftAlone) {
   network("blue", 1);
   attach("a", {{"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});
   const Traces before = traces();
-  LinuxNetworks other(loop_.executor(), *workers_, {.cluster_short_id = "other", .run_folder = machine_.folder() / "2"});
+  LinuxNetworks other(loop_.executor(), *workers_,
+                      {.cluster_short_id = "other", .run_folder = machine_.folder() / "2"});
   auto done = loop_.run(other.remove_all());
   EXPECT_TRUE(done.has_value());
   EXPECT_EQ(traces(), before);
@@ -375,7 +402,7 @@ TEST_F(LinuxNetworksTest, ManyAtOnce) {
   const auto name = [](int i) { return "task" + std::to_string(i); };
   const auto address = [](int i) { return "10.77.1." + std::to_string(i + 10); };
   for (int i = 0; i < 40; ++i) {
-    TaskNetwork task{.task_uid = name(i), .attachments = {{"blue", address(i)}}};
+    TaskNetwork task{.task_uid = name(i), .owner = name(i), .attachments = {{"blue", address(i)}}};
     if (i % 4 == 0) task.ports = {{.host_port = static_cast<std::uint16_t>(9000 + i), .container_port = 80}};
     attached.push_back(loop_.start(networks_->attach(task)));
   }
@@ -383,6 +410,7 @@ TEST_F(LinuxNetworksTest, ManyAtOnce) {
   for (auto& each : attached) places.push_back(each.get().value_or("/nowhere"));
   for (int i = 0; i < 40; i += 4) {
     const Server server(places[static_cast<std::size_t>(i)], address(i), 80);
+    expect_ok(networks_->publish(name(i)));
     EXPECT_EQ(ask(places.back(), address(i), 80), address(39));
     EXPECT_EQ(ask(machine_.outside(), kHostAddress, static_cast<std::uint16_t>(9000 + i)), kOutsideAddress);
   }

@@ -1,8 +1,10 @@
 #include "node/networks/loopback_relay.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <boost/asio/as_tuple.hpp>
@@ -26,6 +28,31 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kClientsMax = 1024;
 constexpr auto kIdleLimit = std::chrono::seconds(60);
 
+// Goes round the targets.
+template <class Endpoint>
+class Targets {
+ public:
+  base::Result<> set(const std::vector<LoopbackRelay::Target>& targets) {
+    std::vector<Endpoint> endpoints;
+    for (const auto& target : targets) {
+      error_code failure;
+      const auto address = asio::ip::make_address_v4(target.address, failure);
+      if (failure) return base::fail(base::Code::kInvalidArgument, "\"" + target.address + "\" is not an IPv4 address");
+      endpoints.emplace_back(address, target.port);
+    }
+    endpoints_ = std::move(endpoints);
+    return {};
+  }
+  std::optional<Endpoint> next() {
+    if (endpoints_.empty()) return std::nullopt;
+    return endpoints_[turn_++ % endpoints_.size()];
+  }
+
+ private:
+  std::vector<Endpoint> endpoints_;
+  std::size_t turn_ = 0;
+};
+
 // What the coroutines of one relay share: they hold it, the relay only closes it.
 struct TcpState {
   struct Connection {
@@ -39,10 +66,10 @@ struct TcpState {
     tcp::socket task;
   };
 
-  TcpState(const base::Executor& executor, tcp::endpoint to) : acceptor(executor), target(std::move(to)) {}
+  explicit TcpState(const base::Executor& executor) : acceptor(executor) {}
 
   tcp::acceptor acceptor;
-  tcp::endpoint target;
+  Targets<tcp::endpoint> targets;
   std::set<std::shared_ptr<Connection>> connections;
 };
 
@@ -65,20 +92,25 @@ asio::awaitable<void> copy(std::shared_ptr<TcpState::Connection> connection, tcp
   }
 }
 
-asio::awaitable<void> copy_back(std::shared_ptr<TcpState::Connection> connection, std::shared_ptr<asio::steady_timer> done) {
+asio::awaitable<void> copy_back(std::shared_ptr<TcpState::Connection> connection,
+                                std::shared_ptr<asio::steady_timer> done) {
   co_await copy(connection, connection->task, connection->client);
   done->expires_at(asio::steady_timer::time_point::min());
 }
 
 asio::awaitable<void> carry(std::shared_ptr<TcpState> state, std::shared_ptr<TcpState::Connection> connection) {
-  const auto [failure] = co_await connection->task.async_connect(state->target, kToken);
+  error_code failure = asio::error::host_unreachable;
+  if (const auto target = state->targets.next()) {
+    const auto [connected] = co_await connection->task.async_connect(*target, kToken);
+    failure = connected;
+  }
   if (!failure) {
     error_code ignored;
     connection->client.set_option(tcp::no_delay(true), ignored);
     connection->task.set_option(tcp::no_delay(true), ignored);
     // Expires when the way back has ended: a timer is Asio's plainest event that is remembered.
-    auto back_done = std::make_shared<asio::steady_timer>(state->acceptor.get_executor(),
-                                                          asio::steady_timer::time_point::max());
+    auto back_done =
+        std::make_shared<asio::steady_timer>(state->acceptor.get_executor(), asio::steady_timer::time_point::max());
     asio::co_spawn(state->acceptor.get_executor(), copy_back(connection, back_done), asio::detached);
     co_await copy(connection, connection->client, connection->task);
     co_await back_done->async_wait(kToken);
@@ -106,6 +138,7 @@ class TcpRelay final : public LoopbackRelay {
     state_->acceptor.close(ignored);
     for (const auto& connection : state_->connections) connection->close();
   }
+  base::Result<> set_targets(const std::vector<Target>& targets) override { return state_->targets.set(targets); }
 
  private:
   std::shared_ptr<TcpState> state_;
@@ -119,11 +152,10 @@ struct UdpState {
     std::chrono::steady_clock::time_point last_used = std::chrono::steady_clock::now();
   };
 
-  UdpState(const base::Executor& executor, udp::endpoint to)
-      : socket(executor), target(std::move(to)), sweep(executor) {}
+  explicit UdpState(const base::Executor& executor) : socket(executor), sweep(executor) {}
 
   udp::socket socket;
-  udp::endpoint target;
+  Targets<udp::endpoint> targets;
   asio::steady_timer sweep;
   std::map<udp::endpoint, std::shared_ptr<Client>> clients;
 };
@@ -141,10 +173,11 @@ asio::awaitable<void> answer(std::shared_ptr<UdpState> state, std::shared_ptr<Ud
 
 std::shared_ptr<UdpState::Client> client_of(const std::shared_ptr<UdpState>& state, const udp::endpoint& from) {
   if (const auto known = state->clients.find(from); known != state->clients.end()) return known->second;
-  if (state->clients.size() >= kClientsMax) return nullptr;
+  const auto target = state->targets.next();
+  if (!target || state->clients.size() >= kClientsMax) return nullptr;
   auto client = std::make_shared<UdpState::Client>(state->socket.get_executor(), from);
   error_code failure;
-  client->socket.connect(state->target, failure);
+  client->socket.connect(*target, failure);
   if (failure) return nullptr;
   state->clients.emplace(from, client);
   asio::co_spawn(state->socket.get_executor(), answer(state, client), asio::detached);
@@ -189,6 +222,20 @@ class UdpRelay final : public LoopbackRelay {
     state_->sweep.cancel();
     for (const auto& [address, client] : state_->clients) client->socket.close(ignored);
   }
+  // Clients keep their container while it is one of the port's; those of one that left start anew elsewhere.
+  base::Result<> set_targets(const std::vector<Target>& targets) override {
+    RETURN_IF_ERROR(state_->targets.set(targets));
+    std::erase_if(state_->clients, [&](const auto& entry) {
+      error_code failure;
+      const auto remote = entry.second->socket.remote_endpoint(failure);
+      const bool stays = !failure && std::any_of(targets.begin(), targets.end(), [&](const Target& target) {
+        return remote.address().to_string() == target.address && remote.port() == target.port;
+      });
+      if (!stays) entry.second->socket.close(failure);
+      return !stays;
+    });
+    return {};
+  }
 
  private:
   std::shared_ptr<UdpState> state_;
@@ -197,18 +244,16 @@ class UdpRelay final : public LoopbackRelay {
 }  // namespace
 
 base::Result<std::unique_ptr<LoopbackRelay>> LoopbackRelay::start(base::Executor executor, base::UniqueFd socket,
-                                                                  Options options) {
-  error_code failure;
-  const auto address = asio::ip::make_address_v4(options.address, failure);
-  if (failure) return base::fail(base::Code::kInvalidArgument, "\"" + options.address + "\" is not an IPv4 address");
-  if (options.udp) {
-    auto state = std::make_shared<UdpState>(executor, udp::endpoint(address, options.port));
+                                                                  bool udp_port) {
+  if (udp_port) {
+    auto state = std::make_shared<UdpState>(executor);
     state->socket.assign(udp::v6(), socket.release());
     asio::co_spawn(executor, receive(state), asio::detached);
     asio::co_spawn(executor, forget_idle(state), asio::detached);
     return std::make_unique<UdpRelay>(std::move(state));
   }
-  auto state = std::make_shared<TcpState>(executor, tcp::endpoint(address, options.port));
+  error_code failure;
+  auto state = std::make_shared<TcpState>(executor);
   state->acceptor.assign(tcp::v6(), socket.release());
   state->acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure) return base::fail_errno(failure.value(), "serving a published port on IPv6");

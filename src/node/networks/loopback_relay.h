@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/co.h"
 #include "base/file.h"
@@ -17,16 +18,17 @@ namespace orchion::node::networks {
 // a packet either way. One executor; not thread-safe.
 class LoopbackRelay {
  public:
-  struct Options {
-    bool udp = false;
-    std::string address;  // of the container, IPv4
+  struct Target {
+    std::string address;  // of a container, IPv4
     std::uint16_t port = 0;
   };
 
   // Takes a bound IPv6 socket.
-  static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket,
-                                                            Options options);
+  static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket, bool udp);
   virtual ~LoopbackRelay() = default;
+
+  // New connections and clients go round these; with none they are closed at once.
+  virtual base::Result<> set_targets(const std::vector<Target>& targets) = 0;
 };
 
 }  // namespace orchion::node::networks

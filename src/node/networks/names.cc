@@ -1,7 +1,5 @@
 #include "node/networks/names.h"
 
-#include <cstdint>
-
 namespace orchion::node::networks {
 namespace {
 
@@ -9,12 +7,16 @@ constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 // FNV-1a, finished with a mix so that short inputs differ in every character.
 // Source: http://www.isthe.com/chongo/tech/comp/fnv/
-std::string hash_text(std::string_view text, std::size_t length) {
+std::uint64_t hash_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ull;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   hash ^= hash >> 32;
   hash *= 0x9e3779b97f4a7c15ull;
-  hash ^= hash >> 29;
+  return hash ^ hash >> 29;
+}
+
+std::string hash_text(std::string_view text, std::size_t length) {
+  std::uint64_t hash = hash_of(text);
   std::string out;
   for (std::size_t i = 0; i < length; ++i) {
     out += kAlphabet[hash & 31];
@@ -38,9 +40,13 @@ std::string identifier(std::string_view text) {
 Names::Names(std::string_view cluster_short_id)
     : bridge_prefix_("or" + hash_text(cluster_short_id, 4) + "b"),
       veth_prefix_("or" + hash_text(cluster_short_id, 4) + "v"),
+      // Far from the small numbers that people give groups.
+      removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
-std::string Names::bridge(std::string_view network_uid) const { return bridge_prefix_ + hash_text(network_uid, 8); }
+std::string Names::bridge(std::string_view network_uid) const {
+  return bridge_prefix_ + hash_text(network_uid, 8);
+}
 
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {
   return veth_prefix_ + hash_text(task_uid, 7) + kAlphabet[index % kAttachmentsMax];

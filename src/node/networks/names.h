@@ -4,6 +4,7 @@
 // that two agents of different clusters on one machine never take each other's for leftovers.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,12 +23,16 @@ class Names {
   const std::string& bridge_prefix() const { return bridge_prefix_; }
   const std::string& veth_prefix() const { return veth_prefix_; }
 
+  // Links that wait for their removal are in this group: the kernel removes a group in the time of one link.
+  std::uint32_t removal_group() const { return removal_group_; }
+
   // The nftables table, and the comment on rules that had to go into others' tables.
   const std::string& table() const { return table_; }
 
  private:
   std::string bridge_prefix_;
   std::string veth_prefix_;
+  std::uint32_t removal_group_;
   std::string table_;
 };
 

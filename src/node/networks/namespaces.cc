@@ -40,7 +40,7 @@ base::Result<> work_inside(const std::filesystem::path& path, bool exists, const
 }  // namespace
 
 bool is_namespace(const std::filesystem::path& path) {
-  struct statfs info {};
+  struct statfs info{};
   return ::statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
 }
 

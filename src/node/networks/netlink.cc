@@ -12,7 +12,9 @@
 namespace orchion::node::networks {
 namespace {
 
-constexpr std::size_t aligned(std::size_t size) { return (size + NLMSG_ALIGNTO - 1) & ~std::size_t{NLMSG_ALIGNTO - 1}; }
+constexpr std::size_t aligned(std::size_t size) {
+  return (size + NLMSG_ALIGNTO - 1) & ~std::size_t{NLMSG_ALIGNTO - 1};
+}
 
 // Calls `each(header, payload)` for every message in `bytes` until it returns false.
 template <class Each>

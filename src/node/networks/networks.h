@@ -14,18 +14,18 @@ namespace orchion::node::networks {
 
 struct NetworkConfig {
   std::string uid;
-  std::string subnet;        // "10.192.0.0/20"
-  std::string gateway;       // "10.192.0.1": the bridge's own address
-  bool internal = false;     // no way out
+  std::string subnet;     // "10.192.0.0/20"
+  std::string gateway;    // "10.192.0.1": the bridge's own address
+  bool internal = false;  // no way out
 };
 
 struct Attachment {
   std::string network_uid;
-  std::string address;       // IPv4
+  std::string address;  // IPv4
 };
 
 struct PublishedPort {
-  std::string host_ip;       // empty: all
+  std::string host_ip;  // empty: all
   std::uint16_t host_port = 0;
   std::uint16_t container_port = 0;
   bool udp = false;

@@ -24,7 +24,9 @@ Nft::Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
   nft_ctx_output_set_flags(context_, NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_HANDLE);
 }
 
-Nft::~Nft() { nft_ctx_free(context_); }
+Nft::~Nft() {
+  nft_ctx_free(context_);
+}
 
 base::Result<std::string> Nft::run(const std::string& commands) {
   const std::lock_guard lock(mutex_);

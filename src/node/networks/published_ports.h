@@ -1,9 +1,10 @@
 #pragma once
 
-// The ports that this machine's tasks publish: who has which, held on the machine and led to the task.
+// The ports that this machine's tasks publish: who has which, held on the machine and led to the tasks.
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,26 +17,29 @@
 namespace orchion::node::networks {
 
 // A port on an IPv6 address: the kernel doesn't translate those to a task, a relay has to serve it.
-struct RelaySocket {
-  base::UniqueFd socket;  // bound, not listening
-  bool udp = false;
-  std::string address;  // where it leads: the container
-  std::uint16_t port = 0;
+struct RelayPort {
+  PortKey key;            // its host_ip is IPv6
+  base::UniqueFd socket;  // bound, not listening; empty where it was taken before
+  std::vector<PortMember> members;
 };
 
-// Thread-safe; blocks. `firewall` must outlive it.
+// Tasks of one owner share a port, others are refused it. A task first reserves its ports, then is published and
+// unpublished on them. Thread-safe; blocks. `firewall` must outlive it.
 class PublishedPorts {
  public:
   explicit PublishedPorts(Firewall& firewall) : firewall_(firewall) {}
 
-  // All of the task's ports or none. A task that already has ports keeps them. kFailedPrecondition: one is taken.
-  base::Result<> publish(const std::string& task_uid, const std::string& address,
+  // All of the task's ports or none; a task that has reserved keeps what it has. kFailedPrecondition: one is taken.
+  base::Result<> reserve(const std::string& task_uid, const std::string& owner, const std::string& address,
                          const std::vector<PublishedPort>& ports);
+  base::Result<> publish(const std::string& task_uid);
+  base::Result<> unpublish(const std::string& task_uid);
 
-  // The sockets that nobody took yet; they count as held either way.
-  std::vector<RelaySocket> take_relays(const std::string& task_uid);
-
+  // Unpublished, and the reservation given up.
   base::Result<> withdraw(const std::string& task_uid);
+
+  // Every port that a relay must serve now, with its socket at the first call.
+  std::vector<RelayPort> relay_ports();
 
   // Every task that has ports, a former process's included.
   base::Result<std::vector<std::string>> tasks();
@@ -43,22 +47,31 @@ class PublishedPorts {
   void forget_all();
 
  private:
-  struct Task {
-    std::vector<PortElement> elements;  // in the kernel
+  struct Port {
+    std::string owner;                 // empty: a former process's, nobody has reserved it yet
+    std::set<std::string> tasks;       // that reserved it
     std::vector<base::UniqueFd> holds;
-    std::vector<RelaySocket> relays;
-    std::vector<HostPort> claims;       // empty with elements: a former process's
+    std::vector<base::UniqueFd> relay_sockets;  // for `relay_key`, until taken
+    std::vector<PortKey> relay_keys;
+    std::vector<PortMember> members;   // published
   };
-  static base::Result<> hold(Task& task, const std::string& task_uid, const std::string& address,
-                             const PublishedPort& port);
+  struct Task {
+    std::string address;
+    std::vector<PublishedPort> ports;
+  };
 
   base::Result<> adopt();
-  base::Result<> check_ours(const std::string& task_uid, const std::vector<PublishedPort>& ports) const;
-  base::Result<> replace_elements(const std::vector<PortElement>& old, const std::vector<PortElement>& wanted);
+  base::Result<> check_free(const std::string& task_uid, const std::string& owner, const PortKey& key) const;
+  base::Result<> reserve_port(const std::string& task_uid, const std::string& owner, const PortKey& key);
+  static base::Result<> hold(Port& port, const PortKey& key);
+  void release(const std::string& task_uid);
+  base::Result<> change_members(const std::string& task_uid, bool published);
+  base::Result<> withdraw_adopted(const std::string& task_uid);
 
   Firewall& firewall_;
   std::mutex mutex_;  // guards what follows
   bool adopted_ = false;
+  std::map<PortKey, Port> ports_;
   std::map<std::string, Task> tasks_;
 };
 

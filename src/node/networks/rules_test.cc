@@ -50,26 +50,43 @@ TEST(Ruleset, FindsItsPortsInAListing) {
 		elements = { "a" . "a" }
 	}
 
-	map published { # handle 5
-		type inet_proto . inet_service : ipv4_addr . inet_service
-		elements = { 17 . 53 comment "t1" : 10.1.1.1 . 5353,
-			     6 . 8080 comment "t2" : 10.1.2.3 . 80, 6 . 1 : 10.0.0.1 . 1 }
-	}
-
-	map published_on { # handle 6
-		type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
-		elements = { 127.0.0.1 . 6 . 81 comment "t3" : 10.1.2.4 . 82 }
+	set members { # handle 5
+		type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service
+		elements = { 0.0.0.0 . 17 . 53 . 10.1.1.1 . 5353 comment "t1",
+			     0.0.0.0 . 6 . 8080 . 10.1.2.3 . 80 comment "t2", 0.0.0.0 . 6 . 8080 . 10.1.2.9 . 80 comment "t4",
+			     127.0.0.1 . 6 . 81 . 10.1.2.4 . 82 comment "t3" }
 	}
 
 	chain publish { # handle 9
-		dnat ip to meta l4proto . th dport map @published # handle 12
+		meta l4proto . th dport vmap @published # handle 12
 	}
 }
 )";
-  EXPECT_THAT(parse_ports(kListing), ElementsAre(PortElement{"", true, 53, "10.1.1.1", 5353, "t1"},
-                                                 PortElement{"", false, 8080, "10.1.2.3", 80, "t2"},
-                                                 PortElement{"127.0.0.1", false, 81, "10.1.2.4", 82, "t3"}));
+  const auto ports = parse_ports(kListing);
+  ASSERT_EQ(ports.size(), 3u);
+  EXPECT_THAT(ports.at({"", true, 53}), ElementsAre(PortMember{"t1", "10.1.1.1", 5353}));
+  EXPECT_THAT(ports.at({"", false, 8080}), ElementsAre(PortMember{"t2", "10.1.2.3", 80}, PortMember{"t4", "10.1.2.9", 80}));
+  EXPECT_THAT(ports.at({"127.0.0.1", false, 81}), ElementsAre(PortMember{"t3", "10.1.2.4", 82}));
   EXPECT_THAT(parse_ports(""), IsEmpty());
+}
+
+TEST(Ruleset, AChangeOfAPortTouchesThatPortAlone) {
+  const Table table{"orchion_k", "or"};
+  const PortKey key{"", false, 8080};
+  const PortMember a{"a", "10.0.0.2", 80};
+  const PortMember b{"b", "10.0.0.3", 80};
+  EXPECT_EQ(change_ports_text(table, {{key, {a}, {a, b}}}),
+            "add element inet orchion_k members { 0.0.0.0 . tcp . 8080 . 10.0.0.3 . 80 comment \"b\" }\n"
+            "add chain inet orchion_k port_tcp_8080\n"
+            "flush chain inet orchion_k port_tcp_8080\n"
+            "add rule inet orchion_k port_tcp_8080 meta l4proto tcp dnat ip to numgen inc mod 2 map "
+            "{ 0 : 10.0.0.2 . 80, 1 : 10.0.0.3 . 80 }\n"
+            "add element inet orchion_k published { tcp . 8080 : goto port_tcp_8080 }\n");
+  EXPECT_EQ(change_ports_text(table, {{key, {a}, {}}}),
+            "delete element inet orchion_k members { 0.0.0.0 . tcp . 8080 . 10.0.0.2 . 80 }\n"
+            "delete element inet orchion_k published { tcp . 8080 }\n"
+            "flush chain inet orchion_k port_tcp_8080\n"
+            "delete chain inet orchion_k port_tcp_8080\n");
 }
 
 TEST(ForeignRules, AreAddedOnceAndOnlyWhereSomethingDrops) {
@@ -106,7 +123,8 @@ table ip filter {
 TEST(HostPorts, FindsTheListenerAmongSockets) {
   constexpr std::string_view kTable =
       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-      "   0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 11 1 0 20 4 30 10 -1\n"
+      "   0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 11 1 0 20 4 30 10 "
+      "-1\n"
       "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0 100 0 0 10 0\n"
       "   2: 00000000:0050 00000000:0000 06 00000000:00000000 00:00000000 00000000     0        0 0 1 0 100 0 0 10 0\n";
   EXPECT_EQ(find_socket_inode(kTable, 8080), 22u);

@@ -1,7 +1,9 @@
 #include "node/networks/ruleset.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,15 +16,20 @@ namespace {
 // Before connection tracking, where answers to translated connections still carry the bridge's address.
 //
 // postrouting: a container that comes in by a published port, perhaps its own, would be answered directly and not
-// recognise it; and 127.0.0.1 means nothing to a container. All other clients keep their address.
+// recognise it; and 127.0.0.1 means nothing to a container. All other clients keep their address. "selves" are tasks
+// that reach themselves: where bridged frames pass the firewall, those never leave the bridge and come from no link.
+//
+// members: who is behind each port, as a record for the next process; no rule reads it.
 //
 // forward: containers of one network reach each other; others, on this machine or elsewhere, only what is published.
 constexpr std::string_view kTable = R"(
 add table inet {0}
 add set inet {0} same {{ type ifname . ifname; }}
 add set inet {0} internal {{ type ifname; }}
-add map inet {0} published {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
-add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
+add set inet {0} selves {{ type ipv4_addr . ipv4_addr; }}
+add set inet {0} members {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service; }}
+add map inet {0} published {{ type inet_proto . inet_service : verdict; }}
+add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
 add chain inet {0} prerouting {{ type nat hook prerouting priority dstnat; policy accept; }}
 add chain inet {0} output {{ type nat hook output priority -100; policy accept; }}
@@ -32,7 +39,15 @@ add chain inet {0} input {{ type filter hook input priority filter; policy accep
 add chain inet {0} resolver
 add chain inet {0} publish
 add chain inet {0} from_internal
-flush table inet {0}
+flush chain inet {0} guard
+flush chain inet {0} prerouting
+flush chain inet {0} output
+flush chain inet {0} postrouting
+flush chain inet {0} forward
+flush chain inet {0} input
+flush chain inet {0} resolver
+flush chain inet {0} publish
+flush chain inet {0} from_internal
 table inet {0} {{
   chain guard {{
     iifname "{1}*" ip daddr 127.0.0.0/8 drop
@@ -41,8 +56,8 @@ table inet {0} {{
     {2}
   }}
   chain publish {{
-    dnat ip to ip daddr . meta l4proto . th dport map @published_on
-    dnat ip to meta l4proto . th dport map @published
+    ip daddr . meta l4proto . th dport vmap @published_on
+    meta l4proto . th dport vmap @published
   }}
   chain prerouting {{
     iifname "{1}*" fib daddr . iif type local meta l4proto {{ tcp, udp }} jump resolver
@@ -53,6 +68,7 @@ table inet {0} {{
   }}
   chain postrouting {{
     iifname "{1}*" ct status dnat masquerade
+    ip saddr . ip daddr @selves masquerade
     ip saddr 127.0.0.0/8 oifname "{1}*" masquerade
     iifname "{1}*" oifname != "{1}*" masquerade
   }}
@@ -76,13 +92,65 @@ table inet {0} {{
 }}
 )";
 
-std::string element_key(const PortElement& port) {
-  const std::string_view protocol = port.udp ? "udp" : "tcp";
-  if (port.host_ip.empty()) return fmt::format("{} . {}", protocol, port.host_port);
-  return fmt::format("{} . {} . {}", port.host_ip, protocol, port.host_port);
+std::string_view protocol_of(const PortKey& key) {
+  return key.udp ? "udp" : "tcp";
 }
 
-std::string_view map_of(const PortElement& port) { return port.host_ip.empty() ? "published" : "published_on"; }
+std::string chain_of(const PortKey& key) {
+  std::string host = key.host_ip;
+  for (char& c : host) {
+    if (c == '.') c = '_';
+  }
+  return fmt::format("port_{}_{}{}{}", protocol_of(key), key.port, host.empty() ? "" : "_", host);
+}
+
+// As in `published` or `published_on`.
+std::string element_of(const PortKey& key) {
+  if (key.host_ip.empty()) return fmt::format("published {{ {} . {}", protocol_of(key), key.port);
+  return fmt::format("published_on {{ {} . {} . {}", key.host_ip, protocol_of(key), key.port);
+}
+
+// As in `members`.
+std::string record_of(const PortKey& key, const PortMember& member) {
+  return fmt::format("{} . {} . {} . {} . {}", key.host_ip.empty() ? "0.0.0.0" : key.host_ip, protocol_of(key), key.port,
+                     member.address, member.port);
+}
+
+std::string target_of(const std::vector<PortMember>& members) {
+  if (members.size() == 1) return fmt::format("{}:{}", members[0].address, members[0].port);
+  std::string choices;
+  for (std::size_t i = 0; i < members.size(); ++i)
+    choices += fmt::format("{}{} : {} . {}", i == 0 ? "" : ", ", i, members[i].address, members[i].port);
+  return fmt::format("numgen inc mod {} map {{ {} }}", members.size(), choices);
+}
+
+std::string change_records_text(const Table& table, const PortChange& change) {
+  std::string text;
+  for (const auto& member : change.before) {
+    if (std::find(change.after.begin(), change.after.end(), member) == change.after.end())
+      text += fmt::format("delete element inet {} members {{ {} }}\n", table.name, record_of(change.key, member));
+  }
+  for (const auto& member : change.after) {
+    if (std::find(change.before.begin(), change.before.end(), member) == change.before.end())
+      text += fmt::format("add element inet {} members {{ {} comment \"{}\" }}\n", table.name,
+                          record_of(change.key, member), member.task_uid);
+  }
+  return text;
+}
+
+std::string change_port_text(const Table& table, const PortChange& change) {
+  if (change.before == change.after) return "";
+  const std::string chain = chain_of(change.key);
+  std::string text = change_records_text(table, change);
+  if (change.after.empty()) {
+    return text + fmt::format("delete element inet {0} {2} }}\nflush chain inet {0} {1}\ndelete chain inet {0} {1}\n",
+                              table.name, chain, element_of(change.key));
+  }
+  text += fmt::format("add chain inet {0} {1}\nflush chain inet {0} {1}\n", table.name, chain);
+  text += fmt::format("add rule inet {} {} meta l4proto {} dnat ip to {}\n", table.name, chain,
+                      protocol_of(change.key), target_of(change.after));
+  return text + fmt::format("add element inet {} {} : goto {} }}\n", table.name, element_of(change.key), chain);
+}
 
 // Takes what stands before `end` off the front of `text`, without the spaces around it.
 std::string_view take_until(std::string_view& text, std::string_view end) {
@@ -99,20 +167,21 @@ bool take_number(std::string_view text, std::uint16_t& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// `6 . 8080 comment "uid" : 10.0.0.2 . 80`, with an address in front in the map for single addresses.
-std::optional<PortElement> parse_element(std::string_view text) {
-  PortElement port;
-  std::string_view key = take_until(text, " comment \"");
-  port.task_uid = take_until(text, "\"");
-  take_until(text, ":");
-  port.address = take_until(text, " . ");
-  if (!take_number(take_until(text, ","), port.container_port) || port.task_uid.empty()) return std::nullopt;
-  if (key.find('.') != key.find(" . ") + 1) port.host_ip = take_until(key, " . ");
-  const std::string_view protocol = take_until(key, " . ");
-  if (protocol != "6" && protocol != "17") return std::nullopt;
-  port.udp = protocol == "17";
-  if (!take_number(take_until(key, " "), port.host_port)) return std::nullopt;
-  return port;
+// `0.0.0.0 . 6 . 8080 . 10.0.0.2 . 80 comment "uid"`
+std::optional<std::pair<PortKey, PortMember>> parse_record(std::string_view text) {
+  PortKey key;
+  PortMember member;
+  std::string_view fields = take_until(text, " comment \"");
+  member.task_uid = take_until(text, "\"");
+  key.host_ip = take_until(fields, " . ");
+  if (key.host_ip == "0.0.0.0") key.host_ip.clear();
+  const std::string_view protocol = take_until(fields, " . ");
+  if (member.task_uid.empty() || (protocol != "6" && protocol != "17")) return std::nullopt;
+  key.udp = protocol == "17";
+  if (!take_number(take_until(fields, " . "), key.port)) return std::nullopt;
+  member.address = take_until(fields, " . ");
+  if (!take_number(take_until(fields, " "), member.port)) return std::nullopt;
+  return std::pair(std::move(key), std::move(member));
 }
 
 }  // namespace
@@ -139,32 +208,29 @@ std::string remove_bridge_text(const Table& table, const std::string& bridge) {
   return text + fmt::format("delete element inet {0} same {{ \"{1}\" . \"{1}\" }}\n", table.name, bridge);
 }
 
-std::string add_ports_text(const Table& table, const std::vector<PortElement>& ports) {
+std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes) {
   std::string text;
-  for (const auto& port : ports) {
-    text += fmt::format("add element inet {} {} {{ {} comment \"{}\" : {} . {} }}\n", table.name, map_of(port),
-                        element_key(port), port.task_uid, port.address, port.container_port);
-  }
+  for (const auto& change : changes) text += change_port_text(table, change);
   return text;
 }
 
-std::string remove_ports_text(const Table& table, const std::vector<PortElement>& ports) {
-  std::string text;
-  for (const auto& port : ports) {
-    text += fmt::format("delete element inet {} {} {{ {} }}\n", table.name, map_of(port), element_key(port));
-  }
-  return text;
+std::string add_self_text(const Table& table, const std::string& address) {
+  return fmt::format("add element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
 }
 
-std::vector<PortElement> parse_ports(std::string_view listing) {
-  std::vector<PortElement> ports;
+std::string remove_self_text(const Table& table, const std::string& address) {
+  return fmt::format("delete element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
+}
+
+std::map<PortKey, std::vector<PortMember>> parse_ports(std::string_view listing) {
+  std::map<PortKey, std::vector<PortMember>> ports;
   while (!listing.empty()) {
-    std::string_view map = take_until(listing, "\n\t}");
-    if (map.find("map published") == std::string_view::npos) continue;
-    take_until(map, "elements = {");
-    std::string_view elements = take_until(map, "}");
+    std::string_view set = take_until(listing, "\n\t}");
+    if (set.find("set members") == std::string_view::npos) continue;
+    take_until(set, "elements = {");
+    std::string_view elements = take_until(set, "}");
     while (!elements.empty()) {
-      if (auto port = parse_element(take_until(elements, ","))) ports.push_back(std::move(*port));
+      if (auto record = parse_record(take_until(elements, ","))) ports[record->first].push_back(record->second);
     }
   }
   return ports;

@@ -2,9 +2,11 @@
 
 // Our nftables table as text for libnftables. Pure. The rules never change with the number of networks and tasks:
 // those are a common prefix of names, and elements of sets and maps, so that each packet and each change costs the
-// same with one task or thousands.
+// same with one task or thousands. A published port is an element that leads to a small chain of its own, whose one
+// rule goes round the port's tasks.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,16 +19,29 @@ struct Table {
   std::string bridge_prefix;  // every link that begins so is one of our bridges
 };
 
-// One published port: `host_ip` empty stands for every address of the machine.
-struct PortElement {
+// A port of this machine that is published: `host_ip` empty stands for every address.
+struct PortKey {
   std::string host_ip;
   bool udp = false;
-  std::uint16_t host_port = 0;
-  std::string address;  // the container's
-  std::uint16_t container_port = 0;
-  std::string task_uid;
+  std::uint16_t port = 0;
 
-  bool operator==(const PortElement&) const = default;
+  auto operator<=>(const PortKey&) const = default;
+};
+
+// One task behind it.
+struct PortMember {
+  std::string task_uid;
+  std::string address;  // the container's
+  std::uint16_t port = 0;
+
+  bool operator==(const PortMember&) const = default;
+};
+
+// Who gets connections to a port before and after a change. New connections go round the members.
+struct PortChange {
+  PortKey key;
+  std::vector<PortMember> before;
+  std::vector<PortMember> after;
 };
 
 // Creates the table or brings its chains to this program's; sets and maps keep what they hold. `resolver_port` 0:
@@ -37,11 +52,14 @@ std::string table_text(const Table& table, std::uint16_t resolver_port);
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal);
 std::string remove_bridge_text(const Table& table, const std::string& bridge);
 
-// One transaction each. Adding what is there is no error if it is the same; removing needs it to be there.
-std::string add_ports_text(const Table& table, const std::vector<PortElement>& ports);
-std::string remove_ports_text(const Table& table, const std::vector<PortElement>& ports);
+// One transaction, which touches the named ports alone. `before` must be what the table holds.
+std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes);
 
-// The ports in a listing of the table, printed with numeric protocols. Elements without a task's name are left out.
-std::vector<PortElement> parse_ports(std::string_view listing);
+// A container reaches itself by a port it publishes.
+std::string add_self_text(const Table& table, const std::string& address);
+std::string remove_self_text(const Table& table, const std::string& address);  // needs it to be there
+
+// The ports in a listing of the table, printed with numeric protocols.
+std::map<PortKey, std::vector<PortMember>> parse_ports(std::string_view listing);
 
 }  // namespace orchion::node::networks

@@ -96,6 +96,14 @@ base::Result<> write_setting(const std::string& path, const std::string& value) 
   return {};
 }
 
+// False where there is no such link.
+base::Result<bool> run_if_there(NetlinkSocket& socket, NetlinkRequest request, const std::string& action) {
+  ASSIGN_OR_RETURN(const auto errors, socket.run(std::span(&request, 1)));
+  if (errors[0] == 0) return true;
+  if (errors[0] == ENODEV) return false;
+  return base::fail_errno(errors[0], action);
+}
+
 }  // namespace
 
 base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Leg>& legs) {
@@ -138,11 +146,17 @@ base::Result<> ensure_bridge(const BridgePlan& plan) {
 }
 
 base::Result<bool> delete_if_there(NetlinkSocket& socket, const std::string& link) {
-  NetlinkRequest request = delete_link(link);
-  ASSIGN_OR_RETURN(const auto errors, socket.run(std::span(&request, 1)));
-  if (errors[0] == 0) return true;
-  if (errors[0] == ENODEV) return false;
-  return base::fail_errno(errors[0], "removing the link " + link);
+  return run_if_there(socket, delete_link(link), "removing the link " + link);
+}
+
+base::Result<bool> mark_if_there(NetlinkSocket& socket, const std::string& link, std::uint32_t removal_group) {
+  return run_if_there(socket, move_to_group(link, removal_group), "removing the link " + link);
+}
+
+base::Result<> delete_marked(std::uint32_t removal_group) {
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(run_if_there(socket, delete_group(removal_group), "removing the links of ended tasks"));
+  return {};
 }
 
 }  // namespace orchion::node::networks

@@ -18,8 +18,8 @@ struct Leg {
   Ipv4 address;
   Subnet subnet;
   Ipv4 gateway;
-  bool hairpin = false;   // it publishes ports, and may use them itself
-  bool way_out = false;   // the default route goes through the first leg that has one
+  bool hairpin = false;  // it publishes ports, and may use them itself
+  bool way_out = false;  // the default route goes through the first leg that has one
 };
 
 // Makes the namespace at `path` and its links, or completes what is there. Blocks.
@@ -35,5 +35,9 @@ base::Result<> ensure_bridge(const BridgePlan& plan);
 
 // False where there is no such link.
 base::Result<bool> delete_if_there(NetlinkSocket& socket, const std::string& link);
+
+// A link's removal waits for all processors, some 20 ms. Marked first, any number are removed in one such wait.
+base::Result<bool> mark_if_there(NetlinkSocket& socket, const std::string& link, std::uint32_t removal_group);
+base::Result<> delete_marked(std::uint32_t removal_group);
 
 }  // namespace orchion::node::networks

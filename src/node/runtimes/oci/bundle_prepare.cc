@@ -21,15 +21,6 @@ namespace {
 using base::Code;
 using base::Result;
 
-// The id becomes a file's, a cgroup's and the runtime binary's name.
-Result<> check_id(const std::string& id) {
-  const bool fits = !id.empty() && id.size() <= 64 && id[0] != '.' && id[0] != '-';
-  if (!fits || id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != id.npos)
-    return base::fail(Code::kInvalidArgument,
-                      fmt::format("\"{}\" cannot name a container: use letters, digits, '_', '.' and '-'", id));
-  return {};
-}
-
 // A file of the image that may be missing.
 Result<std::string> optional_layer_file(const ContainerConfig& config, const char* path) {
   auto content = read_layer_file(config.layers, path);
@@ -61,12 +52,11 @@ Result<> link_layers(const std::vector<std::filesystem::path>& layers, const std
 }  // namespace
 
 Result<> BundleStore::prepare(const ContainerConfig& config) {
-  RETURN_IF_ERROR(check_id(config.id));
+  ASSIGN_OR_RETURN(const auto before, read(config.id));
   if (config.layers.empty())
     return base::fail(Code::kInvalidArgument, "a container needs an image with at least one layer");
   if (config.arguments.empty())
     return base::fail(Code::kInvalidArgument, "the image has no command: give the service one");
-  ASSIGN_OR_RETURN(const auto before, read(config.id));
   if (before && before->whole) return {};
   auto filled = fill_bundle(config);
   if (!filled) {

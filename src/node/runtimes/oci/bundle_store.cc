@@ -28,6 +28,15 @@ using base::UniqueFd;
 // How long a start, or the end of a killed process, may take before the machine is called stuck.
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(20);
 
+// The id becomes a file's, a cgroup's and the runtime binary's name.
+Result<> check_id(const std::string& id) {
+  const bool fits = !id.empty() && id.size() <= 64 && id[0] != '.' && id[0] != '-';
+  if (!fits || id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != id.npos)
+    return base::fail(Code::kInvalidArgument,
+                      fmt::format("\"{}\" cannot name a container: use letters, digits, '_', '.' and '-'", id));
+  return {};
+}
+
 base::WallTime to_wall(std::int64_t ns) { return base::WallTime(base::Duration(ns)); }
 
 std::string this_boot() {
@@ -91,6 +100,7 @@ BundleStore::BundleStore(OciOptions options, CgroupLayout cgroups, std::string s
       seccomp_(std::move(seccomp_profile), options_.data_folder / "seccomp") {}
 
 Result<std::optional<BundleState>> BundleStore::read(const std::string& id) const {
+  RETURN_IF_ERROR(check_id(id));
   const auto folder = bundle(id);
   if (::access(folder.c_str(), F_OK) != 0) return std::optional<BundleState>();
   BundleState state;

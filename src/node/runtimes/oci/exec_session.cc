@@ -81,6 +81,7 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
         error_(std::make_shared<Source>(executor, std::move(exec.error), wake_)),
         report_(std::make_shared<Source>(executor, std::move(exec.report), wake_)),
         in_(executor),
+        reported_(std::move(exec.reported)),
         tty_(exec.tty) {
     if (exec.in) in_.assign(exec.in.release());
   }

@@ -12,6 +12,7 @@ namespace orchion::node::runtimes::oci {
 // A running exec's ends on this side. With a terminal `in` and `out` are the same one and `error` is empty.
 struct ExecDescriptors {
   base::UniqueFd report;  // the shim's; closing it kills the process
+  std::string reported;   // what came after the start: a short command may have ended by then
   base::UniqueFd in;      // empty: no input
   base::UniqueFd out;
   base::UniqueFd error;

@@ -98,10 +98,12 @@ json::array full_environment(const ContainerConfig& config, const ContainerUser&
   return to_array(environment);
 }
 
+// The own group is also among the additional ones, or a program that changes its group would shed it, and with it
+// what files deny to that group (CVE-2022-36109).
 json::object to_user(const ContainerUser& user) {
-  json::object object{{"uid", user.uid}, {"gid", user.gid}};
-  if (!user.additional_gids.empty()) object["additionalGids"] = to_array(user.additional_gids);
-  return object;
+  json::array gids{user.gid};
+  for (const auto gid : user.additional_gids) gids.emplace_back(gid);
+  return {{"uid", user.uid}, {"gid", user.gid}, {"additionalGids", std::move(gids)}};
 }
 
 // An ordinary user has none in effect, as after any execve; what is bounding stays for file capabilities.

@@ -29,11 +29,13 @@ using base::Result;
 
 constexpr std::size_t kReportBytesMax = 64 << 10;
 
-// Reads until the shim closes its end or, with `until_line`, until a line is whole.
-Co<std::string> read_report(asio::posix::stream_descriptor& report, bool until_line) {
+enum class ReportEnd { kClosed, kStarted };
+
+// Reads until the shim closes its end or, with kStarted, says that the start is done.
+Co<std::string> read_report(asio::posix::stream_descriptor& report, ReportEnd end) {
   std::string text;
   std::array<char, 4096> buffer;
-  while (text.size() < kReportBytesMax && !(until_line && text == shim::kReportStarted)) {
+  while (text.size() < kReportBytesMax && !(end == ReportEnd::kStarted && text.starts_with(shim::kReportStarted))) {
     boost::system::error_code failed;
     const auto n =
         co_await report.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, failed));
@@ -119,7 +121,7 @@ Co<ContainerInfo> OciRuntime::start(std::string id, std::uint32_t attempt) {
   CO_ASSIGN_OR_RETURN(auto begun, co_await pool_.run(std::move(begin)));
   if (begun.info) co_return *begun.info;
   asio::posix::stream_descriptor report(executor_, begun.report.release());
-  CO_ASSIGN_OR_RETURN(auto text, co_await read_report(report, /*until_line=*/false));
+  CO_ASSIGN_OR_RETURN(auto text, co_await read_report(report, ReportEnd::kClosed));
   auto end = [store = store_, id, text = std::move(text)] { return end_start(*store, id, text); };
   co_return co_await pool_.run(std::move(end));
 }
@@ -176,17 +178,19 @@ Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> OciRuntime::exec(std::s
   auto begin = [store = store_, shim = shim_, id, config] { return begin_exec(*store, shim, id, config); };
   CO_ASSIGN_OR_RETURN(auto exec, co_await pool_.run(std::move(begin)));
   asio::posix::stream_descriptor report(executor_, exec.report.release());
-  CO_ASSIGN_OR_RETURN(const auto text, co_await read_report(report, /*until_line=*/true));
+  CO_ASSIGN_OR_RETURN(const auto text, co_await read_report(report, ReportEnd::kStarted));
   exec.report.reset(report.release());
-  auto terminal = text == shim::kReportStarted ? take_terminal(exec) : Result<>{};
+  const bool started = text.starts_with(shim::kReportStarted);
+  auto terminal = started ? take_terminal(exec) : Result<>{};
   auto tidy = [folder = exec.folder] { return base::remove_tree(folder); };
   CO_RETURN_IF_ERROR(co_await pool_.run(std::move(tidy)));
   CO_RETURN_IF_ERROR(std::move(terminal));
-  if (text != shim::kReportStarted) {
+  if (!started) {
     const std::string_view failure(text);
     const bool from_runtime = failure.starts_with(shim::kReportRuntime);
     co_return std::unexpected(classify_start_failure(failure.substr(failure.find('\n') + 1), from_runtime));
   }
+  exec.reported = text.substr(std::string_view(shim::kReportStarted).size());
   co_return make_exec_stream(executor_, std::move(exec));
 }
 

@@ -1,5 +1,6 @@
 #include "node/shim/program/child.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -52,6 +53,11 @@ pid_t start_child(char* const* arguments, ChildStreams streams) {
 
 int exit_code(int wait_status) {
   return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+void reap_children() {
+  while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+  }
 }
 
 pid_t read_pid_file(const char* name) {

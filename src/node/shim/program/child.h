@@ -21,6 +21,10 @@ pid_t start_child(char* const* arguments, ChildStreams streams);
 // The exit code of a wait status: 128 + signal where a signal ended it.
 int exit_code(int wait_status);
 
+// Takes leave of every child, waiting for those that are still dying. What dies unseen in a container's pid namespace
+// would keep the namespace, and so the container, from ending.
+void reap_children();
+
 // The pid in a pid file of the working folder; 0 where there is none.
 pid_t read_pid_file(const char* name);
 

@@ -109,6 +109,8 @@ int exec_process(const char* bundle, bool tty) {
   const pid_t pid = read_pid_file(kPidFile);
   if (runtime_status != 0 || pid <= 0) {
     report_runtime_log(kRuntimeLogFile);
+    ::close(kReportFd);
+    reap_children();
     return 1;
   }
   report(kReportStarted);

@@ -173,6 +173,7 @@ void end_of_start() {
 
 int fail_start() {
   forget_container();
+  reap_children();
   end_of_start();
   return 1;
 }

@@ -5,10 +5,10 @@
 
 #include "base/error.h"
 
-namespace orchion::node::images {
+namespace orchion::core {
 
 // A name of an image, complete. With a digest there is no tag: the digest says more, and skopeo takes only one.
-struct Reference {
+struct ImageReference {
   std::string registry;    // "docker.io", "localhost:5000", "[::1]:5000"
   std::string repository;  // "library/nginx"
   std::string tag;         // "latest"; empty where there is a digest
@@ -23,11 +23,14 @@ struct Reference {
   // The registry is reached over loopback, where plain HTTP harms nobody.
   bool on_loopback() const;
 
-  bool operator==(const Reference&) const = default;
+  bool operator==(const ImageReference&) const = default;
 };
 
 // As Docker reads references: "nginx" is "docker.io/library/nginx:latest". kInvalidArgument says what is wrong.
 // Source: https://github.com/distribution/reference/blob/main/reference.go (the grammar in its comment)
-base::Result<Reference> parse_reference(std::string_view text);
+base::Result<ImageReference> parse_image_reference(std::string_view text);
 
-}  // namespace orchion::node::images
+// Only the normalised form.
+base::Result<std::string> normalise_image(std::string_view text);
+
+}  // namespace orchion::core

@@ -1,15 +1,21 @@
-#include "node/images/reference.h"
+#include "core/image_reference.h"
 
 #include <algorithm>
 
 #include <fmt/core.h>
 
-#include "node/images/digest.h"
-#include "node/images/images.h"
 
-namespace orchion::node::images {
+namespace orchion::core {
 
 namespace {
+
+bool is_hex_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool is_digest(std::string_view text) {
+  return text.starts_with("sha256:") && is_hex_sha256(text.substr(7));
+}
 
 bool is_lower_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -91,15 +97,15 @@ std::unexpected<base::Error> refuse(std::string_view text, std::string_view why)
 
 }  // namespace
 
-bool Reference::on_loopback() const {
+bool ImageReference::on_loopback() const {
   if (registry.starts_with("[::1]")) return true;
   const auto host = registry.substr(0, registry.find(':'));
   return host == "localhost" ||
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
-base::Result<Reference> parse_reference(std::string_view text) {
-  Reference result;
+base::Result<ImageReference> parse_image_reference(std::string_view text) {
+  ImageReference result;
   auto rest = text;
   if (const auto at = rest.find('@'); at != std::string_view::npos) {
     result.digest = rest.substr(at + 1);
@@ -133,9 +139,9 @@ base::Result<Reference> parse_reference(std::string_view text) {
   return result;
 }
 
-base::Result<std::string> normalise_reference(std::string_view reference) {
-  ASSIGN_OR_RETURN(const auto parsed, parse_reference(reference));
+base::Result<std::string> normalise_image(std::string_view text) {
+  ASSIGN_OR_RETURN(const auto parsed, parse_image_reference(text));
   return parsed.text();
 }
 
-}  // namespace orchion::node::images
+}  // namespace orchion::core

@@ -1,0 +1,342 @@
+// Whole commands, from the arguments to the exit code, against a server whose answers are canned.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include "base/random.h"
+#include "cli/cli.h"
+#include "wire/http_server.h"
+
+namespace orchion::cli {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Answers "VERB /path" (without the query) from a table, on a thread of its own; remembers what was asked.
+class CannedServer {
+ public:
+  CannedServer()
+      : guard_(context_.get_executor()),
+        server_(context_.get_executor(),
+                [this](std::shared_ptr<wire::Exchange> e) { return answer(this, std::move(e)); }),
+        port_(*server_.listen_tcp("127.0.0.1", 0)),
+        thread_([this] { context_.run(); }) {}
+
+  ~CannedServer() {
+    (void)boost::asio::co_spawn(context_, server_.shutdown(std::chrono::seconds(0)), boost::asio::use_future).get();
+    guard_.reset();
+    thread_.join();
+  }
+
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+
+  // Before the first request. The last answer of a route is given again and again.
+  void on(const std::string& route, int status, const std::string& body) { answers_[route].push_back({status, body}); }
+
+  std::vector<std::string> asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  struct Answer {
+    int status;
+    std::string body;
+  };
+
+  Answer take(const wire::Request& request, const std::string& body) {
+    const std::lock_guard lock(mutex_);
+    asked_.push_back(request.method + " " + request.target + (body.empty() ? "" : " " + body));
+    const auto found = answers_.find(request.method + " " + request.target.substr(0, request.target.find('?')));
+    if (found == answers_.end()) return {404, R"({"code":"NOT_FOUND","detail":"nothing of that name is here"})"};
+    Answer answer = found->second.front();
+    if (found->second.size() > 1) found->second.erase(found->second.begin());
+    return answer;
+  }
+
+  static base::Co<> answer(CannedServer* self, std::shared_ptr<wire::Exchange> exchange) {
+    CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(exchange->body(), 1u << 20));
+    Answer answer = self->take(exchange->request(), body);
+    wire::Response response;
+    response.status = answer.status;
+    response.body = std::move(answer.body);
+    const bool events = response.body.starts_with("data:") || response.body.starts_with("id:");
+    response.headers.add("Content-Type", events ? "text/event-stream" : "application/json");
+    co_return co_await exchange->respond(std::move(response));
+  }
+
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+  std::mutex mutex_;
+  std::map<std::string, std::vector<Answer>> answers_;
+  std::vector<std::string> asked_;
+  wire::HttpServer server_;
+  std::uint16_t port_;
+  std::thread thread_;
+};
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Commands run in a folder of their own, with nothing set that would lead to a real server.
+class CliTest : public testing::Test {
+ protected:
+  CliTest() : before_(std::filesystem::current_path()) {
+    auto random = base::Random::from_system();
+    folder_ = std::filesystem::temp_directory_path() / ("cli-" + random.text(8)) / "shop";
+    std::filesystem::create_directories(folder_);
+    std::filesystem::current_path(folder_);
+    for (const auto* name : {"ORCHION_TOKEN", "ORCHION_DATA", "COMPOSE_PROJECT_NAME"}) ::unsetenv(name);
+    ::setenv("ORCHION_SERVER", server_.url().c_str(), 1);
+    hooks_.version = "1.2.3";
+  }
+  ~CliTest() override {
+    std::filesystem::current_path(before_);
+    std::filesystem::remove_all(folder_.parent_path());
+    for (const auto* name : {"ORCHION_SERVER", "ORCHION_DATA"}) ::unsetenv(name);
+  }
+
+  Outcome run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "orchion");
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    Outcome outcome;
+    outcome.code = run_cli(static_cast<int>(arguments.size()), argv.data(), hooks_);
+    outcome.out = testing::internal::GetCapturedStdout();
+    outcome.err = testing::internal::GetCapturedStderr();
+    return outcome;
+  }
+
+  void write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+
+  CannedServer server_;
+  CliHooks hooks_;
+  std::filesystem::path before_;
+  std::filesystem::path folder_;
+};
+
+constexpr const char* kCompose = "services: {web: {image: web:1, ports: [\"8080:80\"]}}\n";
+
+TEST_F(CliTest, HelpBeginsWithExamples) {
+  const auto help = run({"--help"});
+  EXPECT_EQ(help.code, kExitOk);
+  EXPECT_LT(help.out.find("Examples:"), help.out.find("Usage:"));
+  EXPECT_EQ(run({"up", "--help"}).code, kExitOk);
+}
+
+TEST_F(CliTest, WrongUseIsExitCodeTwo) {
+  EXPECT_EQ(run({}).code, kExitUsage);
+  EXPECT_EQ(run({"upp"}).code, kExitUsage);
+  EXPECT_EQ(run({"ps", "-o", "xml"}).code, kExitUsage);
+  EXPECT_EQ(run({"scale"}).code, kExitUsage);
+  EXPECT_EQ(run({"node"}).code, kExitUsage);
+  EXPECT_THAT(server_.asked(), IsEmpty());
+}
+
+constexpr const char* kTasks =
+    R"({"tasks":[{"meta":{"name":"web.1.abc","stack":"shop","uid":"u1"},"spec":{"service":"web","slot":1,)"
+    R"("assignment":{"node":"nas","ports":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}},)"
+    R"("status":{"state":"RUNNING"}}],"nextPageToken":"","revision":"e.1"})";
+
+TEST_F(CliTest, ListsPrintTablesNamesOrTheServersOwnJson) {
+  server_.on("GET /v1/tasks", 200, kTasks);
+  const auto table = run({"ps"});
+  EXPECT_EQ(table.code, kExitOk);
+  EXPECT_THAT(table.out, AllOf(HasSubstr("TASK"), HasSubstr("shop/web.1  running"), HasSubstr("8080→80")));
+  EXPECT_EQ(run({"ps", "-o", "json"}).out, std::string(kTasks) + "\n");
+  EXPECT_EQ(run({"-o", "name", "ps"}).out, "shop/web.1\n");
+  EXPECT_THAT(run({"ps", "-o", "yaml"}).out, HasSubstr("tasks:\n  - meta:\n      name: web.1.abc\n"));
+  EXPECT_THAT(run({"ps", "-o", "wide"}).out, HasSubstr("UID"));
+  write("compose.yaml", kCompose);
+  (void)run({"ps"});
+  EXPECT_THAT(server_.asked().back(), testing::StartsWith("GET /v1/tasks?stack=shop"));
+}
+
+TEST_F(CliTest, ListsGoOnUntilTheLastPage) {
+  std::string first = kTasks;
+  first.replace(first.find("\"nextPageToken\":\"\""), 18, R"("nextPageToken":"p2")");
+  server_.on("GET /v1/tasks", 200, first);
+  server_.on("GET /v1/tasks", 200, kTasks);
+  EXPECT_EQ(run({"ps", "-o", "name"}).out, "shop/web.1\nshop/web.1\n");
+  EXPECT_THAT(server_.asked().back(), HasSubstr("pageToken=p2"));
+}
+
+TEST_F(CliTest, AddressesNameTheStackOrTakeItFromTheFile) {
+  server_.on("POST /v1/stacks/shop/services/web/scale", 200, "{}");
+  EXPECT_EQ(run({"scale", "shop/web=3"}).code, kExitOk);
+  EXPECT_EQ(run({"scale", "web=3", "--stack", "shop"}).code, kExitOk);
+  const auto unknown = run({"scale", "web=3"});
+  EXPECT_EQ(unknown.code, kExitFailed);
+  EXPECT_THAT(unknown.err, HasSubstr("which stack? Name it with --stack"));
+  write("compose.yaml", kCompose);
+  EXPECT_EQ(run({"scale", "web=3"}).code, kExitOk);
+  EXPECT_EQ(server_.asked().size(), 3u);
+  EXPECT_THAT(server_.asked().back(),
+              AllOf(HasSubstr("/v1/stacks/shop/services/web/scale"), HasSubstr("\"replicas\":3")));
+  for (const auto* broken : {"web", "web=", "web=many", "web=-1", "web.2=3"})
+    EXPECT_EQ(run({"scale", broken}).code, kExitFailed) << broken;
+  EXPECT_EQ(server_.asked().size(), 3u);
+}
+
+struct Failure {
+  int status;
+  std::string code;
+  int exit;
+};
+
+class ExitCodes : public CliTest, public testing::WithParamInterface<Failure> {};
+
+TEST_P(ExitCodes, FollowTheServersCode) {
+  server_.on("GET /v1/nodes", GetParam().status,
+             fmt::format(R"({{"code":"{}","detail":"why, and what to do"}})", GetParam().code));
+  const auto outcome = run({"node", "ls"});
+  EXPECT_EQ(outcome.code, GetParam().exit);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err, "orchion: why, and what to do\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, ExitCodes,
+                         testing::Values(Failure{404, "NOT_FOUND", 3}, Failure{403, "PERMISSION_DENIED", 4},
+                                         Failure{409, "ALREADY_EXISTS", 5}, Failure{412, "ABORTED", 5},
+                                         Failure{503, "UNAVAILABLE", 6}, Failure{504, "DEADLINE_EXCEEDED", 7},
+                                         Failure{400, "INVALID_ARGUMENT", 1}, Failure{500, "INTERNAL", 1}));
+
+TEST_F(CliTest, WithoutAServerItSaysHowToStartOne) {
+  const auto outcome = run({"ps", "--server", "unix:" + (folder_ / "none.sock").string()});
+  EXPECT_EQ(outcome.code, kExitUnreachable);
+  EXPECT_THAT(outcome.err, HasSubstr("start one with `orchion server`, or with `orchion up`"));
+}
+
+TEST_F(CliTest, AFileThatIsWrongIsToldLineByLine) {
+  write("compose.yaml", "services:\n  web:\n    imgae: x\n    credential_spec: {}\n");
+  for (const auto* command : {"up", "plan", "config"}) {
+    const auto outcome = run({command});
+    EXPECT_EQ(outcome.code, kExitFailed);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("compose.yaml:3:5: `imgae` isn't a key of a service: did you mean `image`?\n"
+                                       "compose.yaml:4:5: `credential_spec` isn't supported yet: remove it\n"));
+  }
+  EXPECT_THAT(server_.asked(), IsEmpty());
+}
+
+TEST_F(CliTest, ConfigNeedsNoServer) {
+  write("compose.yaml", "services: {web: {image: \"web:${TAG}\"}}\n");
+  write(".env", "TAG=7\n");
+  const auto outcome = run({"config", "--stack", "other"});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("name: other\n"), HasSubstr("image: \"web:7\"")));
+  EXPECT_THAT(server_.asked(), IsEmpty());
+}
+
+constexpr const char* kPlanned =
+    R"({"stack":{"meta":{"name":"shop","generation":"1"},"spec":{"services":[{"name":"web","spec":{"replicas":1}}]}},)"
+    R"("plan":{"changes":[{"kind":"Service","name":"web","action":"CREATE","tasksAfter":1}],"baseRevision":"0"}})";
+
+std::string watch_event(const std::string& json) {
+  return "id: e.1\ndata: " + json + "\n\n";
+}
+
+TEST_F(CliTest, UpShowsThePlanAppliesItWaitsAndNamesTheUrl) {
+  write("compose.yaml", kCompose);
+  server_.on("GET /v1/server", 200, "{}");
+  server_.on("PUT /v1/stacks/shop", 200, kPlanned);
+  server_.on("GET /v1/watch", 200,
+             watch_event(R"({"type":"PUT","stack":{"meta":{"name":"shop"},"status":{"observedGeneration":"1"}}})") +
+                 watch_event(R"({"type":"PUT","service":{"meta":{"name":"web","stack":"shop","generation":"1"},)"
+                             R"("status":{"observedGeneration":"1","revision":"web.1"}}})") +
+                 watch_event(R"({"type":"PUT","task":{"meta":{"uid":"u","stack":"shop"},"spec":{"service":"web",)"
+                             R"("slot":1,"revision":"web.1","assignment":{"node":"n","ports":[{"hostPort":8080,)"
+                             R"("containerPort":80,"protocol":"tcp"}]}},"status":{"state":"RUNNING"}}})") +
+                 watch_event(R"({"type":"SYNCED"})"));
+  const auto outcome = run({"up", "--wait"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  EXPECT_EQ(outcome.out, "http://localhost:8080\n");
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("+ service web (tasks 0 → 1)\n"), HasSubstr("shop: web 1/1"),
+                                 HasSubstr("next: orchion ps --stack shop")));
+  const auto asked = server_.asked();
+  ASSERT_EQ(asked.size(), 4u);
+  EXPECT_THAT(asked[1], HasSubstr("\"dryRun\":true"));
+  EXPECT_THAT(asked[2], AllOf(HasSubstr("\"baseRevision\":\"0\""), testing::Not(HasSubstr("\"dryRun\":true"))));
+}
+
+TEST_F(CliTest, UpDetachedDoesNotWatch) {
+  write("compose.yaml", kCompose);
+  server_.on("GET /v1/server", 200, "{}");
+  server_.on("PUT /v1/stacks/shop", 200, kPlanned);
+  EXPECT_EQ(run({"up", "-d"}).code, kExitOk);
+  EXPECT_EQ(server_.asked().size(), 3u);
+}
+
+TEST_F(CliTest, UpSaysWhyItCannot) {
+  write("compose.yaml", kCompose);
+  server_.on("GET /v1/server", 200, "{}");
+  server_.on("PUT /v1/stacks/shop", 200, kPlanned);
+  server_.on("PUT /v1/stacks/shop", 412, R"({"code":"ABORTED","detail":"stack shop was changed by somebody else"})");
+  const auto outcome = run({"up"});
+  EXPECT_EQ(outcome.code, kExitConflict);
+  EXPECT_THAT(outcome.err, HasSubstr("orchion: stack shop was changed by somebody else\n"));
+}
+
+TEST_F(CliTest, UpStartsAServerOnlyWhereNoneWasNamed) {
+  write("compose.yaml", kCompose);
+  int started = 0;
+  hooks_.start_server = [&started](const client::ConnectionSettings&) -> base::Result<> {
+    ++started;
+    return base::fail(base::Code::kFailedPrecondition, "there is no runtime: install crun");
+  };
+  const auto named = run({"up", "--server", "unix:" + (folder_ / "none.sock").string()});
+  EXPECT_EQ(named.code, kExitUnreachable);
+  EXPECT_EQ(started, 0);
+  ::unsetenv("ORCHION_SERVER");
+  const auto local = run({"up", "--data", (folder_ / "data").string()});
+  EXPECT_EQ(started, 1);
+  EXPECT_EQ(local.code, kExitFailed);
+  EXPECT_THAT(local.err, HasSubstr("orchion: there is no runtime: install crun\n"));
+}
+
+TEST_F(CliTest, DownWaitsUntilTheStackIsGone) {
+  server_.on("DELETE /v1/stacks/shop", 200, "{}");
+  server_.on("GET /v1/stacks/shop", 200, "{}");
+  server_.on("GET /v1/stacks/shop", 404, R"({"code":"NOT_FOUND","detail":"gone"})");
+  const auto outcome = run({"down", "--stack", "shop", "--volumes", "--yes"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  EXPECT_THAT(server_.asked(),
+              ElementsAre("DELETE /v1/stacks/shop?volumes=true", "GET /v1/stacks/shop", "GET /v1/stacks/shop"));
+  EXPECT_EQ(run({"down", "--stack", "other"}).code, kExitNotFound);
+}
+
+TEST_F(CliTest, LogsGoToStandardOutputAndNoticesBesides) {
+  server_.on("GET /v1/stacks/shop/logs", 200,
+             "data: {\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n\n"
+             "data: {\"notice\":\"the logs of node nas are missing\"}\n\n");
+  const auto outcome = run({"logs", "shop/web.2", "--tail", "5", "--grep", "a b"});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_EQ(outcome.out, "web.2 | hello\n");
+  EXPECT_EQ(outcome.err, "orchion: the logs of node nas are missing\n");
+  EXPECT_THAT(server_.asked(), ElementsAre("GET /v1/stacks/shop/logs?service=web&slot=2&tail=5&grep=a%20b"));
+  EXPECT_EQ(run({"logs", "shop/web", "--since", "soon"}).code, kExitFailed);
+}
+
+}  // namespace
+}  // namespace orchion::cli

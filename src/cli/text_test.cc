@@ -1,0 +1,178 @@
+// What the command line prints and understands, without a server.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/duration.h"
+#include "cli/output.h"
+#include "cli/plan_text.h"
+#include "cli/progress.h"
+
+namespace orchion::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Table, ColumnsAreAsWideAsTheirWidestCell) {
+  EXPECT_EQ(format_table({{"TASK", "PORTS", "NOTE"}, {"shop/web.1", "80→8080", ""}, {"x", "", "späť"}}),
+            "TASK        PORTS    NOTE\n"
+            "shop/web.1  80→8080\n"
+            "x                    späť\n");
+}
+
+TEST(Yaml, OfJsonKeepsTypesAndOddKeys) {
+  const auto yaml =
+      yaml_of(R"({"a":{"b":[1,"1",true,null,"yes"],"c: d":"x\ny"},"e":[],"f":{},"g":[{"h":1.5,"i":[]}]})");
+  EXPECT_EQ(*yaml,
+            "a:\n"
+            "  b:\n"
+            "    - 1\n"
+            "    - \"1\"\n"
+            "    - true\n"
+            "    - null\n"
+            "    - \"yes\"\n"
+            "  \"c: d\": \"x\\ny\"\n"
+            "e: []\n"
+            "f: {}\n"
+            "g:\n"
+            "  - h: 1.5E0\n"
+            "    i: []\n");
+  EXPECT_FALSE(yaml_of("{"));
+}
+
+TEST(Age, IsShort) {
+  google::protobuf::Timestamp time;
+  const base::WallTime now(std::chrono::seconds(1'000'000));
+  EXPECT_EQ(age_of(time, now), "-");
+  for (const auto& [ago, text] : std::vector<std::pair<int, std::string>>{
+           {0, "0s"}, {119, "119s"}, {120, "2m"}, {7200, "2h"}, {200'000, "2d"}, {-5, "0s"}}) {
+    time.set_seconds(1'000'000 - ago);
+    EXPECT_EQ(age_of(time, now), text);
+  }
+}
+
+TEST(Durations, AndMoments) {
+  EXPECT_EQ(parse_duration("1h30m"), std::chrono::minutes(90));
+  EXPECT_EQ(parse_duration("90"), std::chrono::seconds(90));
+  EXPECT_EQ(parse_duration("500ms"), std::chrono::milliseconds(500));
+  for (const auto* broken : {"", "soon", "1y", "-1s", "1.5h"}) EXPECT_FALSE(parse_duration(broken)) << broken;
+  const base::WallTime now(std::chrono::seconds(1000));
+  EXPECT_EQ(parse_moment("10m", now), now - std::chrono::minutes(10));
+  EXPECT_EQ(parse_moment("1970-01-01T00:00:10Z", now), base::WallTime(std::chrono::seconds(10)));
+  EXPECT_THAT(parse_moment("yesterday", now).error().message, HasSubstr("yesterday is no time: write"));
+}
+
+v1::Change change(const std::string& kind, const std::string& name, v1::Change::Action action) {
+  v1::Change out;
+  out.set_kind(kind);
+  out.set_name(name);
+  out.set_action(action);
+  return out;
+}
+
+TEST(PlanText, SaysWhatWillHappen) {
+  v1::Plan plan;
+  *plan.add_changes() = change("Network", "default", v1::Change::NONE);
+  EXPECT_EQ(plan_text("shop", plan), "shop: no changes\n");
+  EXPECT_FALSE(is_disruptive(plan));
+  auto& web = *plan.add_changes();
+  web = change("Service", "web", v1::Change::REPLACE);
+  web.set_tasks_before(1);
+  web.set_tasks_after(2);
+  auto& field = *web.add_fields();
+  field.set_path("container.image");
+  field.set_before("web:1");
+  field.set_after("web:2");
+  *plan.add_changes() = change("Volume", "old", v1::Change::REMOVE);
+  plan.add_warnings("service web: no node has the image web:2");
+  EXPECT_EQ(plan_text("shop", plan),
+            "warning: service web: no node has the image web:2\n"
+            "! service web (tasks 1 → 2)\n"
+            "    container.image: web:1 → web:2\n"
+            "- volume old\n"
+            "shop: 1 to replace, 1 to remove, 1 to keep\n");
+  EXPECT_TRUE(is_disruptive(plan));
+}
+
+v1::Stack stack_of(std::uint32_t replicas) {
+  v1::Stack stack;
+  stack.mutable_meta()->set_generation(2);
+  auto& web = *stack.mutable_spec()->add_services();
+  web.set_name("web");
+  web.mutable_spec()->set_replicas(replicas);
+  return stack;
+}
+
+v1::Service service_at(std::uint64_t generation, const std::string& revision) {
+  v1::Service service;
+  service.mutable_meta()->set_name("web");
+  service.mutable_meta()->set_generation(generation);
+  service.mutable_status()->set_observed_generation(generation);
+  service.mutable_status()->set_revision(revision);
+  return service;
+}
+
+v1::Task task_of(const std::string& uid, std::uint32_t slot, const std::string& revision, v1::TaskState state) {
+  v1::Task task;
+  task.mutable_meta()->set_uid(uid);
+  task.mutable_spec()->set_service("web");
+  task.mutable_spec()->set_slot(slot);
+  task.mutable_spec()->set_revision(revision);
+  task.mutable_spec()->mutable_assignment()->set_node("nas");
+  task.mutable_status()->set_state(state);
+  return task;
+}
+
+TEST(StackProgress, IsDoneWhenEveryTaskOfTheNewRevisionRuns) {
+  StackProgress progress(stack_of(2));
+  EXPECT_FALSE(progress.is_done());
+  v1::Stack seen = stack_of(2);
+  seen.mutable_status()->set_observed_generation(2);
+  progress.put(service_at(3, "web.3"));
+  progress.put(task_of("a", 1, "web.3", v1::RUNNING));
+  progress.put(task_of("old", 2, "web.2", v1::RUNNING));
+  progress.put(seen);
+  EXPECT_FALSE(progress.is_done());
+  EXPECT_EQ(progress.summary(), "web 2/2");
+  progress.put(task_of("b", 2, "web.3", v1::STARTING));
+  EXPECT_FALSE(progress.is_done());
+  progress.put(task_of("b", 2, "web.3", v1::SUCCEEDED));
+  EXPECT_TRUE(progress.is_done());
+}
+
+TEST(StackProgress, NamesWhatIsInTheWay) {
+  StackProgress progress(stack_of(2));
+  auto unplaced = task_of("a", 1, "web.3", v1::PENDING);
+  unplaced.mutable_spec()->clear_assignment();
+  unplaced.mutable_spec()->set_placement_message("0 of 1 nodes: 1 lacks memory");
+  progress.put(unplaced);
+  auto failed = task_of("b", 2, "web.3", v1::FAILED);
+  failed.mutable_status()->set_message("there is no image web:2");
+  progress.put(failed);
+  EXPECT_THAT(progress.obstacles(),
+              ElementsAre("web.1 is not placed: 0 of 1 nodes: 1 lacks memory", "web.2: there is no image web:2"));
+  progress.remove_task("a");
+  failed.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
+  progress.put(failed);
+  EXPECT_THAT(progress.obstacles(), IsEmpty());
+}
+
+TEST(StackProgress, UrlsOfPublishedPortsOnce) {
+  StackProgress progress(stack_of(2));
+  for (std::uint32_t slot : {1u, 2u}) {
+    auto task = task_of(std::to_string(slot), slot, "web.3", v1::RUNNING);
+    auto& port = *task.mutable_spec()->mutable_assignment()->add_ports();
+    port.set_host_port(8080);
+    port.set_protocol("tcp");
+    auto& udp = *task.mutable_spec()->mutable_assignment()->add_ports();
+    udp.set_host_port(53);
+    udp.set_protocol("udp");
+    progress.put(task);
+  }
+  EXPECT_THAT(progress.urls(), ElementsAre("http://localhost:8080"));
+}
+
+}  // namespace
+}  // namespace orchion::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+// The contract over gRPC.
+
+#include "control/serving/authenticator.h"
+#include "core/methods.h"
+#include "wire/grpc/grpc_server.h"
+
+namespace orchion::control::serving {
+
+// Serves `methods` by their names; for a wire::grpc::GrpcServer on the control executor, on which all of this runs.
+// Metadata: "authorization: Bearer TOKEN", "if-match: REVISION", "idempotency-key". Secrets are redacted, save for
+// agents, which need them. Both arguments must outlive it.
+class GrpcFront {
+ public:
+  GrpcFront(Authenticator& authenticator, const core::MethodTable& methods)
+      : authenticator_(authenticator), methods_(methods) {}
+
+  base::Co<> handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::ByteStream> stream);
+
+ private:
+  Authenticator& authenticator_;
+  const core::MethodTable& methods_;
+};
+
+}  // namespace orchion::control::serving

@@ -1,0 +1,212 @@
+// Streaming rpcs over HTTP: server-sent events, uploads, WebSockets.
+
+#include <google/protobuf/timestamp.pb.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "base/worker_pool.h"
+#include "control/serving/problem.h"
+#include "control/serving/request_binder.h"
+#include "control/serving/rest_context.h"
+#include "control/serving/rest_front.h"
+
+namespace orchion::control::serving {
+
+namespace pb = google::protobuf;
+using base::Code;
+using CppType = pb::FieldDescriptor::CppType;
+
+namespace {
+
+// How long a stream may be silent before its head is sent: what fails at once still gets its proper status.
+constexpr base::Duration kHeadWait = std::chrono::milliseconds(50);
+
+const pb::FieldDescriptor* text_field(const pb::Descriptor& type, const std::string& name) {
+  const auto* field = type.FindFieldByName(name);
+  return field != nullptr && !field->is_repeated() && field->type() == pb::FieldDescriptor::TYPE_STRING ? field
+                                                                                                        : nullptr;
+}
+
+const pb::FieldDescriptor* time_field(const pb::Descriptor& type, const std::string& name) {
+  const auto* field = type.FindFieldByName(name);
+  return field != nullptr && !field->is_repeated() && field->message_type() == pb::Timestamp::descriptor() ? field
+                                                                                                           : nullptr;
+}
+
+// The message's `id`; where it has none, its `time`: what a reader sends back as Last-Event-ID to go on.
+std::string event_id(const pb::Message& message) {
+  const auto& type = *message.GetDescriptor();
+  const auto& reflection = *message.GetReflection();
+  if (const auto* id = text_field(type, "id")) return reflection.GetString(message, id);
+  const auto* time = time_field(type, "time");
+  if (time == nullptr || !reflection.HasField(message, time)) return "";
+  const auto& stamp = static_cast<const pb::Timestamp&>(reflection.GetMessage(message, time));
+  std::string out;
+  append_timestamp(stamp.seconds(), stamp.nanos(), out);
+  return out;
+}
+
+// The message's `kind`, else the name of its `type`.
+std::string event_name(const pb::Message& message) {
+  const auto& type = *message.GetDescriptor();
+  const auto& reflection = *message.GetReflection();
+  if (const auto* kind = text_field(type, "kind")) {
+    if (auto name = reflection.GetString(message, kind); !name.empty()) return name;
+  }
+  const auto* field = type.FindFieldByName("type");
+  if (field == nullptr || field->is_repeated() || field->cpp_type() != CppType::CPPTYPE_ENUM) return "";
+  return reflection.GetEnum(message, field)->name();
+}
+
+// The stream goes on after the event the reader saw last.
+base::Result<> resume(pb::Message& request, const wire::Request& http) {
+  const auto last = http.headers.find("Last-Event-ID");
+  if (!last || last->empty()) return {};
+  const auto& type = *request.GetDescriptor();
+  if (text_field(type, "since") == nullptr && time_field(type, "since") == nullptr) return {};
+  return set_parameter(request, "since", std::string(*last));
+}
+
+std::string error_event(const base::Error& error) {
+  return wire::format_event({"", "error", problem_document(error, http_status(error.code))});
+}
+
+}  // namespace
+
+base::Co<> RestFront::events(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+  const auto& method = *match.route->method;
+  auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
+  if (!identity) co_return co_await respond_error(exchange, identity.error());
+  auto context = context_of(exchange->request());
+  if (!context) co_return co_await respond_error(exchange, context.error());
+  auto message = bind_request(match, target.query, "");
+  if (!message) co_return co_await respond_error(exchange, message.error());
+  if (auto resumed = resume(**message, exchange->request()); !resumed) {
+    co_return co_await respond_error(exchange, resumed.error());
+  }
+  context->identity = std::move(*identity);
+  const auto here = co_await base::this_executor();
+  auto call = calls_.start(here, method, std::move(*context));
+  CO_RETURN_IF_ERROR(co_await call->send(std::move(*message)));
+  call->finish();
+  co_return co_await send_events(exchange, std::move(call));
+}
+
+base::Co<> RestFront::send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call) {
+  auto batch = co_await call->receive_all(kHeadWait);
+  if (!batch) co_return co_await respond_error(exchange, batch.error());
+  wire::Headers headers;
+  headers.add("Content-Type", "text/event-stream");
+  headers.add("Cache-Control", "no-store");
+  CO_ASSIGN_OR_RETURN(auto writer, co_await exchange->begin(200, std::move(headers)));
+  // The first piece says that the stream stands, also where nothing has happened yet.
+  std::string piece = ": ok\n\n";
+  while (batch && *batch) {
+    for (const auto& message : **batch) {
+      piece += wire::format_event({event_id(*message), event_name(*message), printer_.print(*message)});
+    }
+    CO_RETURN_IF_ERROR(co_await writer->write(std::move(piece)));
+    batch = co_await call->receive_all(options_.keep_alive);
+    piece = batch && *batch && (*batch)->empty() ? ": still here\n\n" : "";
+  }
+  if (!batch) {
+    piece += error_event(batch.error());
+  }
+  CO_RETURN_IF_ERROR(co_await writer->write(std::move(piece)));
+  co_return co_await writer->end();
+}
+
+base::Co<> RestFront::upload(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+  const auto& method = *match.route->method;
+  auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
+  if (!identity) co_return co_await respond_error(exchange, identity.error());
+  auto context = context_of(exchange->request());
+  if (!context) co_return co_await respond_error(exchange, context.error());
+  auto first = bind_request(match, target.query, "");
+  if (!first) co_return co_await respond_error(exchange, first.error());
+  const auto* data = (*first)->GetDescriptor()->FindFieldByName("data");
+  if (data == nullptr || data->type() != pb::FieldDescriptor::TYPE_BYTES) {
+    base::Error nowhere{Code::kUnimplemented, "this rpc has no field for an upload: use gRPC", {}};
+    co_return co_await respond_error(exchange, std::move(nowhere));
+  }
+  context->identity = std::move(*identity);
+  const auto here = co_await base::this_executor();
+  const auto call = calls_.start(here, method, std::move(*context));
+  auto taken = co_await call->send(std::move(*first));
+  while (taken) {
+    auto piece = co_await exchange->body().read();
+    // Half an upload must not look like a whole one.
+    if (!piece) call->finish(piece.error());
+    if (!piece) co_return co_await respond_error(exchange, piece.error());
+    if (!*piece) break;
+    auto message = method.new_request();
+    message->GetReflection()->SetString(message.get(), data, std::move(**piece));
+    // A handler that has ended says why below.
+    taken = co_await call->send(std::move(message));
+  }
+  call->finish();
+  auto response = co_await call->receive();
+  if (!response) co_return co_await respond_error(exchange, response.error());
+  if (!*response) {
+    base::Error silent{Code::kInternal, "the handler gave no answer", {}};
+    co_return co_await respond_error(exchange, std::move(silent));
+  }
+  co_return co_await respond_message(exchange, std::move(**response));
+}
+
+base::Co<> RestFront::websocket(ExchangePtr exchange, RouteMatch match, wire::Target) {
+  using boost::asio::experimental::awaitable_operators::operator&&;
+  const auto& method = *match.route->method;
+  auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
+  if (!identity) co_return co_await respond_error(exchange, identity.error());
+  if (!exchange->wants_websocket()) {
+    base::Error plain{Code::kInvalidArgument, "this is a two-way stream: open it as a WebSocket", {}};
+    auto response = problem(plain, 426);
+    response.headers.add("Upgrade", "websocket");
+    co_return co_await exchange->respond(std::move(response));
+  }
+  CO_ASSIGN_OR_RETURN(const auto socket, co_await exchange->upgrade());
+  core::CallContext context;
+  context.identity = std::move(*identity);
+  const auto here = co_await base::this_executor();
+  const auto call = calls_.start(here, method, std::move(context));
+  // Each ends the other: the end of the call closes the socket, the end of the socket ends the requests.
+  auto [requests, responses] =
+      co_await (pump_requests(socket.get(), call.get(), &method) && pump_responses(socket.get(), call.get()));
+  (void)requests;
+  co_return responses;
+}
+
+base::Co<> RestFront::pump_requests(wire::WebSocket* socket, ControlCall* call, const core::Method* method) {
+  while (true) {
+    auto frame = co_await socket->receive();
+    if (!frame) call->cancel(frame.error());
+    if (!frame) co_return base::Result<>{};
+    if (!*frame) call->finish();
+    if (!*frame) co_return base::Result<>{};
+    auto message = method->new_request();
+    auto parsed = (*frame)->binary
+                      ? base::Result<>(base::fail(Code::kInvalidArgument, "send text frames that hold JSON"))
+                      : parse_json((*frame)->data, *message);
+    if (!parsed) {
+      call->cancel(parsed.error());
+    } else {
+      // Where the handler has ended, the other half closes the socket, and this ends with it.
+      (void)co_await call->send(std::move(message));
+    }
+  }
+}
+
+base::Co<> RestFront::pump_responses(wire::WebSocket* socket, ControlCall* call) {
+  while (true) {
+    auto message = co_await call->receive();
+    if (!message) co_return co_await socket->close(message.error());
+    if (!*message) co_return co_await socket->close();
+    wire::WebSocket::Message frame{printer_.print(***message), false};
+    if (auto sent = co_await socket->send(std::move(frame)); !sent) {
+      call->cancel(sent.error());
+      co_return sent;
+    }
+  }
+}
+
+}  // namespace orchion::control::serving

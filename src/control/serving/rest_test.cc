@@ -1,0 +1,160 @@
+#include <gmock/gmock.h>
+
+#include "control/serving/serving_fixture.h"
+
+namespace orchion::control::serving {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class RestTest : public ServingTest {};
+
+TEST_F(RestTest, UnaryWithETagAndRedaction) {
+  const auto answer = send("GET", "/v1/stacks/my%20stack");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.header("Content-Type"), "application/json");
+  EXPECT_EQ(answer.header("ETag"), "\"42\"");
+  EXPECT_EQ(answer.json().at("meta").at("name"), "my stack");
+  EXPECT_THAT(answer.body, HasSubstr("<redacted>"));
+  EXPECT_THAT(answer.body, Not(HasSubstr("hunter2")));
+  EXPECT_EQ(handlers_.last_context.identity, "admin");
+}
+
+TEST_F(RestTest, QueryParametersInBothSpellings) {
+  const auto answer = send("GET", "/v1/tasks?stack=a+b&pageSize=5&page_token=x&all");
+  EXPECT_EQ(answer.json().at("nextPageToken"), R"(stack: "a b" all: true page_size: 5 page_token: "x")");
+  EXPECT_EQ(answer.header("ETag"), "");
+}
+
+TEST_F(RestTest, BodyQueryAndHeadersMeet) {
+  const auto answer = send("PUT", "/v1/stacks/web?dryRun=true", R"({"baseRevision":"3","spec":{}})", "good",
+                           {{"If-Match", "\"42\""}, {"Idempotency-Key", "k1"}});
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(handlers_.last_apply.name(), "web");
+  EXPECT_TRUE(handlers_.last_apply.dry_run());
+  EXPECT_EQ(handlers_.last_apply.base_revision(), 3u);
+  EXPECT_EQ(handlers_.last_context.if_match, 42u);
+  EXPECT_EQ(handlers_.last_context.idempotency_key, "k1");
+}
+
+TEST_F(RestTest, ProblemsNameTheField) {
+  const auto unknown = send("PUT", "/v1/stacks/web", R"({"spec":{"services":[{"nope":1}]}})");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(unknown.header("Content-Type"), "application/problem+json");
+  EXPECT_EQ(unknown.json().at("code"), "INVALID_ARGUMENT");
+  EXPECT_EQ(unknown.json().at("errors").at(0).at("pointer"), "/spec/services/0/nope");
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"dry_run":"x"})").json().at("errors").at(0).at("pointer"), "/dryRun");
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", "{").status, 400);
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"name":"other"})").json().at("errors").at(0).at("pointer"), "/name");
+  EXPECT_EQ(send("GET", "/v1/tasks?nope=1").json().at("errors").at(0).at("pointer"), "/nope");
+  EXPECT_EQ(send("GET", "/v1/tasks?pageSize=x").json().at("errors").at(0).at("pointer"), "/pageSize");
+  EXPECT_EQ(send("GET", "/v1/tasks?stack=%ff").status, 400);
+  const auto handlers = send("PUT", "/v1/stacks/bad", "{}");
+  EXPECT_EQ(handlers.json().at("errors").at(0).at("detail"), "has no image");
+}
+
+TEST_F(RestTest, CodesBecomeStatuses) {
+  const auto none = send("GET", "/v1/stacks/none");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.json().at("detail"), "there is no stack none: see `orchion ps`");
+  EXPECT_EQ(none.json().at("status"), 404);
+  EXPECT_EQ(send("GET", "/v1/stacks/throw").status, 500);
+  EXPECT_EQ(send("GET", "/v1/nodes").status, 501);
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", "{}", "good", {{"If-Match", "\"1\""}}).status, 412);
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"baseRevision":7})").status, 409);
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", "{}", "good", {{"If-Match", "oops"}}).status, 400);
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", "{\"a\":\"" + std::string(200'000, 'x') + "\"}").status, 413);
+}
+
+TEST_F(RestTest, UnknownPathsAndMethods) {
+  const auto nothing = send("GET", "/v1/nothing");
+  EXPECT_EQ(nothing.status, 404);
+  EXPECT_THAT(nothing.body, HasSubstr("there is nothing at /v1/nothing"));
+  const auto method = send("POST", "/v1/stacks");
+  EXPECT_EQ(method.status, 405);
+  EXPECT_EQ(method.header("Allow"), "GET");
+  EXPECT_EQ(send("GET", "/v1/stacks/a%zz").status, 400);
+  EXPECT_EQ(send("HEAD", "/v1/stacks/a").body, "");
+}
+
+TEST_F(RestTest, PagesNeedNoToken) {
+  EXPECT_EQ(send("GET", "/livez", "", "").body, "ok\n");
+  EXPECT_EQ(send("GET", "/readyz", "", "").status, 200);
+  EXPECT_EQ(send("POST", "/livez", "", "").status, 405);
+  const auto openapi = send("GET", "/openapi.json", "", "");
+  EXPECT_EQ(openapi.json().at("openapi"), "3.1.0");
+  const auto& operation = openapi.json().at("paths").at("/v1/stacks/{name}").at("put");
+  EXPECT_EQ(operation.at("operationId"), "ApplyStack");
+  EXPECT_EQ(operation.at("parameters").at(0).at("in"), "path");
+  EXPECT_TRUE(openapi.json().at("components").at("schemas").as_object().contains("ServiceSpec"));
+}
+
+TEST_F(RestTest, StrangersHostsAndOriginsAreRefused) {
+  const auto with = [&](std::string method, std::vector<std::pair<std::string, std::string>> headers) {
+    return send(method, "/v1/stacks/a", method == "PUT" ? "{}" : "", "good", std::move(headers)).status;
+  };
+  const auto host = "127.0.0.1:" + std::to_string(http_port_);
+  EXPECT_EQ(with("GET", {{"Host", "evil.example:4600"}}), 403);
+  EXPECT_EQ(with("GET", {{"Host", "localhost:1"}}), 200);
+  EXPECT_EQ(with("GET", {{"Host", "[::1]:1"}}), 200);
+  EXPECT_EQ(with("PUT", {{"Origin", "http://evil.example"}}), 403);
+  EXPECT_EQ(with("PUT", {{"Origin", "null"}}), 403);
+  EXPECT_EQ(with("PUT", {{"Host", host}, {"Origin", "http://" + host}}), 200);
+  EXPECT_EQ(with("GET", {{"Origin", "http://evil.example"}}), 200) << "the page cannot read the answer";
+}
+
+TEST_F(RestTest, PermissionsAreChecked) {
+  EXPECT_EQ(send("GET", "/v1/stacks/a", "", "reader").status, 200);
+  const auto refused = send("PUT", "/v1/stacks/a", "{", "reader");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.json().at("detail"), "reader lacks stacks.write: ask an administrator for it");
+}
+
+TEST_F(RestTest, UnixSocketNeedsTheTokenToo) {
+  client_ = std::make_unique<wire::HttpClient>(client_loop_.executor(),
+                                               wire::Endpoint{wire::Transport::kUnix, folder_ / "s.sock"});
+  EXPECT_EQ(send("GET", "/v1/stacks/a", "", "").status, 401);
+  EXPECT_EQ(send("GET", "/v1/stacks/a").status, 200);
+}
+
+TEST_F(RestTest, HandlerIsCancelledWhenTheClientGoes) {
+  wire::testing::RawClient raw(http_port_);
+  raw.send("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n\r\n");
+  EXPECT_THAT(raw.read_until("e.2"), HasSubstr("200 OK"));
+  raw.close();
+  EXPECT_EQ(handlers_.hang_ended.get_future().wait_for(10s), std::future_status::ready);
+}
+
+TEST_F(RestTest, ShutdownCancelsRunningHandlers) {
+  wire::testing::RawClient raw(http_port_);
+  raw.send("GET /v1/stacks/hang HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n\r\n");
+  handlers_.hang_begun.get_future().wait();
+  serving_->shutdown(0ms);
+  EXPECT_EQ(handlers_.hang_ended.get_future().wait_for(0s), std::future_status::ready);
+}
+
+// Every rpc of the contract, without a token and with a wrong one: refused before anything else is looked at.
+TEST_F(RestTest, NoRouteOpensWithoutAToken) {
+  const RouteTable routes(table_);
+  EXPECT_GT(routes.routes().size(), 25u);
+  for (const auto& route : routes.routes()) {
+    std::string path = route.path;
+    for (auto at = path.find('{'); at != std::string::npos; at = path.find('{')) {
+      path.replace(at, path.find('}') - at + 1, "x");
+    }
+    const bool open = core::permission_of(*route.method->descriptor) == "public";
+    for (const std::string token : {"", "wrong"}) {
+      for (const auto& target : {path, path + "?nonsense=1"}) {
+        const auto answer = send(route.verb, target, route.verb == "GET" ? "" : "not json", token);
+        EXPECT_EQ(answer.status == 401, !open) << route.verb << " " << target << " " << answer.body;
+        if (!open) {
+          EXPECT_EQ(answer.json().at("code"), "UNAUTHENTICATED");
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace orchion::control::serving

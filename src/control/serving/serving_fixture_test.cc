@@ -1,0 +1,259 @@
+#include "control/serving/serving_fixture.h"
+
+namespace orchion::control::serving {
+
+namespace {
+
+struct OnExit {
+  std::promise<void>& promise;
+  ~OnExit() { promise.set_value(); }
+};
+
+template <class Response>
+base::Co<Response> say_unimplemented() {
+  co_return base::fail(Code::kUnimplemented, "canned");
+}
+
+base::Co<> say_unimplemented_stream() {
+  co_return base::fail(Code::kUnimplemented, "canned");
+}
+
+}  // namespace
+
+template <class Request, class Response>
+void CannedHandlers::unimplemented(core::MethodTable& table, std::string_view name) {
+  table.unary<Request, Response>("orchion.v1." + std::string(name),
+                                 [](core::CallContext, Request) { return say_unimplemented<Response>(); });
+}
+
+template <class Request, class Response>
+void CannedHandlers::unimplemented_stream(core::MethodTable& table, std::string_view name) {
+  table.stream<Request, Response>("orchion.v1." + std::string(name),
+                                  [](core::CallContext, auto) { return say_unimplemented_stream(); });
+}
+
+void CannedHandlers::add_unimplemented(core::MethodTable& table) {
+  using google::protobuf::Empty;
+  unimplemented<v1::ListStacksRequest, v1::ListStacksResponse>(table, "StackService.ListStacks");
+  unimplemented<v1::DeleteStackRequest, v1::Stack>(table, "StackService.DeleteStack");
+  unimplemented<v1::ListServicesRequest, v1::ListServicesResponse>(table, "ServiceService.ListServices");
+  unimplemented<v1::GetServiceRequest, v1::Service>(table, "ServiceService.GetService");
+  unimplemented<v1::CreateServiceRequest, v1::Service>(table, "ServiceService.CreateService");
+  unimplemented<v1::ScaleServiceRequest, v1::Service>(table, "ServiceService.ScaleService");
+  unimplemented<v1::GetTaskRequest, v1::Task>(table, "TaskService.GetTask");
+  unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
+  unimplemented<v1::ListVolumesRequest, v1::ListVolumesResponse>(table, "ResourceService.ListVolumes");
+  unimplemented<v1::ListRevisionsRequest, v1::ListRevisionsResponse>(table, "ResourceService.ListRevisions");
+  unimplemented<v1::ListNodesRequest, v1::ListNodesResponse>(table, "NodeService.ListNodes");
+  unimplemented<v1::GetNodeRequest, v1::Node>(table, "NodeService.GetNode");
+  unimplemented<v1::SetNodeAvailabilityRequest, v1::Node>(table, "NodeService.SetNodeAvailability");
+  unimplemented<v1::RemoveNodeRequest, Empty>(table, "NodeService.RemoveNode");
+  unimplemented<v1::ListImagesRequest, v1::ListImagesResponse>(table, "ImageService.ListImages");
+  unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
+  unimplemented<v1::PushImageRequest, v1::Image>(table, "ImageService.PushImage");
+  unimplemented<v1::RemoveImageRequest, Empty>(table, "ImageService.RemoveImage");
+  unimplemented<Empty, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
+  unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
+  unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");
+  unimplemented_stream<v1::FromAgent, v1::ToAgent>(table, "DispatcherService.Session");
+  unimplemented_stream<v1::StreamFromAgent, v1::StreamToAgent>(table, "DispatcherService.OpenStream");
+}
+
+void CannedHandlers::add_to(core::MethodTable& table) {
+  add_unimplemented(table);
+  table.unary<v1::GetStackRequest, v1::Stack>(
+      "orchion.v1.StackService.GetStack",
+      [this](core::CallContext context, v1::GetStackRequest request) { return get_stack(context, request); });
+  table.unary<v1::ApplyStackRequest, v1::ApplyStackResponse>(
+      "orchion.v1.StackService.ApplyStack",
+      [this](core::CallContext context, v1::ApplyStackRequest request) { return apply(context, request); });
+  table.unary<v1::ListTasksRequest, v1::ListTasksResponse>(
+      "orchion.v1.TaskService.ListTasks",
+      [this](core::CallContext context, v1::ListTasksRequest request) { return list_tasks(context, request); });
+  table.stream<v1::LogsRequest, v1::LogLine>(
+      "orchion.v1.TaskService.Logs", [this](core::CallContext context, auto stream) { return logs(context, stream); });
+  table.stream<v1::WatchRequest, v1::WatchEvent>(
+      "orchion.v1.WatchService.Watch",
+      [this](core::CallContext context, auto stream) { return watch(context, stream); });
+  table.stream<v1::ExecInput, v1::ExecOutput>(
+      "orchion.v1.TaskService.Exec", [this](core::CallContext context, auto stream) { return exec(context, stream); });
+  table.stream<v1::ImportImageRequest, v1::Image>(
+      "orchion.v1.ImageService.ImportImage",
+      [this](core::CallContext context, auto stream) { return import(context, stream); });
+}
+
+base::Co<v1::Stack> CannedHandlers::get_stack(core::CallContext context, v1::GetStackRequest request) {
+  last_context = std::move(context);
+  if (request.name() == "none") co_return base::fail(Code::kNotFound, "there is no stack none: see `orchion ps`");
+  if (request.name() == "throw") throw std::runtime_error("oops");
+  if (request.name() == "hang") {
+    const OnExit exit{hang_ended};
+    hang_begun.set_value();
+    CO_RETURN_IF_ERROR(co_await never.wait());
+  }
+  v1::Stack stack;
+  stack.mutable_meta()->set_name(request.name());
+  stack.mutable_meta()->set_revision(42);
+  auto* variable = stack.mutable_spec()->add_services()->mutable_spec()->mutable_container()->add_environment();
+  variable->set_name("PASSWORD");
+  variable->set_value("hunter2");
+  co_return stack;
+}
+
+base::Co<v1::ApplyStackResponse> CannedHandlers::apply(core::CallContext context, v1::ApplyStackRequest request) {
+  last_context = std::move(context);
+  last_apply = std::move(request);
+  if (last_context.if_match && *last_context.if_match != 42) {
+    co_return base::fail(Code::kAborted, "the stack has changed meanwhile: look at it again");
+  }
+  if (last_apply.base_revision() == 7) co_return base::fail(Code::kAborted, "the base has moved: plan again");
+  if (last_apply.name() == "bad") {
+    co_return std::unexpected(
+        base::Error{Code::kInvalidArgument, "two fields are wrong", {{"/spec/services/0", "has no image"}}});
+  }
+  co_return v1::ApplyStackResponse();
+}
+
+base::Co<v1::ListTasksResponse> CannedHandlers::list_tasks(core::CallContext, v1::ListTasksRequest request) {
+  auto response = tasks;
+  response.set_next_page_token(request.ShortDebugString());
+  co_return response;
+}
+
+base::Co<> CannedHandlers::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
+  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+  last_logs = *request;
+  if (request->stack() == "none") co_return base::fail(Code::kNotFound, "there is no stack none");
+  for (int i = 0; i < 200; ++i) {
+    v1::LogLine line;
+    line.set_line("line " + std::to_string(i));
+    line.mutable_time()->set_seconds(1'700'000'000 + i);
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(line)));
+  }
+  if (request->stack() == "breaks") co_return base::fail(Code::kUnavailable, "the node nas does not answer");
+  co_return base::Result<>{};
+}
+
+base::Co<> CannedHandlers::watch(core::CallContext, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
+  const OnExit exit{hang_ended};
+  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+  last_watch = *request;
+  v1::WatchEvent put;
+  put.set_id("e.1");
+  put.set_kind("Task");
+  put.mutable_task()->mutable_meta()->set_name("web.1.a");
+  CO_RETURN_IF_ERROR(co_await stream.send(std::move(put)));
+  v1::WatchEvent synced;
+  synced.set_id("e.2");
+  synced.set_type(v1::WatchEvent::SYNCED);
+  CO_RETURN_IF_ERROR(co_await stream.send(std::move(synced)));
+  co_return co_await never.wait();
+}
+
+base::Co<> CannedHandlers::exec(core::CallContext, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto input, co_await stream.receive());
+    if (!input) co_return base::Result<>{};
+    if (input->data() == "fail") co_return base::fail(Code::kNotFound, "there is no task t");
+    v1::ExecOutput output;
+    if (input->end()) {
+      output.set_exit_code(3);
+    } else {
+      output.set_stdout(input->data());
+    }
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(output)));
+    if (input->end()) co_return base::Result<>{};
+  }
+}
+
+base::Co<> CannedHandlers::import(core::CallContext, core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {
+  v1::Image image;
+  std::int64_t bytes = 0;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+    if (!request) break;
+    if (!request->name().empty()) image.mutable_meta()->set_name(request->name());
+    if (image.meta().name() == "refused") co_return base::fail(Code::kInvalidArgument, "that is no archive");
+    bytes += static_cast<std::int64_t>(request->data().size());
+  }
+  image.mutable_status()->set_size_bytes(bytes);
+  co_return co_await stream.send(std::move(image));
+}
+
+namespace {
+
+base::Co<Answer> fetch(wire::HttpClient* client, wire::ClientRequest request) {
+  CO_ASSIGN_OR_RETURN(auto response, co_await client->send(std::move(request), 10s));
+  CO_ASSIGN_OR_RETURN(auto body, co_await wire::read_whole(*response.body, 64u << 20));
+  Answer answer;
+  answer.status = response.status;
+  answer.body = std::move(body);
+  answer.headers = std::move(response.headers);
+  co_return answer;
+}
+
+base::Co<std::vector<std::string>> talk(wire::grpc::GrpcClient* client, std::string method,
+                                        std::vector<std::string> requests, std::string token) {
+  std::multimap<std::string, std::string> metadata;
+  if (!token.empty()) metadata.emplace("authorization", "Bearer " + token);
+  const auto stream = client->call(method, std::move(metadata), 10s);
+  for (auto& request : requests) {
+    if (!co_await stream->send(std::move(request))) break;
+  }
+  stream->finish();
+  std::vector<std::string> responses;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto response, co_await stream->receive());
+    if (!response) co_return responses;
+    responses.push_back(std::move(*response));
+  }
+}
+
+}  // namespace
+
+ServingTest::ServingTest() {
+  handlers_.add_to(table_);
+  add_reflection(table_);
+  health_.add_to(table_);
+  ServingOptions options;
+  options.rest.body_bytes_max = 100'000;
+  options.rest.keep_alive = 20ms;
+  options.rest.version = "1.2.3";
+  serving_ = std::make_unique<Serving>(control_.executor(), http_.executor(), table_, authenticator_, options);
+  const auto listen = [](Serving* serving, std::string path) -> boost::asio::awaitable<std::uint16_t> {
+    const auto unix_socket = serving->listen_unix(path);
+    EXPECT_TRUE(unix_socket);
+    co_return serving->listen_http("127.0.0.1:0").value();
+  };
+  http_port_ = http_.run(listen(serving_.get(), folder_ / "s.sock"));
+  grpc_port_ = serving_->listen_grpc("127.0.0.1:0").value();
+  client_ = std::make_unique<wire::HttpClient>(client_loop_.executor(),
+                                               wire::Endpoint{wire::Transport::kTcp, "127.0.0.1", http_port_});
+  grpc_client_ =
+      std::make_unique<wire::grpc::GrpcClient>(client_loop_.executor(), "127.0.0.1:" + std::to_string(grpc_port_));
+}
+
+ServingTest::~ServingTest() {
+  grpc_client_.reset();
+  serving_->shutdown(0ms);
+}
+
+Answer ServingTest::send(std::string method, std::string target, std::string body, std::string token,
+                         std::vector<std::pair<std::string, std::string>> headers) {
+  wire::ClientRequest request;
+  request.method = std::move(method);
+  request.target = std::move(target);
+  request.body = std::move(body);
+  if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
+  for (auto& [name, value] : headers) request.headers.add(name, value);
+  auto answer = client_loop_.run(fetch(client_.get(), std::move(request)));
+  EXPECT_TRUE(answer) << (answer ? "" : answer.error().message);
+  return answer.value_or(Answer());
+}
+
+base::Result<std::vector<std::string>> ServingTest::call(std::string method, std::vector<std::string> requests,
+                                                         std::string token) {
+  return client_loop_.run(talk(grpc_client_.get(), std::move(method), std::move(requests), std::move(token)));
+}
+
+}  // namespace orchion::control::serving

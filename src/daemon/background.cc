@@ -1,0 +1,111 @@
+#include "daemon/background.h"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "daemon/folders.h"
+
+namespace orchion::daemon {
+
+namespace {
+
+constexpr char kReadyVariable[] = "ORCHION_READY_FD";
+constexpr int kReadyLimitMs = 30'000;
+constexpr auto kStopLimit = std::chrono::seconds(30);
+constexpr auto kStopLook = std::chrono::milliseconds(10);
+
+// What the server said last: "orchion: …" is its own error.
+std::string last_word(const std::filesystem::path& log) {
+  const auto text = base::read_file(log).value_or("");
+  const auto at = text.rfind("orchion: ");
+  if (at == std::string::npos) return "it said nothing; see " + log.string();
+  auto line = text.substr(at + 9);
+  return line.substr(0, line.find('\n'));
+}
+
+// In the new process: nothing but async-signal-safe calls.
+[[noreturn]] void become(const std::vector<char*>& argv, int log, int null) {
+  ::setsid();
+  ::dup2(null, STDIN_FILENO);
+  ::dup2(log, STDOUT_FILENO);
+  ::dup2(log, STDERR_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (::chdir("/") != 0) ::_exit(127);
+  ::execv("/proc/self/exe", argv.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+base::Result<> start_in_background(const std::filesystem::path& data, std::vector<std::string> arguments) {
+  RETURN_IF_ERROR(prepare_data_folder(data));
+  const auto path = Folders{data}.log();
+  base::UniqueFd log(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  if (!log) return base::fail_errno(errno, "cannot write " + path.string());
+  base::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  int fds[2];
+  if (::pipe(fds) != 0) return base::fail_errno(errno, "cannot create a pipe");
+  base::UniqueFd read_end(fds[0]);
+  base::UniqueFd write_end(fds[1]);
+  ::fcntl(read_end.get(), F_SETFD, FD_CLOEXEC);
+  ::setenv(kReadyVariable, std::to_string(write_end.get()).c_str(), 1);
+  arguments.insert(arguments.begin(), "orchion");
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid < 0) return base::fail_errno(errno, "cannot start a process");
+  if (pid == 0) become(argv, log.get(), null.get());
+  ::unsetenv(kReadyVariable);
+  write_end.reset();
+
+  pollfd wait{read_end.get(), POLLIN, 0};
+  char byte = 0;
+  if (::poll(&wait, 1, kReadyLimitMs) > 0 && ::read(read_end.get(), &byte, 1) == 1) return {};
+  int status = 0;
+  if (::waitpid(pid, &status, WNOHANG) == 0)
+    return base::fail(base::Code::kDeadlineExceeded,
+                      fmt::format("the server is not ready after {} s: see {}", kReadyLimitMs / 1000, path.string()));
+  return base::fail(base::Code::kFailedPrecondition, fmt::format("cannot start a server: {}", last_word(path)));
+}
+
+void tell_ready() {
+  const char* text = std::getenv(kReadyVariable);
+  if (text == nullptr) return;
+  base::UniqueFd fd(std::atoi(text));
+  ::unsetenv(kReadyVariable);
+  [[maybe_unused]] auto written = ::write(fd.get(), "1", 1);
+}
+
+base::Result<> stop_server(const std::filesystem::path& data) {
+  const auto path = Folders{data}.lock();
+  base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto text = base::read_file(path);
+  // Nobody holds the lock: the pid there is of a process long gone, perhaps somebody else's by now.
+  if (!fd || !text || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
+    return base::fail(base::Code::kNotFound, fmt::format("no server runs on {}", data.string()));
+  const pid_t pid = std::atoi(text->c_str());
+  if (pid <= 1 || ::kill(pid, SIGTERM) != 0) return base::fail_errno(errno, fmt::format("cannot end process {}", pid));
+  const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
+  while (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return base::fail(base::Code::kDeadlineExceeded, fmt::format("the server (pid {}) does not end", pid));
+    std::this_thread::sleep_for(kStopLook);
+  }
+  return {};
+}
+
+}  // namespace orchion::daemon

@@ -1,0 +1,39 @@
+#pragma once
+
+// Where a data folder keeps what.
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace orchion::daemon {
+
+struct Folders {
+  std::filesystem::path data;
+
+  std::filesystem::path database() const { return data / "state.db"; }
+  std::filesystem::path socket() const { return data / "orchion.sock"; }
+  std::filesystem::path lock() const { return data / "server.pid"; }
+  std::filesystem::path log() const { return data / "server.log"; }
+  std::filesystem::path agent() const { return data / "agent"; }
+  std::filesystem::path images() const { return data / "images"; }
+  std::filesystem::path containers() const { return data / "containers"; }
+  std::filesystem::path volumes() const { return data / "volumes"; }
+
+  // Forgotten at boot, like what it describes.
+  std::filesystem::path run(const std::string& short_id) const { return "/run/orchion-" + short_id; }
+};
+
+// Makes the folder, 0700; one that others may enter is kFailedPrecondition.
+base::Result<> prepare_data_folder(const std::filesystem::path& data);
+
+// Holds the data folder for this process and writes its pid there; kFailedPrecondition names the process that has it.
+base::Result<base::UniqueFd> lock_data_folder(const Folders& folders, const std::string& what);
+
+// Random, made at first use, kept in the data folder. Its first six characters mark what is made on the host.
+base::Result<std::string> cluster_id(const std::filesystem::path& data);
+std::string short_id(const std::string& cluster_id);
+
+}  // namespace orchion::daemon

@@ -1,0 +1,91 @@
+#include "daemon/node_parts.h"
+
+#include <thread>
+
+#include <unistd.h>
+
+#include "daemon/version.h"
+#include "node/devices/capabilities.h"
+#include "node/runtimes/oci/runtime_binary.h"
+
+namespace orchion::daemon {
+
+namespace {
+
+int worker_threads() { return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())); }
+
+}  // namespace
+
+// The agent's view of the DNS server.
+class NodeParts::GatewayResolver final : public node::agent::Resolver {
+ public:
+  explicit GatewayResolver(mesh::dns::DnsServer& server) : server_(server) {}
+
+  base::Result<> add_address(const std::string& address) override { return server_.add_address(address); }
+  void remove_address(const std::string& address) override { server_.remove_address(address); }
+  std::uint16_t port() const override { return server_.port(); }
+
+ private:
+  mesh::dns::DnsServer& server_;
+};
+
+base::Result<node::runtimes::oci::RuntimeBinary> check_machine() {
+  if (::geteuid() != 0)
+    return base::fail(base::Code::kPermissionDenied,
+                      "running containers needs root: start this with sudo, or run only the control plane with "
+                      "`orchion server --no-agent`");
+  return node::runtimes::oci::find_oci_runtime();
+}
+
+NodeParts::NodeParts(base::Executor, Folders folders) : folders_(std::move(folders)), workers_(worker_threads()) {}
+
+NodeParts::~NodeParts() = default;
+
+base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, const Folders& folders,
+                                                         const std::string& short_id) {
+  ASSIGN_OR_RETURN(auto binary, check_machine());
+  std::unique_ptr<NodeParts> parts(new NodeParts(executor, folders));
+  v1::RuntimeInfo info;
+  info.set_name(binary.name());
+  info.set_version(binary.version);
+  parts->runtimes_.push_back(info);
+  const auto run = folders.run(short_id);
+  RETURN_IF_ERROR(base::make_folders(run));
+  ASSIGN_OR_RETURN(parts->runtime_,
+                   node::runtimes::oci::OciRuntime::open(
+                       executor, parts->workers_,
+                       {.state_folder = run, .data_folder = folders.containers(), .cluster_short_id = short_id,
+                        .binary = std::move(binary)}));
+  node::images::ImageStoreOptions images;
+  images.folder = folders.images();
+  images.architecture = node::devices::host_architecture();
+  ASSIGN_OR_RETURN(parts->images_, node::images::ImageStore::open(executor, parts->workers_, std::move(images)));
+  parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(
+      executor, parts->workers_,
+      node::networks::LinuxNetworks::Options{.cluster_short_id = short_id, .run_folder = run});
+  parts->volumes_ = std::make_unique<node::volumes::FolderVolumes>(parts->workers_, folders.volumes());
+  parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, parts->records_, mesh::dns::DnsServerOptions{});
+  RETURN_IF_ERROR(parts->dns_->start());
+  parts->resolver_ = std::make_unique<GatewayResolver>(*parts->dns_);
+  return parts;
+}
+
+node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {
+  auto capabilities = [data = folders_.data, runtimes = runtimes_] {
+    auto found = node::devices::read_capabilities(data, runtimes);
+    found.set_agent_version(kVersion);
+    return found;
+  };
+  return {.link = link,
+          .clock = clock,
+          .runtime = *runtime_,
+          .images = *images_,
+          .networks = *networks_,
+          .volumes = *volumes_,
+          .records = records_,
+          .resolver = *resolver_,
+          .capabilities = std::move(capabilities),
+          .workers = &workers_};
+}
+
+}  // namespace orchion::daemon

@@ -1,0 +1,50 @@
+#pragma once
+
+// What an agent works with on a real Linux machine.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/worker_pool.h"
+#include "daemon/folders.h"
+#include "mesh/dns/dns_server.h"
+#include "mesh/dns/records.h"
+#include "node/agent/agent.h"
+#include "node/images/image_store.h"
+#include "node/networks/linux_networks.h"
+#include "node/runtimes/oci/oci_runtime.h"
+#include "node/volumes/folder_volumes.h"
+
+namespace orchion::daemon {
+
+// Whether this process can run containers at all, and if not why: not root, no OCI runtime.
+base::Result<node::runtimes::oci::RuntimeBinary> check_machine();
+
+// One executor; destroyed on it, after the agent.
+class NodeParts {
+ public:
+  // Blocks for a moment.
+  static base::Result<std::unique_ptr<NodeParts>> open(base::Executor executor, const Folders& folders,
+                                                       const std::string& short_id);
+  ~NodeParts();
+
+  node::agent::AgentParts for_agent(node::agent::ControlLink& link, base::Clock& clock);
+
+ private:
+  class GatewayResolver;
+  NodeParts(base::Executor executor, Folders folders);
+
+  Folders folders_;
+  base::WorkerPool workers_;
+  std::vector<v1::RuntimeInfo> runtimes_;
+  std::unique_ptr<node::runtimes::oci::OciRuntime> runtime_;
+  std::unique_ptr<node::images::ImageStore> images_;
+  std::unique_ptr<node::networks::LinuxNetworks> networks_;
+  std::unique_ptr<node::volumes::FolderVolumes> volumes_;
+  mesh::dns::RecordTable records_;
+  std::unique_ptr<mesh::dns::DnsServer> dns_;
+  std::unique_ptr<GatewayResolver> resolver_;
+};
+
+}  // namespace orchion::daemon

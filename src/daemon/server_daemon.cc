@@ -1,0 +1,260 @@
+#include "daemon/server_daemon.h"
+
+#include <atomic>
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/task_group.h"
+#include "control/auth/token_authenticator.h"
+#include "control/controllers/controller_set.h"
+#include "control/services/handlers.h"
+#include "control/serving/health.h"
+#include "control/serving/http_guard.h"
+#include "control/serving/reflection.h"
+#include "control/serving/serving.h"
+#include "control/store/sqlite/sqlite_store.h"
+#include "daemon/folders.h"
+#include "daemon/local_link.h"
+#include "daemon/loop_thread.h"
+#include "daemon/node_parts.h"
+#include "daemon/version.h"
+#include "node/agent/grpc_link.h"
+
+namespace orchion::daemon {
+
+namespace {
+
+constexpr auto kShutdownGrace = std::chrono::seconds(2);
+constexpr auto kConnectLimit = std::chrono::seconds(10);
+constexpr auto kConnectLook = std::chrono::milliseconds(5);
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
+}
+
+// What serving asks, answered by the tokens.
+class TokenCheck final : public control::serving::Authenticator {
+ public:
+  explicit TokenCheck(const control::auth::TokenAuthenticator& tokens) : tokens_(tokens) {}
+
+  base::Result<std::string> authenticate(std::string_view bearer) override {
+    ASSIGN_OR_RETURN(auto identity, tokens_.authenticate(bearer));
+    identities_[identity.name] = identity;
+    return identity.name;
+  }
+  base::Result<> allowed(const std::string& identity, const std::string& permission) override {
+    const auto known = identities_.find(identity);
+    return control::auth::allowed(known == identities_.end() ? control::auth::Identity() : known->second, permission);
+  }
+
+ private:
+  const control::auth::TokenAuthenticator& tokens_;
+  std::map<std::string, control::auth::Identity> identities_;
+};
+
+// Everything that lives on the control loop. Built there, taken down there.
+class ControlPlane {
+ public:
+  ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster)
+      : executor_(executor), options_(options), cluster_(std::move(cluster)), calls_(executor), health_(executor) {}
+
+  base::Co<> start(v1::ServerInfo info) {
+    const Folders folders{options_.data};
+    CO_ASSIGN_OR_RETURN(store_, control::store::SqliteStore::open(executor_, folders.database()));
+    objects_ = std::make_unique<control::store::ObjectStore>(executor_, *store_);
+    CO_RETURN_IF_ERROR(co_await objects_->start());
+    tokens_ = std::make_unique<control::auth::TokenAuthenticator>(*objects_, clock_, options_.data);
+    check_ = std::make_unique<TokenCheck>(*tokens_);
+    CO_ASSIGN_OR_RETURN(const auto token_file, co_await tokens_->ensure_admin_token());
+    base::log::info("the administrator's token is in {}", token_file.string());
+    liveness_ = std::make_unique<control::controllers::NodeLiveness>(clock_.now());
+    streams_ = std::make_unique<control::services::NodeStreams>(executor_, clock_, random_);
+    const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
+    dispatcher_ = std::make_unique<control::services::Dispatcher>(context, *streams_, dispatcher_options());
+    control::services::add_handlers(methods_, context, *dispatcher_, *streams_, std::move(info));
+    health_.add_to(methods_);
+    control::serving::add_reflection(methods_);
+    calls_.spawn("the writer of reports", dispatcher_->run());
+    control::controllers::ControllerOptions controllers;
+    controllers.node_lost_after = options_.node_lost_after;
+    controllers_ = std::make_unique<control::controllers::ControllerSet>(
+        executor_, *objects_, clock_, base::Random::from_system(), *liveness_, controllers);
+    controllers_->start();
+    co_return base::Result<>{};
+  }
+
+  // This machine's agent, on the same loop.
+  base::Co<> start_agent() {
+    const Folders folders{options_.data};
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, folders, short_id(cluster_)));
+    link_ = std::make_unique<LocalLink>(methods_, calls_);
+    node::agent::AgentOptions agent;
+    agent.folder = folders.agent();
+    agent.hostname = host_name();
+    agent.version = kVersion;
+    agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
+                                                  random_.next());
+    CO_RETURN_IF_ERROR(co_await agent_->start());
+    calls_.spawn("the agent", agent_->run());
+    const auto deadline = clock_.now() + kConnectLimit;
+    while (!agent_->connected() && clock_.now() < deadline) CO_RETURN_IF_ERROR(co_await clock_.sleep(kConnectLook));
+    if (!agent_->connected()) base::log::warn("the agent of this machine is not connected yet");
+    co_return base::Result<>{};
+  }
+
+  // The agent first: what it leaves running, it leaves in order.
+  base::Co<> shut_down() {
+    health_.stop();
+    if (agent_) CO_RETURN_IF_ERROR(co_await agent_->shutdown(node::agent::Agent::Goodbye::kSilent));
+    if (controllers_) CO_RETURN_IF_ERROR(co_await controllers_->shutdown());
+    CO_RETURN_IF_ERROR(co_await calls_.shutdown());
+    if (objects_) CO_RETURN_IF_ERROR(co_await objects_->shutdown());
+    agent_.reset();
+    link_.reset();
+    parts_.reset();
+    controllers_.reset();
+    dispatcher_.reset();
+    streams_.reset();
+    objects_.reset();
+    store_.reset();
+    co_return base::Result<>{};
+  }
+
+  const core::MethodTable& methods() const { return methods_; }
+  control::serving::Authenticator& check() { return *check_; }
+
+ private:
+  control::services::DispatcherOptions dispatcher_options() {
+    return {.cluster_id = cluster_,
+            .heartbeat_seconds = static_cast<std::uint32_t>(options_.heartbeat.count()),
+            .heard = [this](const std::string& uid) { liveness_->heard(uid, clock_.now()); },
+            .left = [this](const std::string& uid) { liveness_->left(uid); }};
+  }
+
+  base::Executor executor_;
+  const ServerOptions& options_;
+  std::string cluster_;
+  base::SystemClock clock_;
+  base::Random random_ = base::Random::from_system();
+  base::TaskGroup calls_;
+  core::MethodTable methods_;
+  control::serving::Health health_;
+  std::unique_ptr<control::store::SqliteStore> store_;
+  std::unique_ptr<control::store::ObjectStore> objects_;
+  std::unique_ptr<control::auth::TokenAuthenticator> tokens_;
+  std::unique_ptr<TokenCheck> check_;
+  std::unique_ptr<control::controllers::NodeLiveness> liveness_;
+  std::unique_ptr<control::services::NodeStreams> streams_;
+  std::unique_ptr<control::services::Dispatcher> dispatcher_;
+  std::unique_ptr<control::controllers::ControllerSet> controllers_;
+  std::unique_ptr<NodeParts> parts_;
+  std::unique_ptr<LocalLink> link_;
+  std::unique_ptr<node::agent::Agent> agent_;
+};
+
+v1::ServerInfo server_info(const ServerOptions& options, const std::string& cluster) {
+  v1::ServerInfo info;
+  info.set_version(kVersion);
+  info.set_cluster_id(cluster);
+  info.set_data_folder(options.data.string());
+  info.set_http_address(options.http);
+  info.set_grpc_address(options.grpc);
+  info.set_pid(::getpid());
+  return info;
+}
+
+// Serves until a signal comes.
+base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptions& options, EndSignals& signals,
+                     const std::function<void()>& ready) {
+  LoopThread http;
+  std::atomic<bool> is_ready = false;
+  control::serving::ServingOptions serving_options;
+  serving_options.rest.version = kVersion;
+  serving_options.rest.ready = [&is_ready]() -> base::Result<> {
+    if (is_ready) return {};
+    return base::fail(base::Code::kUnavailable, "the server is starting");
+  };
+  control::serving::Serving serving(control.executor(), http.executor(), plane.methods(), plane.check(),
+                                    serving_options);
+  auto listen = [](control::serving::Serving* doors, std::string http_address, std::string socket) -> base::Co<> {
+    CO_RETURN_IF_ERROR(doors->listen_http(http_address));
+    co_return doors->listen_unix(socket);
+  };
+  auto begin = [&]() -> base::Result<> {
+    RETURN_IF_ERROR(http.run(listen(&serving, options.http, Folders{options.data}.socket().string())));
+    RETURN_IF_ERROR(serving.listen_grpc(options.grpc));
+    if (options.agent) RETURN_IF_ERROR(control.run(plane.start_agent()));
+    return {};
+  };
+  auto begun = begin();
+  if (begun) {
+    is_ready = true;
+    base::log::info("serving on http://{} and grpc://{}, data in {}", options.http, options.grpc,
+                    options.data.string());
+    ready();
+    signals.wait();
+    base::log::info("ending; what runs in containers runs on");
+  }
+  serving.shutdown(std::chrono::duration_cast<std::chrono::milliseconds>(kShutdownGrace));
+  return begun;
+}
+
+}  // namespace
+
+base::Result<> run_server(const ServerOptions& options, const std::function<void()>& ready) {
+  EndSignals signals;
+  // Before anything is made: what can't work here shall leave nothing behind.
+  if (options.agent) RETURN_IF_ERROR(check_machine());
+  for (const auto& address : {options.http, options.grpc})
+    RETURN_IF_ERROR(control::serving::check_listen_address(address, false));
+  RETURN_IF_ERROR(prepare_data_folder(options.data));
+  ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{options.data}, "a server"));
+  ASSIGN_OR_RETURN(const auto cluster, cluster_id(options.data));
+
+  LoopThread control;
+  ControlPlane plane(control.executor(), options, cluster);
+  auto result = control.run(plane.start(server_info(options, cluster)));
+  if (result) result = serve(plane, control, options, signals, ready);
+  auto down = control.run(plane.shut_down());
+  return result ? down : result;
+}
+
+base::Result<> run_agent(const AgentOptions& options) {
+  EndSignals signals;
+  RETURN_IF_ERROR(check_machine());
+  RETURN_IF_ERROR(prepare_data_folder(options.data));
+  const Folders folders{options.data};
+  ASSIGN_OR_RETURN(const auto lock, lock_data_folder(folders, "a server or an agent"));
+  ASSIGN_OR_RETURN(const auto id, cluster_id(options.data));
+
+  LoopThread loop;
+  base::SystemClock clock;
+  auto random = base::Random::from_system();
+  ASSIGN_OR_RETURN(auto parts, NodeParts::open(loop.executor(), folders, short_id(id)));
+  node::agent::GrpcLink link(loop.executor(), options.server, {{"authorization", "Bearer " + options.token}});
+  node::agent::AgentOptions agent_options;
+  agent_options.folder = folders.agent();
+  agent_options.hostname = options.hostname.empty() ? host_name() : options.hostname;
+  agent_options.version = kVersion;
+  agent_options.labels = options.labels;
+  node::agent::Agent agent(loop.executor(), std::move(agent_options), parts->for_agent(link, clock), random.next());
+  base::TaskGroup group(loop.executor());
+  auto start = [](node::agent::Agent* a, base::TaskGroup* g) -> base::Co<> {
+    CO_RETURN_IF_ERROR(co_await a->start());
+    g->spawn("the agent", a->run());
+    co_return base::Result<>{};
+  };
+  auto stop = [](node::agent::Agent* a, base::TaskGroup* g) -> base::Co<> {
+    CO_RETURN_IF_ERROR(co_await a->shutdown(node::agent::Agent::Goodbye::kSilent));
+    co_return co_await g->shutdown();
+  };
+  auto result = loop.run(start(&agent, &group));
+  if (result) signals.wait();
+  auto stopped = loop.run(stop(&agent, &group));
+  return result ? stopped : result;
+}
+
+}  // namespace orchion::daemon

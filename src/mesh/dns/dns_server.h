@@ -1,0 +1,54 @@
+#pragma once
+
+// The containers' resolver.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/co.h"
+#include "mesh/dns/records.h"
+
+namespace orchion::mesh::dns {
+
+struct DnsServerOptions {
+  // Where it listens from the start. Never an address that others than containers reach: the network's gateways are
+  // added one by one.
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  // 0: one that is free for UDP and TCP
+
+  // "ADDRESS" or "ADDRESS:PORT" (IPv4); empty: those of /etc/resolv.conf, whenever it changes.
+  std::vector<std::string> upstreams;
+  base::Duration upstream_limit = std::chrono::seconds(2);  // for each of them, before the next is asked
+  std::size_t forwards_max = 256;                           // at once; more are told of a server failure
+  std::size_t connections_max = 256;
+};
+
+// Answers by UDP and TCP, from what `records` says at that moment, and only askers that it knows: to others it is
+// silent. Authoritative for what RecordTable has; all else goes to the upstreams. One executor, which `records` is
+// changed on too; not thread-safe. `records` must outlive it. Destroying it closes everything.
+class DnsServer {
+ public:
+  DnsServer(base::Executor executor, const RecordTable& records, DnsServerOptions options);
+  ~DnsServer();
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
+
+  // Before anything else. kFailedPrecondition: the address can't be had.
+  base::Result<> start();
+
+  // The same for every address; 0 before start().
+  std::uint16_t port() const;
+
+  // A gateway, which needn't be up yet. Twice is no error.
+  base::Result<> add_address(const std::string& address);
+  void remove_address(const std::string& address);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace orchion::mesh::dns

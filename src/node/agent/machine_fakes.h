@@ -1,0 +1,134 @@
+#pragma once
+
+// The machine's parts in memory, for this folder's tests. They outlive agents, as the machine does. Their operations
+// suspend, so that tests can end an agent in the middle of any.
+
+#include <csignal>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/task_group.h"
+#include "node/agent/change_signal.h"
+#include "node/agent/resolver.h"
+#include "node/images/images.h"
+#include "node/networks/networks.h"
+#include "node/runtimes/runtime.h"
+#include "node/volumes/volumes.h"
+
+namespace orchion::node::agent {
+
+// A turn of the event loop.
+base::Co<> next_turn();
+
+class TestRuntime final : public runtimes::Runtime {
+ public:
+  TestRuntime(base::Executor executor, base::Clock& clock)
+      : group(executor), clock_(clock), changed_(std::move(executor)) {}
+
+  struct Container {
+    runtimes::ContainerConfig config;
+    runtimes::ContainerInfo info;
+    std::vector<int> signals;
+  };
+  std::map<std::string, Container> containers;
+  std::vector<std::string> operations;              // "start a 1", in order
+  std::map<std::string, base::Error> start_errors;  // by id; each is used up
+  std::set<std::string> stubborn;                   // ignore all but SIGKILL
+  std::vector<runtimes::ExecConfig> execs;
+  std::filesystem::path logs;
+  int starting_max = 0;   // at the same time
+  base::TaskGroup group;  // processes of exec()
+
+  void end(const std::string& id, int code, bool oom_killed = false);
+  bool is_running(const std::string& id) const;
+  std::int64_t pid(const std::string& id) const;
+  void reboot() { containers.clear(); }
+  std::size_t count(const std::string& operation) const;
+
+  runtimes::Capabilities capabilities() const override { return {.name = "test", .survives_agent = true}; }
+  base::Co<> prepare(runtimes::ContainerConfig config) override;
+  base::Co<runtimes::ContainerInfo> start(std::string id, std::uint32_t attempt) override;
+  base::Co<runtimes::ExitStatus> wait(std::string id) override;
+  base::Co<> signal(std::string id, int number) override;
+  base::Co<> remove(std::string id, bool keep_logs) override;
+  base::Co<std::optional<runtimes::ContainerInfo>> inspect(std::string id) override;
+  base::Co<std::vector<runtimes::ContainerInfo>> list() override;
+  // Echoes its input; ends with 7 when that ends.
+  base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> exec(
+      std::string id, runtimes::ExecConfig config) override;
+  std::filesystem::path log_folder(const std::string& id) const override { return logs / id; }
+
+ private:
+  base::Clock& clock_;
+  ChangeSignal changed_;
+  int starting_ = 0;
+  std::int64_t pids_ = 1000;
+};
+
+class TestImages final : public images::Images {
+ public:
+  std::map<std::string, images::ImageRecord> records;  // by reference
+  std::map<std::string, base::Error> errors;           // of ensure(), by reference, while they stand here
+  std::vector<std::string> used;
+  std::string uploaded;  // by the last import
+  int ensured = 0;
+
+  void add(const std::string& reference, images::ImageConfig config = {.command = {"/bin/true"}});
+
+  base::Co<images::ImageRecord> ensure(std::string reference) override;
+  base::Co<std::optional<images::ImageRecord>> find(std::string reference) override;
+  base::Co<images::ImageRecord> pull(std::string reference) override { return ensure(std::move(reference)); }
+  base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
+  base::Co<images::ImageRecord> import(std::string name, std::shared_ptr<images::ByteSource> archive) override;
+  base::Co<std::vector<images::ImageRecord>> list() override;
+  base::Co<> remove(std::string reference) override;
+  base::Co<Pruned> prune() override;
+  void set_used(std::vector<std::string> references) override { used = std::move(references); }
+};
+
+class TestNetworks final : public networks::Networks {
+ public:
+  std::map<std::string, networks::NetworkConfig> made;
+  std::map<std::string, networks::TaskNetwork> attached;
+  std::set<std::string> published;
+  std::optional<base::Error> attach_error;  // each while it stands here
+  std::optional<base::Error> ensure_error;
+  std::optional<base::Error> remove_error;
+  std::uint16_t resolver_port = 0;
+
+  base::Co<> ensure_network(networks::NetworkConfig config) override;
+  base::Co<> remove_network(std::string uid) override;
+  base::Co<std::filesystem::path> attach(networks::TaskNetwork task) override;
+  base::Co<> publish(std::string task_uid) override;
+  base::Co<> unpublish(std::string task_uid) override;
+  base::Co<> detach(std::string task_uid) override;
+  base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
+  base::Co<> remove_all() override;
+  base::Co<> set_resolver_port(std::uint16_t port) override;
+};
+
+class TestVolumes final : public volumes::Volumes {
+ public:
+  std::set<std::string> made;
+
+  base::Co<std::filesystem::path> ensure(std::string uid) override;
+  base::Co<> remove(std::string uid) override;
+  base::Co<std::vector<std::string>> list() override;
+};
+
+class TestResolver final : public Resolver {
+ public:
+  std::set<std::string> addresses;
+
+  base::Result<> add_address(const std::string& address) override {
+    addresses.insert(address);
+    return {};
+  }
+  void remove_address(const std::string& address) override { addresses.erase(address); }
+  std::uint16_t port() const override { return 5355; }
+};
+
+}  // namespace orchion::node::agent

@@ -1,0 +1,108 @@
+#include "node/agent/network_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "node/agent/agent_lab.h"
+
+namespace orchion::node::agent {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+class NetworkTableTest : public AgentLab {
+ protected:
+  v1::Endpoint endpoint(const std::string& task_uid, const std::string& address) {
+    v1::Endpoint result;
+    result.set_task_uid(task_uid);
+    result.set_network_uid("net-uid");
+    result.set_address(address);
+    result.set_stack("shop");
+    result.set_service("db");
+    result.set_slot(1);
+    return result;
+  }
+
+  std::vector<std::string> found() { return records->find("10.0.0.11", "db").addresses; }
+};
+
+TEST_F(NetworkTableTest, NamesFollowTheAssignments) {
+  server.full = assignments({task("a")});
+  *server.full.add_endpoints() = endpoint("db-1", "10.0.0.50");
+  start_agent();
+  EXPECT_THAT(found(), ElementsAre("10.0.0.50"));
+  v1::Assignments delta;
+  *delta.add_endpoints() = endpoint("db-2", "10.0.0.51");
+  auto& gone = *delta.add_removed_endpoints();
+  gone.set_task_uid("db-1");
+  gone.set_network_uid("net-uid");
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(found(), ElementsAre("10.0.0.51"));
+  // What changed while there was no session.
+  server.full.mutable_endpoints()->Clear();
+  *server.full.add_endpoints() = endpoint("db-3", "10.0.0.52");
+  server.hang_up();
+  advance(seconds(1));
+  EXPECT_THAT(found(), ElementsAre("10.0.0.52"));
+}
+
+TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {
+  auto web = task("a");
+  web.mutable_container()->mutable_stop_grace_period()->set_seconds(5);
+  runtime.stubborn.insert("a");
+  server.full = assignments({web});
+  start_agent();
+  advance(seconds(1));
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(seconds(4));
+  EXPECT_TRUE(networks.made.contains("net-uid"));
+  advance(seconds(2));
+  EXPECT_FALSE(networks.made.contains("net-uid"));
+  EXPECT_TRUE(resolver.addresses.empty());
+}
+
+TEST_F(NetworkTableTest, ATaskWaitsForItsNetwork) {
+  server.full = assignments({task("a")});
+  server.full.mutable_networks()->Clear();
+  start_agent();
+  EXPECT_EQ(state("a"), v1::PREPARING);
+  EXPECT_THAT(status("a").message(), testing::HasSubstr("this node has not heard of the network net-uid yet"));
+  server.send_delta(assignments({}));
+  advance(seconds(1));
+  EXPECT_EQ(state("a"), v1::RUNNING);
+  // It is held, though it came later than its task.
+  v1::Assignments delta;
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(seconds(5));
+  EXPECT_TRUE(networks.made.contains("net-uid"));
+}
+
+TEST_F(NetworkTableTest, FailuresAreTriedAgain) {
+  networks.ensure_error = base::Error{base::Code::kResourceExhausted, "no more links", {}};
+  networks.remove_error = networks.ensure_error;
+  server.full = assignments({task("a")});
+  start_agent();
+  advance(seconds(2));
+  EXPECT_EQ(state("a"), v1::PREPARING);
+  networks.ensure_error.reset();
+  advance(seconds(10));
+  EXPECT_EQ(state("a"), v1::RUNNING);
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(seconds(2));
+  EXPECT_TRUE(networks.made.contains("net-uid"));
+  networks.remove_error.reset();
+  advance(seconds(2));
+  EXPECT_FALSE(networks.made.contains("net-uid"));
+}
+
+}  // namespace
+}  // namespace orchion::node::agent

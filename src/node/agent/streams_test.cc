@@ -1,0 +1,233 @@
+#include "node/agent/streams.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "node/agent/agent_lab.h"
+#include "node/logs/segment.h"
+
+namespace orchion::node::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+class StreamsTest : public AgentLab {
+ protected:
+  StreamsTest() {
+    server.full = assignments({task("a"), task("b", 2)});
+    start_agent();
+    advance(seconds(1));
+  }
+
+  void want(v1::StreamRequest request) {
+    request.set_id("stream-1");
+    v1::ToAgent message;
+    *message.mutable_stream() = std::move(request);
+    server.send(std::move(message));
+    settle();
+    ASSERT_NE(server.stream, nullptr);
+    const auto first = finish(server.stream->receive());
+    ASSERT_TRUE(first.has_value() && first->has_value());
+    EXPECT_EQ((*first)->id(), "stream-1");
+  }
+
+  // The next message; nullopt at the end.
+  base::Result<std::optional<v1::StreamFromAgent>> next() {
+    std::optional<base::Result<std::optional<v1::StreamFromAgent>>> result;
+    boost::asio::co_spawn(
+        io, server.stream->receive(),
+        [&](std::exception_ptr, base::Result<std::optional<v1::StreamFromAgent>> value) { result = std::move(value); });
+    // Files are watched by the kernel, whose word may take a moment.
+    while (!result) {
+      io.restart();
+      if (io.run_for(milliseconds(20)) == 0) advance(seconds(1));
+    }
+    return std::move(*result);
+  }
+
+  void send(v1::StreamToAgent message) { ASSERT_TRUE(finish(server.stream->send(std::move(message))).has_value()); }
+
+  void say(const std::string& uid, int second, const std::string& text,
+           logs::OutputStream stream = logs::OutputStream::kOut) {
+    ASSERT_TRUE(base::make_folders(runtime.log_folder(uid)).has_value());
+    logs::RecordHeader header;
+    header.length = static_cast<std::uint32_t>(text.size());
+    header.time_ns = (clock.wall().time_since_epoch() + seconds(second)).count();
+    header.stream = stream;
+    header.attempt = 1;
+    std::ofstream file(runtime.log_folder(uid) / "00000001.log", std::ios::app | std::ios::binary);
+    file.write(reinterpret_cast<const char*>(&header), sizeof header).write(text.data(), std::ssize(text));
+  }
+
+  std::vector<std::string> lines_to_end() {
+    std::vector<std::string> result;
+    while (true) {
+      auto message = next();
+      if (!message || !*message) return result;
+      const auto& line = (*message)->log();
+      result.push_back(line.stack() + "/" + line.service() + "." + std::to_string(line.slot()) + " " + line.line());
+    }
+  }
+};
+
+TEST_F(StreamsTest, LogsOfSeveralTasksComeInTheOrderOfTime) {
+  say("a", 1, "one\n");
+  say("b", 2, "two\n", logs::OutputStream::kError);
+  say("a", 3, "three\n");
+  v1::StreamRequest request;
+  for (const char* uid : {"a", "b", "unknown"}) request.mutable_logs()->add_task_uids(uid);
+  want(request);
+  EXPECT_THAT(lines_to_end(), ElementsAre("shop/web.1 one", "shop/web.2 two", "shop/web.1 three"));
+}
+
+TEST_F(StreamsTest, LogsTakeTailAndGrep) {
+  for (const char* text : {"x1\n", "y\n", "x2\n", "x3\n"}) say("a", 1, text);
+  v1::StreamRequest request;
+  request.mutable_logs()->add_task_uids("a");
+  request.mutable_logs()->mutable_request()->set_grep("^x");
+  request.mutable_logs()->mutable_request()->set_tail(2);
+  want(request);
+  EXPECT_THAT(lines_to_end(), ElementsAre("shop/web.1 x2", "shop/web.1 x3"));
+}
+
+TEST_F(StreamsTest, LogsFollowUntilTheTaskEnds) {
+  say("a", 1, "before\n");
+  v1::StreamRequest request;
+  request.mutable_logs()->add_task_uids("a");
+  request.mutable_logs()->add_task_uids("b");  // silent
+  request.mutable_logs()->mutable_request()->set_follow(true);
+  want(request);
+  EXPECT_EQ((*next())->log().line(), "before");
+  say("a", 2, "after\n");
+  EXPECT_EQ((*next())->log().line(), "after");
+  runtime.end("a", 0);
+  runtime.end("b", 0);
+  const auto end = next();
+  EXPECT_TRUE(end.has_value() && !end->has_value());
+}
+
+TEST_F(StreamsTest, AFollowerThatLeavesIsLetGo) {
+  v1::StreamRequest request;
+  request.mutable_logs()->add_task_uids("a");
+  request.mutable_logs()->mutable_request()->set_follow(true);
+  want(request);
+  server.stream.reset();
+  advance(seconds(20));
+  kill_agent();  // nothing of it is left to wait for
+}
+
+TEST_F(StreamsTest, ABadExpressionIsRefused) {
+  say("a", 1, "one\n");
+  v1::StreamRequest request;
+  request.mutable_logs()->add_task_uids("a");
+  request.mutable_logs()->mutable_request()->set_grep("(");
+  want(request);
+  EXPECT_EQ(next().error().code, base::Code::kInvalidArgument);
+}
+
+TEST_F(StreamsTest, ExecCarriesBothWays) {
+  v1::StreamRequest request;
+  auto& start = *request.mutable_exec()->mutable_start();
+  request.mutable_exec()->set_task_uid("a");
+  start.add_command("sh");
+  start.set_tty(true);
+  start.set_stdin(true);
+  start.set_user("www");
+  start.mutable_size()->set_columns(120);
+  auto& variable = *start.add_environment();
+  variable.set_name("A");
+  variable.set_value("1");
+  want(request);
+  EXPECT_THAT(runtime.execs.at(0).arguments, ElementsAre("sh"));
+  EXPECT_THAT(runtime.execs.at(0).environment, ElementsAre("A=1"));
+  EXPECT_EQ(runtime.execs.at(0).user, "www");
+  EXPECT_EQ(runtime.execs.at(0).columns, 120);
+  EXPECT_EQ(runtime.execs.at(0).rows, 24);
+  EXPECT_TRUE(runtime.execs.at(0).tty);
+  v1::StreamToAgent message;
+  message.mutable_exec()->set_data("hello");
+  send(message);
+  EXPECT_EQ((*next())->exec().stdout(), "hello");
+  message.mutable_exec()->mutable_resize()->set_rows(50);
+  send(message);
+  EXPECT_EQ((*next())->exec().stderr(), "resized");
+  message.mutable_exec()->set_end(true);
+  send(message);
+  EXPECT_EQ((*next())->exec().exit_code(), 7);
+  const auto end = next();
+  EXPECT_TRUE(end.has_value() && !end->has_value());
+}
+
+TEST_F(StreamsTest, ExecWantsARunningTask) {
+  v1::StreamRequest request;
+  request.mutable_exec()->set_task_uid("nobody");
+  want(request);
+  EXPECT_EQ(next().error().message, "the task isn't running on its node: see `orchion ps`, and try one that is");
+}
+
+TEST_F(StreamsTest, ImportTakesPiecesUntilAnEmptyOne) {
+  v1::StreamRequest request;
+  request.mutable_import()->set_name("mine:1");
+  want(request);
+  v1::StreamToAgent message;
+  for (const char* piece : {"abc", "def", ""}) {
+    message.set_data(piece);
+    send(message);
+  }
+  EXPECT_EQ((*next())->image().meta().name(), "mine:1");
+  EXPECT_EQ(images.uploaded, "abcdef");
+  server.stream.reset();
+  settle();
+  EXPECT_EQ(server.images->images().size(), 2);
+}
+
+TEST_F(StreamsTest, RefusedAndBrokenUploadsSaySo) {
+  v1::StreamRequest request;
+  request.mutable_import()->set_name("mine:1");
+  want(request);
+  v1::StreamToAgent message;
+  message.set_data("rubbish");
+  send(message);
+  EXPECT_EQ(next().error().message, "this is no archive");
+  want(request);
+  server.stream->finish();
+  EXPECT_EQ(next().error().message, "the upload was cut off: import the archive again");
+  EXPECT_FALSE(images.records.contains("mine:1"));
+}
+
+TEST_F(StreamsTest, ImagesArePulledPushedRemovedAndPruned) {
+  v1::StreamRequest request;
+  request.mutable_pull()->set_reference("db:2");
+  want(request);
+  EXPECT_EQ((*next())->image().status().digest(), "sha256:db:2");
+  request.mutable_push()->set_reference("db:2");
+  request.mutable_push()->set_destination("registry:5000/db");
+  want(request);
+  EXPECT_EQ(next().error().message, "registry:5000/db does not answer");
+  request.mutable_push()->set_plain_http(true);
+  want(request);
+  EXPECT_EQ((*next())->image().meta().name(), "db:2");
+  request.mutable_remove_image()->set_reference("db:2");
+  want(request);
+  EXPECT_EQ((*next())->image().meta().name(), "db:2");
+  EXPECT_FALSE(images.records.contains("db:2"));
+  request.mutable_prune_images();
+  want(request);
+  EXPECT_EQ((*next())->pruned().freed_bytes(), 42);
+  server.stream.reset();
+  settle();
+  EXPECT_EQ(server.images->images().size(), 0);
+}
+
+TEST_F(StreamsTest, AnUnknownWishIsRefused) {
+  want({});
+  EXPECT_EQ(next().error().code, base::Code::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace orchion::node::agent

@@ -1,0 +1,159 @@
+#include "node/images/documents.h"
+
+#include <gtest/gtest.h>
+
+#include "node/images/digest.h"
+#include "node/images/reference.h"
+
+namespace orchion::node::images {
+namespace {
+
+const std::string kHex(64, 'a');
+
+TEST(Reference, IsReadAsDockerReadsIt) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"nginx", "docker.io/library/nginx:latest"},
+      {"nginx:1.27", "docker.io/library/nginx:1.27"},
+      {"docker.io/nginx", "docker.io/library/nginx:latest"},
+      {"index.docker.io/library/nginx", "docker.io/library/nginx:latest"},
+      {"hello-web:latest", "docker.io/library/hello-web:latest"},
+      {"grafana/grafana", "docker.io/grafana/grafana:latest"},
+      {"localhost/a", "localhost/a:latest"},
+      {"localhost:5000/a/b:x", "localhost:5000/a/b:x"},
+      {"registry.example.com/a__b/c---d:V1.0-rc_1", "registry.example.com/a__b/c---d:V1.0-rc_1"},
+      {"[::1]:5000/a", "[::1]:5000/a:latest"},
+      {"Host/a", "Host/a:latest"},
+      {"nginx@sha256:" + kHex, "docker.io/library/nginx@sha256:" + kHex},
+      {"nginx:1.27@sha256:" + kHex, "docker.io/library/nginx@sha256:" + kHex},
+  };
+  for (const auto& [given, expected] : cases) {
+    const auto result = normalise_reference(given);
+    ASSERT_TRUE(result.has_value()) << given << ": " << result.error().message;
+    EXPECT_EQ(*result, expected);
+    EXPECT_EQ(normalise_reference(*result).value(), expected) << "normalising twice changes nothing";
+  }
+}
+
+TEST(Reference, SaysWhatIsWrong) {
+  for (const auto& bad : {std::string(""),
+                          std::string("Nginx"),
+                          std::string("a b"),
+                          std::string("../x"),
+                          std::string("a/../b"),
+                          std::string("a//b"),
+                          std::string("a:"),
+                          std::string("a:-x"),
+                          std::string("-a"),
+                          std::string("a_-b"),
+                          std::string("a___b"),
+                          std::string("a@sha256:zz"),
+                          std::string("a@md5:") + kHex,
+                          kHex,
+                          std::string("host:x/a"),
+                          std::string(":5000/a"),
+                          std::string("[::1/a"),
+                          std::string("--flag/x"),
+                          std::string("a\0b", 3),
+                          std::string(300, 'a'),
+                          std::string("a..com/../x"),
+                          "a:" + std::string(129, 't')}) {
+    const auto result = normalise_reference(bad);
+    ASSERT_FALSE(result.has_value()) << bad;
+    EXPECT_EQ(result.error().code, base::Code::kInvalidArgument);
+    EXPECT_NE(result.error().message.find("is not the name of an image"), std::string::npos);
+  }
+}
+
+TEST(Reference, KnowsLoopback) {
+  for (const char* text : {"localhost/a", "localhost:5000/a", "127.0.0.1:5000/a", "127.8.8.8/a", "[::1]:5000/a"})
+    EXPECT_TRUE(parse_reference(text).value().on_loopback()) << text;
+  for (const char* text : {"nginx", "127.example.com/a", "localhost.example.com/a", "10.0.0.1:5000/a"})
+    EXPECT_FALSE(parse_reference(text).value().on_loopback()) << text;
+}
+
+TEST(Manifest, RoundTrips) {
+  const auto config = config_descriptor("sha256:" + kHex, 12);
+  const std::vector<Descriptor> layers = {layer_descriptor("sha256:" + std::string(64, 'b'), 5, Compression::kNone),
+                                          layer_descriptor("sha256:" + std::string(64, 'c'), 6, Compression::kZstd)};
+  const auto parsed = parse_manifest(make_manifest(config, layers)).value();
+  EXPECT_EQ(parsed.config, config);
+  EXPECT_EQ(parsed.layers, layers);
+}
+
+TEST(Manifest, RefusesDigestsThatAreNone) {
+  for (const std::string digest : {"", "sha256:../../etc/passwd", "sha512:aa", "sha256:ABC"}) {
+    const auto text = R"({"config":{"digest":")" + digest + R"("},"layers":[]})";
+    const auto result = parse_manifest(text);
+    ASSERT_FALSE(result.has_value()) << digest;
+    EXPECT_EQ(result.error().code, base::Code::kInvalidArgument);
+  }
+  for (const char* text : {"", "[]", "{", "{}", R"({"schemaVersion":1,"fsLayers":[]})"})
+    EXPECT_FALSE(parse_manifest(text).has_value()) << text;
+  EXPECT_FALSE(parse_manifest(std::string(100'000, '[')).has_value());
+}
+
+TEST(Config, KeepsWhatContainersNeed) {
+  const auto parsed = parse_config(R"({
+    "architecture": "arm64", "created": "2024-03-01T12:00:00.5Z",
+    "config": {"Entrypoint": ["/bin/a"], "Cmd": ["b", "c"], "Env": ["A=1", "B="], "WorkingDir": "/w", "User": "7:8",
+               "StopSignal": "SIGINT", "Volumes": {"/data": {}}, "Labels": {"k": "v"}, "ExposedPorts": {"80/tcp": {}}},
+    "rootfs": {"type": "layers", "diff_ids": ["sha256:)" +
+                                   kHex + R"("]}})");
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->architecture, "arm64");
+  EXPECT_EQ(parsed->config.entrypoint, (std::vector<std::string>{"/bin/a"}));
+  EXPECT_EQ(parsed->config.command, (std::vector<std::string>{"b", "c"}));
+  EXPECT_EQ(parsed->config.environment, (std::vector<std::string>{"A=1", "B="}));
+  EXPECT_EQ(parsed->config.working_dir, "/w");
+  EXPECT_EQ(parsed->config.user, "7:8");
+  EXPECT_EQ(parsed->config.stop_signal, "SIGINT");
+  EXPECT_EQ(parsed->config.volumes, (std::vector<std::string>{"/data"}));
+  EXPECT_EQ(parsed->config.labels, (std::map<std::string, std::string>{{"k", "v"}}));
+  EXPECT_EQ(parsed->diff_ids, (std::vector<std::string>{"sha256:" + kHex}));
+  EXPECT_TRUE(parsed->created_at.has_value());
+}
+
+TEST(Config, TakesNullsAndRefusesBadDiffIds) {
+  EXPECT_TRUE(parse_config(R"({"config":{"Cmd":null,"Labels":null},"rootfs":{"diff_ids":null}})").has_value());
+  EXPECT_FALSE(parse_config(R"({"rootfs":{"diff_ids":["sha256:../x"]}})").has_value());
+  EXPECT_FALSE(parse_config(R"({"config":{}})").has_value());
+}
+
+TEST(Config, MadeTwiceIsTheSame) {
+  const std::vector<std::string> diff_ids = {"sha256:" + kHex};
+  EXPECT_EQ(make_config("amd64", diff_ids), make_config("amd64", diff_ids));
+  EXPECT_EQ(parse_config(make_config("amd64", diff_ids)).value().diff_ids, diff_ids);
+}
+
+TEST(Index, ChoosesThePlatform) {
+  const auto entries = parse_index(R"({"manifests":[
+    {"digest":"sha256:)" + kHex + R"(","platform":{"architecture":"unknown","os":"unknown"}},
+    {"digest":"sha256:)" + std::string(64, 'b') +
+                                   R"(","platform":{"architecture":"amd64","os":"windows"}},
+    {"digest":"sha256:)" + std::string(64, 'c') +
+                                   R"(","platform":{"architecture":"amd64","os":"linux"}}]})");
+  ASSERT_TRUE(entries.has_value());
+  EXPECT_EQ(choose_platform(*entries, "amd64").value().manifest.digest, "sha256:" + std::string(64, 'c'));
+  const auto missing = choose_platform(*entries, "arm64");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, base::Code::kNotFound);
+  EXPECT_NE(missing.error().message.find("linux/amd64"), std::string::npos);
+}
+
+TEST(Time, IsReadAsRfc3339) {
+  using std::chrono::nanoseconds;
+  const auto at = [](std::string_view text) { return parse_time(text).value().time_since_epoch(); };
+  EXPECT_EQ(at("1970-01-01T00:00:01Z"), nanoseconds(1'000'000'000));
+  EXPECT_EQ(at("1970-01-01T00:00:00.123456789Z"), nanoseconds(123'456'789));
+  EXPECT_EQ(at("1970-01-01T01:30:00+01:30"), nanoseconds(0));
+  for (const char* bad : {"", "yesterday", "0001-01-01T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00",
+                          "2024-01-01T00:00:00+1"})
+    EXPECT_FALSE(parse_time(bad).has_value()) << bad;
+}
+
+TEST(Digest, OfKnownText) {
+  EXPECT_EQ(digest_of("abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+}  // namespace
+}  // namespace orchion::node::images
