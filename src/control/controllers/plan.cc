@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include "control/store/object_store.h"
 
 namespace orchion::control::controllers {
@@ -60,6 +62,10 @@ std::vector<store::Transaction> to_transactions(const std::vector<Unit>& units) 
     }
   }
   return transactions;
+}
+
+bool is_same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
+  return a.SerializeAsString() == b.SerializeAsString() || google::protobuf::util::MessageDifferencer::Equals(a, b);
 }
 
 Write write_event(const core::EventDraft& draft, Now now, base::Random& random) {

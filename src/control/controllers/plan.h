@@ -49,6 +49,9 @@ struct Now {
 
 std::vector<store::Transaction> to_transactions(const std::vector<Unit>& units);
 
+// Field by field. Quick where both are written down alike, which most equal ones are.
+bool is_same(const google::protobuf::Message& a, const google::protobuf::Message& b);
+
 Write write_event(const core::EventDraft& draft, Now now, base::Random& random);
 
 }  // namespace orchion::control::controllers

@@ -4,7 +4,6 @@
 #include <set>
 
 #include <fmt/core.h>
-#include <google/protobuf/util/message_differencer.h>
 
 #include "control/controllers/service_slots.h"
 #include "core/fingerprint.h"
@@ -334,8 +333,7 @@ class ServicePlanner {
     status.set_updating(is_updating());
     status.set_message(message());
     Unit unit = status_events(status);
-    if (!google::protobuf::util::MessageDifferencer::Equals(status, service_.status()))
-      unit.push_back({Verb::kPutStatus, std::move(changed)});
+    if (!is_same(status, service_.status())) unit.push_back({Verb::kPutStatus, std::move(changed)});
     if (!unit.empty()) plan_.units.push_back(std::move(unit));
   }
 
@@ -431,8 +429,7 @@ Plan plan_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random
   status.set_tasks_desired(0);
   status.set_updating(false);
   status.set_message(removal_message(snapshot));
-  if (!google::protobuf::util::MessageDifferencer::Equals(status, service.status()))
-    plan.units.push_back({{Verb::kPutStatus, std::move(changed)}});
+  if (!is_same(status, service.status())) plan.units.push_back({{Verb::kPutStatus, std::move(changed)}});
   return plan;
 }
 

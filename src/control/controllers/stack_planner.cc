@@ -5,15 +5,12 @@
 #include <set>
 
 #include <fmt/core.h>
-#include <google/protobuf/util/message_differencer.h>
 
 #include "core/lifecycle.h"
 
 namespace orchion::control::controllers {
 
 namespace {
-
-using google::protobuf::util::MessageDifferencer;
 
 constexpr const char* kind_of(const v1::Service&) {
   return "Service";
@@ -120,7 +117,7 @@ class StackPlanner {
   void update(const T& present, Spec wanted) {
     keep_what_is_fixed(present.spec(), wanted);
     const bool owned = core::label(present.meta(), core::kOwnerLabel) == core::kStackOwner;
-    if (owned && MessageDifferencer::Equals(present.spec(), wanted)) return;
+    if (owned && is_same(present.spec(), wanted)) return;
     T changed = present;
     *changed.mutable_spec() = wanted;
     changed.mutable_meta()->set_generation(present.meta().generation() + 1);
@@ -209,7 +206,7 @@ class StackPlanner {
   }
 
   void write_status(const v1::StackStatus& status) {
-    if (MessageDifferencer::Equals(status, stack_.status())) return;
+    if (is_same(status, stack_.status())) return;
     v1::Stack changed = stack_;
     *changed.mutable_status() = status;
     plan_.units.push_back({{Verb::kPutStatus, std::move(changed)}});
