@@ -8,6 +8,12 @@
 
 #include "base/error.h"
 
+// At -O2 g++ 12 inlines a coroutine frame's operator new but not its operator delete, and then takes them for a
+// mismatched pair.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace orchion::base {
 
 template <class T = void>

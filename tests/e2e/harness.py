@@ -173,19 +173,27 @@ def fetch(url, timeout=5):
         return None
 
 
-def host_state():
-    """What a container leaves on a host: mounts, cgroups, links, namespaces, rules. Two of these are compared."""
+def host_state(cluster):
+    """What this cluster's containers leave on a host: mounts, cgroups, links, rules, files, processes. Two of these are
+    compared. What is made carries the cluster's short id; links and rules are those of this network namespace."""
+    mark = json.loads(cluster.request("GET", "/v1/server")[2])["clusterId"][:6]
+
     def lines(*command):
         return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
 
+    def ours(paths):
+        return sorted(str(p) for p in paths if mark in str(p) or str(cluster.data) in str(p))
+
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-    cgroups = [str(p) for p in pathlib.Path("/sys/fs/cgroup").glob("**/*orchion*") if p.is_dir()]
-    links = [line.split(":")[1].strip() for line in lines("ip", "-o", "link")]
-    rules = lines("nft", "list", "tables")
-    run = [str(p) for p in pathlib.Path("/run").glob("orchion*/**/*")]
-    shims = [line for line in lines("ps", "-eo", "pid,args") if "orchion-shim" in line and "ps -eo" not in line]
-    return {"mounts": sorted(mounts), "cgroups": sorted(cgroups), "links": sorted(links), "rules": sorted(rules),
-            "run": sorted(run), "shims": shims}
+    return {"mounts": ours(mounts),
+            "cgroups": ours(p for p in pathlib.Path("/sys/fs/cgroup").glob("**/orchion*") if p.is_dir()),
+            "links": sorted(line.split(":")[1].strip() for line in lines("ip", "-o", "link")),
+            "rules": re.sub(r"(counter packets|handle) \S+", "", "\n".join(lines("nft", "list", "ruleset"))),
+            "run": ours(pathlib.Path("/run").glob("orchion*/**/*")),
+            "containers": ours((cluster.data / "containers").glob("**/*")),
+            "volumes": ours((cluster.data / "volumes").glob("*/*")),
+            "checkpoints": ours((cluster.data / "agent").glob("tasks/*")),
+            "processes": [line for line in lines("ps", "-eo", "pid,args") if mark in line and "ps -eo" not in line]}
 
 
 def write(folder, name, text):

@@ -12,7 +12,7 @@ class Hello(unittest.TestCase):
         self.addCleanup(cluster.close)
         subprocess.run([harness.ROOT / "examples/hello/prepare"], check=True, stdout=subprocess.DEVNULL,
                        env=dict(cluster.environment(), ORCHION=str(harness.ORCHION)))
-        before = harness.host_state()
+        before = harness.host_state(cluster)
 
         out = cluster.run("up", "-f", harness.ROOT / "examples/hello/compose.yaml", "--yes")
         self.assertEqual(out.code, 0, out)
@@ -34,7 +34,8 @@ class Hello(unittest.TestCase):
         self.assertEqual(len(states), 3)
 
         cluster.ok("down", "--stack", "hello", "--volumes", "--yes")
-        self.assertEqual(harness.host_state(), before)
+        self.maxDiff = None
+        self.assertEqual(harness.host_state(cluster), before)
         self.assertIsNone(harness.fetch("http://127.0.0.1:8080", timeout=1))
 
 

@@ -1,4 +1,4 @@
 #!/bin/sh
 # Answers with what the api said, and with this container's own name.
-answer=$(wget -q -T 5 -O - "$API/cgi-bin/index.cgi") || answer="api did not answer"
+answer=$(wget -q -O - "$API/cgi-bin/index.cgi") || answer="api did not answer"
 printf 'Content-Type: text/plain\r\n\r\n%s\nserved by %s\n' "$answer" "$(hostname)"

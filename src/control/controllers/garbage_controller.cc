@@ -15,7 +15,7 @@ Plan GarbageController::plan(const Key& key) {
   if (key.kind == "Task") return plan_task(key.name);
   if (key.kind == "Event") return plan_events();
   if (key.kind == "Volume")
-    return plan_volume_garbage(view().volumes().find(key.name.stack, key.name.name), is_volume_used(key.name));
+    return volume_plan(key.name);
   const auto revision = view().revisions().find(key.name.stack, key.name.name);
   if (!revision) return {};
   const bool has_service = view().services().find(key.name.stack, revision->spec().service()) != nullptr;
@@ -37,6 +37,12 @@ Plan GarbageController::plan_events() {
   for (auto it = events_.begin(); it != events_.end() && oldest.size() + kept < events_.size(); ++it)
     if (auto event = view().events().find(it->second, it->first)) oldest.push_back(std::move(event));
   return plan_event_garbage(oldest, events_.size(), kept);
+}
+
+Plan GarbageController::volume_plan(const store::ObjectName& name) const {
+  const auto volume = view().volumes().find(name.stack, name.name);
+  const bool has_node = volume && view().nodes().find_uid(volume->status().node_uid()) != nullptr;
+  return plan_volume_garbage(volume, is_volume_used(name), has_node);
 }
 
 bool GarbageController::is_volume_used(const store::ObjectName& volume) const {

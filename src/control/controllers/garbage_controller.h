@@ -20,6 +20,7 @@ class GarbageController final : public Controller {
 
   Plan plan_task(const store::ObjectName& name);
   Plan plan_events();
+  Plan volume_plan(const store::ObjectName& name) const;
   bool is_volume_used(const store::ObjectName& volume) const;
   bool is_revision_used(const v1::Revision& revision) const;
   void on_task(const store::ObjectChange& change);

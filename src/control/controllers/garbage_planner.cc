@@ -30,14 +30,19 @@ Plan plan_revision_garbage(const std::shared_ptr<const v1::Revision>& revision, 
   return plan;
 }
 
-Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use) {
+Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use, bool has_node) {
   Plan plan;
   if (!volume || in_use || !core::is_deleted(volume->meta())) return plan;
   v1::Volume changed = *volume;
-  core::remove_finalizer(*changed.mutable_meta(), core::kVolumeFinalizer);
-  if (core::is_ready_to_go(changed.meta())) {
+  auto& meta = *changed.mutable_meta();
+  const bool was_waited_for = core::has_finalizer(meta, core::kVolumeFinalizer);
+  core::remove_finalizer(meta, core::kVolumeFinalizer);
+  // Its data is on a node: the agent there removes it and takes this finalizer away.
+  if (was_waited_for && has_node) core::add_finalizer(meta, core::kAgentFinalizer);
+  if (!has_node) core::remove_finalizer(meta, core::kAgentFinalizer);
+  if (core::is_ready_to_go(meta)) {
     plan.units.push_back({{Verb::kRemove, std::move(changed)}});
-  } else if (core::has_finalizer(volume->meta(), core::kVolumeFinalizer)) {
+  } else if (was_waited_for) {
     plan.units.push_back({{Verb::kPutSpec, std::move(changed)}});
   }
   return plan;

@@ -25,7 +25,7 @@ Plan plan_revision_garbage(const std::shared_ptr<const v1::Revision>& revision, 
 
 // A volume that is to go is removed when no task mounts it. Whoever else keeps something of it (a node its data) adds
 // a finalizer of its own while the volume lives, and takes it away when it has cleaned up.
-Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use);
+Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use, bool has_node);
 
 // The given events, oldest first, beyond `kept` of `count`.
 Plan plan_event_garbage(const std::vector<std::shared_ptr<const v1::Event>>& oldest, std::size_t count,

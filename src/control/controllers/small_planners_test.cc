@@ -179,12 +179,12 @@ TEST(GarbagePlanner, RevisionsAndVolumes) {
 
   auto volume = std::make_shared<v1::Volume>();
   core::add_finalizer(*volume->mutable_meta(), core::kVolumeFinalizer);
-  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kStays);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false, false)), Fate::kStays);
   core::mark_deleted(*volume->mutable_meta(), kNow.wall);
-  EXPECT_EQ(fate(plan_volume_garbage(volume, true)), Fate::kStays);
-  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kRemoved);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, true, false)), Fate::kStays);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false, false)), Fate::kRemoved);
   core::add_finalizer(*volume->mutable_meta(), "data");
-  EXPECT_EQ(fate(plan_volume_garbage(volume, false)), Fate::kMarked) << "somebody else still cleans up";
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false, false)), Fate::kMarked) << "somebody else still cleans up";
 }
 
 TEST(GarbagePlanner, TheOldestEventsGo) {

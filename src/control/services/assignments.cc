@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/lifecycle.h"
+
 namespace orchion::control::services {
 
 namespace {
@@ -61,6 +63,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   networks_.clear();
   endpoints_.clear();
   for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
+  for (const auto& [name, volume] : view.volumes().all()) visit_volume(*volume, out);
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -69,6 +72,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
                                                      const store::ObjectStore::Commit& commit) {
   v1::Assignments out;
   for (const auto& change : commit.changes) {
+    if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
     if (change.kind != "Task") continue;
     const auto* before = static_cast<const v1::Task*>(change.before.get());
     const auto* after = static_cast<const v1::Task*>(change.after.get());
@@ -77,7 +81,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
   }
   drop_unused_networks(out);
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
-      out.endpoints().empty() && out.removed_endpoints().empty())
+      out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty())
     return std::nullopt;
   out.set_sequence(++sequence_);
   return out;
@@ -132,6 +136,13 @@ void AssignmentFeed::drop_unused_networks(v1::Assignments& out) {
     out.add_removed_networks(*it);
     it = networks_.erase(it);
   }
+}
+
+// Garbage has found that nothing uses it any more; only the agent's word is missing.
+void AssignmentFeed::visit_volume(const v1::Volume& volume, v1::Assignments& out) const {
+  if (volume.status().node_uid() == node_uid_ && core::is_deleted(volume.meta()) &&
+      core::has_finalizer(volume.meta(), core::kAgentFinalizer))
+    out.add_removed_volumes(volume.meta().uid());
 }
 
 void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after,

@@ -185,6 +185,8 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
       co_return base::Result<>{};
     case v1::FromAgent::kImages:
       co_return co_await store_images(session, std::move(*message.mutable_images()));
+    case v1::FromAgent::kRemovedVolume:
+      co_return co_await finish_volume(session, message.removed_volume());
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
@@ -205,6 +207,26 @@ base::Co<> Dispatcher::store_capabilities(std::shared_ptr<Session> session, v1::
   auto committed = co_await context_.objects.commit(std::move(transaction));
   // A conflict here is a change of the node's spec at the same moment: the next heartbeat says it again.
   if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  co_return base::Result<>{};
+}
+
+base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::string uid) {
+  for (int attempt = 0; attempt < kConflictsMax; ++attempt) {
+    const auto volume = context_.objects.view().volumes().find_uid(uid);
+    if (!volume || volume->status().node_uid() != session->node_uid) co_return base::Result<>{};
+    v1::Volume changed = *volume;
+    core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
+    store::Transaction transaction;
+    if (core::is_ready_to_go(changed.meta())) {
+      store::remove(transaction, changed);
+    } else {
+      store::put_spec(transaction, changed);
+    }
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    if (committed) co_return base::Result<>{};
+    if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  }
+  // Said again at the next session.
   co_return base::Result<>{};
 }
 

@@ -58,6 +58,7 @@ class Dispatcher {
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
+  base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
   base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);
 
   void queue_report(const Session& session, v1::TaskReport report);

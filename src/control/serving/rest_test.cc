@@ -84,7 +84,8 @@ TEST_F(RestTest, PagesNeedNoToken) {
   EXPECT_EQ(send("POST", "/livez", "", "").status, 405);
   const auto openapi = send("GET", "/openapi.json", "", "");
   EXPECT_EQ(openapi.json().at("openapi"), "3.1.0");
-  const auto& operation = openapi.json().at("paths").at("/v1/stacks/{name}").at("put");
+  const auto document = openapi.json();
+  const auto& operation = document.at("paths").at("/v1/stacks/{name}").at("put");
   EXPECT_EQ(operation.at("operationId"), "ApplyStack");
   EXPECT_EQ(operation.at("parameters").at(0).at("in"), "path");
   EXPECT_TRUE(openapi.json().at("components").at("schemas").as_object().contains("ServiceSpec"));

@@ -135,7 +135,7 @@ base::Co<v1::Hello> Agent::make_hello() {
   auto read = [capabilities = parts_.capabilities]() -> base::Result<v1::NodeCapabilities> { return capabilities(); };
   CO_ASSIGN_OR_RETURN(*hello.mutable_capabilities(), co_await run_blocking(parts_.workers, std::move(read)));
   hello.mutable_capabilities()->set_hostname(options_.hostname);
-  hello.mutable_capabilities()->set_agent_version(options_.version);
+  if (!options_.version.empty()) hello.mutable_capabilities()->set_agent_version(options_.version);
   co_return hello;
 }
 
@@ -163,6 +163,14 @@ void Agent::assigned(v1::Assignments assignments) {
   // Networks first: tasks look theirs up.
   network_table_.apply(assignments);
   tasks_.apply(assignments);
+  for (const auto& uid : assignments.removed_volumes()) group_.spawn("removal of volume " + uid, remove_volume(uid));
+}
+
+// Asked for again in the next session where it fails.
+base::Co<> Agent::remove_volume(std::string uid) {
+  CO_RETURN_IF_ERROR(co_await parts_.volumes.remove(uid));
+  outbox_.put_removed_volume(std::move(uid));
+  co_return base::Result<>{};
 }
 
 void Agent::stream_wanted(v1::StreamRequest request) {

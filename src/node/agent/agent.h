@@ -19,7 +19,7 @@ namespace orchion::node::agent {
 struct AgentOptions {
   std::filesystem::path folder;  // DATA/agent: its checkpoints; made where there is none
   std::string hostname;
-  std::string version;
+  std::string version;  // empty: as the capabilities say
   std::map<std::string, std::string> labels;
   std::int64_t log_bytes_max = 32 << 20;  // of each task
   int starts_at_once = 0;                 // 0: four for each CPU
@@ -70,6 +70,7 @@ class Agent final : private SessionHandler {
   void stream_wanted(v1::StreamRequest request) override;
   void may_forget(std::string task_uid) override;
 
+  base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
   base::Co<> remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers);

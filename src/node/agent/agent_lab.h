@@ -21,7 +21,7 @@ namespace orchion::node::agent {
 
 // The control plane as a test plays it. Welcomes each session, answers heartbeats, forgets what was removed; the
 // rest the test says.
-class ScriptedServer final : public ControlLink {
+class ScriptedServer {
  public:
   ScriptedServer(base::Executor executor, base::Clock& clock) : group(executor), clock_(clock) {}
 
@@ -48,8 +48,8 @@ class ScriptedServer final : public ControlLink {
   // The server's end of the stream that the agent dialled for this id, once it has.
   std::shared_ptr<base::Stream<v1::StreamFromAgent, v1::StreamToAgent>> stream;
 
-  base::Co<std::unique_ptr<SessionStream>> open_session() override;
-  base::Co<std::unique_ptr<DataStream>> open_stream() override;
+  base::Co<std::unique_ptr<SessionStream>> open_session();
+  base::Co<std::unique_ptr<DataStream>> open_stream();
 
  private:
   using ServerEnd = base::Stream<v1::FromAgent, v1::ToAgent>;
@@ -110,6 +110,7 @@ class AgentLab : public testing::Test {
   TestResolver resolver;
   std::unique_ptr<mesh::dns::RecordTable> records;
   ScriptedServer server;
+  FunctionLink link;
   v1::NodeCapabilities capabilities;
   AgentOptions options;
   std::unique_ptr<Agent> agent;

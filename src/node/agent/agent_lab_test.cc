@@ -97,7 +97,8 @@ AgentLab::AgentLab()
     : folder(std::filesystem::temp_directory_path() / ("orchion-agent-" + base::Random::from_system().text(10))),
       runtime(io.get_executor(), clock),
       records(std::make_unique<mesh::dns::RecordTable>()),
-      server(io.get_executor(), clock) {
+      server(io.get_executor(), clock),
+      link([this] { return server.open_session(); }, [this] { return server.open_stream(); }) {
   runtime.logs = folder / "logs";
   options.folder = folder / "agent";
   options.hostname = "nas.home";
@@ -120,7 +121,7 @@ base::Result<> AgentLab::try_start_agent() {
   records = std::make_unique<mesh::dns::RecordTable>();
   resolver.addresses.clear();
   agent = std::make_unique<Agent>(io.get_executor(), options,
-                                  AgentParts{.link = server,
+                                  AgentParts{.link = link,
                                              .clock = clock,
                                              .runtime = runtime,
                                              .images = images,

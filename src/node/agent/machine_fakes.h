@@ -123,9 +123,9 @@ class TestResolver final : public Resolver {
  public:
   std::set<std::string> addresses;
 
-  base::Result<> add_address(const std::string& address) override {
-    addresses.insert(address);
-    return {};
+  base::Co<> add_address(std::string address) override {
+    addresses.insert(std::move(address));
+    co_return base::Result<>{};
   }
   void remove_address(const std::string& address) override { addresses.erase(address); }
   std::uint16_t port() const override { return 5355; }

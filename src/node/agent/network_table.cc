@@ -152,7 +152,8 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   networks::NetworkConfig config{
       .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
-  CO_RETURN_IF_ERROR(parts_.resolver.add_address(network.gateway()));
+  CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
+  parts_.records.put_network(network.uid(), network.gateway());
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
 }
@@ -162,6 +163,7 @@ base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   const auto uid = entry->network.uid();
   entry->ready = false;
   parts_.resolver.remove_address(entry->network.gateway());
+  parts_.records.remove_network(uid);
   CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
   if (!entry->wanted && entry->holders.empty()) entries_.erase(uid);
   unsaved_ = true;

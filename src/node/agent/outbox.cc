@@ -22,6 +22,11 @@ void Outbox::put_heartbeat(v1::Heartbeat heartbeat) {
   changed_.notify();
 }
 
+void Outbox::put_removed_volume(std::string uid) {
+  removed_volumes_.push_back(std::move(uid));
+  changed_.notify();
+}
+
 void Outbox::put_leaving() {
   leaving_ = true;
   changed_.notify();
@@ -60,6 +65,11 @@ std::optional<v1::FromAgent> Outbox::next() {
   }
   if (std::exchange(images_waiting_, false)) {
     *message.mutable_images() = *images_;
+    return message;
+  }
+  if (!removed_volumes_.empty()) {
+    message.set_removed_volume(std::move(removed_volumes_.front()));
+    removed_volumes_.pop_front();
     return message;
   }
   if (std::exchange(leaving_, false)) {

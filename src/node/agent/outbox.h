@@ -22,6 +22,7 @@ class Outbox {
   void put(v1::TaskReport report);
   void put_images(v1::NodeImages images);
   void put_heartbeat(v1::Heartbeat heartbeat);
+  void put_removed_volume(std::string uid);
   void put_leaving();
 
   // No further word about this task.
@@ -42,6 +43,7 @@ class Outbox {
   std::optional<v1::NodeImages> images_;
   bool images_waiting_ = false;
   std::optional<v1::Heartbeat> heartbeat_;
+  std::deque<std::string> removed_volumes_;  // uids
   bool leaving_ = false;
   ChangeSignal changed_;
 };

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/error.h"
+#include "base/co.h"
 
 namespace orchion::node::agent {
 
@@ -13,7 +13,7 @@ class Resolver {
   virtual ~Resolver() = default;
 
   // Repeating it is no error.
-  virtual base::Result<> add_address(const std::string& address) = 0;
+  virtual base::Co<> add_address(std::string address) = 0;
   virtual void remove_address(const std::string& address) = 0;
 
   // The port queries are led to from port 53; 0: nothing needs to be led.

@@ -12,11 +12,12 @@ TEST(FakeNetworks, RefusesWhatTheRealOneRefuses) {
   FakeNetworks networks;
   const auto attach = [&](TaskNetwork task) { return loop.run(networks.attach(std::move(task))); };
   const PublishedPort port{.host_port = 80, .container_port = 80};
-  EXPECT_FALSE(attach({.task_uid = "a", .attachments = {{"blue", "10.0.0.2"}}}).has_value());
+  EXPECT_FALSE(attach({.task_uid = "a", .owner = "s/a", .attachments = {{"blue", "10.0.0.2"}}}).has_value());
   ASSERT_TRUE(loop.run(networks.ensure_network({.uid = "blue"})).has_value());
-  EXPECT_TRUE(attach({.task_uid = "a", .attachments = {{"blue", "10.0.0.2"}}, .ports = {port}}).has_value());
-  EXPECT_TRUE(attach({.task_uid = "a", .attachments = {{"blue", "10.0.0.2"}}, .ports = {port}}).has_value());
-  EXPECT_FALSE(attach({.task_uid = "b", .attachments = {{"blue", "10.0.0.3"}}, .ports = {port}}).has_value());
+  EXPECT_TRUE(attach({"a", "s/a", {{"blue", "10.0.0.2"}}, {port}}).has_value());
+  EXPECT_TRUE(attach({"a", "s/a", {{"blue", "10.0.0.2"}}, {port}}).has_value()) << "again";
+  EXPECT_TRUE(attach({"a2", "s/a", {{"blue", "10.0.0.4"}}, {port}}).has_value()) << "owners share";
+  EXPECT_FALSE(attach({"b", "s/b", {{"blue", "10.0.0.3"}}, {port}}).has_value());
   networks.next_attach_error = base::Error{base::Code::kInternal, "as told", {}};
   EXPECT_EQ(attach({.task_uid = "b"}).error().message, "as told");
   EXPECT_TRUE(attach({.task_uid = "b"}).has_value());

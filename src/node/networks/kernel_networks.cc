@@ -64,6 +64,7 @@ base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("the gateway {} is not in the subnet {}", config.gateway, config.subnet));
   }
+  const std::lock_guard turn(bridges_turn_);
   // The rules first: at no moment is a bridge open that should be closed.
   RETURN_IF_ERROR(firewall_.add_bridge(network.bridge, network.internal));
   RETURN_IF_ERROR(ensure_bridge({network.bridge, network.subnet, network.gateway}));
@@ -73,13 +74,19 @@ base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
 }
 
 base::Result<> KernelNetworks::remove_network(const std::string& uid) {
+  const std::lock_guard turn(bridges_turn_);
+  bool last = false;
   {
     const std::lock_guard lock(mutex_);
     networks_.erase(uid);
+    last = networks_.empty();
   }
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   RETURN_IF_ERROR(delete_if_there(socket, names_.bridge(uid)));
-  return firewall_.remove_bridge(names_.bridge(uid));
+  RETURN_IF_ERROR(firewall_.remove_bridge(names_.bridge(uid)));
+  // Without a network there is nothing to keep on the machine; the next one makes it anew.
+  ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
+  return last && namespaces.empty() ? remove_all() : base::Result<>{};
 }
 
 base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {

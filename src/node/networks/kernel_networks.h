@@ -59,7 +59,8 @@ class KernelNetworks {
   const std::filesystem::path folder_;  // of the namespaces
   Firewall firewall_;
   PublishedPorts ports_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex bridges_turn_;  // networks come and go one at a time
+  std::mutex mutex_;         // guards what follows
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

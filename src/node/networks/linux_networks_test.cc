@@ -60,8 +60,8 @@ class LinuxNetworksTest : public testing::Test {
   base::Result<Place> try_attach(TaskNetwork task) { return loop_.run(networks_->attach(std::move(task))); }
 
   Place attach(const std::string& task, std::vector<Attachment> attachments, std::vector<PublishedPort> ports = {}) {
-    auto path = try_attach(
-        {.task_uid = task, .owner = task, .attachments = std::move(attachments), .ports = std::move(ports)});
+    auto path =
+        try_attach({.task_uid = task, .owner = task, .attachments = std::move(attachments), .ports = std::move(ports)});
     EXPECT_TRUE(loop_.run(networks_->publish(task)).has_value());
     EXPECT_TRUE(path.has_value()) << path.error().message;
     return path.value_or(Place("/nowhere"));
@@ -193,10 +193,11 @@ TEST_F(LinuxNetworksTest, TasksOfOneOwnerShareAPort) {
   std::vector<Place> places;
   for (const std::string name : {"a", "b"}) {
     const std::string address = name == "a" ? "10.77.1.2" : "10.77.1.3";
-    const auto place = try_attach({.task_uid = name,
-                                   .owner = "shop/web",
-                                   .attachments = {{"blue", address}},
-                                   .ports = {{.host_port = 8080, .container_port = name == "a" ? std::uint16_t{80} : std::uint16_t{81}}}});
+    const auto place = try_attach(
+        {.task_uid = name,
+         .owner = "shop/web",
+         .attachments = {{"blue", address}},
+         .ports = {{.host_port = 8080, .container_port = name == "a" ? std::uint16_t{80} : std::uint16_t{81}}}});
     ASSERT_TRUE(place.has_value()) << place.error().message;
     places.push_back(*place);
   }

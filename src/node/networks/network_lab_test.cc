@@ -114,8 +114,12 @@ Machine::Machine()
 }
 
 Machine::~Machine() {
-  (void)remove_namespace(outside());
-  (void)base::remove_tree(folder_);
+  std::vector<std::filesystem::path> mounted;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
+    if (is_namespace(entry.path())) mounted.push_back(entry.path());
+  }
+  for (const auto& path : mounted) EXPECT_TRUE(remove_namespace(path).has_value());
+  EXPECT_TRUE(base::remove_tree(folder_).has_value());
 }
 
 void in_place(const Place& place, const std::function<void()>& work) {

@@ -37,7 +37,7 @@ struct TaskNetwork {
                                         // connections are spread over them
   std::vector<Attachment> attachments;  // eth0, eth1, … in order; the default route goes through the first that
                                         // isn't internal
-  std::vector<PublishedPort> ports;     // lead to the first attachment
+  std::vector<PublishedPort> ports;     // lead to that one's address, or to the first's where all are internal
 };
 
 // One executor; blocking work happens elsewhere. Idempotent, safe to repeat after a crash.

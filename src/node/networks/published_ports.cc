@@ -52,8 +52,8 @@ base::Result<> PublishedPorts::check_free(const std::string& task_uid, const std
     const bool shared = port.owner.empty() ? is_member : port.owner == owner;
     if (other_key == key && shared) continue;
     return base::fail(base::Code::kFailedPrecondition,
-                      fmt::format("port {} is taken on this machine by {}: publish another one", to_string(host_port(key)),
-                                  port.owner.empty() ? "another task" : port.owner));
+                      fmt::format("port {} is taken on this machine by {}: publish another one",
+                                  to_string(host_port(key)), port.owner.empty() ? "another task" : port.owner));
   }
   return {};
 }
@@ -115,7 +115,7 @@ void PublishedPorts::release(const std::string& task_uid) {
 base::Result<> PublishedPorts::change_members(const std::string& task_uid, bool published) {
   const auto task = tasks_.find(task_uid);
   if (task == tasks_.end()) return {};
-  std::vector<PortChange> changes;   // in the kernel
+  std::vector<PortChange> changes;  // in the kernel
   std::map<PortKey, std::vector<PortMember>> results;
   for (const auto& wanted : task->second.ports) {
     const PortKey key = key_of(wanted);

@@ -48,12 +48,12 @@ class PublishedPorts {
 
  private:
   struct Port {
-    std::string owner;                 // empty: a former process's, nobody has reserved it yet
-    std::set<std::string> tasks;       // that reserved it
+    std::string owner;            // empty: a former process's, nobody has reserved it yet
+    std::set<std::string> tasks;  // that reserved it
     std::vector<base::UniqueFd> holds;
     std::vector<base::UniqueFd> relay_sockets;  // for `relay_key`, until taken
     std::vector<PortKey> relay_keys;
-    std::vector<PortMember> members;   // published
+    std::vector<PortMember> members;  // published
   };
   struct Task {
     std::string address;

@@ -65,7 +65,8 @@ TEST(Ruleset, FindsItsPortsInAListing) {
   const auto ports = parse_ports(kListing);
   ASSERT_EQ(ports.size(), 3u);
   EXPECT_THAT(ports.at({"", true, 53}), ElementsAre(PortMember{"t1", "10.1.1.1", 5353}));
-  EXPECT_THAT(ports.at({"", false, 8080}), ElementsAre(PortMember{"t2", "10.1.2.3", 80}, PortMember{"t4", "10.1.2.9", 80}));
+  EXPECT_THAT(ports.at({"", false, 8080}),
+              ElementsAre(PortMember{"t2", "10.1.2.3", 80}, PortMember{"t4", "10.1.2.9", 80}));
   EXPECT_THAT(ports.at({"127.0.0.1", false, 81}), ElementsAre(PortMember{"t3", "10.1.2.4", 82}));
   EXPECT_THAT(parse_ports(""), IsEmpty());
 }

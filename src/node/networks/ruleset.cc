@@ -112,8 +112,8 @@ std::string element_of(const PortKey& key) {
 
 // As in `members`.
 std::string record_of(const PortKey& key, const PortMember& member) {
-  return fmt::format("{} . {} . {} . {} . {}", key.host_ip.empty() ? "0.0.0.0" : key.host_ip, protocol_of(key), key.port,
-                     member.address, member.port);
+  return fmt::format("{} . {} . {} . {} . {}", key.host_ip.empty() ? "0.0.0.0" : key.host_ip, protocol_of(key),
+                     key.port, member.address, member.port);
 }
 
 std::string target_of(const std::vector<PortMember>& members) {
@@ -147,8 +147,8 @@ std::string change_port_text(const Table& table, const PortChange& change) {
                               table.name, chain, element_of(change.key));
   }
   text += fmt::format("add chain inet {0} {1}\nflush chain inet {0} {1}\n", table.name, chain);
-  text += fmt::format("add rule inet {} {} meta l4proto {} dnat ip to {}\n", table.name, chain,
-                      protocol_of(change.key), target_of(change.after));
+  text += fmt::format("add rule inet {} {} meta l4proto {} dnat ip to {}\n", table.name, chain, protocol_of(change.key),
+                      target_of(change.after));
   return text + fmt::format("add element inet {} {} : goto {} }}\n", table.name, element_of(change.key), chain);
 }
 

@@ -10,6 +10,7 @@ constexpr char kSettingsFile[] = "shim.conf";    // a record; written last by pr
 constexpr char kStatusFile[] = "status";         // a record of the newest start that succeeded
 constexpr char kExitFile[] = "exit";             // a record of the newest attempt that ended
 constexpr char kLockFile[] = "start.lock";       // flocked while a start is under way
+constexpr char kRemovedFile[] = "removed";       // there while the bundle is removed: its exit needs no fsync
 constexpr char kPidFile[] = "init.pid";
 constexpr char kRuntimeLogFile[] = "runtime.log";
 constexpr char kConsoleSocket[] = "console.sock";
@@ -31,7 +32,7 @@ constexpr char kStdinOpen[] = "stdin_open";       // 0 or 1
 constexpr char kLayers[] = "layers";              // how many
 constexpr char kCgroup[] = "cgroup";              // "/orchion-x/ID", the container's, in every hierarchy
 constexpr char kShimCgroup[] = "shim_cgroup";     // "/orchion-x/shims"
-constexpr char kHiddenMount[] = "hidden_mount";   // unmounted for the runtime binary: it refuses hybrid cgroups
+constexpr char kHiddenMount[] = "hidden_mount";   // covered for the runtime binary: crun refuses hybrid cgroups
 constexpr char kHierarchy[] = "hierarchy";        // repeated: a cgroup hierarchy's mount point
 constexpr char kMemoryEvents[] = "memory_events"; // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting

@@ -215,6 +215,7 @@ Result<> BundleStore::remove(const std::string& id, bool keep_logs) {
   if (before) {
     ASSIGN_OR_RETURN(const auto locked, lock(id));
     ASSIGN_OR_RETURN(const auto state, read(id));
+    if (state && state->shim_alive) RETURN_IF_ERROR(base::write_file(bundle(id) / shim::kRemovedFile, ""));
     if (state) RETURN_IF_ERROR(end_processes(id, *state));
     RETURN_IF_ERROR(base::remove_tree(bundle(id)));
   }

@@ -85,6 +85,9 @@ Result<std::unique_ptr<OciRuntime>> OciRuntime::open(base::Executor executor, ba
                                                      OciOptions options) {
   if (::geteuid() != 0)
     return base::fail(Code::kPermissionDenied, "containers need root: run the agent as root, for example by sudo");
+  // The shims work in other folders than we do.
+  options.state_folder = std::filesystem::absolute(options.state_folder);
+  options.data_folder = std::filesystem::absolute(options.data_folder);
   RETURN_IF_ERROR(base::make_folders(options.state_folder));
   RETURN_IF_ERROR(base::make_folders(options.data_folder));
   ASSIGN_OR_RETURN(auto cgroups, detect_cgroup_layout());

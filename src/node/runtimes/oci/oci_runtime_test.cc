@@ -69,6 +69,12 @@ class OciRuntimeTest : public RuntimeTest {
     for (const auto& hierarchy : layout->hierarchies) {
       if (fs::exists(hierarchy + "/orchion-" + id)) found.push_back("cgroup " + hierarchy);
     }
+    // What was made while a hierarchy was hidden lies below its mount, where nobody would ever look.
+    const auto below = base::run_process(
+        {.arguments = {"unshare", "-m", "sh", "-c",
+                       "umount -l /sys/fs/cgroup/unified 2>/dev/null; ls -d /sys/fs/cgroup/*/orchion-" + id}});
+    if (below && below->exit_code == 0 && layout->mode == CgroupLayout::Mode::kHybrid)
+      found.push_back("hidden " + below->standard_output);
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const auto command = base::read_file(entry.path() / "cmdline").value_or("");
       if (command.find(id + "/") != command.npos) found.push_back("process " + entry.path().string());

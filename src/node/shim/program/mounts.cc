@@ -36,7 +36,12 @@ bool mount_root(const Settings& settings) {
     report_failure("cannot detach the mount namespace from the host's", errno);
     return false;
   }
-  if (settings.hidden_mount[0] != '\0') ::umount2(settings.hidden_mount, MNT_DETACH);
+  // Covered, not unmounted: the runtime binary writes there all the same, and what lies below is the host's.
+  if (settings.hidden_mount[0] != '\0' &&
+      ::mount("tmpfs", settings.hidden_mount, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=1m,mode=0755") != 0) {
+    report_failure("cannot hide the unified cgroup hierarchy from crun", errno);
+    return false;
+  }
   char options[kOptionBytes];
   if (!overlay_options(settings.layers, options)) {
     report_failure("the image has too many layers to mount", E2BIG);
