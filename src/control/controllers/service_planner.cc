@@ -23,16 +23,6 @@ struct NewTask {
   Unit unit;
 };
 
-// What was never assigned needs nobody's confirmation.
-Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now) {
-  if (!task.spec().has_assignment()) return {Verb::kRemove, task};
-  v1::Task changed = task;
-  changed.mutable_spec()->set_desired_state(desired);
-  changed.mutable_meta()->set_generation(task.meta().generation() + 1);
-  core::mark_deleted(*changed.mutable_meta(), now.wall);
-  return {Verb::kPutSpec, std::move(changed)};
-}
-
 class ServicePlanner {
  public:
   ServicePlanner(const ServiceSnapshot& snapshot, Now now, base::Random& random)
@@ -395,44 +385,6 @@ class ServicePlanner {
   std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
 };
 
-// Names the task that holds it up, where one does.
-std::string removal_message(const ServiceSnapshot& snapshot) {
-  const NodeTable nodes(snapshot.cluster.nodes);
-  for (const auto& task : snapshot.tasks)
-    if (nodes.condition_of(*task) == NodeCondition::kLost)
-      return fmt::format(
-          "waits for node {0}, which does not answer, to stop {1}; `orchion node rm --force {0}` gives it up",
-          task->spec().assignment().node(), short_name(*task));
-  return fmt::format("waits until {} {} gone", snapshot.tasks.size(),
-                     snapshot.tasks.size() == 1 ? "task is" : "tasks are");
-}
-
-// Tasks first, then revisions, then the service itself.
-Plan plan_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
-  Plan plan;
-  const v1::Service& service = *snapshot.service;
-  for (const auto& task : snapshot.tasks)
-    if (!core::is_deleted(task->meta())) plan.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now)});
-  if (snapshot.tasks.empty()) {
-    for (const auto& revision : snapshot.revisions) plan.units.push_back({{Verb::kRemove, *revision}});
-    plan.units.push_back(
-        {{Verb::kRemove, service},
-         write_event({v1::Event::INFO, "Service", service.meta().stack(), service.meta().name(), service.meta().uid(),
-                      "ServiceRemoved", fmt::format("{} and its tasks are gone", service.meta().name()), ""},
-                     now, random)});
-    return plan;
-  }
-  v1::Service changed = service;
-  auto& status = *changed.mutable_status();
-  status.set_observed_generation(service.meta().generation());
-  status.set_tasks_running(0);
-  status.set_tasks_desired(0);
-  status.set_updating(false);
-  status.set_message(removal_message(snapshot));
-  if (!is_same(status, service.status())) plan.units.push_back({{Verb::kPutStatus, std::move(changed)}});
-  return plan;
-}
-
 }  // namespace
 
 base::Duration replacement_delay(unsigned failures) {
@@ -442,7 +394,7 @@ base::Duration replacement_delay(unsigned failures) {
 
 Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
   if (!snapshot.service) return {};
-  if (core::is_deleted(snapshot.service->meta())) return plan_removal(snapshot, now, random);
+  if (core::is_deleted(snapshot.service->meta())) return plan_service_removal(snapshot, now, random);
   return ServicePlanner(snapshot, now, random).run();
 }
 

@@ -37,6 +37,13 @@ class NodeTable {
 
 bool is_ended(const v1::Task& task);
 
+// Tells the task to stop and marks it as one that is to go. What was never assigned needs nobody's confirmation and is
+// removed at once.
+Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now);
+
+// A service that is to go: tasks first, then revisions, then the service itself.
+Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random);
+
 // Whether a task that ended is to be replaced as the spec stands.
 bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task);
 
