@@ -1,0 +1,174 @@
+#include "testing/cluster.h"
+
+#include <algorithm>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "core/lifecycle.h"
+#include "testing/stacks.h"
+
+namespace orchion::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::Each;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+void apply(Cluster& cluster, const v1::ApplyStackRequest& request) {
+  const auto applied = cluster.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", request);
+  ASSERT_TRUE(applied.has_value()) << applied.error().message;
+}
+
+void scale(Cluster& cluster, const std::string& service, std::uint32_t replicas) {
+  v1::ScaleServiceRequest request;
+  request.set_stack("shop");
+  request.set_name(service);
+  request.set_replicas(replicas);
+  const auto scaled = cluster.call<v1::Service>("orchion.v1.ServiceService.ScaleService", request);
+  ASSERT_TRUE(scaled.has_value()) << scaled.error().message;
+}
+
+std::set<std::string> uids(const Cluster& cluster, const std::string& service) {
+  std::set<std::string> result;
+  for (const auto& task : cluster.view().tasks_of_service("shop", service)) result.insert(task->meta().uid());
+  return result;
+}
+
+TEST(Cluster, BringsUpAHundredTasksSpreadOverFiftyNodes) {
+  Cluster cluster(50, 1);
+  apply(cluster, shop(100));
+  cluster.quiet();
+  EXPECT_EQ(cluster.report(), "");
+  const auto stack = cluster.view().stacks().find("shop");
+  EXPECT_EQ(stack->status().tasks_running(), 100);
+  for (int i = 0; i < cluster.size(); ++i) EXPECT_THAT(cluster.running_on(i), SizeIs(2)) << i;
+}
+
+TEST(Cluster, ScalesUpAndDownWithoutTouchingTheRest) {
+  Cluster cluster(5, 2);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto before = uids(cluster, "worker");
+  scale(cluster, "worker", 30);
+  cluster.quiet();
+  const auto after = uids(cluster, "worker");
+  EXPECT_EQ(after.size(), 30);
+  EXPECT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+  scale(cluster, "worker", 13);
+  cluster.quiet();
+  EXPECT_EQ(uids(cluster, "worker"), before);
+  scale(cluster, "worker", 0);
+  cluster.quiet();
+  EXPECT_THAT(uids(cluster, "worker"), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// Each moment all but one of the service's tasks run.
+TEST(Cluster, AChangedImageReplacesTasksOneByOne) {
+  Cluster cluster(5, 3);
+  auto request = shop(20);
+  apply(cluster, request);
+  cluster.quiet();
+  const auto before = uids(cluster, "web");
+  request.mutable_spec()->mutable_services(0)->mutable_spec()->mutable_container()->set_image("app:2");
+  apply(cluster, request);
+  std::size_t fewest = before.size();
+  for (int i = 0; i < 600; ++i) {
+    cluster.advance(milliseconds(100));
+    std::size_t running = 0;
+    for (const auto& task : cluster.view().tasks_of_service("shop", "web"))
+      running += task->status().state() == v1::RUNNING ? 1 : 0;
+    fewest = std::min(fewest, running);
+  }
+  EXPECT_EQ(fewest, before.size() - 1);
+  cluster.quiet();
+  for (const auto& uid : uids(cluster, "web")) EXPECT_FALSE(before.contains(uid));
+  for (const auto& uid : before) EXPECT_THAT(cluster.history().successors(uid), SizeIs(1));
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, ADrainedNodeLosesItsTasksToTheOthers) {
+  Cluster cluster(5, 4);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  ASSERT_FALSE(cluster.running_on(2).empty());
+  v1::SetNodeAvailabilityRequest request;
+  request.set_name("node-02");
+  request.set_availability(v1::NodeSpec::DRAINED);
+  const auto drained = cluster.call<v1::Node>("orchion.v1.NodeService.SetNodeAvailability", request);
+  ASSERT_TRUE(drained.has_value()) << drained.error().message;
+  cluster.quiet();
+  EXPECT_THAT(cluster.running_on(2), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, ADeletedStackLeavesNothing) {
+  Cluster cluster(5, 5);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  v1::DeleteStackRequest request;
+  request.set_name("shop");
+  const auto deleted = cluster.call<v1::Stack>("orchion.v1.StackService.DeleteStack", request);
+  ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+  cluster.quiet();
+  EXPECT_THAT(cluster.view().stacks().all(), IsEmpty());
+  EXPECT_THAT(cluster.view().services().all(), IsEmpty());
+  EXPECT_THAT(cluster.view().revisions().all(), IsEmpty());
+  EXPECT_THAT(cluster.view().tasks().all(), IsEmpty());
+  EXPECT_THAT(cluster.view().networks().all(), IsEmpty());
+  EXPECT_THAT(cluster.leftovers(), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// The agents' full set after a restart is what they have: nothing is restarted.
+TEST(Cluster, ARestartedControlPlaneTouchesNoTask) {
+  Cluster cluster(5, 6);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  std::size_t starts = 0;
+  for (int i = 0; i < cluster.size(); ++i) starts += cluster.machine(i).hardware.starts();
+  cluster.restart_server();
+  cluster.quiet();
+  std::size_t starts_after = 0;
+  for (int i = 0; i < cluster.size(); ++i) starts_after += cluster.machine(i).hardware.starts();
+  EXPECT_EQ(starts_after, starts);
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// Its containers run on where nobody hears them; when it is back they are stopped.
+TEST(Cluster, ALostNodeIsReplacedOnceAndStopsItsTasksWhenItReturns) {
+  Cluster cluster(5, 7);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto lost = cluster.running_on(3);
+  ASSERT_FALSE(lost.empty());
+  cluster.kill_agent(3);
+  cluster.advance(seconds(45));
+  EXPECT_EQ(cluster.running_on(3), lost);
+  for (const auto& uid : lost) EXPECT_TRUE(cluster.history().is_given_up(uid)) << uid;
+  cluster.start_agent(3);
+  cluster.quiet();
+  for (const auto& uid : lost) EXPECT_THAT(cluster.history().successors(uid), SizeIs(1)) << uid;
+  const auto running = cluster.running_on(3);
+  for (const auto& uid : lost) EXPECT_EQ(std::count(running.begin(), running.end(), uid), 0) << uid;
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, AnAgentsShortAbsenceIsNobodysLoss) {
+  Cluster cluster(5, 8);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto before = cluster.running_on(1);
+  cluster.kill_agent(1);
+  cluster.advance(seconds(20));
+  cluster.start_agent(1);
+  cluster.quiet();
+  EXPECT_EQ(cluster.running_on(1), before);
+  EXPECT_EQ(cluster.report(), "");
+}
+
+}  // namespace
+}  // namespace orchion::testing
