@@ -32,8 +32,7 @@ base::Result<> start_server(const client::ConnectionSettings& settings) {
 bool answers(cli::Context& context) {
   auto api = context.api();
   if (!api) return false;
-  return context
-      .run((*api)->call<v1::ServerInfo>("orchion.v1.ServerService.GetServer", google::protobuf::Empty()))
+  return context.run((*api)->call<v1::ServerInfo>("orchion.v1.ServerService.GetServer", google::protobuf::Empty()))
       .has_value();
 }
 
@@ -87,9 +86,7 @@ int run_agent(cli::Context& context, const cli::AgentFlags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return cli::run_cli(argc, argv,
-                      {.version = daemon::kVersion,
-                       .start_server = start_server,
-                       .server = run_server,
-                       .agent = run_agent});
+  return cli::run_cli(
+      argc, argv,
+      {.version = daemon::kVersion, .start_server = start_server, .server = run_server, .agent = run_agent});
 }

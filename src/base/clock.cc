@@ -11,9 +11,13 @@
 
 namespace orchion::base {
 
-Time SystemClock::now() const { return std::chrono::steady_clock::now(); }
+Time SystemClock::now() const {
+  return std::chrono::steady_clock::now();
+}
 
-WallTime SystemClock::wall() const { return std::chrono::system_clock::now(); }
+WallTime SystemClock::wall() const {
+  return std::chrono::system_clock::now();
+}
 
 Co<> SystemClock::sleep_until(Time deadline) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, deadline);
@@ -30,10 +34,14 @@ ManualClock::ManualClock() : sleepers_(std::make_unique<Sleepers>()), now_(std::
 
 ManualClock::~ManualClock() = default;
 
-Time ManualClock::now() const { return now_; }
+Time ManualClock::now() const {
+  return now_;
+}
 
 // A fixed epoch, so that records made under a ManualClock are the same in every run: 2026-01-01T00:00:00Z.
-WallTime ManualClock::wall() const { return WallTime(std::chrono::seconds(1767225600)) + now_.time_since_epoch(); }
+WallTime ManualClock::wall() const {
+  return WallTime(std::chrono::seconds(1767225600)) + now_.time_since_epoch();
+}
 
 Co<> ManualClock::sleep_until(Time deadline) {
   auto executor = co_await boost::asio::this_coro::executor;

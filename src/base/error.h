@@ -74,22 +74,21 @@ std::unexpected<Error> fail_errno(int error_number, std::string_view action);
 
 // In functions that return Result. `decl` may declare or assign: ASSIGN_OR_RETURN(auto x, f());
 #define ASSIGN_OR_RETURN(decl, expr) ASSIGN_OR_RETURN_IMPL(ORCHION_CONCAT(result_, __COUNTER__), decl, expr)
-#define ASSIGN_OR_RETURN_IMPL(tmp, decl, expr)                        \
-  auto tmp = (expr);                                                  \
+#define ASSIGN_OR_RETURN_IMPL(tmp, decl, expr)                          \
+  auto tmp = (expr);                                                    \
   if (!tmp.has_value()) return std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
 
-#define RETURN_IF_ERROR(expr)                                               \
-  do {                                                                      \
-    if (auto result_ = (expr); !result_.has_value())                        \
-      return std::unexpected(std::move(result_).error());                   \
+#define RETURN_IF_ERROR(expr)                                                                            \
+  do {                                                                                                   \
+    if (auto result_ = (expr); !result_.has_value()) return std::unexpected(std::move(result_).error()); \
   } while (false)
 
 // The same in coroutines that return Co. Two statements on purpose: a statement expression that holds a
 // co_await crashes g++ 12.
 #define CO_ASSIGN_OR_RETURN(decl, expr) CO_ASSIGN_OR_RETURN_IMPL(ORCHION_CONCAT(result_, __COUNTER__), decl, expr)
-#define CO_ASSIGN_OR_RETURN_IMPL(tmp, decl, expr)                        \
-  auto tmp = (expr);                                                     \
+#define CO_ASSIGN_OR_RETURN_IMPL(tmp, decl, expr)                          \
+  auto tmp = (expr);                                                       \
   if (!tmp.has_value()) co_return std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
 

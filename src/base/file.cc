@@ -88,10 +88,9 @@ Result<> make_folders(const std::filesystem::path& path, int mode) {
     if (::mkdir(so_far.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
       return fail_errno(errno, fmt::format("cannot create folder {}", so_far.string()));
   }
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, fmt::format("cannot create folder {}", path.string()));
-  if (!S_ISDIR(info.st_mode))
-    return fail(Code::kFailedPrecondition, fmt::format("{} is not a folder", path.string()));
+  if (!S_ISDIR(info.st_mode)) return fail(Code::kFailedPrecondition, fmt::format("{} is not a folder", path.string()));
   return {};
 }
 

@@ -39,9 +39,13 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
-void set_level(Level level) { minimum = level; }
+void set_level(Level level) {
+  minimum = level;
+}
 
-Level level() { return minimum; }
+Level level() {
+  return minimum;
+}
 
 void write(Level level, std::string_view message) {
   if (level < minimum) return;

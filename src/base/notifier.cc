@@ -17,7 +17,9 @@ struct Notifier::State {
 
 Notifier::Notifier(Executor executor) : executor_(executor), state_(std::make_shared<State>(executor)) {}
 
-Notifier::~Notifier() { state_->timer.cancel(); }
+Notifier::~Notifier() {
+  state_->timer.cancel();
+}
 
 Co<> Notifier::wait() {
   auto state = state_;

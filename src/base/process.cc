@@ -91,8 +91,8 @@ Result<> pump(const Command& command, Pipes& pipes, ProcessOutput& result) {
       return {};
     }
     if (into.size() + static_cast<std::size_t>(n) > command.output_bytes_max)
-      return fail(Code::kResourceExhausted, fmt::format("{} printed more than {} bytes", command.arguments[0],
-                                                        command.output_bytes_max));
+      return fail(Code::kResourceExhausted,
+                  fmt::format("{} printed more than {} bytes", command.arguments[0], command.output_bytes_max));
     into.append(buffer, static_cast<std::size_t>(n));
     return {};
   };
@@ -176,8 +176,8 @@ Result<ProcessOutput> run_process(const Command& command) {
 Result<std::string> run_checked(const Command& command) {
   ASSIGN_OR_RETURN(auto output, run_process(command));
   if (output.exit_code != 0)
-    return fail(Code::kInternal,
-                fmt::format("{} failed ({}): {}", command.arguments[0], output.exit_code, last_line(output.standard_error)));
+    return fail(Code::kInternal, fmt::format("{} failed ({}): {}", command.arguments[0], output.exit_code,
+                                             last_line(output.standard_error)));
   return std::move(output.standard_output);
 }
 
@@ -187,7 +187,8 @@ Result<std::string> find_program(const std::string& name) {
     return fail(Code::kNotFound, fmt::format("there is no program {}", name));
   }
   const char* path = std::getenv("PATH");
-  std::istringstream folders(std::string(path ? path : "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  std::istringstream folders(std::string(path ? path : "") +
+                             ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   std::string folder;
   while (std::getline(folders, folder, ':')) {
     if (folder.empty()) continue;

@@ -54,7 +54,7 @@ class PipeEnd final : public Stream<In, Out> {
 // Two connected ends in one process, on one executor; each direction holds at most `capacity` messages.
 template <class A, class B>
 std::pair<std::unique_ptr<Stream<A, B>>, std::unique_ptr<Stream<B, A>>> make_pipe(Executor executor,
-                                                                                std::size_t capacity) {
+                                                                                  std::size_t capacity) {
   auto to_first = std::make_shared<Channel<A>>(executor, capacity);
   auto to_second = std::make_shared<Channel<B>>(executor, capacity);
   return {std::make_unique<internal::PipeEnd<A, B>>(to_first, to_second),

@@ -46,7 +46,9 @@ void log_end(const std::string& name, std::exception_ptr thrown, const Result<>&
 
 TaskGroup::TaskGroup(Executor executor) : executor_(executor), state_(std::make_shared<State>(executor)) {}
 
-TaskGroup::~TaskGroup() { assert(state_->running.empty()); }
+TaskGroup::~TaskGroup() {
+  assert(state_->running.empty());
+}
 
 void TaskGroup::spawn(std::string name, Co<> coroutine) {
   if (state_->stopping) return;
@@ -76,6 +78,8 @@ Co<> TaskGroup::shutdown() {
   co_return Result<>{};
 }
 
-std::size_t TaskGroup::size() const { return state_->running.size(); }
+std::size_t TaskGroup::size() const {
+  return state_->running.size();
+}
 
 }  // namespace orchion::base

@@ -18,10 +18,16 @@ WorkerPool::~WorkerPool() {
   state_->pool.join();
 }
 
-void WorkerPool::post(std::function<void()> job) { boost::asio::post(state_->pool, std::move(job)); }
+void WorkerPool::post(std::function<void()> job) {
+  boost::asio::post(state_->pool, std::move(job));
+}
 
-void post_to(const Executor& executor, std::function<void()> action) { boost::asio::post(executor, std::move(action)); }
+void post_to(const Executor& executor, std::function<void()> action) {
+  boost::asio::post(executor, std::move(action));
+}
 
-boost::asio::awaitable<Executor> this_executor() { co_return co_await boost::asio::this_coro::executor; }
+boost::asio::awaitable<Executor> this_executor() {
+  co_return co_await boost::asio::this_coro::executor;
+}
 
 }  // namespace orchion::base

@@ -4,7 +4,6 @@
 
 #include <fmt/core.h>
 
-
 namespace orchion::core {
 
 namespace {

@@ -13,8 +13,7 @@ const Method* MethodTable::find(std::string_view full_name) const {
 
 void MethodTable::insert(std::string_view name, const google::protobuf::Descriptor* request,
                          const google::protobuf::Descriptor* response, Method method) {
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(name));
+  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(name));
   assert(descriptor != nullptr && "no such rpc in api/");
   assert(descriptor->input_type() == request && descriptor->output_type() == response);
   (void)request;

@@ -19,8 +19,8 @@ namespace orchion::core {
 
 // Who calls, as found by authentication, and what came beside the message.
 struct CallContext {
-  std::string identity;                      // "admin"; empty: nobody was asked (a public rpc)
-  std::optional<std::uint64_t> if_match;     // the revision the caller saw
+  std::string identity;                   // "admin"; empty: nobody was asked (a public rpc)
+  std::optional<std::uint64_t> if_match;  // the revision the caller saw
   std::optional<std::string> idempotency_key;
 };
 
@@ -63,20 +63,19 @@ class MethodTable {
   // with these message types (asserted).
   template <class Request, class Response>
   void unary(std::string_view name, std::function<base::Co<Response>(CallContext, Request)> handler) {
-    add<Request, Response>(name, [handler = std::move(handler)](CallContext context,
-                                                               std::shared_ptr<MessageStream> stream) -> base::Co<> {
-      return call_unary<Request, Response>(handler, std::move(context), TypedStream<Request, Response>(stream));
-    });
+    add<Request, Response>(
+        name, [handler = std::move(handler)](CallContext context, std::shared_ptr<MessageStream> stream) -> base::Co<> {
+          return call_unary<Request, Response>(handler, std::move(context), TypedStream<Request, Response>(stream));
+        });
   }
 
   // For server-streaming, client-streaming and two-way rpcs.
   template <class Request, class Response>
-  void stream(std::string_view name,
-              std::function<base::Co<>(CallContext, TypedStream<Request, Response>)> handler) {
-    add<Request, Response>(name, [handler = std::move(handler)](CallContext context,
-                                                               std::shared_ptr<MessageStream> stream) -> base::Co<> {
-      return handler(std::move(context), TypedStream<Request, Response>(stream));
-    });
+  void stream(std::string_view name, std::function<base::Co<>(CallContext, TypedStream<Request, Response>)> handler) {
+    add<Request, Response>(
+        name, [handler = std::move(handler)](CallContext context, std::shared_ptr<MessageStream> stream) -> base::Co<> {
+          return handler(std::move(context), TypedStream<Request, Response>(stream));
+        });
   }
 
   // nullptr where nothing of that name is served.

@@ -23,7 +23,7 @@ std::string trimmed(std::string text) {
 
 base::Result<> prepare_data_folder(const std::filesystem::path& data) {
   RETURN_IF_ERROR(base::make_folders(data));
-  struct stat info {};
+  struct stat info{};
   if (::stat(data.c_str(), &info) != 0) return base::fail_errno(errno, "cannot look at " + data.string());
   if ((info.st_mode & 0077) != 0)
     return base::fail(base::Code::kFailedPrecondition,
@@ -57,6 +57,8 @@ base::Result<std::string> cluster_id(const std::filesystem::path& data) {
   return id;
 }
 
-std::string short_id(const std::string& cluster_id) { return cluster_id.substr(0, 6); }
+std::string short_id(const std::string& cluster_id) {
+  return cluster_id.substr(0, 6);
+}
 
 }  // namespace orchion::daemon

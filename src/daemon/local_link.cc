@@ -18,9 +18,7 @@ class ErasedStream final : public core::MessageStream {
     if (!*received) co_return std::optional<core::MessagePtr>();
     co_return std::optional<core::MessagePtr>(std::make_unique<In>(std::move(**received)));
   }
-  base::Co<> send(core::MessagePtr message) override {
-    return stream_->send(std::move(static_cast<Out&>(*message)));
-  }
+  base::Co<> send(core::MessagePtr message) override { return stream_->send(std::move(static_cast<Out&>(*message))); }
   void finish() override { stream_->finish(); }
   void finish(base::Error error) override { stream_->finish(std::move(error)); }
 

@@ -12,7 +12,9 @@ namespace orchion::daemon {
 
 namespace {
 
-int worker_threads() { return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())); }
+int worker_threads() {
+  return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 }  // namespace
 
@@ -51,11 +53,11 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   parts->runtimes_.push_back(info);
   const auto run = folders.run(short_id);
   RETURN_IF_ERROR(base::make_folders(run));
-  ASSIGN_OR_RETURN(parts->runtime_,
-                   node::runtimes::oci::OciRuntime::open(
-                       executor, parts->workers_,
-                       {.state_folder = run, .data_folder = folders.containers(), .cluster_short_id = short_id,
-                        .binary = std::move(binary)}));
+  ASSIGN_OR_RETURN(parts->runtime_, node::runtimes::oci::OciRuntime::open(executor, parts->workers_,
+                                                                          {.state_folder = run,
+                                                                           .data_folder = folders.containers(),
+                                                                           .cluster_short_id = short_id,
+                                                                           .binary = std::move(binary)}));
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();

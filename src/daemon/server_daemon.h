@@ -25,7 +25,7 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
 
 struct AgentOptions {
   std::filesystem::path data;
-  std::string server;    // "127.0.0.1:4601": loopback only, without TLS
+  std::string server;  // "127.0.0.1:4601": loopback only, without TLS
   std::string token;
   std::string hostname;  // empty: the machine's
   std::map<std::string, std::string> labels;

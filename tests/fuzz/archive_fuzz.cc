@@ -32,10 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto folder = sandbox() / "layer";
   if (!orchion::base::write_file(blob, {reinterpret_cast<const char*>(data), size})) std::abort();
   fs::create_directory(folder);
-  const orchion::node::images::ArchiveLimits limits{.bytes_max = 16 << 20,
-                                                    .entries_max = 1000,
-                                                    .ratio_free_bytes = 1 << 20,
-                                                    .name_bytes_max = 1 << 20};
+  const orchion::node::images::ArchiveLimits limits{
+      .bytes_max = 16 << 20, .entries_max = 1000, .ratio_free_bytes = 1 << 20, .name_bytes_max = 1 << 20};
   orchion::node::images::ArchiveUsage usage;
   const auto unpacked = orchion::node::images::unpack_layer(blob, folder, limits, usage);
   if (unpacked && usage.entries > limits.entries_max) std::abort();

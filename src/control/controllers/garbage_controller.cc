@@ -14,8 +14,7 @@ GarbageController::GarbageController(const Context& context, base::Random random
 Plan GarbageController::plan(const Key& key) {
   if (key.kind == "Task") return plan_task(key.name);
   if (key.kind == "Event") return plan_events();
-  if (key.kind == "Volume")
-    return volume_plan(key.name);
+  if (key.kind == "Volume") return volume_plan(key.name);
   const auto revision = view().revisions().find(key.name.stack, key.name.name);
   if (!revision) return {};
   const bool has_service = view().services().find(key.name.stack, revision->spec().service()) != nullptr;

@@ -36,9 +36,9 @@ class AssignmentFeed {
 
   std::string node_uid_;
   std::uint64_t sequence_ = 0;
-  std::map<std::string, std::set<std::string>> tasks_;      // uid → its networks' uids
-  std::set<std::string> networks_;                          // uids told
-  std::set<std::pair<std::string, std::string>> endpoints_; // task uid, network uid
+  std::map<std::string, std::set<std::string>> tasks_;       // uid → its networks' uids
+  std::set<std::string> networks_;                           // uids told
+  std::set<std::pair<std::string, std::string>> endpoints_;  // task uid, network uid
 };
 
 // The task with all that a node needs to start it; nullopt where its revision is gone.

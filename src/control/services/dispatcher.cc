@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/core.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/log.h"
 #include "control/services/assignments.h"
@@ -183,16 +183,13 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
     case v1::FromAgent::kReport:
       queue_report(*session, std::move(*message.mutable_report()));
       co_return base::Result<>{};
-    case v1::FromAgent::kImages:
-      co_return co_await store_images(session, std::move(*message.mutable_images()));
-    case v1::FromAgent::kRemovedVolume:
-      co_return co_await finish_volume(session, message.removed_volume());
+    case v1::FromAgent::kImages: co_return co_await store_images(session, std::move(*message.mutable_images()));
+    case v1::FromAgent::kRemovedVolume: co_return co_await finish_volume(session, message.removed_volume());
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
     case v1::FromAgent::kHello:
-    case v1::FromAgent::MESSAGE_NOT_SET:
-      break;
+    case v1::FromAgent::MESSAGE_NOT_SET: break;
   }
   co_return base::fail(base::Code::kInvalidArgument, "an agent's message that this server does not know");
 }

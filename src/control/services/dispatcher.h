@@ -72,7 +72,7 @@ class Dispatcher {
   DispatcherOptions options_;
   std::map<std::string, std::shared_ptr<Session>> newest_;  // by node uid
   std::uint64_t sessions_ = 0;
-  std::map<std::string, PendingReport> reports_;            // by task uid: the newest of each
+  std::map<std::string, PendingReport> reports_;  // by task uid: the newest of each
   base::Notifier reports_changed_;
 };
 

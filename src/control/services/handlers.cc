@@ -11,7 +11,9 @@ namespace orchion::control::services {
 
 namespace {
 
-base::Co<v1::ServerInfo> server_info(v1::ServerInfo info) { co_return info; }
+base::Co<v1::ServerInfo> server_info(v1::ServerInfo info) {
+  co_return info;
+}
 
 base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
   CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());

@@ -36,7 +36,8 @@ base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::holders
   ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
   const auto image = context_.objects.view().images().find(normal);
   if (!image)
-    return base::fail(base::Code::kNotFound, fmt::format("no node has the image {}: see `orchion image ls`", reference));
+    return base::fail(base::Code::kNotFound,
+                      fmt::format("no node has the image {}: see `orchion image ls`", reference));
   std::vector<std::shared_ptr<const v1::Node>> result;
   for (const auto& name : image->status().nodes()) {
     const auto node = context_.objects.view().nodes().find(name);

@@ -17,7 +17,9 @@ base::Result<Response> list(const store::ObjectStore& objects, const store::Obje
   return response;
 }
 
-bool matches(const std::string& wanted, const std::string& actual) { return wanted.empty() || wanted == actual; }
+bool matches(const std::string& wanted, const std::string& actual) {
+  return wanted.empty() || wanted == actual;
+}
 
 base::Co<v1::ListNetworksResponse> list_networks(ServiceContext context, v1::ListNetworksRequest request) {
   co_return list<v1::ListNetworksResponse>(

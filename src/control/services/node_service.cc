@@ -36,7 +36,8 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   if (!present) co_return std::unexpected(no_node(request.name()));
   v1::Node node = *present;
   if (call.if_match && *call.if_match != node.meta().revision())
-    co_return base::fail(base::Code::kAborted, fmt::format("node {} was changed meanwhile: look again", request.name()));
+    co_return base::fail(base::Code::kAborted,
+                         fmt::format("node {} was changed meanwhile: look again", request.name()));
   if (node.spec().availability() == request.availability()) co_return node;
   node.mutable_spec()->set_availability(request.availability());
   node.mutable_meta()->set_generation(node.meta().generation() + 1);

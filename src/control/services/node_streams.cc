@@ -30,7 +30,9 @@ base::Co<std::optional<v1::StreamFromAgent>> NodeStream::receive() {
   co_return message;
 }
 
-base::Co<> NodeStream::send(v1::StreamToAgent message) { return meeting_->stream->send(std::move(message)); }
+base::Co<> NodeStream::send(v1::StreamToAgent message) {
+  return meeting_->stream->send(std::move(message));
+}
 
 void NodeStreams::session_opened(const std::string& node_uid, std::uint64_t session, Sender sender) {
   sessions_[node_uid] = Session{session, std::move(sender)};

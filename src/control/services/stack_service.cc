@@ -80,9 +80,9 @@ base::Co<v1::ApplyStackResponse> StackService::apply(core::CallContext call, v1:
     co_return std::unexpected(moved(request.name()));
   if (call.if_match && *call.if_match != revision) co_return std::unexpected(moved(request.name()));
   if (present && present->meta().has_deleted_at())
-    co_return base::fail(base::Code::kFailedPrecondition,
-                         fmt::format("stack {} is being removed: wait until it is gone, then try again",
-                                     request.name()));
+    co_return base::fail(
+        base::Code::kFailedPrecondition,
+        fmt::format("stack {} is being removed: wait until it is gone, then try again", request.name()));
   v1::ApplyStackResponse response;
   *response.mutable_plan() = core::difference(present ? present->spec() : v1::StackSpec(), request.spec());
   response.mutable_plan()->set_base_revision(revision);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <fmt/core.h>
 
 #include "base/notifier.h"
 #include "control/services/paging.h"
@@ -19,7 +19,9 @@ bool is_current(const v1::Task& task) {
   return task.spec().desired_state() == v1::DESIRED_RUNNING && !task.meta().has_deleted_at();
 }
 
-std::string slot_name(const v1::Task& task) { return fmt::format("{}.{}", task.spec().service(), task.spec().slot()); }
+std::string slot_name(const v1::Task& task) {
+  return fmt::format("{}.{}", task.spec().service(), task.spec().slot());
+}
 
 // What the user may wait for lines of: one node's tasks.
 struct NodeTasks {

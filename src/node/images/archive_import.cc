@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "core/image_reference.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
 #include "node/images/image_builder.h"
-#include "core/image_reference.h"
 
 namespace orchion::node::images {
 

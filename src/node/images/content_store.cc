@@ -11,9 +11,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "core/image_reference.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
-#include "core/image_reference.h"
 #include "node/images/reference_record.h"
 
 namespace orchion::node::images {

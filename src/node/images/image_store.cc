@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "core/image_reference.h"
 #include "node/images/archive_import.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
-#include "core/image_reference.h"
 #include "node/images/registry.h"
 
 namespace orchion::node::images {
@@ -52,8 +52,8 @@ base::Result<> link_blob(const ContentStore& store, const std::string& digest, c
   return {};
 }
 
-base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference, const core::ImageReference& destination,
-                        bool plain_http) {
+base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference,
+                        const core::ImageReference& destination, bool plain_http) {
   ContentStore::Lease lease(store);
   const auto image = store->find(reference);
   if (!image)

@@ -39,7 +39,8 @@ std::string last_words(std::string_view talk) {
   return words.substr(1, words.size() - 2);
 }
 
-base::Result<> run_skopeo(std::vector<std::string> arguments, Direction direction, const core::ImageReference& reference) {
+base::Result<> run_skopeo(std::vector<std::string> arguments, Direction direction,
+                          const core::ImageReference& reference) {
   if (!has_policy()) arguments.insert(arguments.begin(), "--insecure-policy");
   arguments.insert(arguments.begin(), "skopeo");
   auto output = base::run_process({.arguments = std::move(arguments), .limit = kTransferLimit});
@@ -115,8 +116,8 @@ base::Error explain_failure(Direction direction, const core::ImageReference& ref
   return unreachable(direction, reference, talk);
 }
 
-base::Result<> fetch_image(const core::ImageReference& reference, const fs::path& folder, const std::string& architecture,
-                           const fs::path& temp) {
+base::Result<> fetch_image(const core::ImageReference& reference, const fs::path& folder,
+                           const std::string& architecture, const fs::path& temp) {
   std::vector<std::string> arguments = {"--tmpdir",        temp.string(), "--override-os", "linux",
                                         "--override-arch", architecture,  "copy",          "--quiet"};
   // Elsewhere the machine's registries.conf decides.
@@ -125,7 +126,8 @@ base::Result<> fetch_image(const core::ImageReference& reference, const fs::path
   return run_skopeo(std::move(arguments), Direction::kPull, reference);
 }
 
-base::Result<> push_image(const fs::path& folder, const core::ImageReference& destination, bool plain_http, const fs::path& temp) {
+base::Result<> push_image(const fs::path& folder, const core::ImageReference& destination, bool plain_http,
+                          const fs::path& temp) {
   std::vector<std::string> arguments = {"--tmpdir", temp.string(), "copy", "--quiet", "--preserve-digests"};
   if (plain_http || destination.on_loopback()) arguments.push_back("--dest-tls-verify=false");
   arguments.insert(arguments.end(), {"dir:" + folder.string(), "docker://" + destination.text()});

@@ -26,42 +26,42 @@ struct MountPoint {
 };
 
 struct ResourceLimits {
-  std::int64_t nano_cpus = 0;    // 0: no limit, in all three
+  std::int64_t nano_cpus = 0;  // 0: no limit, in all three
   std::int64_t memory_bytes = 0;
   std::int64_t pids = 0;
 };
 
 // One container, fully resolved: image defaults merged in, names looked up.
 struct ContainerConfig {
-  std::string id;                                 // unique on the node; the task's uid
-  std::vector<std::filesystem::path> layers;      // unpacked, lowest first, read-only
-  std::vector<std::string> arguments;             // entrypoint and command
-  std::vector<std::string> environment;           // "NAME=value"
+  std::string id;                             // unique on the node; the task's uid
+  std::vector<std::filesystem::path> layers;  // unpacked, lowest first, read-only
+  std::vector<std::string> arguments;         // entrypoint and command
+  std::vector<std::string> environment;       // "NAME=value"
   std::string working_dir = "/";
-  std::string user;                               // "uid[:gid]" or names, looked up in the container's own files
+  std::string user;  // "uid[:gid]" or names, looked up in the container's own files
   std::string hostname;
   std::map<std::string, std::string> labels;
   std::vector<MountPoint> mounts;
   ResourceLimits limits;
-  std::vector<std::string> cap_add;               // "NET_ADMIN"
+  std::vector<std::string> cap_add;  // "NET_ADMIN"
   std::vector<std::string> cap_drop;
   bool read_only_root = false;
   bool tty = false;
   bool stdin_open = false;
-  std::filesystem::path network_namespace;        // "/run/…/netns/ID"; empty: the host's
-  std::vector<std::string> nameservers;           // resolv.conf
+  std::filesystem::path network_namespace;  // "/run/…/netns/ID"; empty: the host's
+  std::vector<std::string> nameservers;     // resolv.conf
   std::vector<std::string> search_domains;
-  std::map<std::string, std::string> hosts;       // name → address, for /etc/hosts
+  std::map<std::string, std::string> hosts;  // name → address, for /etc/hosts
   std::string stop_signal = "SIGTERM";
-  std::int64_t log_bytes_max = 32 << 20;          // of the segments kept
+  std::int64_t log_bytes_max = 32 << 20;  // of the segments kept
 };
 
 struct ExitStatus {
-  int code = 0;              // 128 + signal where a signal ended it
+  int code = 0;  // 128 + signal where a signal ended it
   int signal = 0;
   bool oom_killed = false;
   base::WallTime finished_at;
-  std::string reason;        // why, where the process had no part in it ("the machine was restarted"); else empty
+  std::string reason;  // why, where the process had no part in it ("the machine was restarted"); else empty
 };
 
 enum class ContainerPhase { kPrepared, kRunning, kExited };
@@ -101,7 +101,7 @@ struct ExecOutput {
 };
 
 struct Capabilities {
-  std::string name;      // "crun"
+  std::string name;  // "crun"
   std::string version;
   bool survives_agent = false;  // containers go on, and are adopted, when the agent ends
   bool limits = false;

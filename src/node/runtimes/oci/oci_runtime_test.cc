@@ -152,14 +152,16 @@ TEST_F(OciRuntimeTest, TheProcessIsConfined) {
 
   const auto host = shell("sleep 1000");
   start(host);
-  const auto exec_said = exec(host.id, {.arguments = {"grep", "-E", "NoNewPrivs|Seccomp:|CapEff", "/proc/self/status"}});
+  const auto exec_said =
+      exec(host.id, {.arguments = {"grep", "-E", "NoNewPrivs|Seccomp:|CapEff", "/proc/self/status"}});
   EXPECT_THAT(exec_said.out, HasSubstr("NoNewPrivs:\t1\n"));
   EXPECT_THAT(exec_said.out, HasSubstr("Seccomp:\t2\n")) << "an exec is confined as well";
   EXPECT_THAT(exec_said.out, HasSubstr("CapEff:\t00000000a80425fb\n"));
 }
 
 TEST_F(OciRuntimeTest, TheNetworksFilesAreTheContainersOwn) {
-  auto config = shell("hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf; echo more >> /etc/hosts && echo written");
+  auto config =
+      shell("hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf; echo more >> /etc/hosts && echo written");
   config.hostname = "web-1";
   config.nameservers = {"10.1.2.3"};
   config.search_domains = {"stack.orchion.internal"};
@@ -191,8 +193,9 @@ TEST_F(OciRuntimeTest, MountsAndAReadOnlyRoot) {
   const auto shared = oci_.folder() / "shared";
   fs::create_directory(shared);
   ASSERT_TRUE(base::write_file(shared / "file", "from the host\n").has_value());
-  auto config = shell("cat /data/file; touch /data/x || echo data read-only; touch /x || echo root read-only; "
-                      "touch /scratch/x && echo scratch; echo new > /made/here/file");
+  auto config = shell(
+      "cat /data/file; touch /data/x || echo data read-only; touch /x || echo root read-only; "
+      "touch /scratch/x && echo scratch; echo new > /made/here/file");
   fs::create_directory(oci_.folder() / "made");
   config.read_only_root = true;
   config.mounts = {{.source = shared, .target = "/data", .read_only = true},
