@@ -1,0 +1,142 @@
+#include "control/services/assignments.h"
+
+#include <gtest/gtest.h>
+
+#include "core/lifecycle.h"
+
+namespace orchion::control::services {
+namespace {
+
+constexpr char kNode[] = "node-1";
+
+// A view that transactions are played into, each as a commit, with what the feed says about it.
+class AssignmentFeedTest : public testing::Test {
+ protected:
+  AssignmentFeedTest() : feed_(kNode) {
+    v1::Network network;
+    network.mutable_meta()->set_stack("shop");
+    network.mutable_meta()->set_name("default");
+    network.mutable_meta()->set_uid("net");
+    network.mutable_status()->set_subnet("10.192.0.0/20");
+    network.mutable_status()->set_gateway("10.192.0.1");
+    v1::Revision revision;
+    revision.mutable_meta()->set_stack("shop");
+    revision.mutable_meta()->set_name("web.1");
+    revision.mutable_meta()->set_uid("revision");
+    auto& container = *revision.mutable_spec()->mutable_template_()->mutable_container();
+    container.set_image("nginx");
+    auto& attachment = *container.add_networks();
+    attachment.set_network("default");
+    attachment.add_aliases("www");
+    store::Transaction transaction;
+    store::create(transaction, network);
+    store::put_status(transaction, network);
+    store::create(transaction, revision);
+    play(std::move(transaction));
+  }
+
+  static v1::Task task(const std::string& uid, const std::string& node, v1::TaskState state) {
+    v1::Task task;
+    task.mutable_meta()->set_stack("shop");
+    task.mutable_meta()->set_name("web." + uid);
+    task.mutable_meta()->set_uid(uid);
+    task.mutable_spec()->set_service("web");
+    task.mutable_spec()->set_revision("web.1");
+    task.mutable_spec()->mutable_assignment()->set_node_uid(node);
+    auto& address = *task.mutable_spec()->mutable_assignment()->add_addresses();
+    address.set_network("default");
+    address.set_network_uid("net");
+    address.set_address("10.192.0.2");
+    task.mutable_status()->set_state(state);
+    return task;
+  }
+
+  template <class T>
+  store::ObjectStore::Commit create(const T& object) {
+    store::Transaction transaction;
+    store::create(transaction, object);
+    store::put_status(transaction, object);
+    return play(std::move(transaction));
+  }
+
+  store::ObjectStore::Commit play(store::Transaction transaction) {
+    store::Commit commit;
+    commit.revision = view_.revision() + 1;
+    for (auto& operation : transaction.operations) commit.changes.push_back({operation.key, operation.value});
+    auto changes = view_.apply(commit);
+    EXPECT_TRUE(changes.has_value());
+    return {commit.revision, changes.value_or(std::vector<store::ObjectChange>{})};
+  }
+
+  store::View view_;
+  AssignmentFeed feed_;
+};
+
+TEST_F(AssignmentFeedTest, TheFullSetHoldsTheNodesTasksTheirNetworksAndWhoAnswersThere) {
+  create(task("mine", kNode, v1::PENDING));
+  create(task("theirs", "node-2", v1::RUNNING));
+  const auto full = feed_.full(view_);
+  EXPECT_TRUE(full.full());
+  EXPECT_EQ(full.sequence(), 1u);
+  ASSERT_EQ(full.tasks_size(), 1);
+  EXPECT_EQ(full.tasks(0).task().meta().uid(), "mine");
+  EXPECT_EQ(full.tasks(0).container().image(), "nginx");
+  ASSERT_EQ(full.networks_size(), 1);
+  EXPECT_EQ(full.networks(0).gateway(), "10.192.0.1");
+  ASSERT_EQ(full.endpoints_size(), 1) << "only what runs has a name, on whatever node";
+  EXPECT_EQ(full.endpoints(0).task_uid(), "theirs");
+  EXPECT_EQ(full.endpoints(0).aliases(0), "www");
+}
+
+TEST_F(AssignmentFeedTest, ANodeWithoutTasksOfANetworkHearsNothingOfIt) {
+  const auto full = feed_.full(view_);
+  EXPECT_EQ(full.networks_size(), 0);
+  EXPECT_FALSE(feed_.delta(view_, create(task("theirs", "node-2", v1::RUNNING))).has_value());
+}
+
+TEST_F(AssignmentFeedTest, DeltasAreNumberedAndSayOnlyWhatChanged) {
+  feed_.full(view_);
+  auto placed = task("mine", kNode, v1::PENDING);
+  const auto first = feed_.delta(view_, create(placed));
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->sequence(), 2u);
+  EXPECT_EQ(first->tasks_size(), 1);
+  EXPECT_EQ(first->networks_size(), 1);
+
+  store::Transaction running;
+  placed = *view_.tasks().find_uid("mine");
+  placed.mutable_status()->set_state(v1::RUNNING);
+  store::put_status(running, placed);
+  const auto second = feed_.delta(view_, play(std::move(running)));
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->tasks_size(), 0) << "the agent's own report is no news to it";
+  EXPECT_EQ(second->endpoints_size(), 1);
+
+  store::Transaction gone;
+  store::remove(gone, *view_.tasks().find_uid("mine"));
+  const auto third = feed_.delta(view_, play(std::move(gone)));
+  ASSERT_TRUE(third.has_value());
+  EXPECT_EQ(third->removed_tasks(0), "mine");
+  EXPECT_EQ(third->removed_networks(0), "net");
+}
+
+TEST_F(AssignmentFeedTest, DataGoesOnlyWhenOnlyTheAgentIsWaitedFor) {
+  v1::Volume volume;
+  volume.mutable_meta()->set_stack("shop");
+  volume.mutable_meta()->set_name("data");
+  volume.mutable_meta()->set_uid("volume");
+  volume.mutable_status()->set_node_uid(kNode);
+  core::add_finalizer(*volume.mutable_meta(), core::kAgentFinalizer);
+  feed_.full(view_);
+  EXPECT_FALSE(feed_.delta(view_, create(volume)).has_value()) << "nobody asked for its end";
+  volume = *view_.volumes().find_uid("volume");
+  core::mark_deleted(*volume.mutable_meta(), base::WallTime(std::chrono::seconds(1)));
+  store::Transaction transaction;
+  store::put_spec(transaction, volume);
+  const auto delta = feed_.delta(view_, play(std::move(transaction)));
+  ASSERT_TRUE(delta.has_value());
+  EXPECT_EQ(delta->removed_volumes(0), "volume");
+}
+
+}  // namespace
+}  // namespace orchion::control::services
