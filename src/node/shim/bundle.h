@@ -5,12 +5,12 @@
 
 namespace orchion::node::shim {
 
-constexpr char kConfigFile[] = "config.json";    // the runtime binary's
-constexpr char kSettingsFile[] = "shim.conf";    // a record; written last by prepare: with it the bundle is whole
-constexpr char kStatusFile[] = "status";         // a record of the newest start that succeeded
-constexpr char kExitFile[] = "exit";             // a record of the newest attempt that ended
-constexpr char kLockFile[] = "start.lock";       // flocked while a start is under way
-constexpr char kRemovedFile[] = "removed";       // there while the bundle is removed: its exit needs no fsync
+constexpr char kConfigFile[] = "config.json";  // the runtime binary's
+constexpr char kSettingsFile[] = "shim.conf";  // a record; written last by prepare: with it the bundle is whole
+constexpr char kStatusFile[] = "status";       // a record of the newest start that succeeded
+constexpr char kExitFile[] = "exit";           // a record of the newest attempt that ended
+constexpr char kLockFile[] = "start.lock";     // flocked while a start is under way
+constexpr char kRemovedFile[] = "removed";     // there while the bundle is removed: its exit needs no fsync
 constexpr char kPidFile[] = "init.pid";
 constexpr char kRuntimeLogFile[] = "runtime.log";
 constexpr char kConsoleSocket[] = "console.sock";
@@ -21,20 +21,20 @@ constexpr char kLayersFolder[] = "l";  // "0", "1", …: links to the layers, hi
 
 // Names in the settings record.
 namespace setting {
-constexpr char kRuntime[] = "runtime";            // full path of crun or runc
-constexpr char kRuntimeRoot[] = "runtime_root";   // where it keeps its state
-constexpr char kIsCrun[] = "is_crun";             // 0 or 1
+constexpr char kRuntime[] = "runtime";           // full path of crun or runc
+constexpr char kRuntimeRoot[] = "runtime_root";  // where it keeps its state
+constexpr char kIsCrun[] = "is_crun";            // 0 or 1
 constexpr char kId[] = "id";
 constexpr char kLogFolder[] = "log_folder";
 constexpr char kLogBytesMax[] = "log_bytes_max";
-constexpr char kTty[] = "tty";                    // 0 or 1
-constexpr char kStdinOpen[] = "stdin_open";       // 0 or 1
-constexpr char kLayers[] = "layers";              // how many
-constexpr char kCgroup[] = "cgroup";              // "/orchion-x/ID", the container's, in every hierarchy
-constexpr char kShimCgroup[] = "shim_cgroup";     // "/orchion-x/shims"
-constexpr char kHiddenMount[] = "hidden_mount";   // covered for the runtime binary: crun refuses hybrid cgroups
-constexpr char kHierarchy[] = "hierarchy";        // repeated: a cgroup hierarchy's mount point
-constexpr char kMemoryEvents[] = "memory_events"; // the file with the container's "oom_kill N"; empty: none
+constexpr char kTty[] = "tty";                     // 0 or 1
+constexpr char kStdinOpen[] = "stdin_open";        // 0 or 1
+constexpr char kLayers[] = "layers";               // how many
+constexpr char kCgroup[] = "cgroup";               // "/orchion-x/ID", the container's, in every hierarchy
+constexpr char kShimCgroup[] = "shim_cgroup";      // "/orchion-x/shims"
+constexpr char kHiddenMount[] = "hidden_mount";    // covered for the runtime binary: crun refuses hybrid cgroups
+constexpr char kHierarchy[] = "hierarchy";         // repeated: a cgroup hierarchy's mount point
+constexpr char kMemoryEvents[] = "memory_events";  // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting
 
 // Names in the status record.
@@ -65,8 +65,8 @@ constexpr int kMountsFd = 4;  // exec: the mount namespace of the container's sh
 
 // The first line of a report; an error's text follows to the end. An exec adds "exit N" when it has ended.
 constexpr char kReportStarted[] = "started\n";
-constexpr char kReportError[] = "error\n";          // of our own
-constexpr char kReportRuntime[] = "runtime\n";      // the runtime binary's last line of log, JSON
+constexpr char kReportError[] = "error\n";      // of our own
+constexpr char kReportRuntime[] = "runtime\n";  // the runtime binary's last line of log, JSON
 constexpr char kReportExit[] = "exit ";
 
 }  // namespace orchion::node::shim

@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "node/shim/process_identity.h"
 #include "node/shim/cgroup_files.h"
+#include "node/shim/process_identity.h"
 
 namespace orchion::node::shim {
 namespace {

@@ -36,7 +36,7 @@ std::uint32_t segment_number(const char* name) {
 }  // namespace
 
 std::int64_t whole_records(int segment) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(segment, &info) != 0) return 0;
   std::int64_t at = 0;
   logs::RecordHeader header;
@@ -69,7 +69,7 @@ int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
   std::uint32_t lowest = UINT32_MAX;
   while (const dirent* entry = ::readdir(listing)) {
     const auto number = segment_number(entry->d_name);
-    struct stat info {};
+    struct stat info{};
     if (number == 0 || ::fstatat(folder_, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     lowest = std::min(lowest, number);
     newest_ = std::max(newest_, number);
@@ -80,7 +80,7 @@ int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
   oldest_ = lowest;
   segment_ = open_segment(newest_, 0);
   if (segment_ < 0) return errno;
-  struct stat info {};
+  struct stat info{};
   ::fstat(segment_, &info);
   segment_size_ = whole_records(segment_);
   if (::ftruncate(segment_, segment_size_) != 0) return errno;
@@ -103,7 +103,7 @@ bool SegmentWriter::begin_segment() {
 bool SegmentWriter::drop_oldest() {
   if (oldest_ >= newest_) return false;
   const auto name = segment_name(oldest_);
-  struct stat info {};
+  struct stat info{};
   if (::fstatat(folder_, name.text, &info, AT_SYMLINK_NOFOLLOW) == 0 && ::unlinkat(folder_, name.text, 0) == 0)
     total_ -= info.st_size;
   ++oldest_;

@@ -77,7 +77,8 @@ TEST_F(SegmentWriterTest, WritesRecordsAsLaidDown) {
 TEST_F(SegmentWriterTest, TheOldestSegmentGoesWhenTheCapIsReached) {
   SegmentWriter writer;
   ASSERT_EQ(writer.open(folder_.c_str(), 100'000), 0);
-  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, std::string(100, 'x') + std::to_string(i)));
+  for (int i = 0; i < 3000; ++i)
+    ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, std::string(100, 'x') + std::to_string(i)));
   std::uintmax_t total = 0;
   for (const auto& segment : segments()) total += std::filesystem::file_size(segment);
   EXPECT_LE(total, 100'000u);

@@ -26,9 +26,9 @@ void make_busybox_root(const std::filesystem::path& folder) {
   ::chmod(folder.c_str(), 0755);
   ::chmod((folder / "tmp").c_str(), 01777);
   std::filesystem::copy_file("/bin/busybox", folder / "bin/busybox");
-  for (const char* name : {"cat", "chmod", "chown", "echo", "env", "grep", "head", "hostname", "id", "ls", "mkdir",
-                           "mkfifo", "mknod", "mount", "printf", "ps", "pwd", "seq", "sh", "sleep", "stat", "stty",
-                           "test", "touch", "tr", "true", "tty", "unshare", "wc"})
+  for (const char* name : {"cat",   "chmod",  "chown", "echo",  "env",    "grep", "head", "hostname", "id", "ls",
+                           "mkdir", "mkfifo", "mknod", "mount", "printf", "ps",   "pwd",  "seq",      "sh", "sleep",
+                           "stat",  "stty",   "test",  "touch", "tr",     "true", "tty",  "unshare",  "wc"})
     std::filesystem::create_symlink("busybox", folder / "bin" / name);
   ASSERT_TRUE(base::write_file(folder / "etc/passwd",
                                "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n", 0644));

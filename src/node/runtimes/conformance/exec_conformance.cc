@@ -28,8 +28,7 @@ base::Co<std::vector<ExecOutput>> receive_all(ExecStream& stream) {
 
 }  // namespace
 
-RuntimeTest::ExecResult RuntimeTest::exec(const std::string& id, ExecConfig config,
-                                                        std::vector<ExecInput> inputs) {
+RuntimeTest::ExecResult RuntimeTest::exec(const std::string& id, ExecConfig config, std::vector<ExecInput> inputs) {
   ExecResult result;
   auto stream = run(runtime_->exec(id, std::move(config)));
   EXPECT_TRUE(stream.has_value()) << stream.error().message;
@@ -71,13 +70,12 @@ TEST_P(RuntimeConformance, ExecTakesInput) {
   const auto config = shell("sleep 1000");
   start(config);
   std::string large(300'000, 'x');
-  const auto echoed = exec(config.id, {.arguments = {"cat"}, .stdin = true},
-                           {{.data = "abc"}, {.data = "def"}, {.end = true}});
+  const auto echoed =
+      exec(config.id, {.arguments = {"cat"}, .stdin = true}, {{.data = "abc"}, {.data = "def"}, {.end = true}});
   EXPECT_EQ(echoed.out, "abcdef");
   EXPECT_EQ(echoed.exit_code, 0);
   if (!factory_->real()) return;
-  const auto counted =
-      exec(config.id, {.arguments = {"wc", "-c"}, .stdin = true}, {{.data = large}, {.end = true}});
+  const auto counted = exec(config.id, {.arguments = {"wc", "-c"}, .stdin = true}, {{.data = large}, {.end = true}});
   EXPECT_EQ(counted.out, "300000\n");
 }
 
@@ -94,8 +92,8 @@ TEST_P(RuntimeConformance, ExecHasATerminalWhereAskedFor) {
   EXPECT_NE(typed.out.find("33 101"), std::string::npos) << typed.out;
   EXPECT_NE(typed.out.find("got word"), std::string::npos) << typed.out;
   EXPECT_EQ(typed.exit_code, 0);
-  const auto resized = exec(config.id, terminal, {{.resize = std::pair<std::uint16_t, std::uint16_t>{55, 44}},
-                                                  {.data = "word\n"}});
+  const auto resized =
+      exec(config.id, terminal, {{.resize = std::pair<std::uint16_t, std::uint16_t>{55, 44}}, {.data = "word\n"}});
   EXPECT_NE(resized.out.find("44 55"), std::string::npos) << resized.out;
 }
 
@@ -119,7 +117,8 @@ TEST_P(RuntimeConformance, DestroyingAnExecsStreamKillsIt) {
   const auto config = shell("mkfifo /ended; read x < /ended; exit 8");
   start(config);
   // The fifo's writer ends with the exec'd process, which is what the container waits for.
-  auto stream = run(runtime().exec(config.id, {.arguments = {"/bin/sh", "-c", "exec 3>/ended; echo on; exec sleep 1000"}}));
+  auto stream =
+      run(runtime().exec(config.id, {.arguments = {"/bin/sh", "-c", "exec 3>/ended; echo on; exec sleep 1000"}}));
   ASSERT_TRUE(stream.has_value()) << stream.error().message;
   const auto first = run((*stream)->receive());
   ASSERT_TRUE(first.has_value() && first->has_value());

@@ -24,8 +24,8 @@ std::vector<OutputRecord> read_segments(const std::filesystem::path& folder) {
       std::memcpy(&header, content.data() + at, sizeof header);
       EXPECT_EQ(static_cast<std::uint32_t>(header.magic), logs::kRecordMagic);
       at += sizeof header;
-      records.push_back({header.stream == logs::OutputStream::kError, header.attempt,
-                         content.substr(at, header.length)});
+      records.push_back(
+          {header.stream == logs::OutputStream::kError, header.attempt, content.substr(at, header.length)});
       at += header.length;
     }
   }
@@ -202,8 +202,7 @@ TEST_P(RuntimeConformance, AFailedStartMayBeFollowedByAnother) {
 }
 
 TEST_P(RuntimeConformance, ANewAttemptKeepsTheWritableLayer) {
-  const auto config =
-      shell(factory_->real() ? "echo attempt >> /count; cat /count; exit $(wc -l < /count)" : "exit 1");
+  const auto config = shell(factory_->real() ? "echo attempt >> /count; cat /count; exit $(wc -l < /count)" : "exit 1");
   const auto first = start(config);
   const auto first_exit = wait(config.id);
   const auto second = start(config, 2);

@@ -23,8 +23,7 @@ ExecOutput exit_output(int code) {
 
 class FakeExec final : public base::Stream<ExecOutput, ExecInput> {
  public:
-  FakeExec(base::Executor executor, FakeCommand command)
-      : command_(std::move(command)), changed_(std::move(executor)) {
+  FakeExec(base::Executor executor, FakeCommand command) : command_(std::move(command)), changed_(std::move(executor)) {
     if (!command_.output.empty()) outputs_.push_back(text_output(command_.output));
     if (!command_.echoes_input) end();
   }

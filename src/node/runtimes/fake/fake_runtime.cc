@@ -19,7 +19,9 @@ std::unexpected<base::Error> no_container(const std::string& id) {
   return base::fail(Code::kNotFound, fmt::format("there is no container {}", id));
 }
 
-ExitStatus killed_by(int signal) { return {.code = 128 + signal, .signal = signal}; }
+ExitStatus killed_by(int signal) {
+  return {.code = 128 + signal, .signal = signal};
+}
 
 }  // namespace
 

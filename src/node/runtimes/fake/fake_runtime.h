@@ -25,9 +25,9 @@ struct FakeOptions {
 struct FakeCommand {
   bool exists = true;
   bool ignores_signals = false;
-  bool echoes_input = false;                 // "cat"
+  bool echoes_input = false;  // "cat"
   std::string output;
-  std::optional<base::Duration> runs_for;    // absent: until it is signalled
+  std::optional<base::Duration> runs_for;  // absent: until it is signalled
   int exit_code = 0;
 };
 

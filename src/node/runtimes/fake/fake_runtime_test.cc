@@ -21,7 +21,9 @@ class FakeFactory final : public RuntimeFactory {
   std::unique_ptr<fake::FakeMachine> machine_;
 };
 
-std::unique_ptr<RuntimeFactory> make_fake() { return std::make_unique<FakeFactory>(); }
+std::unique_ptr<RuntimeFactory> make_fake() {
+  return std::make_unique<FakeFactory>();
+}
 
 INSTANTIATE_TEST_SUITE_P(Fake, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_fake)));
 
@@ -62,8 +64,10 @@ class FakeRuntimeTest : public testing::Test {
 
   boost::asio::io_context io_;
   base::ManualClock clock_;
-  fake::FakeMachine machine_{io_.get_executor(), clock_, {.start_latency = std::chrono::milliseconds(50),
-                                                          .stop_latency = std::chrono::milliseconds(20)}};
+  fake::FakeMachine machine_{
+      io_.get_executor(),
+      clock_,
+      {.start_latency = std::chrono::milliseconds(50), .stop_latency = std::chrono::milliseconds(20)}};
   fake::FakeRuntime runtime_{machine_};
 };
 

@@ -30,7 +30,7 @@ Result<std::string> optional_layer_file(const ContainerConfig& config, const cha
 
 // The root folder itself belongs to the upper layer: as the image has it, or nobody but root could enter it.
 Result<> copy_root_owner(const std::filesystem::path& layer, const std::filesystem::path& upper) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(layer.c_str(), &info) != 0)
     return base::fail_errno(errno, fmt::format("cannot read the image's layer {}", layer.string()));
   if (::chown(upper.c_str(), info.st_uid, info.st_gid) != 0 || ::chmod(upper.c_str(), info.st_mode & 07777) != 0)

@@ -37,7 +37,9 @@ Result<> check_id(const std::string& id) {
   return {};
 }
 
-base::WallTime to_wall(std::int64_t ns) { return base::WallTime(base::Duration(ns)); }
+base::WallTime to_wall(std::int64_t ns) {
+  return base::WallTime(base::Duration(ns));
+}
 
 std::string this_boot() {
   char buffer[shim::kBootIdBytes];
@@ -144,9 +146,8 @@ Result<UniqueFd> BundleStore::lock(const std::string& id) const {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd fd{watch.get(), POLLIN, 0};
     if (left.count() <= 0 || ::poll(&fd, 1, static_cast<int>(left.count())) == 0)
-      return base::fail(Code::kUnavailable,
-                        fmt::format("the start of container {} does not come to an end: look at {}", id,
-                                    (bundle(id) / shim::kRuntimeLogFile).string()));
+      return base::fail(Code::kUnavailable, fmt::format("the start of container {} does not come to an end: look at {}",
+                                                        id, (bundle(id) / shim::kRuntimeLogFile).string()));
     char events[4096];
     while (::read(watch.get(), events, sizeof events) > 0) {
     }
@@ -173,9 +174,8 @@ Result<> BundleStore::end_processes(const std::string& id, const BundleState& st
     const auto shim = open_process(state.started->shim);
     RETURN_IF_ERROR(signal_process(process, SIGKILL));
     if (!wait_for_end(process, kPatience))
-      return base::fail(Code::kUnavailable,
-                        fmt::format("container {} does not die: its process {} hangs in the kernel", id,
-                                    state.started->process.pid));
+      return base::fail(Code::kUnavailable, fmt::format("container {} does not die: its process {} hangs in the kernel",
+                                                        id, state.started->process.pid));
     // Its shim records the exit and cleans up; one that doesn't was stopped or is stuck.
     if (!wait_for_end(shim, kPatience)) {
       RETURN_IF_ERROR(signal_process(shim, SIGKILL));

@@ -61,7 +61,7 @@ base::Result<CgroupLayout> parse_cgroup_layout(std::string_view mountinfo) {
     return base::fail(base::Code::kFailedPrecondition,
                       "no cgroups are mounted at /sys/fs/cgroup: mount them, or run orchion on a system that does");
   const bool only_unified = layout.hierarchies.size() == 1 && !layout.unified.empty();
-  layout.mode = only_unified            ? CgroupLayout::Mode::kV2
+  layout.mode = only_unified             ? CgroupLayout::Mode::kV2
                 : layout.unified.empty() ? CgroupLayout::Mode::kV1
                                          : CgroupLayout::Mode::kHybrid;
   if (layout.memory.empty()) layout.memory = layout.unified;

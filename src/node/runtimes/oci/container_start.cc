@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kTidyingLimit{20};
 Result<> wait_for_old_shim(const std::string& id, const BundleState& state) {
   if (!state.started || !state.shim_alive) return {};
   if (wait_for_end(open_process(state.started->shim), kTidyingLimit)) return {};
-  return base::fail(Code::kUnavailable,
-                    fmt::format("the shim of container {} (pid {}) does not end: kill it", id, state.started->shim.pid));
+  return base::fail(Code::kUnavailable, fmt::format("the shim of container {} (pid {}) does not end: kill it", id,
+                                                    state.started->shim.pid));
 }
 
 }  // namespace

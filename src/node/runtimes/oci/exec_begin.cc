@@ -110,15 +110,13 @@ Result<> fill(const BundleStore& store, const std::filesystem::path& shim, const
     ASSIGN_OR_RETURN(child, make_pipes(config, exec));
   }
   ASSIGN_OR_RETURN(const auto mounts, open_mounts(id, state));
-  ASSIGN_OR_RETURN(exec.report,
-                   spawn_shim(shim,
-                              {"exec", store.bundle(id).string(), config.tty ? "1" : "0",
-                               store.options().cluster_short_id + "/" + id},
-                              exec.folder,
-                              {.in = child.in.get(),
-                               .out = child.out.get(),
-                               .error = child.error.get(),
-                               .extra = mounts.get()}));
+  ASSIGN_OR_RETURN(
+      exec.report,
+      spawn_shim(
+          shim,
+          {"exec", store.bundle(id).string(), config.tty ? "1" : "0", store.options().cluster_short_id + "/" + id},
+          exec.folder,
+          {.in = child.in.get(), .out = child.out.get(), .error = child.error.get(), .extra = mounts.get()}));
   return {};
 }
 

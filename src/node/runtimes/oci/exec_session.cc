@@ -4,13 +4,13 @@
 #include <cerrno>
 #include <charconv>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/notifier.h"
 #include "node/shim/bundle.h"

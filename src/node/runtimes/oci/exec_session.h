@@ -16,8 +16,8 @@ struct ExecDescriptors {
   base::UniqueFd in;      // empty: no input
   base::UniqueFd out;
   base::UniqueFd error;
-  base::UniqueFd listener;         // where the terminal will come from
-  std::filesystem::path folder;    // the exec's own, removed by its owner once it runs
+  base::UniqueFd listener;       // where the terminal will come from
+  std::filesystem::path folder;  // the exec's own, removed by its owner once it runs
   bool tty = false;
 };
 

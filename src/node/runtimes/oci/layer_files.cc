@@ -50,13 +50,12 @@ bool is_opaque(int folder) {
 Found look_up(const MergedFolder& folder, const std::string& name) {
   Found found;
   for (const auto& layer : folder) {
-    struct stat info {};
+    struct stat info{};
     if (::fstatat(layer.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     const bool whiteout = S_ISCHR(info.st_mode) && info.st_rdev == ::makedev(0, 0);
     if (S_ISDIR(info.st_mode)) {
       found.kind = Found::Kind::kFolder;
-      found.folder.emplace_back(
-          ::openat(layer.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      found.folder.emplace_back(::openat(layer.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (is_opaque(found.folder.back().get())) return found;
       continue;
     }
@@ -75,7 +74,7 @@ Found look_up(const MergedFolder& folder, const std::string& name) {
 }
 
 Result<std::string> read_regular(const UniqueFd& fd, const std::filesystem::path& path, std::size_t bytes_max) {
-  struct stat info {};
+  struct stat info{};
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
     return base::fail(Code::kNotFound, fmt::format("there is no file {} in the image", path.string()));
   return base::read_file(fmt::format("/proc/self/fd/{}", fd.get()), bytes_max);
@@ -87,8 +86,8 @@ std::unexpected<base::Error> not_found(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::string> read_layer_file(const std::vector<std::filesystem::path>& layers,
-                                    const std::filesystem::path& path, std::size_t bytes_max) {
+Result<std::string> read_layer_file(const std::vector<std::filesystem::path>& layers, const std::filesystem::path& path,
+                                    std::size_t bytes_max) {
   MergedFolder root;
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
     root.emplace_back(::open(layer->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -24,7 +24,9 @@ class LayerFilesTest : public testing::Test {
     put(folder_.path() / "secret", "the host's");
   }
 
-  static void put(const fs::path& path, std::string_view text) { ASSERT_TRUE(base::write_file(path, text).has_value()); }
+  static void put(const fs::path& path, std::string_view text) {
+    ASSERT_TRUE(base::write_file(path, text).has_value());
+  }
   static void whiteout(const fs::path& path) { ASSERT_EQ(::mknod(path.c_str(), S_IFCHR, ::makedev(0, 0)), 0); }
 
   base::Result<std::string> read() { return read_layer_file({low_, high_}, "etc/passwd", 100); }

@@ -2,9 +2,9 @@
 
 #include "node/runtimes/oci/oci_config.h"
 
-#include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include "node/runtimes/oci/cgroups.h"
 #include "node/runtimes/oci/linux_capabilities.h"

@@ -2,13 +2,13 @@
 
 #include <array>
 
+#include <fmt/core.h>
+#include <unistd.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/core.h>
-#include <unistd.h>
 
 #include "node/runtimes/oci/bundle_store.h"
 #include "node/runtimes/oci/container_start.h"
@@ -66,8 +66,7 @@ struct WaitStep {
 Result<WaitStep> next_wait_step(const BundleStore& store, const std::string& id) {
   ASSIGN_OR_RETURN(auto state, store.read(id));
   if (!state) return base::fail(Code::kNotFound, fmt::format("there is no container {}", id));
-  if (!state->started)
-    return base::fail(Code::kFailedPrecondition, fmt::format("container {} was never started", id));
+  if (!state->started) return base::fail(Code::kFailedPrecondition, fmt::format("container {} was never started", id));
   WaitStep step;
   if (state->shim_alive) step.shim = open_process(state->started->shim);
   if (step.shim) return step;
@@ -94,8 +93,7 @@ Result<std::unique_ptr<OciRuntime>> OciRuntime::open(base::Executor executor, ba
   ASSIGN_OR_RETURN(auto profile, SeccompProfiles::load_default_profile());
   ASSIGN_OR_RETURN(auto shim, install_shim(options.data_folder / "shim"));
   auto store = std::make_shared<BundleStore>(std::move(options), std::move(cgroups), std::move(profile));
-  return std::unique_ptr<OciRuntime>(
-      new OciRuntime(std::move(executor), pool, std::move(store), std::move(shim)));
+  return std::unique_ptr<OciRuntime>(new OciRuntime(std::move(executor), pool, std::move(store), std::move(shim)));
 }
 
 OciRuntime::OciRuntime(base::Executor executor, base::WorkerPool& pool, std::shared_ptr<BundleStore> store,
@@ -197,6 +195,8 @@ Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> OciRuntime::exec(std::s
   co_return make_exec_stream(executor_, std::move(exec));
 }
 
-std::filesystem::path OciRuntime::log_folder(const std::string& id) const { return store_->log_folder(id); }
+std::filesystem::path OciRuntime::log_folder(const std::string& id) const {
+  return store_->log_folder(id);
+}
 
 }  // namespace orchion::node::runtimes::oci

@@ -29,8 +29,7 @@ bool wait_for_end(const base::UniqueFd& process, std::chrono::milliseconds limit
   if (!process) return true;
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd fd{process.get(), POLLIN, 0};
     const int ready = ::poll(&fd, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
     if (ready > 0) return true;

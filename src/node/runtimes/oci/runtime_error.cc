@@ -1,7 +1,7 @@
 #include "node/runtimes/oci/runtime_error.h"
 
-#include <boost/json.hpp>
 #include <fmt/core.h>
+#include <boost/json.hpp>
 
 namespace orchion::node::runtimes::oci {
 
@@ -18,14 +18,17 @@ std::string log_message(std::string_view line) {
   return message != nullptr && message->is_string() ? std::string(message->as_string()) : std::string(line);
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 // crun: "executable file `x` not found in $PATH: No such file or directory", "open executable: Permission denied",
 // "exec container process `x`: …"; runc: "exec: \"x\": executable file not found in $PATH: unknown",
 // "exec: \"/x\": stat /x: no such file or directory", "exec /x: permission denied".
 bool is_about_command(std::string_view message) {
-  return contains(message, "executable") || contains(message, "exec: \"") || contains(message, "exec container process") ||
-         contains(message, "exec /") || contains(message, "exec ./") || contains(message, "exec failed");
+  return contains(message, "executable") || contains(message, "exec: \"") ||
+         contains(message, "exec container process") || contains(message, "exec /") || contains(message, "exec ./") ||
+         contains(message, "exec failed");
 }
 
 }  // namespace
@@ -38,10 +41,12 @@ Error classify_start_failure(std::string_view report, bool from_runtime) {
   if (is_about_command(message)) {
     if (contains(message, "ermission denied"))
       return {Code::kPermissionDenied,
-              fmt::format("the command is not executable in the image: set its mode, or name another ({})", message), {}};
+              fmt::format("the command is not executable in the image: set its mode, or name another ({})", message),
+              {}};
     if (contains(message, "not found") || contains(message, "o such file or directory"))
       return {Code::kNotFound,
-              fmt::format("the command does not exist in the image: name one that does ({})", message), {}};
+              fmt::format("the command does not exist in the image: name one that does ({})", message),
+              {}};
   }
   return {Code::kInternal, fmt::format("the container did not start: {}", message), {}};
 }

@@ -71,8 +71,8 @@ base::Result<> add_rule(void* context, const SeccompRule& rule, std::uint32_t de
   for (const auto& name : rule.names) {
     const int syscall = seccomp_syscall_resolve_name(name.c_str());
     if (syscall == __NR_SCMP_ERROR) continue;
-    const int added = seccomp_rule_add_array(context, action, syscall, static_cast<unsigned>(arguments.size()),
-                                             arguments.data());
+    const int added =
+        seccomp_rule_add_array(context, action, syscall, static_cast<unsigned>(arguments.size()), arguments.data());
     if (added < 0 && added != -EEXIST) return failed(added, name);
   }
   return {};
@@ -105,10 +105,9 @@ base::Result<std::string> SeccompProfiles::load_default_profile() {
     auto profile = base::read_file(path, 1u << 20);
     if (profile || profile.error().code != base::Code::kNotFound) return profile;
   }
-  return base::fail(base::Code::kNotFound,
-                    fmt::format("there is no default seccomp profile at {}: install it "
-                                "(apt install golang-github-containers-common)",
-                                kProfilePaths[1]));
+  return base::fail(base::Code::kNotFound, fmt::format("there is no default seccomp profile at {}: install it "
+                                                       "(apt install golang-github-containers-common)",
+                                                       kProfilePaths[1]));
 }
 
 base::Result<std::string> SeccompProfiles::bpf_base64(const std::vector<std::string>& capabilities) {
@@ -127,8 +126,7 @@ base::Result<std::string> SeccompProfiles::make(const std::vector<std::string>& 
   return base64(bpf);
 }
 
-base::Result<std::string> SeccompProfiles::cached(const std::vector<std::string>& capabilities,
-                                                  std::string_view kind) {
+base::Result<std::string> SeccompProfiles::cached(const std::vector<std::string>& capabilities, std::string_view kind) {
   std::string key(kind);
   for (const auto& capability : capabilities) key += " " + capability;
   const std::lock_guard lock(mutex_);

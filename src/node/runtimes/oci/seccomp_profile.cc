@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/json.hpp>
 #include <fmt/core.h>
+#include <boost/json.hpp>
 
 #include "node/runtimes/oci/seccomp.h"
 
@@ -81,8 +81,7 @@ SeccompRule to_rule(const json::object& rule) {
     for (const auto& item : arguments->as_array()) {
       const auto& argument = item.as_object();
       result.arguments.push_back({static_cast<std::uint32_t>(number(argument, "index", 0)),
-                                  number(argument, "value", 0), number(argument, "valueTwo", 0),
-                                  text(argument, "op")});
+                                  number(argument, "value", 0), number(argument, "valueTwo", 0), text(argument, "op")});
     }
   }
   return result;
@@ -154,10 +153,8 @@ std::string seccomp_json(const SeccompFilter& filter) {
     if (rule.action == "SCMP_ACT_ERRNO") out["errnoRet"] = rule.error_number;
     json::array arguments;
     for (const auto& argument : rule.arguments)
-      arguments.push_back(json::object{{"index", argument.index},
-                                       {"value", argument.value},
-                                       {"valueTwo", argument.value_two},
-                                       {"op", argument.op}});
+      arguments.push_back(json::object{
+          {"index", argument.index}, {"value", argument.value}, {"valueTwo", argument.value_two}, {"op", argument.op}});
     if (!arguments.empty()) out["args"] = std::move(arguments);
     rules.push_back(std::move(out));
   }

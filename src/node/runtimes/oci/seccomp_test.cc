@@ -75,7 +75,8 @@ TEST(Seccomp, IsCompiledOnceAndKeptOnDisk) {
   SeccompProfiles second(*profile, folder.path() / "seccomp");
   EXPECT_EQ(*second.bpf_base64(capabilities), "kept");
   EXPECT_EQ(*first.bpf_base64(capabilities), *made) << "in memory from then on";
-  EXPECT_NE(*second.bpf_base64(*effective_capabilities({"SYS_ADMIN"}, {})), "kept") << "other capabilities, other rules";
+  EXPECT_NE(*second.bpf_base64(*effective_capabilities({"SYS_ADMIN"}, {})), "kept")
+      << "other capabilities, other rules";
 }
 
 }  // namespace

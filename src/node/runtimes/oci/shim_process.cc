@@ -88,7 +88,8 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   const int spawned =
       ::posix_spawn(&pid, program.c_str(), &actions.files, &actions.attributes, argv.data(), environment);
   if (spawned != 0)
-    return base::fail_errno(spawned, fmt::format("cannot start {} (its folder must allow execution)", program.string()));
+    return base::fail_errno(spawned,
+                            fmt::format("cannot start {} (its folder must allow execution)", program.string()));
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   return ours;

@@ -42,7 +42,7 @@ class Output {
   std::uint16_t attempt_;
   SegmentWriter log_;
   ChildStreams child_;
-  int stdin_held_ = -1;   // the other end of an open standard input: never written, never closed
+  int stdin_held_ = -1;  // the other end of an open standard input: never written, never closed
   int out_ = -1;
   int error_ = -1;
   int listener_ = -1;
