@@ -1,24 +1,12 @@
-// What only real containers can show: what is inside one, what is left of one, and what happens when somebody kills
-// what shouldn't be killed.
-
-#include <csignal>
-#include <fstream>
+// What is left of real containers, and what happens when somebody kills what shouldn't be killed.
 
 #include <gmock/gmock.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "base/file.h"
-#include "base/process.h"
 #include "node/runtimes/oci/bundle_store.h"
 #include "node/runtimes/oci/container_start.h"
-#include "node/runtimes/oci/oci_test_factory.h"
-#include "node/runtimes/oci/process_handle.h"
+#include "node/runtimes/oci/oci_test_fixture.h"
 #include "node/runtimes/oci/shim_image.h"
-#include "node/shim/bundle.h"
 #include "node/shim/process_identity.h"
-#include "node/shim/record.h"
 
 namespace orchion::node::runtimes::oci {
 namespace {
@@ -27,78 +15,6 @@ namespace fs = std::filesystem;
 using base::Code;
 using testing::HasSubstr;
 using testing::Not;
-
-class OciRuntimeTest : public RuntimeTest {
- protected:
-  OciRuntimeTest() : OciRuntimeTest(std::make_unique<OciFactory>(RuntimeBinary::Kind::kCrun)) {}
-
-  // Runs the script to its end and returns its output.
-  std::string run_script(ContainerConfig config) {
-    start(config);
-    wait(config.id);
-    return output(config.id);
-  }
-
-  fs::path bundle(const std::string& id) const { return oci_.options().data_folder / "containers" / id; }
-
-  // A value of the newest start's record.
-  std::int64_t started(const std::string& id, const char* name) const {
-    return shim::find_number(base::read_file(bundle(id) / shim::kStatusFile).value_or(""), name, 0);
-  }
-  std::int64_t shim_pid(const std::string& id) const { return started(id, shim::status::kShimPid); }
-
-  void kill_shim(const std::string& id) const {
-    const auto shim = open_process({shim_pid(id), started(id, shim::status::kShimPidStart)});
-    ASSERT_TRUE(signal_process(shim, SIGKILL).has_value());
-    ASSERT_TRUE(wait_for_end(shim, std::chrono::seconds(20)));
-  }
-
-  static std::string read_proc(std::int64_t pid, const char* name) {
-    return base::read_file("/proc/" + std::to_string(pid) + "/" + name).value_or("");
-  }
-
-  // Everything on the machine that bears this test's short id or lies in its folder, but for what the runtime keeps.
-  std::vector<std::string> traces() const {
-    std::vector<std::string> found;
-    const auto& id = oci_.options().cluster_short_id;
-    std::istringstream mounts(base::read_file("/proc/self/mountinfo").value_or(""));
-    for (std::string line; std::getline(mounts, line);) {
-      if (line.find(oci_.folder().string()) != line.npos) found.push_back("mount " + line);
-    }
-    const auto layout = detect_cgroup_layout();
-    for (const auto& hierarchy : layout->hierarchies) {
-      if (fs::exists(hierarchy + "/orchion-" + id)) found.push_back("cgroup " + hierarchy);
-    }
-    // What was made while a hierarchy was hidden lies below its mount, where nobody would ever look.
-    const auto below = base::run_process(
-        {.arguments = {"unshare", "-m", "sh", "-c",
-                       "umount -l /sys/fs/cgroup/unified 2>/dev/null; ls -d /sys/fs/cgroup/*/orchion-" + id}});
-    if (below && below->exit_code == 0 && layout->mode == CgroupLayout::Mode::kHybrid)
-      found.push_back("hidden " + below->standard_output);
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-      const auto command = base::read_file(entry.path() / "cmdline").value_or("");
-      if (command.find(id + "/") != command.npos) found.push_back("process " + entry.path().string());
-    }
-    for (const auto& entry : fs::recursive_directory_iterator(oci_.options().data_folder)) {
-      const auto path = entry.path().lexically_relative(oci_.options().data_folder).string();
-      if (!path.starts_with("shim") && !path.starts_with("seccomp") && path != "logs") found.push_back("file " + path);
-    }
-    for (const auto& entry : fs::recursive_directory_iterator(oci_.options().state_folder)) {
-      const auto path = entry.path().lexically_relative(oci_.options().state_folder).string();
-      if (path != "exec") found.push_back("state " + path);
-    }
-    return found;
-  }
-
- private:
-  explicit OciRuntimeTest(std::unique_ptr<OciFactory> factory) : RuntimeTest(nullptr), oci_(*factory) {
-    factory_ = std::move(factory);
-    reopen();
-  }
-
- protected:
-  OciFactory& oci_;
-};
 
 TEST_F(OciRuntimeTest, NothingIsLeftBehind) {
   EXPECT_THAT(traces(), testing::IsEmpty());
@@ -134,108 +50,6 @@ TEST_F(OciRuntimeTest, AnEndedContainerHoldsNothingInTheKernel) {
     EXPECT_FALSE(fs::exists(hierarchy + "/orchion-" + oci_.options().cluster_short_id + "/" + config.id));
 }
 
-TEST_F(OciRuntimeTest, TheProcessIsConfined) {
-  const auto script =
-      "grep -E 'NoNewPrivs|Seccomp:|CapEff|CapBnd' /proc/self/status; "
-      "cat /proc/kcore | wc -c; echo 1 > /proc/sys/kernel/hostname || echo read-only; "
-      "unshare -m true || echo no unshare; echo $$";
-  const auto config = shell(script);
-  const auto said = run_script(config);
-  EXPECT_THAT(said, HasSubstr("NoNewPrivs:\t1\n"));
-  EXPECT_THAT(said, HasSubstr("Seccomp:\t2\n"));
-  EXPECT_THAT(said, HasSubstr("CapEff:\t00000000a80425fb\n")) << "Docker's set";
-  EXPECT_THAT(said, HasSubstr("CapBnd:\t00000000a80425fb\n"));
-  EXPECT_THAT(said, HasSubstr("\n0\n")) << "kcore is masked";
-  EXPECT_THAT(said, HasSubstr("read-only"));
-  EXPECT_THAT(said, HasSubstr("no unshare"));
-  EXPECT_THAT(said, testing::EndsWith("\n1\n")) << "its own pid namespace";
-
-  const auto host = shell("sleep 1000");
-  start(host);
-  const auto exec_said =
-      exec(host.id, {.arguments = {"grep", "-E", "NoNewPrivs|Seccomp:|CapEff", "/proc/self/status"}});
-  EXPECT_THAT(exec_said.out, HasSubstr("NoNewPrivs:\t1\n"));
-  EXPECT_THAT(exec_said.out, HasSubstr("Seccomp:\t2\n")) << "an exec is confined as well";
-  EXPECT_THAT(exec_said.out, HasSubstr("CapEff:\t00000000a80425fb\n"));
-}
-
-TEST_F(OciRuntimeTest, TheNetworksFilesAreTheContainersOwn) {
-  auto config =
-      shell("hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf; echo more >> /etc/hosts && echo written");
-  config.hostname = "web-1";
-  config.nameservers = {"10.1.2.3"};
-  config.search_domains = {"stack.orchion.internal"};
-  config.hosts = {{"host.docker.internal", "10.1.0.1"}};
-  const auto said = run_script(config);
-  EXPECT_THAT(said, testing::StartsWith("web-1\nweb-1\n"));
-  EXPECT_THAT(said, HasSubstr("10.1.0.1\thost.docker.internal\n"));
-  EXPECT_THAT(said, HasSubstr("nameserver 10.1.2.3\nsearch stack.orchion.internal\n"));
-  EXPECT_THAT(said, HasSubstr("written"));
-}
-
-TEST_F(OciRuntimeTest, UsersAreLookedUpInTheImage) {
-  auto config = shell("id; echo $HOME");
-  config.user = "user";
-  EXPECT_EQ(run_script(config), "uid=1000(user) gid=1000(user) groups=29(audio),44(video),1000(user)\n/home/user\n");
-  auto unknown = shell("id");
-  unknown.user = "nobody-here";
-  EXPECT_EQ(run(runtime().prepare(unknown)).error().code, Code::kInvalidArgument);
-  EXPECT_FALSE(fs::exists(bundle(unknown.id))) << "nothing half-made";
-}
-
-TEST_F(OciRuntimeTest, AnOrdinaryUserCanWalkTheRoot) {
-  auto config = shell("ls / > /dev/null && touch /tmp/x && echo fine");
-  config.user = "user";
-  EXPECT_EQ(run_script(config), "fine\n");
-}
-
-TEST_F(OciRuntimeTest, MountsAndAReadOnlyRoot) {
-  const auto shared = oci_.folder() / "shared";
-  fs::create_directory(shared);
-  ASSERT_TRUE(base::write_file(shared / "file", "from the host\n").has_value());
-  auto config = shell(
-      "cat /data/file; touch /data/x || echo data read-only; touch /x || echo root read-only; "
-      "touch /scratch/x && echo scratch; echo new > /made/here/file");
-  fs::create_directory(oci_.folder() / "made");
-  config.read_only_root = true;
-  config.mounts = {{.source = shared, .target = "/data", .read_only = true},
-                   {.type = MountPoint::Type::kTmpfs, .target = "/scratch", .tmpfs_bytes = 1 << 20},
-                   {.source = oci_.folder() / "made", .target = "/made/here"}};
-  EXPECT_EQ(run_script(config), "from the host\ndata read-only\nroot read-only\nscratch\n");
-  EXPECT_EQ(base::read_file(oci_.folder() / "made/file").value_or(""), "new\n");
-}
-
-TEST_F(OciRuntimeTest, TheWorkingFolderIsMadeWhereTheImageHasNone) {
-  auto config = shell("pwd");
-  config.working_dir = "/srv/app";
-  EXPECT_EQ(run_script(config), "/srv/app\n");
-}
-
-TEST_F(OciRuntimeTest, TheNetworkNamespaceIsJoinedByPath) {
-  const auto name = "orchion-" + oci_.options().cluster_short_id;
-  ASSERT_TRUE(base::run_checked({.arguments = {"ip", "netns", "add", name}}).has_value());
-  auto config = shell("ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start");
-  config.network_namespace = "/run/netns/" + name;
-  EXPECT_EQ(run_script(config), "lo\n0\n");
-  EXPECT_TRUE(base::run_checked({.arguments = {"ip", "netns", "del", name}}).has_value());
-}
-
-TEST_F(OciRuntimeTest, ManyLayersWithLongNamesMount) {
-  auto config = shell("cat /top /bottom; ls / | grep -c layer; test -e /etc/group || echo whited out");
-  const auto folder = oci_.folder() / std::string(200, 'n');
-  for (int i = 0; i < 120; ++i) {
-    const auto layer = folder / ("layer" + std::to_string(i));
-    fs::create_directories(layer);
-    std::ofstream(layer / ("layer" + std::to_string(i)));
-    std::ofstream(layer / "top") << "layer " << i << "\n";
-    if (i == 0) std::ofstream(layer / "bottom") << "lowest\n";
-    config.layers.push_back(layer);
-  }
-  fs::create_directories(config.layers.back() / "etc");
-  ASSERT_EQ(::mknod((config.layers.back() / "etc/group").c_str(), S_IFCHR, ::makedev(0, 0)), 0);
-  EXPECT_EQ(run_script(config), "layer 119\nlowest\n120\nwhited out\n");
-}
-
 TEST_F(OciRuntimeTest, OutputStaysBelowItsCap) {
   auto config = shell("i=0; while [ $i -lt 20000 ]; do echo line number $i; i=$((i+1)); done");
   config.log_bytes_max = 100'000;
@@ -255,18 +69,6 @@ TEST_F(OciRuntimeTest, TheShimIsSmallAndInAGroupOfOurs) {
   const auto at = memory.find("\nPss:");
   ASSERT_NE(at, memory.npos);
   EXPECT_LT(std::stoi(memory.substr(at + 5)), 700) << "KiB for each container";
-}
-
-TEST_F(OciRuntimeTest, LimitsReachTheKernel) {
-  auto config = shell("sleep 1000");
-  config.limits = {.nano_cpus = 250'000'000, .memory_bytes = 32 << 20, .pids = 17};
-  const auto info = start(config);
-  const auto layout = *detect_cgroup_layout();
-  const auto group = "/orchion-" + oci_.options().cluster_short_id + "/" + config.id;
-  const auto v2 = layout.mode == CgroupLayout::Mode::kV2;
-  const auto memory = layout.memory + group + (v2 ? "/memory.max" : "/memory.limit_in_bytes");
-  EXPECT_EQ(base::read_file(memory).value_or(""), std::to_string(32 << 20) + "\n");
-  EXPECT_GT(info.pid, 0);
 }
 
 // A container whose output has nowhere to go any more can't be left running.

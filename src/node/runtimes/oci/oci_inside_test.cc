@@ -1,0 +1,133 @@
+// What is inside a real container.
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "node/runtimes/oci/oci_test_fixture.h"
+
+namespace orchion::node::runtimes::oci {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using testing::HasSubstr;
+
+TEST_F(OciRuntimeTest, TheProcessIsConfined) {
+  const auto script =
+      "grep -E 'NoNewPrivs|Seccomp:|CapEff|CapBnd' /proc/self/status; "
+      "cat /proc/kcore | wc -c; echo 1 > /proc/sys/kernel/hostname || echo read-only; "
+      "unshare -m true || echo no unshare; echo $$";
+  const auto config = shell(script);
+  const auto said = run_script(config);
+  EXPECT_THAT(said, HasSubstr("NoNewPrivs:\t1\n"));
+  EXPECT_THAT(said, HasSubstr("Seccomp:\t2\n"));
+  EXPECT_THAT(said, HasSubstr("CapEff:\t00000000a80425fb\n")) << "Docker's set";
+  EXPECT_THAT(said, HasSubstr("CapBnd:\t00000000a80425fb\n"));
+  EXPECT_THAT(said, HasSubstr("\n0\n")) << "kcore is masked";
+  EXPECT_THAT(said, HasSubstr("read-only"));
+  EXPECT_THAT(said, HasSubstr("no unshare"));
+  EXPECT_THAT(said, testing::EndsWith("\n1\n")) << "its own pid namespace";
+
+  const auto host = shell("sleep 1000");
+  start(host);
+  const auto exec_said =
+      exec(host.id, {.arguments = {"grep", "-E", "NoNewPrivs|Seccomp:|CapEff", "/proc/self/status"}});
+  EXPECT_THAT(exec_said.out, HasSubstr("NoNewPrivs:\t1\n"));
+  EXPECT_THAT(exec_said.out, HasSubstr("Seccomp:\t2\n")) << "an exec is confined as well";
+  EXPECT_THAT(exec_said.out, HasSubstr("CapEff:\t00000000a80425fb\n"));
+}
+
+TEST_F(OciRuntimeTest, TheNetworksFilesAreTheContainersOwn) {
+  auto config =
+      shell("hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf; echo more >> /etc/hosts && echo written");
+  config.hostname = "web-1";
+  config.nameservers = {"10.1.2.3"};
+  config.search_domains = {"stack.orchion.internal"};
+  config.hosts = {{"host.docker.internal", "10.1.0.1"}};
+  const auto said = run_script(config);
+  EXPECT_THAT(said, testing::StartsWith("web-1\nweb-1\n"));
+  EXPECT_THAT(said, HasSubstr("10.1.0.1\thost.docker.internal\n"));
+  EXPECT_THAT(said, HasSubstr("nameserver 10.1.2.3\nsearch stack.orchion.internal\n"));
+  EXPECT_THAT(said, HasSubstr("written"));
+}
+
+TEST_F(OciRuntimeTest, UsersAreLookedUpInTheImage) {
+  auto config = shell("id; echo $HOME");
+  config.user = "user";
+  EXPECT_EQ(run_script(config), "uid=1000(user) gid=1000(user) groups=29(audio),44(video),1000(user)\n/home/user\n");
+  auto unknown = shell("id");
+  unknown.user = "nobody-here";
+  EXPECT_EQ(run(runtime().prepare(unknown)).error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(fs::exists(bundle(unknown.id))) << "nothing half-made";
+}
+
+TEST_F(OciRuntimeTest, AnOrdinaryUserCanWalkTheRoot) {
+  auto config = shell("ls / > /dev/null && touch /tmp/x && echo fine");
+  config.user = "user";
+  EXPECT_EQ(run_script(config), "fine\n");
+}
+
+TEST_F(OciRuntimeTest, MountsAndAReadOnlyRoot) {
+  const auto shared = oci_.folder() / "shared";
+  fs::create_directory(shared);
+  ASSERT_TRUE(base::write_file(shared / "file", "from the host\n").has_value());
+  auto config = shell(
+      "cat /data/file; touch /data/x || echo data read-only; touch /x || echo root read-only; "
+      "touch /scratch/x && echo scratch; echo new > /made/here/file");
+  fs::create_directory(oci_.folder() / "made");
+  config.read_only_root = true;
+  config.mounts = {{.source = shared, .target = "/data", .read_only = true},
+                   {.type = MountPoint::Type::kTmpfs, .target = "/scratch", .tmpfs_bytes = 1 << 20},
+                   {.source = oci_.folder() / "made", .target = "/made/here"}};
+  EXPECT_EQ(run_script(config), "from the host\ndata read-only\nroot read-only\nscratch\n");
+  EXPECT_EQ(base::read_file(oci_.folder() / "made/file").value_or(""), "new\n");
+}
+
+TEST_F(OciRuntimeTest, TheWorkingFolderIsMadeWhereTheImageHasNone) {
+  auto config = shell("pwd");
+  config.working_dir = "/srv/app";
+  EXPECT_EQ(run_script(config), "/srv/app\n");
+}
+
+TEST_F(OciRuntimeTest, TheNetworkNamespaceIsJoinedByPath) {
+  const auto name = "orchion-" + oci_.options().cluster_short_id;
+  ASSERT_TRUE(base::run_checked({.arguments = {"ip", "netns", "add", name}}).has_value());
+  auto config = shell("ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start");
+  config.network_namespace = "/run/netns/" + name;
+  EXPECT_EQ(run_script(config), "lo\n0\n");
+  EXPECT_TRUE(base::run_checked({.arguments = {"ip", "netns", "del", name}}).has_value());
+}
+
+TEST_F(OciRuntimeTest, ManyLayersWithLongNamesMount) {
+  auto config = shell("cat /top /bottom; ls / | grep -c layer; test -e /etc/group || echo whited out");
+  const auto folder = oci_.folder() / std::string(200, 'n');
+  for (int i = 0; i < 120; ++i) {
+    const auto layer = folder / ("layer" + std::to_string(i));
+    fs::create_directories(layer);
+    std::ofstream(layer / ("layer" + std::to_string(i)));
+    std::ofstream(layer / "top") << "layer " << i << "\n";
+    if (i == 0) std::ofstream(layer / "bottom") << "lowest\n";
+    config.layers.push_back(layer);
+  }
+  fs::create_directories(config.layers.back() / "etc");
+  ASSERT_EQ(::mknod((config.layers.back() / "etc/group").c_str(), S_IFCHR, ::makedev(0, 0)), 0);
+  EXPECT_EQ(run_script(config), "layer 119\nlowest\n120\nwhited out\n");
+}
+
+TEST_F(OciRuntimeTest, LimitsReachTheKernel) {
+  auto config = shell("sleep 1000");
+  config.limits = {.nano_cpus = 250'000'000, .memory_bytes = 32 << 20, .pids = 17};
+  const auto info = start(config);
+  const auto layout = *detect_cgroup_layout();
+  const auto group = "/orchion-" + oci_.options().cluster_short_id + "/" + config.id;
+  const auto v2 = layout.mode == CgroupLayout::Mode::kV2;
+  const auto memory = layout.memory + group + (v2 ? "/memory.max" : "/memory.limit_in_bytes");
+  EXPECT_EQ(base::read_file(memory).value_or(""), std::to_string(32 << 20) + "\n");
+  EXPECT_GT(info.pid, 0);
+}
+
+}  // namespace
+}  // namespace orchion::node::runtimes::oci
