@@ -148,6 +148,14 @@ bool ClusterFixture::run_agents() {
   for (const auto& [name, task] : all)
     if (task->spec().has_assignment() && !silent_.contains(task->spec().assignment().node()))
       acted = act(*task) || acted;
+  const auto volumes = view().volumes().all();
+  for (const auto& [name, volume] : volumes) {
+    const auto node = view().nodes().find_uid(volume->status().node_uid());
+    if (!core::has_finalizer(volume->meta(), core::kAgentFinalizer) || !node || silent_.contains(node->meta().name()))
+      continue;
+    confirm_removal(*volume);
+    acted = true;
+  }
   return acted;
 }
 
@@ -191,14 +199,6 @@ void ClusterFixture::report(v1::Task task, v1::TaskState state, const std::strin
   if (core::is_terminal(state)) *status.mutable_finished_at() = status.since();
   store::Transaction transaction;
   store::put_status(transaction, task);
-  commit(std::move(transaction));
-}
-
-// As the dispatcher does it when the agent says that nothing is left.
-void ClusterFixture::confirm_removal(v1::Task task) {
-  core::remove_finalizer(*task.mutable_meta(), core::kAgentFinalizer);
-  store::Transaction transaction;
-  store::put_spec(transaction, task);
   commit(std::move(transaction));
 }
 

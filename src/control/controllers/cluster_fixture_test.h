@@ -15,6 +15,7 @@
 
 #include "control/controllers/controller_set.h"
 #include "control/store/memory/memory_store.h"
+#include "control/store/object_store.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
@@ -104,7 +105,16 @@ class ClusterFixture : public testing::Test {
   bool run_agents();
   bool act(const v1::Task& task);
   void report(v1::Task task, v1::TaskState state, const std::string& message = "");
-  void confirm_removal(v1::Task task);
+
+  // As the dispatcher does it when the agent says that nothing is left.
+  template <class T>
+  void confirm_removal(T object) {
+    core::remove_finalizer(*object.mutable_meta(), core::kAgentFinalizer);
+    store::Transaction transaction;
+    store::put_spec(transaction, object);
+    commit(std::move(transaction));
+  }
+
   void check_invariants() const;
 
   std::set<std::string> silent_;

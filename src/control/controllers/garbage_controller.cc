@@ -70,8 +70,7 @@ void GarbageController::on_change(const store::ObjectChange& change) {
   } else if (change.kind == "Service" && !change.after) {
     on_service_gone(change.name);
   } else if (change.kind == "Node" && !change.after) {
-    for (const auto& task : view().tasks_of_node(before<v1::Node>(change)->meta().uid()))
-      enqueue("Task", {task->meta().stack(), task->meta().name()});
+    on_node_gone(before<v1::Node>(change)->meta().uid());
   }
 }
 
@@ -102,6 +101,13 @@ void GarbageController::on_service_gone(const store::ObjectName& service) {
     enqueue("Task", {service.stack, task->meta().name()});
   for (const auto& revision : revisions_of(view(), service))
     enqueue("Revision", {service.stack, revision->meta().name()});
+}
+
+// Nobody is left there who could confirm anything.
+void GarbageController::on_node_gone(const std::string& node_uid) {
+  for (const auto& task : view().tasks_of_node(node_uid)) enqueue("Task", {task->meta().stack(), task->meta().name()});
+  for (const auto& [name, volume] : view().volumes().all())
+    if (volume->status().node_uid() == node_uid && core::is_deleted(volume->meta())) enqueue("Volume", name);
 }
 
 void GarbageController::enqueue_all() {

@@ -25,6 +25,7 @@ class GarbageController final : public Controller {
   bool is_revision_used(const v1::Revision& revision) const;
   void on_task(const store::ObjectChange& change);
   void on_event(const store::ObjectChange& change);
+  void on_node_gone(const std::string& node_uid);
   void on_service_gone(const store::ObjectName& service);
   std::size_t events_slack() const { return context_.options.events_kept / 100; }
 

@@ -23,8 +23,8 @@ Plan plan_task_garbage(const TaskGarbage& facts, Now now);
 // A revision without a service and without tasks is removed.
 Plan plan_revision_garbage(const std::shared_ptr<const v1::Revision>& revision, bool has_service, bool in_use);
 
-// A volume that is to go is removed when no task mounts it. Whoever else keeps something of it (a node its data) adds
-// a finalizer of its own while the volume lives, and takes it away when it has cleaned up.
+// A volume that is to go waits until no task mounts it; then, where its data is on a node that exists, for that node's
+// agent to remove the data and take its finalizer away.
 Plan plan_volume_garbage(const std::shared_ptr<const v1::Volume>& volume, bool in_use, bool has_node);
 
 // The given events, oldest first, beyond `kept` of `count`.

@@ -275,6 +275,23 @@ TEST_F(NodeLife, AStackCannotGoWhileItsNodeIsAway) {
   EXPECT_THAT(view().stacks().all(), IsEmpty());
 }
 
+TEST_F(NodeLife, AVolumeIsGivenUpWithItsNode) {
+  add_node("a");
+  apply("shop", make_stack({{"db", "app:1", 1, mount_data}}, {"data"}));
+  settle();
+  silence("a");
+  advance(std::chrono::seconds(31));
+  remove_stack("shop", true);
+  settle();
+  EXPECT_THAT(view().volumes().all(), SizeIs(1));
+  store::Transaction transaction;
+  store::remove(transaction, *view().nodes().find("a"));
+  commit(std::move(transaction));
+  settle();
+  EXPECT_THAT(view().volumes().all(), IsEmpty());
+  EXPECT_THAT(view().stacks().all(), IsEmpty());
+}
+
 TEST_F(NodeLife, DependenciesHoldBackTheFirstTasksOnly) {
   add_node("a");
   const auto needs = [](v1::Dependency::Condition condition) {

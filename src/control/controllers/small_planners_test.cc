@@ -187,6 +187,18 @@ TEST(GarbagePlanner, RevisionsAndVolumes) {
   EXPECT_EQ(fate(plan_volume_garbage(volume, false, false)), Fate::kMarked) << "somebody else still cleans up";
 }
 
+TEST(GarbagePlanner, AVolumeWithDataWaitsForItsNode) {
+  auto volume = std::make_shared<v1::Volume>();
+  core::add_finalizer(*volume->mutable_meta(), core::kVolumeFinalizer);
+  core::mark_deleted(*volume->mutable_meta(), kNow.wall);
+  const Plan plan = plan_volume_garbage(volume, false, true);
+  ASSERT_EQ(fate(plan), Fate::kMarked);
+  *volume = std::get<v1::Volume>(plan.units[0][0].object);
+  EXPECT_TRUE(core::has_finalizer(volume->meta(), core::kAgentFinalizer));
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false, true)), Fate::kStays);
+  EXPECT_EQ(fate(plan_volume_garbage(volume, false, false)), Fate::kRemoved) << "its node is gone";
+}
+
 TEST(GarbagePlanner, TheOldestEventsGo) {
   std::vector<std::shared_ptr<const v1::Event>> oldest(3, std::make_shared<v1::Event>());
   EXPECT_EQ(plan_event_garbage(oldest, 12, 10).units.size(), 2u);
