@@ -226,7 +226,7 @@ base::Result<TreeWriter::Cleared> TreeWriter::clear(int parent, const std::strin
     return fail_at(errno, name);
   }
   // What was removed may lie on the way to the parent that is kept open.
-  if (is_folder || S_ISLNK(info.st_mode)) parent_path_ = "/";
+  if (is_folder || S_ISLNK(info.st_mode)) parent_path_.assign(1, '/');
   return S_ISCHR(info.st_mode) && info.st_rdev == 0 ? Cleared::kWhiteout : Cleared::kNothing;
 }
 
