@@ -23,7 +23,7 @@ class NodeParts::GatewayResolver final : public node::agent::Resolver {
  public:
   explicit GatewayResolver(mesh::dns::DnsServer& server) : server_(server) {}
 
-  base::Result<> add_address(const std::string& address) override { return server_.add_address(address); }
+  base::Co<> add_address(std::string address) override { co_return server_.add_address(address); }
   void remove_address(const std::string& address) override { server_.remove_address(address); }
   std::uint16_t port() const override { return server_.port(); }
 
