@@ -55,7 +55,7 @@ class BadInput(unittest.TestCase):
 
     def test_missing_file(self):
         result = self.cluster.run("up", "-f", "/nonexistent/compose.yaml", "--yes")
-        self.assertEqual(result.code, 1, result)
+        self.assertEqual(result.code, 3, result)
         self.assertIn("/nonexistent/compose.yaml", result.err)
         self.assertEqual(len(result.err.strip().splitlines()), 1, result)
 
@@ -78,15 +78,28 @@ class BadInput(unittest.TestCase):
         self.assertNotEqual(result.code, 0, result)
         self.assertIn("/no/such", result.err)
 
-    def test_exit_code_and_out_of_memory_are_reported(self):
-        result = self.up("services:\n  web:\n    image: busybox-test:latest\n    command: [sh, -c, exit 3]\n    restart: \"no\"\n")
-        self.assertNotEqual(result.code, 0, result)
-        self.assertIn("3", result.err)
-        self.cluster.run("down", "--stack", "bad", "--yes")
-        result = self.up(SERVICE.format(image="busybox-test:latest", more="mem_limit: 16m\n    restart: \"no\"").replace(
+    def note_of(self, text):
+        """What `ps` says about a task that ended for good."""
+        self.up(text)
+
+        def ended():
+            tasks = self.cluster.tasks("bad")
+            status = tasks[0].get("status", {}) if tasks else {}
+            return status if status.get("state") == "FAILED" else None
+        status = harness.wait_for("the task to fail", ended)
+        self.assertIn(status["message"], self.cluster.ok("ps", "--stack", "bad"))
+        return status
+
+    def test_exit_code_is_reported(self):
+        status = self.note_of("services:\n  web:\n    image: busybox-test:latest\n    command: [sh, -c, exit 3]\n"
+                              "    restart: \"no\"\n")
+        self.assertEqual(status["exitCode"], 3)
+        self.assertIn("3", status["message"])
+
+    def test_out_of_memory_is_reported(self):
+        status = self.note_of(SERVICE.format(image="busybox-test:latest", more="mem_limit: 16m\n    restart: \"no\"").replace(
             '[httpd, -f, -p, "80", -h, /www]', '[sh, -c, "dd if=/dev/zero of=/dev/null bs=64M count=4"]'))
-        self.assertNotEqual(result.code, 0, result)
-        self.assertIn("memory", result.err)
+        self.assertIn("memory", status["message"])
 
     def test_server_that_is_gone(self):
         result = self.cluster.run("ps", env={"ORCHION_DATA": str(self.cluster.folder / "nowhere")})
@@ -132,27 +145,28 @@ class BadInput(unittest.TestCase):
             self.assertIn("root", run.stderr)
 
     def test_no_space(self):
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=True)
-            self.addCleanup(subprocess.run, ["umount", "-l", folder])
-            small = harness.Cluster(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
-            small.data = pathlib.Path(folder) / "data"
-            small.start()
-            self.addCleanup(small.close)
-            with open(pathlib.Path(folder) / "filler", "wb") as filler:
-                try:
-                    while True:
-                        filler.write(b"x" * 65536)
-                        filler.flush()
-                except OSError:
-                    pass
-            archive = self.cluster.folder / "image.tar"
-            subprocess.run(["tar", "-C", "/", "-cf", archive, "bin/busybox"], check=True)
-            result = small.run("image", "import", archive, "big:1")
-            self.assertNotEqual(result.code, 0, result)
-            self.assertRegex(result.err, "space|full")
-            os.unlink(pathlib.Path(folder) / "filler")
-            small.ok("image", "import", archive, "big:1")
+        folder = tempfile.mkdtemp()
+        self.addCleanup(os.rmdir, folder)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", folder])
+        small = harness.Cluster(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
+        small.data = pathlib.Path(folder) / "data"
+        small.start()
+        self.addCleanup(small.close)
+        with open(pathlib.Path(folder) / "filler", "wb") as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 65536)
+                    filler.flush()
+            except OSError:
+                pass
+        archive = self.cluster.folder / "image.tar"
+        subprocess.run(["tar", "-C", "/", "-cf", archive, "bin/busybox"], check=True)
+        result = small.run("image", "import", archive, "big:1")
+        self.assertNotEqual(result.code, 0, result)
+        self.assertRegex(result.err, "space|full")
+        os.unlink(pathlib.Path(folder) / "filler")
+        small.ok("image", "import", archive, "big:1")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class CommandLine(unittest.TestCase):
     def test_logs_follow(self):
         follow = subprocess.Popen([harness.ORCHION, "logs", "-f", "shop/web"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, env=self.cluster.environment(), text=True)
+        self.addCleanup(follow.stdout.close)
         self.addCleanup(follow.wait, 10)
         self.addCleanup(follow.terminate)
         self.assertIn("started", follow.stdout.readline())
@@ -151,7 +152,7 @@ class CommandLine(unittest.TestCase):
         waiting = harness.wait_for("an explanation", lambda: [t["spec"].get("placementMessage")
                                                               for t in self.cluster.tasks("shop")
                                                               if t["spec"].get("placementMessage")])
-        self.assertIn("0 of 1 nodes: 1 is drained", waiting[0])
+        self.assertIn("0 of 1 node: 1 is drained", waiting[0])
         self.cluster.ok("node", "activate", name)
         harness.wait_for("the tasks to come back", lambda: len([t for t in self.cluster.tasks("shop")
                                                                 if t.get("status", {}).get("state") == "RUNNING"]) == 2)

@@ -48,17 +48,21 @@ base::Result<> Firewall::change_ports(const std::vector<PortChange>& changes,
                                       const std::vector<std::string>& selves_added,
                                       const std::vector<std::string>& selves_removed) {
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(open());
   std::string text = change_ports_text(table_, changes);
   for (const auto& address : selves_added) text += add_self_text(table_, address);
   for (const auto& address : selves_removed) text += remove_self_text(table_, address);
-  if (!text.empty()) RETURN_IF_ERROR(nft_.run(text));
+  if (text.empty()) return {};
+  RETURN_IF_ERROR(open());
+  RETURN_IF_ERROR(nft_.run(text));
   return {};
 }
 
 base::Result<std::map<PortKey, std::vector<PortMember>>> Firewall::list_ports() {
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(open());
+  // Looking must not make the table: without networks there is none.
+  ASSIGN_OR_RETURN(const std::string tables, nft_.run("list tables inet\n"));
+  if (tables.find("table inet " + table_.name + "\n") == std::string::npos)
+    return std::map<PortKey, std::vector<PortMember>>{};
   ASSIGN_OR_RETURN(const std::string listing, nft_.run("list table inet " + table_.name + "\n"));
   return parse_ports(listing);
 }
