@@ -68,12 +68,13 @@ double seconds(base::Duration duration) {
 
 Cluster::Cluster(int machines, std::uint64_t seed, ClusterOptions options)
     : seed_(seed), random_(seed), folder_(new_folder()), store_(io_.get_executor(), fmt::format("epoch-{}", seed)) {
+  base::log::set_level(options.log);
   start_server();
   for (int i = 0; i < machines; ++i) {
     const auto hostname = fmt::format("node-{:02}", i);
     machines_.push_back(
         std::make_unique<Machine>(io_.get_executor(), clock_, hostname, folder_ / hostname, random_.next()));
-    for (const auto& image : options.images) machines_.back()->images.add_to_registry(image);
+    for (const auto& image : options.images) machines_.back()->images.add_to_registry(image, {.command = {"serve"}});
     machines_.back()->link.connect(server_->methods());
     finish("starting an agent", machines_.back()->start_agent());
   }
@@ -112,15 +113,16 @@ void Cluster::turn_clock(base::Time end) {
 }
 
 void Cluster::finish(std::string_view what, base::Co<> coroutine) {
-  std::optional<base::Result<>> result;
-  boost::asio::co_spawn(io_, std::move(coroutine), [&result](std::exception_ptr thrown, base::Result<> value) {
-    result = thrown ? base::fail(base::Code::kCancelled, "it was cancelled") : std::move(value);
+  // Shared: one that doesn't end in time may still end later.
+  auto result = std::make_shared<std::optional<base::Result<>>>();
+  boost::asio::co_spawn(io_, std::move(coroutine), [result](std::exception_ptr thrown, base::Result<> value) {
+    *result = thrown ? base::fail(base::Code::kCancelled, "it was cancelled") : std::move(value);
   });
   const auto limit = clock_.now() + kFinishLimit;
   run_ready();
-  while (!result && clock_.now() < limit) turn_clock(limit);
-  if (!result) wrong(fmt::format("{} did not end", what));
-  if (result && !*result) wrong(fmt::format("{}: {}", what, result->error().message));
+  while (!*result && clock_.now() < limit) turn_clock(limit);
+  if (!*result) return wrong(fmt::format("{} did not end", what));
+  if (!**result) wrong(fmt::format("{}: {}", what, (*result)->error().message));
 }
 
 void Cluster::advance(base::Duration duration) {

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "testing/history_checker.h"
 #include "testing/machine.h"
@@ -23,6 +24,7 @@ namespace orchion::testing {
 
 struct ClusterOptions {
   std::vector<std::string> images = {"app:1", "app:2"};  // what the machines' registry has
+  base::log::Level log = base::log::Level::kOff;         // faults make agents warn a lot
 };
 
 // One thread. Steps return when they have happened; time goes on only in advance(), and in call() while it waits.

@@ -43,7 +43,7 @@ class ScriptedServer {
   void send(v1::ToAgent message);
   void send_delta(v1::Assignments delta);  // with the next number
   void skip_a_number() { ++sequence_; }
-  void hang_up();
+  void hang_up(base::Code code = base::Code::kUnavailable);
 
   // The server's end of the stream that the agent dialled for this id, once it has.
   std::shared_ptr<base::Stream<v1::StreamFromAgent, v1::StreamToAgent>> stream;

@@ -88,8 +88,8 @@ void ScriptedServer::send_delta(v1::Assignments delta) {
   send(std::move(message));
 }
 
-void ScriptedServer::hang_up() {
-  if (session_) session_->finish(base::Error{base::Code::kUnavailable, "the server went away", {}});
+void ScriptedServer::hang_up(base::Code code) {
+  if (session_) session_->finish(base::Error{code, "the server went away", {}});
   session_.reset();
 }
 

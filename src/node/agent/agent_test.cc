@@ -273,6 +273,16 @@ TEST_F(AgentTest, StopsWhatWasDeclaredLost) {
   EXPECT_TRUE(runtime.containers.empty());
 }
 
+// What a server that is shut down answers to the calls it cancels.
+TEST_F(AgentTest, ConnectsAgainAfterTheServerCancelledTheSession) {
+  run_tasks({task("a")});
+  server.hang_up(base::Code::kCancelled);
+  advance(seconds(10));
+  EXPECT_TRUE(server.has_session());
+  EXPECT_EQ(server.hellos.size(), 2u);
+  EXPECT_TRUE(agent->connected());
+}
+
 TEST_F(AgentTest, GoesOnAloneWhileTheControlPlaneIsAway) {
   run_tasks({task("a"), task("b", 2)});
   const auto pid = runtime.pid("b");

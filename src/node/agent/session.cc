@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "base/log.h"
 #include "base/timeout.h"
@@ -37,7 +38,9 @@ base::Co<> Session::run() {
     const auto begun = clock_.now();
     auto ended = co_await run_one();
     if (clock_.now() - begun >= kGoodSession) backoff_.reset();
-    if (!ended && ended.error().code == base::Code::kCancelled) co_return ended;
+    // A control plane that ends cancels its calls, and says so: only what was cancelled here is the end.
+    const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return ended;
     const auto delay = backoff_.next(random_);
     base::log::warn("the session with the control plane ended ({}), connecting again in {} ms",
                     ended ? "it was closed in order" : ended.error().message,
