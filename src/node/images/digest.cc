@@ -17,6 +17,7 @@ namespace orchion::node::images {
 namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 // OpenSSL fails here only without memory or without its default provider.
 void check(int ok) {
@@ -58,7 +59,10 @@ std::string Sha256::finish() {
   unsigned length = 0;
   check(EVP_DigestFinal_ex(state_->context, raw, &length));
   std::string result(kPrefix);
-  for (unsigned i = 0; i < length; ++i) fmt::format_to(std::back_inserter(result), "{:02x}", raw[i]);
+  for (unsigned i = 0; i < length; ++i) {
+    result += kHexDigits[raw[i] >> 4];
+    result += kHexDigits[raw[i] & 15];
+  }
   return result;
 }
 

@@ -45,6 +45,16 @@ base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const co
   return image;
 }
 
+// The root of a task without a caller: what a library throws ends here.
+base::Result<ImageRecord> pull_safely(std::shared_ptr<ContentStore> store, const Reference& reference,
+                                      const ImportOptions& options) {
+  try {
+    return pull_now(std::move(store), reference, options);
+  } catch (const std::exception& e) {
+    return base::fail(base::Code::kInternal, fmt::format("cannot pull {}: {}", reference.text(), e.what()));
+  }
+}
+
 base::Result<> link_blob(const ContentStore& store, const std::string& digest, const fs::path& folder) {
   const auto place = folder / digest_hex(digest);
   if (::link(store.blob_path(digest).c_str(), place.c_str()) != 0 && errno != EEXIST)
@@ -141,7 +151,7 @@ base::Co<ImageRecord> ImageStore::pull(std::string reference) {
   if (!shared) {
     shared = std::make_shared<Pull>(state_->executor);
     state_->workers.post([state = state_, parsed] {
-      auto result = pull_now(state->store, parsed, state->import_options());
+      auto result = pull_safely(state->store, parsed, state->import_options());
       base::post_to(state->executor, [state, name = parsed.text(), result = std::move(result)]() mutable {
         const auto finished = state->pulls.extract(name).mapped();
         finished->result = std::move(result);
