@@ -107,7 +107,8 @@ TEST_F(TokenAuthenticatorTest, TheFirstRunMakesATokenThatOnlyItsFileHolds) {
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   const auto token = token_in("admin-token");
   EXPECT_EQ(authenticator_.authenticate(token).value(), (Identity{Identity::Kind::kUser, "admin", {"*"}}));
-  for (const auto& entry : run(memory_.list("")).value().entries) {
+  const auto stored = run(memory_.list("")).value();
+  for (const auto& entry : stored.entries) {
     EXPECT_EQ(entry.value.find(token), std::string::npos) << entry.key;
     EXPECT_EQ(entry.value.find(token.substr(4)), std::string::npos) << entry.key;
   }
