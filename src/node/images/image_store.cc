@@ -46,7 +46,7 @@ base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const co
 }
 
 // The root of a task without a caller: what a library throws ends here.
-base::Result<ImageRecord> pull_safely(std::shared_ptr<ContentStore> store, const Reference& reference,
+base::Result<ImageRecord> pull_safely(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
                                       const ImportOptions& options) {
   try {
     return pull_now(std::move(store), reference, options);
