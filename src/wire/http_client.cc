@@ -82,6 +82,7 @@ struct ClientConnection : std::enable_shared_from_this<ClientConnection> {
   std::uint64_t round = 0;
   bool expired = false;
   bool reused = false;
+  bool half_sent = false;  // an early answer stopped the request: no other may follow on this connection
 };
 
 using ConnectionPtr = std::shared_ptr<ClientConnection>;
@@ -175,7 +176,9 @@ struct HttpClient::State : std::enable_shared_from_this<State> {
 
   void give_back(ConnectionPtr connection) {
     connection->give_forever();
-    if (!connection->parser->keep_alive() || !connection->inbox.empty() || idle.size() >= kIdleMax) return;
+    if (connection->half_sent || !connection->parser->keep_alive() || !connection->inbox.empty() ||
+        idle.size() >= kIdleMax)
+      return;
     idle.push_back(std::move(connection));
   }
 
@@ -242,12 +245,14 @@ base::Co<> HttpClient::State::write_streamed(ConnectionPtr connection, std::shar
     connection->give_forever();
     CO_ASSIGN_OR_RETURN(const auto piece, co_await body->read());
     // An answer before the end is a refusal: no use in sending the rest.
+    connection->half_sent = true;
     if (peer_state(connection->socket) != PeerState::kQuiet) co_return base::Result<>{};
     connection->give(limit);
     const std::string head = chunk_head(piece ? piece->size() : 0);
     const auto ec = co_await write_all(connection->socket, {head, piece ? *piece : std::string_view(), "\r\n"});
     if (ec == asio::error::broken_pipe || ec == asio::error::connection_reset) co_return base::Result<>{};
     if (ec) co_return broke(*connection, endpoint, ec);
+    connection->half_sent = piece.has_value();
     if (!piece) co_return base::Result<>{};
   }
 }
@@ -261,6 +266,7 @@ base::Co<> HttpClient::State::write_request(ConnectionPtr connection, std::share
   if (ec && (body.empty() || connection->expired || ec == asio::error::operation_aborted)) {
     co_return broke(*connection, endpoint, ec);
   }
+  connection->half_sent = bool(ec);
   if (!request->streamed_body) co_return base::Result<>{};
   co_return co_await write_streamed(connection, request->streamed_body, limit);
 }

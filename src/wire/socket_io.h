@@ -51,7 +51,7 @@ class Inbox {
   void grow() {
     const std::size_t wanted = std::min(bytes_max_, std::max<std::size_t>(capacity_ * 4, 4096));
     std::unique_ptr<char[]> larger(new char[wanted]);
-    std::memcpy(larger.get(), bytes_.get(), end_);
+    if (end_ > 0) std::memcpy(larger.get(), bytes_.get(), end_);
     bytes_ = std::move(larger);
     capacity_ = wanted;
   }

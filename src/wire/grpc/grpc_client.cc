@@ -1,6 +1,10 @@
 #include "wire/grpc/grpc_client.h"
 
 #include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <vector>
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -24,14 +28,50 @@ base::Error explain(base::Error error, const std::string& address) {
   return error;
 }
 
+class ClientCall;
+
+// The calls gRPC still holds. Its threads end them, so it is thread-safe.
+class LiveCalls {
+ public:
+  void add(ClientCall* key, std::weak_ptr<ClientCall> call) {
+    const std::lock_guard lock(mutex_);
+    calls_.emplace(key, std::move(call));
+  }
+  void remove(ClientCall* key) {
+    const std::lock_guard lock(mutex_);
+    calls_.erase(key);
+    changed_.notify_all();
+  }
+  std::vector<std::shared_ptr<ClientCall>> all() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<ClientCall>> out;
+    for (const auto& [key, call] : calls_) {
+      if (auto shared = call.lock()) out.push_back(std::move(shared));
+    }
+    return out;
+  }
+  void wait_until_none() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return calls_.empty(); });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<ClientCall*, std::weak_ptr<ClientCall>> calls_;
+};
+
 // One call. Owns itself until gRPC is done with it; a hold keeps gRPC from that while somebody may still begin a
 // read or a write.
 class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::grpc::ByteBuffer>,
                          public Reactor,
                          public std::enable_shared_from_this<ClientCall> {
  public:
-  ClientCall(base::Executor executor, std::string address)
-      : executor_(executor), address_(std::move(address)), bridge_(std::make_shared<MessageBridge>(executor, *this)) {}
+  ClientCall(base::Executor executor, std::string address, std::shared_ptr<LiveCalls> live)
+      : executor_(executor),
+        address_(std::move(address)),
+        live_(std::move(live)),
+        bridge_(std::make_shared<MessageBridge>(executor, *this)) {}
 
   void begin(::grpc::GenericStub& stub, const std::string& method,
              const std::multimap<std::string, std::string>& metadata, std::optional<base::Duration> limit) {
@@ -41,6 +81,7 @@ class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::
                             std::chrono::duration_cast<std::chrono::system_clock::duration>(*limit));
     }
     self_ = shared_from_this();
+    live_->add(this, self_);
     stub.PrepareBidiStreamingCall(&context_, method, ::grpc::StubOptions(), this);
     AddHold();
     StartCall();
@@ -50,7 +91,7 @@ class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::
   MessageBridge& bridge() { return *bridge_; }
   void cancel() { context_.TryCancel(); }
 
-  // The user's end is gone.
+  // The user's end, or the client, is gone.
   void detach() {
     detached_ = true;
     context_.TryCancel();
@@ -83,8 +124,11 @@ class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::
     if (!result) result = std::unexpected(explain(std::move(result).error(), address_));
     bridge_->cut();
     bridge_->close(std::move(result));
-    // Not here: gRPC is still in this object's frame.
+    // The last reference goes on the executor, where the bridge's notifiers live, and may be gone at once.
+    const auto live = live_;
+    auto* const key = this;
     base::post_to(executor_, [self = std::exchange(self_, nullptr)] {});
+    live->remove(key);
   }
 
  private:
@@ -94,6 +138,7 @@ class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::
 
   base::Executor executor_;
   const std::string address_;
+  std::shared_ptr<LiveCalls> live_;
   std::shared_ptr<MessageBridge> bridge_;
   std::shared_ptr<ClientCall> self_;
   ::grpc::ClientContext context_;
@@ -140,17 +185,21 @@ struct GrpcClient::State {
   base::Executor executor;
   std::string address;
   ::grpc::GenericStub stub;
+  std::shared_ptr<LiveCalls> live = std::make_shared<LiveCalls>();
 };
 
 GrpcClient::GrpcClient(base::Executor executor, const std::string& address)
     : state_(std::make_shared<State>(std::move(executor), address)) {}
 
-GrpcClient::~GrpcClient() = default;
+GrpcClient::~GrpcClient() {
+  for (const auto& call : state_->live->all()) call->detach();
+  state_->live->wait_until_none();
+}
 
 std::unique_ptr<ByteStream> GrpcClient::call(const std::string& method,
                                              std::multimap<std::string, std::string> metadata,
                                              std::optional<base::Duration> limit) {
-  auto call = std::make_shared<ClientCall>(state_->executor, state_->address);
+  auto call = std::make_shared<ClientCall>(state_->executor, state_->address, state_->live);
   call->begin(state_->stub, method, metadata, limit);
   return std::make_unique<ClientStream>(std::move(call));
 }

@@ -17,6 +17,8 @@ class GrpcClient {
  public:
   // `address` is "127.0.0.1:4601". Without TLS: loopback only.
   GrpcClient(base::Executor executor, const std::string& address);
+
+  // Cancels its calls and waits, shortly, until gRPC has let go of them: nothing reaches the executor afterwards.
   ~GrpcClient();
 
   // Any kind of rpc as a two-way stream. receive() yields nullopt where the call ended with OK, the status as

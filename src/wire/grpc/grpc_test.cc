@@ -24,6 +24,7 @@ struct Handlers {
   std::shared_ptr<base::Notifier> never;
   std::shared_ptr<std::promise<void>> begun = std::make_shared<std::promise<void>>();
   std::shared_ptr<std::promise<void>> ended = std::make_shared<std::promise<void>>();
+  std::shared_ptr<std::promise<void>> flood_ended = std::make_shared<std::promise<void>>();
   int sent = 0;
 
   base::Co<> serve(Call call, std::shared_ptr<ByteStream> stream) {
@@ -67,7 +68,7 @@ struct Handlers {
   }
 
   base::Co<> flood(std::shared_ptr<ByteStream> stream) {
-    const Ended end{ended};
+    const Ended end{flood_ended};
     for (; sent < 1'000'000; ++sent) CO_RETURN_IF_ERROR(co_await stream->send(std::string(1000, 'x')));
     co_return base::Result<>{};
   }
@@ -212,7 +213,7 @@ TEST_F(GrpcTest, SlowReaderHoldsTheSenderBack) {
   auto stream = client_->call("/t/Flood", {});
   EXPECT_EQ(loop_.run(read_some(stream.get(), 1000)), 1000);
   EXPECT_TRUE(loop_.run(drop(std::move(stream))));
-  EXPECT_TRUE(handler_ended());
+  EXPECT_EQ(handlers_->flood_ended->get_future().wait_for(10s), std::future_status::ready);
   EXPECT_LT(handlers_->sent, 100'000);
 }
 
@@ -243,6 +244,21 @@ TEST_F(GrpcTest, ClientReconnects) {
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   while (!call("/t/Echo", {"x"}) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_TRUE(call("/t/Echo", {"x"}));
+}
+
+base::Co<> end(std::unique_ptr<GrpcClient> client) {
+  client.reset();
+  co_return base::Result<>{};
+}
+
+TEST_F(GrpcTest, ClientThatEndsTakesItsCallsWithIt) {
+  auto held = client_->call("/t/Hang", {});
+  auto flooded = client_->call("/t/Flood", {});
+  EXPECT_EQ(loop_.run(read_some(flooded.get(), 1)), 1);
+  EXPECT_TRUE(loop_.run(end(std::move(client_))));
+  EXPECT_FALSE(loop_.run(next(held.get())));
+  EXPECT_TRUE(loop_.run(drop(std::move(held))));
+  EXPECT_TRUE(loop_.run(drop(std::move(flooded))));
 }
 
 TEST_F(GrpcTest, PortThatIsTaken) {
