@@ -65,9 +65,9 @@ base::Co<std::unique_ptr<node::agent::DataStream>> BreakableLink::open_stream() 
   co_return co_await link_->open_stream();
 }
 
-base::Result<> Machine::FakeResolver::add_address(const std::string& address) {
+base::Co<> Machine::FakeResolver::add_address(std::string address) {
   addresses.insert(address);
-  return {};
+  co_return base::Result<>{};
 }
 
 Machine::Machine(base::Executor executor, base::Clock& clock, std::string hostname, std::filesystem::path folder,

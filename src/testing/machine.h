@@ -74,7 +74,7 @@ class Machine {
  private:
   class FakeResolver final : public node::agent::Resolver {
    public:
-    base::Result<> add_address(const std::string& address) override;
+    base::Co<> add_address(std::string address) override;
     void remove_address(const std::string& address) override { addresses.erase(address); }
     std::uint16_t port() const override { return 5355; }
 
