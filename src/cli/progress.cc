@@ -68,6 +68,18 @@ std::string StackProgress::summary() const {
   return out;
 }
 
+std::map<std::uint16_t, int> StackProgress::local_ports() const {
+  std::map<std::uint16_t, int> result;
+  for (const auto& [uid, task] : tasks_) {
+    for (const auto& port : task.spec().assignment().ports()) {
+      const bool local = port.host_ip().empty() || port.host_ip() == "0.0.0.0" || port.host_ip() == "127.0.0.1";
+      if (port.protocol() == "tcp" && port.host_port() != 0 && local)
+        ++result[static_cast<std::uint16_t>(port.host_port())];
+    }
+  }
+  return result;
+}
+
 std::vector<std::string> StackProgress::urls() const {
   std::set<std::pair<std::string, std::uint32_t>> ports;
   for (const auto& [uid, task] : tasks_) {

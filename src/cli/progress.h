@@ -37,6 +37,9 @@ class StackProgress {
 
   std::uint32_t running(const std::string& service) const;
 
+  // TCP ports that this machine's loopback leads to the stack, each with how many tasks are behind it.
+  std::map<std::uint16_t, int> local_ports() const;
+
  private:
   bool is_service_done(const v1::NamedService& service) const;
 

@@ -6,11 +6,14 @@
 #include "cli/duration.h"
 #include "cli/follow.h"
 #include "cli/plan_text.h"
+#include "cli/port_check.h"
 #include "spec/render.h"
 
 namespace orchion::cli {
 
 namespace {
+
+constexpr auto kListenLimit = std::chrono::seconds(5);
 
 base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& api, v1::ApplyStackRequest request) {
   return context.run(api.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", std::move(request)));
@@ -22,12 +25,22 @@ void print_what_now(Context& context, const std::string& stack, const StackProgr
       fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
 }
 
+// So that the URL which is printed answers. Only on the machine that the ports are published on.
+void wait_for_listeners(Context& context, const client::Connection& connection, const StackProgress& progress) {
+  if (connection.endpoint.transport != wire::Transport::kUnix) return;
+  for (const auto& [port, tasks] : progress.local_ports()) {
+    if (!takes_connections(port, tasks, kListenLimit))
+      context.say(fmt::format("nobody listens behind port {} yet: see `orchion logs`", port));
+  }
+}
+
 int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> api, const v1::Stack& stack,
                          base::Duration limit) {
   auto progress = std::make_shared<StackProgress>(stack);
   const auto& name = stack.meta().name();
   auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit));
   if (done && *done) {
+    wait_for_listeners(context, api->connection(), *progress);
     context.say(fmt::format("{}: {}", name, progress->summary()));
     print_what_now(context, name, *progress);
     return kExitOk;

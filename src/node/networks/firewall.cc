@@ -37,8 +37,10 @@ base::Result<> Firewall::remove_bridge(const std::string& bridge) {
 
 base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
   const std::lock_guard lock(mutex_);
-  if (open_ && port == resolver_port_) return {};
+  if (port == resolver_port_) return {};
   resolver_port_ = port;
+  // Without a bridge nobody asks: the first one brings the rules.
+  if (!open_) return {};
   open_ = false;
   RETURN_IF_ERROR(open());
   return mend_others();
