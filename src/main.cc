@@ -44,10 +44,21 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
   }
   if (flags.background) {
     if (answers(context)) return cli::kExitOk;
-    auto started = daemon::start_in_background(
-        data, {"server", "--data", data.string(), "--http", flags.http, "--grpc", flags.grpc, "--log-level",
-               flags.log_level, "--heartbeat", std::to_string(flags.heartbeat_seconds), "--node-lost-after",
-               std::to_string(flags.lost_seconds), flags.no_agent ? "--no-agent" : "--log-level=" + flags.log_level});
+    std::vector<std::string> arguments = {"server",
+                                          "--data",
+                                          data.string(),
+                                          "--http",
+                                          flags.http,
+                                          "--grpc",
+                                          flags.grpc,
+                                          "--log-level",
+                                          flags.log_level,
+                                          "--heartbeat",
+                                          std::to_string(flags.heartbeat_seconds),
+                                          "--node-lost-after",
+                                          std::to_string(flags.lost_seconds)};
+    if (flags.no_agent) arguments.push_back("--no-agent");
+    auto started = daemon::start_in_background(data, std::move(arguments));
     return started ? cli::kExitOk : context.fail(started.error());
   }
   base::log::set_level(log_level(flags.log_level));

@@ -29,8 +29,8 @@ constexpr auto kStopLook = std::chrono::milliseconds(10);
 std::string last_word(const std::filesystem::path& log) {
   const auto text = base::read_file(log).value_or("");
   const auto at = text.rfind("orchion: ");
-  if (at == std::string::npos) return "it said nothing; see " + log.string();
-  auto line = text.substr(at + 9);
+  if (at == std::string::npos) return "it did not say why; see " + log.string();
+  const auto line = text.substr(at + 9);
   return line.substr(0, line.find('\n'));
 }
 
