@@ -98,6 +98,10 @@ class Cluster:
         if self.process and self.process.poll() is None:
             self.run("stop-all", "--yes")
         self.stop()
+        identity = self.data / "cluster-id"
+        if identity.exists():
+            # What is forgotten at boot goes with the test's cluster.
+            shutil.rmtree(f"/run/orchion-{identity.read_text()[:6]}", ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, *arguments, stdin=None, cwd=None, env=None, timeout=120):
