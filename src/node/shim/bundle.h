@@ -60,8 +60,7 @@ constexpr char kReason[] = "reason";
 
 // The shim's inherited descriptors.
 constexpr int kReportFd = 3;  // a stream socket to the runtime
-constexpr int kLockFd = 4;    // run: the lock file, locked
-constexpr int kMountsFd = 4;  // exec: the mount namespace of the container's shim
+constexpr int kLockFd = 4;    // run only: the lock file, locked
 
 // The first line of a report; an error's text follows to the end. An exec adds "exit N" when it has ended.
 constexpr char kReportStarted[] = "started\n";

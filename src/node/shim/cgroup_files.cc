@@ -126,15 +126,11 @@ bool enter_cgroup(std::string_view hierarchy, std::string_view group) {
   return false;
 }
 
-void kill_cgroup(std::string_view hierarchy, std::string_view group) {
-  char path[kPathBytes];
-  if (join(path, hierarchy, group)) kill_tree(AT_FDCWD, path);
-}
-
 bool remove_cgroup(std::string_view hierarchy, std::string_view group) {
   char path[kPathBytes];
   if (!join(path, hierarchy, group)) return false;
   if (::rmdir(path) == 0 || errno == ENOENT) return true;
+  kill_tree(AT_FDCWD, path);
   remove_tree_at(AT_FDCWD, path);
   return ::access(path, F_OK) != 0;
 }

@@ -11,10 +11,8 @@ namespace orchion::node::shim {
 // group there takes nobody before its processors are set. False where any step failed.
 bool enter_cgroup(std::string_view hierarchy, std::string_view group);
 
-// Kills what still runs in the group and in those below it. Nothing there: nothing to do.
-void kill_cgroup(std::string_view hierarchy, std::string_view group);
-
-// Removes the group and those below it, waiting a short while for killed processes to leave. True when it is gone.
+// Removes the group and those below it. What still runs there is killed, and given a short while to leave. True
+// when the group is gone.
 bool remove_cgroup(std::string_view hierarchy, std::string_view group);
 
 // The N of the line "oom_kill N" of memory.events (v2) or memory.oom_control (v1); 0 where there is none.

@@ -11,6 +11,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "node/runtimes/oci/exit_watch.h"
 #include "node/runtimes/oci/process_handle.h"
 #include "node/shim/bundle.h"
 #include "node/shim/cgroup_files.h"
@@ -157,33 +158,21 @@ Result<UniqueFd> BundleStore::lock(const std::string& id) const {
 
 // What the kernel and the runtime binary still hold of a container without processes.
 void BundleStore::forget_in_kernel(const std::string& id) const {
-  for (const auto& hierarchy : cgroups_.hierarchies) {
-    shim::kill_cgroup(hierarchy, cgroup(id));
-    shim::remove_cgroup(hierarchy, cgroup(id));
-  }
+  for (const auto& hierarchy : cgroups_.hierarchies) shim::remove_cgroup(hierarchy, cgroup(id));
   [[maybe_unused]] const auto removed = base::remove_tree(runtime_root() / id);
 }
 
 void BundleStore::forget_unrecorded(const std::string& id) const {
+  // The runtime binary's notes are made first and, by the shim, removed last.
   if (::access((runtime_root() / id).c_str(), F_OK) == 0) forget_in_kernel(id);
 }
 
-Result<> BundleStore::end_processes(const std::string& id, const BundleState& state) const {
-  if (state.started && state.started->boot_id == this_boot()) {
-    const auto process = open_process(state.started->process);
-    const auto shim = open_process(state.started->shim);
-    RETURN_IF_ERROR(signal_process(process, SIGKILL));
-    if (!wait_for_end(process, kPatience))
-      return base::fail(Code::kUnavailable, fmt::format("container {} does not die: its process {} hangs in the kernel",
-                                                        id, state.started->process.pid));
-    // Its shim records the exit and cleans up; one that doesn't was stopped or is stuck.
-    if (!wait_for_end(shim, kPatience)) {
-      RETURN_IF_ERROR(signal_process(shim, SIGKILL));
-      wait_for_end(shim, kPatience);
-    }
-  }
-  forget_in_kernel(id);
-  return {};
+Result<> BundleStore::kill_process(const std::string& id, const BundleState& state) const {
+  const auto process = open_process(state.started->process);
+  RETURN_IF_ERROR(signal_process(process, SIGKILL));
+  if (wait_for_end(process, kPatience)) return {};
+  return base::fail(Code::kUnavailable, fmt::format("container {} does not die: its process {} hangs in the kernel", id,
+                                                    state.started->process.pid));
 }
 
 Result<BundleState> BundleStore::settle(const std::string& id) const {
@@ -191,7 +180,8 @@ Result<BundleState> BundleStore::settle(const std::string& id) const {
   if (!state) return base::fail(Code::kNotFound, fmt::format("there is no container {}", id));
   if (!state->orphaned()) return *std::move(state);
   const bool same_boot = state->started->boot_id == this_boot();
-  RETURN_IF_ERROR(end_processes(id, *state));
+  if (same_boot) RETURN_IF_ERROR(kill_process(id, *state));
+  forget_unrecorded(id);
   namespace exited = shim::exited;
   ExitRecord record;
   record.attempt = state->started->attempt;
@@ -212,15 +202,30 @@ Result<BundleState> BundleStore::settle(const std::string& id) const {
 
 Result<> BundleStore::remove(const std::string& id, bool keep_logs) {
   ASSIGN_OR_RETURN(const auto before, read(id));
-  if (before) {
-    ASSIGN_OR_RETURN(const auto locked, lock(id));
-    ASSIGN_OR_RETURN(const auto state, read(id));
-    if (state && state->shim_alive) RETURN_IF_ERROR(base::write_file(bundle(id) / shim::kRemovedFile, ""));
-    if (state) RETURN_IF_ERROR(end_processes(id, *state));
-    RETURN_IF_ERROR(base::remove_tree(bundle(id)));
-  }
+  if (before) RETURN_IF_ERROR(remove_bundle(id));
   if (!keep_logs) RETURN_IF_ERROR(base::remove_tree(log_folder(id)));
   remove_empty_parents();
+  return {};
+}
+
+Result<> BundleStore::remove_bundle(const std::string& id) const {
+  ASSIGN_OR_RETURN(const auto locked, lock(id));
+  ASSIGN_OR_RETURN(const auto state, read(id));
+  UniqueFd shim;
+  if (state && state->started && state->started->boot_id == this_boot()) {
+    shim = open_process(state->started->shim);
+    if (shim) RETURN_IF_ERROR(base::write_file(bundle(id) / shim::kRemovedFile, ""));
+    ExitWatch watch(bundle(id));
+    RETURN_IF_ERROR(kill_process(id, *state));
+    // A shim that records nothing was stopped, or is stuck.
+    if (!watch.wait(shim, kPatience)) RETURN_IF_ERROR(signal_process(shim, SIGKILL));
+  }
+  forget_unrecorded(id);
+  // While the shim's end still unmounts the root: that syncs the file system, and then these would be on the disk.
+  RETURN_IF_ERROR(base::remove_tree(bundle(id)));
+  if (wait_for_end(shim, kPatience)) return {};
+  RETURN_IF_ERROR(signal_process(shim, SIGKILL));
+  wait_for_end(shim, kPatience);
   return {};
 }
 

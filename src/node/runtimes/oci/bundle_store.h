@@ -85,7 +85,9 @@ class BundleStore {
   base::Result<> write_network_files(const ContainerConfig& config) const;
   base::Result<> write_oci_config(const ContainerConfig& config);
   base::Result<> write_settings(const ContainerConfig& config) const;
-  base::Result<> end_processes(const std::string& id, const BundleState& state) const;
+  // Returns when the container's first process, and so every other of it, is dead.
+  base::Result<> kill_process(const std::string& id, const BundleState& state) const;
+  base::Result<> remove_bundle(const std::string& id) const;
   void forget_in_kernel(const std::string& id) const;
   void remove_empty_parents();
   std::string cgroup_parent() const { return "/orchion-" + options_.cluster_short_id; }

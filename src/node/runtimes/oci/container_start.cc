@@ -48,7 +48,7 @@ Result<StartBegun> begin_start(const BundleStore& store, const std::filesystem::
   RETURN_IF_ERROR(base::make_folders(store.runtime_root()));
   ASSIGN_OR_RETURN(begun.report,
                    spawn_shim(shim, {"run", std::to_string(attempt), store.options().cluster_short_id + "/" + id},
-                              store.bundle(id), {.extra = lock.get()}));
+                              store.bundle(id), {.lock = lock.get()}));
   return begun;
 }
 

@@ -14,7 +14,6 @@
 #include "node/runtimes/oci/exec_session.h"
 #include "node/runtimes/oci/layer_files.h"
 #include "node/runtimes/oci/oci_config.h"
-#include "node/runtimes/oci/process_handle.h"
 #include "node/runtimes/oci/shim_process.h"
 #include "node/shim/bundle.h"
 
@@ -68,14 +67,6 @@ Result<std::string> process_json(const BundleStore& store, const std::string& id
   return oci_exec_json(oci_config, config, &user);
 }
 
-// The mount namespace in which the runtime binary finds what it found at the start.
-Result<UniqueFd> open_mounts(const std::string& id, const BundleState& state) {
-  UniqueFd mounts(::open(fmt::format("/proc/{}/ns/mnt", state.started->shim.pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!mounts || !open_process(state.started->shim))
-    return base::fail(Code::kFailedPrecondition, fmt::format("container {} does not run", id));
-  return mounts;
-}
-
 struct ChildEnds {
   UniqueFd in;
   UniqueFd out;
@@ -109,14 +100,11 @@ Result<> fill(const BundleStore& store, const std::filesystem::path& shim, const
   } else {
     ASSIGN_OR_RETURN(child, make_pipes(config, exec));
   }
-  ASSIGN_OR_RETURN(const auto mounts, open_mounts(id, state));
-  ASSIGN_OR_RETURN(
-      exec.report,
-      spawn_shim(
-          shim,
-          {"exec", store.bundle(id).string(), config.tty ? "1" : "0", store.options().cluster_short_id + "/" + id},
-          exec.folder,
-          {.in = child.in.get(), .out = child.out.get(), .error = child.error.get(), .extra = mounts.get()}));
+  ASSIGN_OR_RETURN(exec.report,
+                   spawn_shim(shim,
+                              {"exec", store.bundle(id).string(), config.tty ? "1" : "0",
+                               store.options().cluster_short_id + "/" + id},
+                              exec.folder, {.in = child.in.get(), .out = child.out.get(), .error = child.error.get()}));
   return {};
 }
 

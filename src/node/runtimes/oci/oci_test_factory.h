@@ -14,9 +14,7 @@ class OciFactory final : public RuntimeFactory {
     options_.state_folder = folder_.path() / "state";
     options_.data_folder = folder_.path() / "data";
     options_.cluster_short_id = "t" + random.text(7);
-    auto binary = find_oci_runtime(kind);
-    EXPECT_TRUE(binary.has_value()) << binary.error().message;
-    options_.binary = binary.value_or(RuntimeBinary{});
+    options_.binary = binary_of(kind);
     make_busybox_root(layer());
   }
 
@@ -32,6 +30,15 @@ class OciFactory final : public RuntimeFactory {
   const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
+  // Asked for its version once: that takes longer than many a test.
+  static RuntimeBinary binary_of(RuntimeBinary::Kind kind) {
+    static const auto crun = find_oci_runtime(RuntimeBinary::Kind::kCrun);
+    static const auto runc = find_oci_runtime(RuntimeBinary::Kind::kRunc);
+    const auto& binary = kind == RuntimeBinary::Kind::kCrun ? crun : runc;
+    EXPECT_TRUE(binary.has_value()) << binary.error().message;
+    return binary.value_or(RuntimeBinary{});
+  }
+
   std::filesystem::path layer() const { return folder_.path() / "layer"; }
 
   TestFolder folder_;

@@ -64,9 +64,9 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   const UniqueFd theirs(sockets[1]);
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   ASSIGN_OR_RETURN(const auto report, move_up(theirs.get()));
-  UniqueFd extra;
-  if (descriptors.extra >= 0) {
-    ASSIGN_OR_RETURN(extra, move_up(descriptors.extra));
+  UniqueFd lock;
+  if (descriptors.lock >= 0) {
+    ASSIGN_OR_RETURN(lock, move_up(descriptors.lock));
   }
 
   SpawnActions actions;
@@ -74,7 +74,7 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   actions.stream(STDOUT_FILENO, descriptors.out);
   actions.stream(STDERR_FILENO, descriptors.error);
   actions.stream(shim::kReportFd, report.get());
-  if (extra) actions.stream(shim::kLockFd, extra.get());
+  if (lock) actions.stream(shim::kLockFd, lock.get());
   posix_spawn_file_actions_addchdir_np(&actions.files, folder.c_str());
 
   arguments.insert(arguments.begin(), "orchion-shim");

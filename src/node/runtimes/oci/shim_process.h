@@ -9,12 +9,12 @@
 
 namespace orchion::node::runtimes::oci {
 
-// The caller's descriptors that a shim gets; −1: /dev/null, or nothing for `extra`.
+// The caller's descriptors that a shim gets; −1: /dev/null, or no lock.
 struct ShimDescriptors {
   int in = -1;
   int out = -1;
   int error = -1;
-  int extra = -1;  // shim::kLockFd or kMountsFd
+  int lock = -1;  // becomes shim::kLockFd
 };
 
 // Starts the shim program in `folder` and returns this end of its report socket, non-blocking. The shim detaches

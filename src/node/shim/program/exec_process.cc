@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 
 #include "node/shim/bundle.h"
 #include "node/shim/program/child.h"
+#include "node/shim/program/mounts.h"
 #include "node/shim/program/report.h"
 #include "node/shim/program/settings.h"
 
@@ -22,13 +22,6 @@ namespace orchion::node::shim {
 namespace {
 
 Settings settings;
-
-// Joins the namespace; the working folder, a host's path, is the same there.
-bool enter_mounts() {
-  char folder[4096];
-  if (::getcwd(folder, sizeof folder) == nullptr) return false;
-  return ::setns(kMountsFd, CLONE_NEWNS) == 0 && ::chdir(folder) == 0;
-}
 
 pid_t start_runtime(bool tty) {
   char* arguments[20];
@@ -93,10 +86,7 @@ int exec_process(const char* bundle, bool tty) {
     return 1;
   }
   ::close(folder);
-  if (!enter_mounts()) {
-    report_failure("cannot join the container's mount namespace", errno);
-    return 1;
-  }
+  if (!enter_own_mounts(settings)) return 1;
   const pid_t runtime = start_runtime(tty);
   if (runtime < 0) {
     report_failure("cannot fork", errno);

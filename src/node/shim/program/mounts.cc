@@ -27,7 +27,7 @@ bool overlay_options(int layers, char (&options)[kOptionBytes]) {
 
 }  // namespace
 
-bool mount_root(const Settings& settings) {
+bool enter_own_mounts(const Settings& settings) {
   if (::unshare(CLONE_NEWNS) != 0) {
     report_failure("cannot make a mount namespace", errno);
     return false;
@@ -42,8 +42,12 @@ bool mount_root(const Settings& settings) {
     report_failure("cannot hide the unified cgroup hierarchy from crun", errno);
     return false;
   }
+  return true;
+}
+
+bool mount_root(int layers) {
   char options[kOptionBytes];
-  if (!overlay_options(settings.layers, options)) {
+  if (!overlay_options(layers, options)) {
     report_failure("the image has too many layers to mount", E2BIG);
     return false;
   }

@@ -5,8 +5,11 @@
 namespace orchion::node::shim {
 
 // Puts the calling process into a mount namespace of its own, in which the host's unmounts still take effect but
-// whose mounts the host never sees, and mounts the container's root there. All of it vanishes with the last
-// process inside. What failed is reported; false then.
-bool mount_root(const Settings& settings);
+// whose mounts the host never sees, and covers there what the runtime binary must not see. What failed is reported;
+// false then.
+bool enter_own_mounts(const Settings& settings);
+
+// Mounts the container's root at its place in the bundle, the working folder. What failed is reported; false then.
+bool mount_root(int layers);
 
 }  // namespace orchion::node::shim

@@ -51,10 +51,7 @@ void enter_own_cgroups() {
 
 // What the runtime binary left of the container: its groups, and its notes, a flat folder.
 void forget_container() {
-  for (int i = 0; i < settings.hierarchy_count; ++i) {
-    kill_cgroup(settings.hierarchies[i], settings.cgroup);
-    remove_cgroup(settings.hierarchies[i], settings.cgroup);
-  }
+  for (int i = 0; i < settings.hierarchy_count; ++i) remove_cgroup(settings.hierarchies[i], settings.cgroup);
   char path[2 * Settings::kPathBytes];
   std::snprintf(path, sizeof path, "%s/%s", settings.runtime_root, settings.id);
   DIR* folder = ::opendir(path);
@@ -210,7 +207,7 @@ int run_container(std::uint16_t attempt) {
     return fail_start();
   }
   enter_own_cgroups();
-  if (!mount_root(settings)) return fail_start();
+  if (!enter_own_mounts(settings) || !mount_root(settings.layers)) return fail_start();
   if (const int error = output.open(settings); error != 0) {
     report_failure("cannot open the container's output", error);
     return fail_start();
@@ -243,6 +240,8 @@ int run_container(std::uint16_t attempt) {
   output.drain_rest();
   write_exit(attempt, wait_status);
   forget_container();
+  // This process holds the last of the root's mounts, and whoever lets it go writes all that is dirty on the file
+  // system to the disk (overlayfs syncs what lies below it): so not the container, whose end is waited for.
   return 0;
 }
 
