@@ -30,6 +30,17 @@ volumes:
 """
 
 
+# Does not end on SIGTERM.
+SLOW = """
+name: slow
+services:
+  clerk:
+    image: busybox-test:latest
+    command: ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+    stop_grace_period: 3s
+"""
+
+
 class CommandLine(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -60,6 +71,14 @@ class CommandLine(unittest.TestCase):
         inspected = self.cluster.ok("inspect", "shop/web", "-o", "json")
         self.assertEqual(json.loads(inspected)["meta"]["name"], "web")
         self.assertNotIn("blue", inspected, "environment values are secret")
+
+    def test_what_takes_its_time_to_stop_is_still_shown(self):
+        file = harness.write(self.cluster.folder / "slow", "compose.yaml", SLOW)
+        self.addCleanup(self.cluster.run, "down", "--stack", "slow", "--yes")
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.cluster.ok("scale", "slow/clerk=0")
+        self.assertIn("slow/clerk.1", self.cluster.ok("ps", "--stack", "slow"))
+        harness.wait_for("its end", lambda: "clerk" not in self.cluster.ok("ps", "--stack", "slow"))
 
     def test_logs(self):
         out = harness.wait_for("the first lines", lambda: (lambda o: o if "oops" in o else None)(

@@ -8,6 +8,7 @@
 
 #include "base/notifier.h"
 #include "control/services/paging.h"
+#include "core/task_state.h"
 
 namespace orchion::control::services {
 
@@ -17,6 +18,11 @@ constexpr std::size_t kLinesInFlight = 1024;
 
 bool is_current(const v1::Task& task) {
   return task.spec().desired_state() == v1::DESIRED_RUNNING && !task.meta().has_deleted_at();
+}
+
+// What was told to stop counts for as long as it may still run.
+bool is_present(const v1::Task& task) {
+  return is_current(task) || (task.spec().has_assignment() && !core::is_terminal(task.status().state()));
 }
 
 std::string slot_name(const v1::Task& task) {
@@ -168,7 +174,7 @@ base::Co<v1::ListTasksResponse> TaskService::list(core::CallContext, v1::ListTas
     if (!request.stack().empty() && task.meta().stack() != request.stack()) return false;
     if (!request.service().empty() && task.spec().service() != request.service()) return false;
     if (!request.node().empty() && task.spec().assignment().node() != request.node()) return false;
-    return request.all() || is_current(task);
+    return request.all() || is_present(task);
   };
   for (const auto& task : page_of(context_.objects.view().tasks(), page, keep, *response.mutable_next_page_token()))
     *response.add_tasks() = *task;

@@ -101,7 +101,8 @@ class TestNetworks final : public networks::Networks {
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
-  base::Co<std::filesystem::path> attach(networks::TaskNetwork task) override;
+  std::filesystem::path namespace_path(const std::string& task_uid) const override;
+  base::Co<> attach(networks::TaskNetwork task) override;
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
   base::Co<> detach(std::string task_uid) override;

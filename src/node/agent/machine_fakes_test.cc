@@ -203,17 +203,20 @@ base::Co<> TestNetworks::remove_network(std::string uid) {
   co_return base::Result<>{};
 }
 
-base::Co<std::filesystem::path> TestNetworks::attach(networks::TaskNetwork task) {
+std::filesystem::path TestNetworks::namespace_path(const std::string& task_uid) const {
+  return "/netns/" + task_uid;
+}
+
+base::Co<> TestNetworks::attach(networks::TaskNetwork task) {
   CO_RETURN_IF_ERROR(co_await next_turn());
   if (attach_error) co_return std::unexpected(*attach_error);
   for (const auto& attachment : task.attachments) {
     if (!made.contains(attachment.network_uid))
       co_return base::fail(base::Code::kFailedPrecondition, "the network isn't set up");
   }
-  std::filesystem::path path = "/netns/" + task.task_uid;
   const std::string uid = task.task_uid;
   attached[uid] = std::move(task);
-  co_return path;
+  co_return base::Result<>{};
 }
 
 base::Co<> TestNetworks::publish(std::string task_uid) {

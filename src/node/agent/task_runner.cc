@@ -162,7 +162,7 @@ void TaskRunner::failed(StepKind step, base::Error error) {
   if (step == StepKind::kKill) grace_ends_ = not_before_;
   if (step != StepKind::kPublish) {
     container_ready_ = false;
-    network_namespace_.reset();
+    attached_ = false;
     slot_.reset();
   }
   base::log::warn("task {}: {}", task().meta().name(), error.message);

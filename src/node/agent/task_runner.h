@@ -99,9 +99,9 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
 
   // What this process knows beyond the checkpoint.
   std::optional<images::ImageRecord> image_;
-  std::optional<std::filesystem::path> network_namespace_;
   std::optional<Slots::Slot> slot_;
   std::optional<AttemptEnd> end_;
+  bool attached_ = false;  // its network namespace is wired
   bool container_ready_ = false;
   bool running_ = false;
   bool published_ = false;

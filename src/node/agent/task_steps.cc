@@ -61,9 +61,9 @@ base::Co<> TaskRunner::prepare_container() {
   enter(v1::PREPARING);
   holds_resources_ = true;
   tools_.network_table.hold(task());
-  // The checkpoint is on disk before the start, and costs no time beside the rest. Without it nothing is started.
-  auto [built, saved] = co_await (build() && save_as_starting());
-  if (auto done = first_error(std::move(built), std::move(saved)); !done) {
+  // Three that don't wait for each other. The checkpoint is on disk before the start: without it nothing is started.
+  auto [attached, built, saved] = co_await (attach() && build() && save_as_starting());
+  if (auto done = first_error(first_error(std::move(attached), std::move(built)), std::move(saved)); !done) {
     wish_unsaved_ = true;  // the checkpoint says more than was done
     co_return done;
   }
@@ -72,23 +72,24 @@ base::Co<> TaskRunner::prepare_container() {
 }
 
 base::Co<> TaskRunner::build() {
-  if (!network_namespace_) CO_RETURN_IF_ERROR(co_await attach());
   ContainerInputs inputs;
   CO_ASSIGN_OR_RETURN(inputs.mounts, co_await resolve_mounts(checkpoint_.assignment(), tools_.volumes, tools_.workers));
   inputs.assignment = checkpoint_.assignment();
   inputs.networks = tools_.network_table.networks_of(task());
   inputs.image = *image_;
-  inputs.network_namespace = *network_namespace_;
+  inputs.network_namespace = tools_.networks.namespace_path(uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
   co_return co_await tools_.runtime.prepare(std::move(config));
 }
 
 base::Co<> TaskRunner::attach() {
+  if (attached_) co_return base::Result<>{};
   auto network = task_network(task());
   for (const auto& attachment : network.attachments)
     CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
-  CO_ASSIGN_OR_RETURN(network_namespace_, co_await tools_.networks.attach(std::move(network)));
+  CO_RETURN_IF_ERROR(co_await tools_.networks.attach(std::move(network)));
+  attached_ = true;
   co_return base::Result<>{};
 }
 
@@ -131,7 +132,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
 }
 
 base::Co<> TaskRunner::publish() {
-  if (!network_namespace_) CO_RETURN_IF_ERROR(co_await attach());
+  CO_RETURN_IF_ERROR(co_await attach());
   CO_RETURN_IF_ERROR(co_await tools_.networks.publish(uid()));
   published_ = true;
   failure_backoff_.reset();
@@ -221,7 +222,7 @@ base::Co<> TaskRunner::clean_up(bool keep_logs) {
   auto [removed, detached] = co_await (tools_.runtime.remove(uid(), keep_logs) && tools_.networks.detach(uid()));
   CO_RETURN_IF_ERROR(first_error(std::move(removed), std::move(detached)));
   tools_.network_table.release(uid());
-  network_namespace_.reset();
+  attached_ = false;
   container_ready_ = false;
   holds_resources_ = false;
   co_return base::Result<>{};

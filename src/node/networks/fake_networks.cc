@@ -37,16 +37,19 @@ base::Result<> FakeNetworks::check(const TaskNetwork& task) const {
   return {};
 }
 
-base::Co<std::filesystem::path> FakeNetworks::attach(TaskNetwork task) {
+std::filesystem::path FakeNetworks::namespace_path(const std::string& task_uid) const {
+  return "/fake/netns/" + task_uid;
+}
+
+base::Co<> FakeNetworks::attach(TaskNetwork task) {
   if (next_attach_error) {
     base::Error error = std::move(*next_attach_error);
     next_attach_error.reset();
     co_return std::unexpected(std::move(error));
   }
   CO_RETURN_IF_ERROR(check(task));
-  std::filesystem::path path = "/fake/netns/" + task.task_uid;
   tasks.insert_or_assign(task.task_uid, task);
-  co_return path;
+  co_return base::Result<>{};
 }
 
 base::Co<> FakeNetworks::publish(std::string task_uid) {

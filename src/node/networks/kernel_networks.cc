@@ -120,7 +120,7 @@ base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task
   return legs;
 }
 
-base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& task) {
+base::Result<> KernelNetworks::attach(const TaskNetwork& task) {
   RETURN_IF_ERROR(check_uid(task.task_uid));
   const TaskTurn turn(*this, task.task_uid);
   ASSIGN_OR_RETURN(const auto legs, plan_legs(task));
@@ -136,7 +136,7 @@ base::Result<std::filesystem::path> KernelNetworks::attach(const TaskNetwork& ta
     if (leg == legs.end()) leg = legs.begin();
     done = ports_.reserve(task.task_uid, task.owner, to_string(leg->address), task.ports);
   }
-  if (done) return path;
+  if (done) return {};
   // A namespace that was there may have a container in it.
   if (!existed) {
     RETURN_IF_ERROR(release_in_turn(task.task_uid));

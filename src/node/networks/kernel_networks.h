@@ -27,7 +27,8 @@ class KernelNetworks {
 
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
-  base::Result<std::filesystem::path> attach(const TaskNetwork& task);
+  std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
+  base::Result<> attach(const TaskNetwork& task);
   base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
   base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
   std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
@@ -52,7 +53,6 @@ class KernelNetworks {
 
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
   base::Result<> release_in_turn(const std::string& task_uid);
-  std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<std::vector<std::string>> namespace_files() const;
 
   const Names names_;

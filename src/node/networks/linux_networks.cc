@@ -25,11 +25,14 @@ base::Co<> LinuxNetworks::remove_network(std::string uid) {
   co_return co_await workers_.run(std::move(job));
 }
 
-base::Co<std::filesystem::path> LinuxNetworks::attach(TaskNetwork task) {
+std::filesystem::path LinuxNetworks::namespace_path(const std::string& task_uid) const {
+  return kernel_->namespace_path(task_uid);
+}
+
+base::Co<> LinuxNetworks::attach(TaskNetwork task) {
   auto job = [kernel = kernel_, task] { return kernel->attach(task); };
-  CO_ASSIGN_OR_RETURN(auto path, co_await workers_.run(std::move(job)));
-  CO_RETURN_IF_ERROR(sync_relays());
-  co_return path;
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  co_return sync_relays();
 }
 
 // Relays serve what is reserved, and lead to what is published.

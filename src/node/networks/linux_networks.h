@@ -35,7 +35,8 @@ class LinuxNetworks final : public Networks {
 
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
-  base::Co<std::filesystem::path> attach(TaskNetwork task) override;
+  std::filesystem::path namespace_path(const std::string& task_uid) const override;
+  base::Co<> attach(TaskNetwork task) override;
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
   base::Co<> detach(std::string task_uid) override;

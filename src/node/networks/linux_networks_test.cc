@@ -57,7 +57,11 @@ class LinuxNetworksTest : public testing::Test {
     ASSERT_TRUE(done.has_value()) << done.error().message;
   }
 
-  base::Result<Place> try_attach(TaskNetwork task) { return loop_.run(networks_->attach(std::move(task))); }
+  base::Result<Place> try_attach(TaskNetwork task) {
+    const Place place = networks_->namespace_path(task.task_uid);
+    RETURN_IF_ERROR(loop_.run(networks_->attach(std::move(task))));
+    return place;
+  }
 
   Place attach(const std::string& task, std::vector<Attachment> attachments, std::vector<PublishedPort> ports = {}) {
     auto path =
@@ -399,7 +403,7 @@ TEST_F(LinuxNetworksTest, BadAddressesAndUnknownNetworksAreRefused) {
 
 TEST_F(LinuxNetworksTest, ManyAtOnce) {
   network("blue", 1);
-  std::vector<std::future<base::Result<Place>>> attached;
+  std::vector<std::future<base::Result<>>> attached;
   const auto name = [](int i) { return "task" + std::to_string(i); };
   const auto address = [](int i) { return "10.77.1." + std::to_string(i + 10); };
   for (int i = 0; i < 40; ++i) {
@@ -408,7 +412,8 @@ TEST_F(LinuxNetworksTest, ManyAtOnce) {
     attached.push_back(loop_.start(networks_->attach(task)));
   }
   std::vector<Place> places;
-  for (auto& each : attached) places.push_back(each.get().value_or("/nowhere"));
+  for (auto& each : attached) EXPECT_TRUE(each.get().has_value());
+  for (int i = 0; i < 40; ++i) places.push_back(networks_->namespace_path(name(i)));
   for (int i = 0; i < 40; i += 4) {
     const Server server(places[static_cast<std::size_t>(i)], address(i), 80);
     expect_ok(networks_->publish(name(i)));

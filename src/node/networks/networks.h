@@ -49,9 +49,12 @@ class Networks {
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
 
-  // Makes and wires the task's namespace; returns its path. Reserves its ports, leads no traffic yet.
+  // Where the task's network namespace is, or will be: known before it is made.
+  virtual std::filesystem::path namespace_path(const std::string& task_uid) const = 0;
+
+  // Makes and wires the task's namespace. Reserves its ports, leads no traffic yet.
   // kFailedPrecondition: a host port is taken by another owner or program, by whom where that can be known.
-  virtual base::Co<std::filesystem::path> attach(TaskNetwork task) = 0;
+  virtual base::Co<> attach(TaskNetwork task) = 0;
 
   // From now on the task gets its share of the connections to its published ports.
   virtual base::Co<> publish(std::string task_uid) = 0;

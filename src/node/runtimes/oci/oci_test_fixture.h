@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <sstream>
+#include <thread>
 
 #include "base/file.h"
 #include "base/process.h"
@@ -36,6 +39,16 @@ class OciRuntimeTest : public RuntimeTest {
     const auto shim = open_process({shim_pid(id), started(id, shim::status::kShimPidStart)});
     ASSERT_TRUE(signal_process(shim, SIGKILL).has_value());
     ASSERT_TRUE(wait_for_end(shim, std::chrono::seconds(20)));
+  }
+
+  // For what comes soon after a start, and nobody tells when.
+  static bool eventually(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
   }
 
   static std::string read_proc(std::int64_t pid, const char* name) {

@@ -178,15 +178,11 @@ void write_exit(std::uint16_t attempt, int wait_status) {
   replace_small_file(AT_FDCWD, kExitFile, record.text(), removed ? Durability::kPageCache : Durability::kDisk);
 }
 
-void end_of_start() {
-  ::close(kReportFd);
-  ::close(kLockFd);
-}
-
 int fail_start() {
   forget_container();
   reap_children();
-  end_of_start();
+  ::close(kReportFd);
+  ::close(kLockFd);
   return 1;
 }
 
@@ -206,7 +202,6 @@ int run_container(std::uint16_t attempt) {
     report_failure("the bundle's settings cannot be read", EINVAL);
     return fail_start();
   }
-  enter_own_cgroups();
   if (!enter_own_mounts(settings) || !mount_root(settings.layers)) return fail_start();
   if (const int error = output.open(settings); error != 0) {
     report_failure("cannot open the container's output", error);
@@ -232,7 +227,11 @@ int run_container(std::uint16_t attempt) {
     return fail_start();
   }
   report(kReportStarted);
-  end_of_start();
+  ::close(kReportFd);
+  // Each v1 hierarchy makes whoever moves wait for all processors: nothing that a start should wait for. Under the
+  // lock, so that the container's removal, and that of our groups after it, comes later.
+  enter_own_cgroups();
+  ::close(kLockFd);
   release_code();
 
   int wait_status = 0;
