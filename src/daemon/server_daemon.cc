@@ -125,6 +125,8 @@ class ControlPlane {
 
   const core::MethodTable& methods() const { return methods_; }
   control::serving::Authenticator& check() { return *check_; }
+  // Where the store stands; empty once it is closed.
+  std::string bookmark() const { return objects_ ? objects_->bookmark().text() : ""; }
 
  private:
   control::services::DispatcherOptions dispatcher_options() {
@@ -177,6 +179,7 @@ base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptio
     if (is_ready) return {};
     return base::fail(base::Code::kUnavailable, "the server is starting");
   };
+  serving_options.bookmark = [&plane] { return plane.bookmark(); };
   control::serving::Serving serving(control.executor(), http.executor(), plane.methods(), plane.check(),
                                     serving_options);
   auto listen = [](control::serving::Serving* doors, std::string http_address, std::string socket) -> base::Co<> {

@@ -103,8 +103,11 @@ base::Co<std::optional<std::deque<MessagePtr>>> ControlCall::receive_all(base::D
   return state_->responses->receive_all(limit);
 }
 
-ControlCalls::ControlCalls(base::Executor control, Authenticator& authenticator)
-    : control_(control), authenticator_(authenticator), live_(std::make_shared<Live>(control)) {}
+ControlCalls::ControlCalls(base::Executor control, Authenticator& authenticator, std::function<std::string()> bookmark)
+    : control_(control),
+      authenticator_(authenticator),
+      bookmark_(std::move(bookmark)),
+      live_(std::make_shared<Live>(control)) {}
 
 ControlCalls::~ControlCalls() = default;
 
@@ -141,16 +144,21 @@ std::unique_ptr<ControlCall> ControlCalls::start(base::Executor here, const core
 
 std::unique_ptr<ControlCall> ControlCalls::start(base::Executor here, const core::Method& method,
                                                  core::CallContext context, std::optional<std::string> authorization,
-                                                 MessagePtr request) {
+                                                 MessagePtr request, std::string known) {
   auto state = std::make_shared<ControlCall::State>(here, control_);
   state->requests->put(std::move(request));
   state->requests->close();
   base::post_to(control_, [this, state, live = live_, &method, context = std::move(context),
-                           authorization = std::move(authorization)]() mutable {
+                           authorization = std::move(authorization), known = std::move(known)]() mutable {
     auto identity = admit(authenticator_, *method.descriptor, authorization);
     if (!identity) {
       state->ended = true;
       state->responses->close(std::move(identity).error());
+      return;
+    }
+    if (!known.empty() && known == bookmark_()) {
+      state->ended = true;
+      state->responses->close();
       return;
     }
     context.identity = std::move(*identity);

@@ -3,6 +3,7 @@
 // Calls of handlers from another event loop than theirs.
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +47,8 @@ class ControlCall {
 // for the answers, drain() on the control executor.
 class ControlCalls {
  public:
-  ControlCalls(base::Executor control, Authenticator& authenticator);
+  // `bookmark` says where the store that the handlers read stands; on the control executor.
+  ControlCalls(base::Executor control, Authenticator& authenticator, std::function<std::string()> bookmark);
   ~ControlCalls();
 
   // Asks whether the caller may call `method`; its identity. For calls whose requests take work to read.
@@ -55,9 +57,11 @@ class ControlCalls {
   // A call of somebody admitted; `context.identity` says who. `here` is the caller's executor.
   std::unique_ptr<ControlCall> start(base::Executor here, const core::Method& method, core::CallContext context);
 
-  // The same with the admission in the same crossing, and with its only request: for unary rpcs.
+  // The same with the admission in the same crossing, and with its only request: for unary rpcs. Where the store
+  // stands at `known`, which isn't empty, the handler isn't asked and receive() returns nullopt.
   std::unique_ptr<ControlCall> start(base::Executor here, const core::Method& method, core::CallContext context,
-                                     std::optional<std::string> authorization, core::MessagePtr request);
+                                     std::optional<std::string> authorization, core::MessagePtr request,
+                                     std::string known);
 
   // Returns when every handler has ended.
   base::Co<> drain();
@@ -69,6 +73,7 @@ class ControlCalls {
 
   base::Executor control_;
   Authenticator& authenticator_;
+  std::function<std::string()> bookmark_;
   std::shared_ptr<Live> live_;
 };
 

@@ -16,10 +16,16 @@ using base::Code;
 
 namespace {
 
+constexpr std::size_t kAnswersBytesMax = 4u << 20;
+
 wire::Response text_response(int status, std::string text, std::string type) {
   wire::Response response{status, {}, std::move(text)};
   response.headers.add("Content-Type", std::move(type));
   return response;
+}
+
+wire::Response json_response(std::string body) {
+  return text_response(200, std::move(body), "application/json");
 }
 
 bool is_page(const std::vector<std::string>& path) {
@@ -74,6 +80,7 @@ RestFront::RestFront(ControlCalls& calls, const core::MethodTable& methods, Rest
     : calls_(calls),
       routes_(methods),
       options_(std::move(options)),
+      answers_(kAnswersBytesMax),
       openapi_(openapi_document(routes_, options_.version)) {}
 
 base::Co<> RestFront::handle(ExchangePtr exchange) {
@@ -96,7 +103,7 @@ base::Co<> RestFront::respond_page(ExchangePtr exchange, std::string path) {
     co_return co_await exchange->respond(std::move(response));
   }
   if (path == "openapi.json") {
-    auto response = text_response(200, openapi_, "application/json");
+    auto response = json_response(openapi_);
     co_return co_await exchange->respond(std::move(response));
   }
   const auto ready = path == "readyz" ? options_.ready() : base::Result<>();
@@ -157,9 +164,15 @@ base::Co<> RestFront::unary(ExchangePtr exchange, RouteMatch match, wire::Target
   }
   if (!message) co_return co_await respond_error(exchange, message.error());
   const auto here = co_await base::this_executor();
-  const auto call = calls_.start(here, method, std::move(*context), authorization, std::move(*message));
+  const auto last = exchange->request().method == "GET" ? answers_.find(exchange->request().target) : nullptr;
+  const auto call =
+      calls_.start(here, method, std::move(*context), authorization, std::move(*message), last ? last->bookmark : "");
   auto response = co_await call->receive();
   if (!response) co_return co_await respond_error(exchange, response.error());
+  if (!*response && last) {
+    auto again = json_response(last->body);
+    co_return co_await exchange->respond(std::move(again));
+  }
   if (!*response) {
     base::Error silent{Code::kInternal, "the handler gave no answer", {}};
     co_return co_await respond_error(exchange, std::move(silent));
@@ -168,12 +181,14 @@ base::Co<> RestFront::unary(ExchangePtr exchange, RouteMatch match, wire::Target
 }
 
 base::Co<> RestFront::respond_message(ExchangePtr exchange, core::MessagePtr message) {
-  wire::Response response;
-  response.headers.add("Content-Type", "application/json");
+  auto response = json_response({});
   if (const auto revision = revision_of(*message)) {
     response.headers.add("ETag", "\"" + std::to_string(*revision) + "\"");
   }
   printer_.append(*message, response.body);
+  auto bookmark = bookmark_of(*message);
+  if (!bookmark.empty() && exchange->request().method == "GET")
+    answers_.put(exchange->request().target, {std::move(bookmark), response.body});
   co_return co_await exchange->respond(std::move(response));
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/serving/answer_cache.h"
 #include "control/serving/control_call.h"
 #include "control/serving/json_printer.h"
 #include "control/serving/route_table.h"
@@ -56,6 +57,7 @@ class RestFront {
   RouteTable routes_;
   RestOptions options_;
   JsonPrinter printer_;
+  AnswerCache answers_;
   std::string openapi_;
 };
 

@@ -21,6 +21,24 @@ TEST_F(RestTest, UnaryWithETagAndRedaction) {
   EXPECT_EQ(handlers_.last_context.identity, "admin");
 }
 
+TEST_F(RestTest, AListThatStandsIsNotMadeAgain) {
+  const auto set_bookmark = [&](const std::string& bookmark) {
+    handlers_.bookmark = bookmark;
+    handlers_.tasks.set_revision(bookmark);
+    handlers_.tasks.add_tasks()->mutable_meta()->set_name("at-" + bookmark);
+  };
+  set_bookmark("e.7");
+  const auto first = send("GET", "/v1/tasks?stack=a");
+  EXPECT_EQ(send("GET", "/v1/tasks?stack=a").body, first.body);
+  EXPECT_EQ(handlers_.lists, 1);
+  EXPECT_EQ(send("GET", "/v1/tasks?stack=a", "", "bad").status, 401) << "who isn't let in gets nothing";
+  EXPECT_NE(send("GET", "/v1/tasks?stack=b").body, first.body);
+  EXPECT_EQ(handlers_.lists, 2);
+  set_bookmark("e.8");
+  EXPECT_THAT(send("GET", "/v1/tasks?stack=a").body, HasSubstr("at-e.8"));
+  EXPECT_EQ(handlers_.lists, 3);
+}
+
 TEST_F(RestTest, QueryParametersInBothSpellings) {
   const auto answer = send("GET", "/v1/tasks?stack=a+b&pageSize=5&page_token=x&all");
   EXPECT_EQ(answer.json().at("nextPageToken"), R"(stack: "a b" all: true page_size: 5 page_token: "x")");

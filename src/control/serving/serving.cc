@@ -18,7 +18,7 @@ struct Serving::Parts {
       : control(control_executor),
         http(http_executor),
         tls(o.tls),
-        calls(control, authenticator),
+        calls(control, authenticator, std::move(o.bookmark)),
         rest(calls, methods, std::move(o.rest)),
         http_server(http,
                     [this](std::shared_ptr<wire::Exchange> exchange) { return rest.handle(std::move(exchange)); }),

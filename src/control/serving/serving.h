@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,8 @@ namespace orchion::control::serving {
 
 struct ServingOptions {
   RestOptions rest;
+  // Where the store that the handlers read stands, as lists say it; on the control executor.
+  std::function<std::string()> bookmark;
   bool tls = false;  // somebody in front of this ends TLS, so other addresses than loopback are allowed
 };
 

@@ -51,6 +51,8 @@ class CannedHandlers {
   v1::ListTasksResponse tasks;
   core::CallContext last_context;
   v1::ApplyStackRequest last_apply;
+  std::string bookmark = "e.1";  // where the store stands
+  int lists = 0;                 // calls of ListTasks
   v1::LogsRequest last_logs;
   v1::WatchRequest last_watch;
 

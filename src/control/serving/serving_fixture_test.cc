@@ -115,6 +115,7 @@ base::Co<v1::ApplyStackResponse> CannedHandlers::apply(core::CallContext context
 }
 
 base::Co<v1::ListTasksResponse> CannedHandlers::list_tasks(core::CallContext, v1::ListTasksRequest request) {
+  ++lists;
   auto response = tasks;
   response.set_next_page_token(request.ShortDebugString());
   co_return response;
@@ -219,6 +220,7 @@ ServingTest::ServingTest() {
   options.rest.body_bytes_max = 100'000;
   options.rest.keep_alive = 20ms;
   options.rest.version = "1.2.3";
+  options.bookmark = [this] { return handlers_.bookmark; };
   serving_ = std::make_unique<Serving>(control_.executor(), http_.executor(), table_, authenticator_, options);
   const auto listen = [](Serving* serving, std::string path) -> boost::asio::awaitable<std::uint16_t> {
     const auto unix_socket = serving->listen_unix(path);
