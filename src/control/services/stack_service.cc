@@ -1,6 +1,7 @@
 #include "control/services/stack_service.h"
 
 #include <fmt/core.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include "base/timeout.h"
 #include "control/services/paging.h"
@@ -36,19 +37,22 @@ v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name) {
   return nullptr;
 }
 
-std::shared_ptr<const v1::Service> present_service(const store::View& view, const std::string& stack,
-                                                   const std::string& name, std::uint64_t manifest_generation) {
-  const auto owner = view.stacks().find(stack);
-  if (!owner || owner->status().observed_generation() < manifest_generation) return nullptr;
-  return view.services().find(stack, name);
+// nullptr where the service doesn't stand yet as this manifest has it, and no later one took its place.
+std::shared_ptr<const v1::Service> present_service(const store::View& view, const v1::Stack& manifest,
+                                                   const v1::NamedService& wanted) {
+  const auto service = view.services().find(manifest.meta().name(), wanted.name());
+  if (!service || core::is_deleted(service->meta())) return nullptr;
+  if (google::protobuf::util::MessageDifferencer::Equals(service->spec(), wanted.spec())) return service;
+  const auto owner = view.stacks().find(manifest.meta().name());
+  return owner && owner->status().observed_generation() >= manifest.meta().generation() ? service : nullptr;
 }
 
-base::Co<v1::Service> wait_for_service(store::ObjectStore* objects, base::Executor executor, std::string stack,
-                                       std::string name, std::uint64_t manifest_generation) {
+base::Co<v1::Service> wait_for_service(store::ObjectStore* objects, base::Executor executor, v1::Stack manifest,
+                                       v1::NamedService wanted) {
   auto changed = std::make_shared<base::Notifier>(executor);
   auto subscription = objects->subscribe([changed](const auto&) { changed->notify(); });
   while (true) {
-    if (const auto service = present_service(objects->view(), stack, name, manifest_generation)) co_return *service;
+    if (const auto service = present_service(objects->view(), manifest, wanted)) co_return *service;
     CO_RETURN_IF_ERROR(co_await changed->wait());
   }
 }
@@ -179,9 +183,10 @@ base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new) {
 
 // The service as the stack controller made it from that manifest.
 base::Co<v1::Service> StackService::service_in(v1::Stack stack, std::string name) {
-  co_return co_await base::with_timeout(context_.clock, kExpandLimit, "making the service from the stack",
-                                        wait_for_service(&context_.objects, context_.executor, stack.meta().name(),
-                                                         std::move(name), stack.meta().generation()));
+  v1::NamedService wanted = *find_service(*stack.mutable_spec(), name);
+  co_return co_await base::with_timeout(
+      context_.clock, kExpandLimit, "making the service from the stack",
+      wait_for_service(&context_.objects, context_.executor, std::move(stack), std::move(wanted)));
 }
 
 void add_stack_service(core::MethodTable& table, std::shared_ptr<StackService> service) {
