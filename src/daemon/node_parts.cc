@@ -12,6 +12,9 @@ namespace orchion::daemon {
 
 namespace {
 
+// Pulls and imports at a time; the others wait their turn.
+constexpr int kImageThreads = 3;
+
 int worker_threads() {
   return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency()));
 }
@@ -39,14 +42,15 @@ base::Result<node::runtimes::oci::RuntimeBinary> check_machine() {
   return node::runtimes::oci::find_oci_runtime();
 }
 
-NodeParts::NodeParts(base::Executor, Folders folders) : folders_(std::move(folders)), workers_(worker_threads()) {}
+NodeParts::NodeParts(Folders folders)
+    : folders_(std::move(folders)), workers_(worker_threads()), image_workers_(kImageThreads) {}
 
 NodeParts::~NodeParts() = default;
 
 base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, const Folders& folders,
                                                          const std::string& short_id) {
   ASSIGN_OR_RETURN(auto binary, check_machine());
-  std::unique_ptr<NodeParts> parts(new NodeParts(executor, folders));
+  std::unique_ptr<NodeParts> parts(new NodeParts(folders));
   v1::RuntimeInfo info;
   info.set_name(binary.name());
   info.set_version(binary.version);
@@ -61,7 +65,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();
-  ASSIGN_OR_RETURN(parts->images_, node::images::ImageStore::open(executor, parts->workers_, std::move(images)));
+  ASSIGN_OR_RETURN(parts->images_, node::images::ImageStore::open(executor, parts->image_workers_, std::move(images)));
   parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(
       executor, parts->workers_,
       node::networks::LinuxNetworks::Options{.cluster_short_id = short_id, .run_folder = run});

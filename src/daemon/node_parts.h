@@ -33,10 +33,11 @@ class NodeParts {
 
  private:
   class GatewayResolver;
-  NodeParts(base::Executor executor, Folders folders);
+  explicit NodeParts(Folders folders);
 
   Folders folders_;
   base::WorkerPool workers_;
+  base::WorkerPool image_workers_;  // a pull takes minutes: no start or stop waits behind it
   std::vector<v1::RuntimeInfo> runtimes_;
   std::unique_ptr<node::runtimes::oci::OciRuntime> runtime_;
   std::unique_ptr<node::images::ImageStore> images_;
