@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/services/assignments.h"
+#include "control/services/image_holders.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::services {
@@ -20,6 +21,9 @@ constexpr std::size_t kOutgoingMax = 4096;
 constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 4;
 
 constexpr int kConflictsMax = 20;
+
+// Every conflict means that another node's list was stored.
+constexpr int kImageTries = 50;
 
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 
@@ -227,55 +231,21 @@ base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::stri
   co_return base::Result<>{};
 }
 
+// Another node may list the same image at this moment: who comes second looks again.
 base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeImages images) {
-  std::map<std::string, const v1::Image*> held;
-  for (const auto& image : images.images()) held[image.meta().name()] = &image;
-  std::vector<store::Transaction> transactions(1);
-  auto room = [&]() -> store::Transaction& {
-    if (transactions.back().operations.size() + 2 > store::kOperationsMax) transactions.emplace_back();
-    return transactions.back();
-  };
-  for (const auto& [name, known] : context_.objects.view().images().all()) {
-    const auto& nodes = known->status().nodes();
-    const bool listed = std::find(nodes.begin(), nodes.end(), session->node_name) != nodes.end();
-    const auto it = held.find(known->meta().name());
-    if (it != held.end() && listed && it->second->status().digest() == known->status().digest()) {
-      held.erase(it);
-      continue;
-    }
-    if (it == held.end() && !listed) continue;
-    v1::Image changed = *known;
-    auto* holders = changed.mutable_status()->mutable_nodes();
-    holders->erase(std::remove(holders->begin(), holders->end(), session->node_name), holders->end());
-    if (it != held.end()) {
-      const auto others = *holders;
-      *changed.mutable_status() = it->second->status();
-      *changed.mutable_status()->mutable_nodes() = others;
-      changed.mutable_status()->add_nodes(session->node_name);
-      held.erase(it);
-    }
-    if (changed.status().nodes().empty()) {
-      store::remove(room(), changed);
-    } else {
-      store::put_status(room(), changed);
+  bool settled = false;
+  for (int i = 0; i < kImageTries && !settled; ++i) {
+    settled = true;
+    for (auto& transaction :
+         image_changes(context_.objects.view(), session->node_name, images, context_.random, context_.clock.wall())) {
+      auto committed = co_await context_.objects.commit(std::move(transaction));
+      if (committed) continue;
+      if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+      settled = false;
     }
   }
-  for (const auto& [name, image] : held) {
-    v1::Image fresh = *image;
-    fresh.mutable_meta()->set_uid(base::new_uid(context_.random));
-    *fresh.mutable_meta()->mutable_created_at() = core::to_timestamp(context_.clock.wall());
-    fresh.mutable_status()->clear_nodes();
-    fresh.mutable_status()->add_nodes(session->node_name);
-    auto& transaction = room();
-    store::create(transaction, fresh);
-    store::put_status(transaction, fresh);
-  }
-  for (auto& transaction : transactions) {
-    if (transaction.operations.empty()) continue;
-    auto committed = co_await context_.objects.commit(std::move(transaction));
-    // A conflict: another node reported the same image at this moment. The session's next report settles it.
-    if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
-  }
+  if (!settled)
+    base::log::warn("the images of node {} are not all listed: its next list settles it", session->node_name);
   co_return base::Result<>{};
 }
 

@@ -4,11 +4,23 @@
 
 #include <fmt/core.h>
 
+#include "control/services/view_wait.h"
 #include "core/image_reference.h"
 
 namespace orchion::control::services {
 
 namespace {
+
+using Nodes = ImageService::Nodes;
+
+bool is_held(const store::View& view, const std::string& reference, const std::string& node) {
+  const auto image = view.images().find(reference);
+  return image && std::ranges::find(image->status().nodes(), node) != image->status().nodes().end();
+}
+
+// How long the answer waits for the nodes' own lists, so that what it tells of is listed, or no longer, by then. The
+// work is done either way.
+constexpr auto kListedLimit = std::chrono::seconds(5);
 
 // The final answer on a stream to an agent; log lines and the like don't come on these.
 base::Co<v1::StreamFromAgent> final_answer(NodeStream* stream) {
@@ -17,10 +29,35 @@ base::Co<v1::StreamFromAgent> final_answer(NodeStream* stream) {
   co_return std::move(*message);
 }
 
+bool is_listed(const store::View& view, const v1::Image& image) {
+  const auto known = view.images().find(image.meta().name());
+  return known && known->status().digest() == image.status().digest() &&
+         std::ranges::all_of(image.status().nodes(),
+                             [&](const std::string& node) { return is_held(view, image.meta().name(), node); });
+}
+
+// Neither fails: what the answer tells of is done.
+base::Co<> wait_until_listed(ServiceContext context, v1::Image image) {
+  auto listed = [&] { return is_listed(context.objects.view(), image); };
+  (void)co_await wait_for_view(context, std::move(listed), kListedLimit, "listing the image");
+  co_return base::Result<>{};
+}
+
+base::Co<> wait_until_unlisted(ServiceContext context, std::vector<std::string> references, Nodes nodes) {
+  auto unlisted = [&] {
+    for (const auto& reference : references)
+      for (const auto& node : nodes)
+        if (is_held(context.objects.view(), reference, node->meta().name())) return false;
+    return true;
+  };
+  (void)co_await wait_for_view(context, std::move(unlisted), kListedLimit, "taking images off the list");
+  co_return base::Result<>{};
+}
+
 }  // namespace
 
-base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::targets(const std::string& name) const {
-  std::vector<std::shared_ptr<const v1::Node>> result;
+base::Result<ImageService::Nodes> ImageService::targets(const std::string& name) const {
+  Nodes result;
   for (const auto& [key, node] : context_.objects.view().nodes().all()) {
     if (!name.empty() && node->meta().name() != name) continue;
     if (node->status().state() == v1::NodeStatus::READY) result.push_back(node);
@@ -32,13 +69,13 @@ base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::targets
   return result;
 }
 
-base::Result<std::vector<std::shared_ptr<const v1::Node>>> ImageService::holders(const std::string& reference) const {
+base::Result<ImageService::Nodes> ImageService::holders(const std::string& reference) const {
   ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
   const auto image = context_.objects.view().images().find(normal);
   if (!image)
     return base::fail(base::Code::kNotFound,
                       fmt::format("no node has the image {}: see `orchion image ls`", reference));
-  std::vector<std::shared_ptr<const v1::Node>> result;
+  Nodes result;
   for (const auto& name : image->status().nodes()) {
     const auto node = context_.objects.view().nodes().find(name);
     if (node && node->status().state() == v1::NodeStatus::READY) result.push_back(node);
@@ -66,6 +103,7 @@ base::Co<v1::Image> ImageService::pull(core::CallContext, v1::PullImageRequest r
     *image.mutable_status()->mutable_nodes() = std::move(held);
     image.mutable_status()->add_nodes(node->meta().name());
   }
+  CO_RETURN_IF_ERROR(co_await wait_until_listed(context_, image));
   co_return image;
 }
 
@@ -117,6 +155,7 @@ base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportI
     *image.mutable_status()->mutable_nodes() = std::move(held);
     image.mutable_status()->add_nodes(nodes[i]->meta().name());
   }
+  CO_RETURN_IF_ERROR(co_await wait_until_listed(context_, image));
   co_return co_await stream.send(std::move(image));
 }
 
@@ -127,6 +166,9 @@ base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::Re
     want.mutable_remove_image()->set_reference(request.reference());
     CO_RETURN_IF_ERROR(co_await ask(node->meta().uid(), std::move(want)));
   }
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(request.reference()));
+  std::vector<std::string> references{name};
+  CO_RETURN_IF_ERROR(co_await wait_until_unlisted(context_, std::move(references), nodes));
   co_return google::protobuf::Empty();
 }
 
@@ -140,6 +182,8 @@ base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, google:
     for (const auto& reference : answer.pruned().removed()) total.add_removed(reference);
     total.set_freed_bytes(total.freed_bytes() + answer.pruned().freed_bytes());
   }
+  std::vector<std::string> references(total.removed().begin(), total.removed().end());
+  CO_RETURN_IF_ERROR(co_await wait_until_unlisted(context_, std::move(references), nodes));
   co_return total;
 }
 

@@ -13,6 +13,8 @@ namespace orchion::control::services {
 // Images live on nodes; each call here is carried to the nodes that it concerns.
 class ImageService {
  public:
+  using Nodes = std::vector<std::shared_ptr<const v1::Node>>;
+
   ImageService(ServiceContext context, NodeStreams& streams) : context_(context), streams_(streams) {}
 
   base::Co<v1::Image> pull(core::CallContext call, v1::PullImageRequest request);
@@ -23,8 +25,8 @@ class ImageService {
 
  private:
   // The node of that name, or every ready one; an error where there is none.
-  base::Result<std::vector<std::shared_ptr<const v1::Node>>> targets(const std::string& name) const;
-  base::Result<std::vector<std::shared_ptr<const v1::Node>>> holders(const std::string& reference) const;
+  base::Result<Nodes> targets(const std::string& name) const;
+  base::Result<Nodes> holders(const std::string& reference) const;
   base::Co<v1::StreamFromAgent> ask(std::string node_uid, v1::StreamRequest request);
 
   ServiceContext context_;

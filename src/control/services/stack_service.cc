@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 #include <google/protobuf/util/message_differencer.h>
 
-#include "base/timeout.h"
 #include "control/services/paging.h"
+#include "control/services/view_wait.h"
 #include "core/defaults.h"
 #include "core/difference.h"
 #include "core/lifecycle.h"
@@ -45,16 +45,6 @@ std::shared_ptr<const v1::Service> present_service(const store::View& view, cons
   if (google::protobuf::util::MessageDifferencer::Equals(service->spec(), wanted.spec())) return service;
   const auto owner = view.stacks().find(manifest.meta().name());
   return owner && owner->status().observed_generation() >= manifest.meta().generation() ? service : nullptr;
-}
-
-base::Co<v1::Service> wait_for_service(store::ObjectStore* objects, base::Executor executor, v1::Stack manifest,
-                                       v1::NamedService wanted) {
-  auto changed = std::make_shared<base::Notifier>(executor);
-  auto subscription = objects->subscribe([changed](const auto&) { changed->notify(); });
-  while (true) {
-    if (const auto service = present_service(objects->view(), manifest, wanted)) co_return *service;
-    CO_RETURN_IF_ERROR(co_await changed->wait());
-  }
 }
 
 }  // namespace
@@ -183,10 +173,15 @@ base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new) {
 
 // The service as the stack controller made it from that manifest.
 base::Co<v1::Service> StackService::service_in(v1::Stack stack, std::string name) {
-  v1::NamedService wanted = *find_service(*stack.mutable_spec(), name);
-  co_return co_await base::with_timeout(
-      context_.clock, kExpandLimit, "making the service from the stack",
-      wait_for_service(&context_.objects, context_.executor, std::move(stack), std::move(wanted)));
+  const v1::NamedService wanted = *find_service(*stack.mutable_spec(), name);
+  std::shared_ptr<const v1::Service> service;
+  auto stands = [&] {
+    service = present_service(context_.objects.view(), stack, wanted);
+    return service != nullptr;
+  };
+  CO_RETURN_IF_ERROR(
+      co_await wait_for_view(context_, std::move(stands), kExpandLimit, "making the service from the stack"));
+  co_return *service;
 }
 
 void add_stack_service(core::MethodTable& table, std::shared_ptr<StackService> service) {
