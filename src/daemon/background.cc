@@ -34,8 +34,17 @@ std::string last_word(const std::filesystem::path& log) {
   return line.substr(0, line.find('\n'));
 }
 
-// In the new process: nothing but async-signal-safe calls.
-[[noreturn]] void become(const std::vector<char*>& argv, int log, int null) {
+// The program's own path, whose last part is what `ps` calls the process. One that was replaced meanwhile has none.
+std::string own_path() {
+  constexpr const char* kSelf = "/proc/self/exe";
+  std::error_code error;
+  auto path = std::filesystem::read_symlink(kSelf, error);
+  return !error && std::filesystem::equivalent(path, kSelf, error) ? path.string() : kSelf;
+}
+
+// In the new process: nothing but async-signal-safe calls. Whatever the caller holds open (a lock, a pipe to somebody
+// who waits for its end) is not the server's; `ready` alone goes with it.
+[[noreturn]] void become(const char* path, const std::vector<char*>& argv, int log, int null, int ready) {
   ::setsid();
   ::dup2(null, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
@@ -43,8 +52,9 @@ std::string last_word(const std::filesystem::path& log) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0 || ::fcntl(ready, F_SETFD, 0) != 0) ::_exit(127);
   if (::chdir("/") != 0) ::_exit(127);
-  ::execv("/proc/self/exe", argv.data());
+  ::execv(path, argv.data());
   ::_exit(127);
 }
 
@@ -60,25 +70,26 @@ base::Result<> start_in_background(const std::filesystem::path& data, std::vecto
   if (::pipe(fds) != 0) return base::fail_errno(errno, "cannot create a pipe");
   base::UniqueFd read_end(fds[0]);
   base::UniqueFd write_end(fds[1]);
-  ::fcntl(read_end.get(), F_SETFD, FD_CLOEXEC);
   ::setenv(kReadyVariable, std::to_string(write_end.get()).c_str(), 1);
   arguments.insert(arguments.begin(), "orchion");
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  const auto program = own_path();
   const pid_t pid = ::fork();
   if (pid < 0) return base::fail_errno(errno, "cannot start a process");
-  if (pid == 0) become(argv, log.get(), null.get());
+  if (pid == 0) become(program.c_str(), argv, log.get(), null.get(), write_end.get());
   ::unsetenv(kReadyVariable);
   write_end.reset();
 
   pollfd wait{read_end.get(), POLLIN, 0};
   char byte = 0;
-  if (::poll(&wait, 1, kReadyLimitMs) > 0 && ::read(read_end.get(), &byte, 1) == 1) return {};
-  int status = 0;
-  if (::waitpid(pid, &status, WNOHANG) == 0)
+  if (::poll(&wait, 1, kReadyLimitMs) == 0)
     return base::fail(base::Code::kDeadlineExceeded,
                       fmt::format("the server is not ready after {} s: see {}", kReadyLimitMs / 1000, path.string()));
+  if (::read(read_end.get(), &byte, 1) == 1) return {};
+  // It closed its end without a word, so it ends: what it said last is in the log by then.
+  ::waitpid(pid, nullptr, 0);
   return base::fail(base::Code::kFailedPrecondition, fmt::format("cannot start a server: {}", last_word(path)));
 }
 
