@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -40,6 +41,8 @@ class Parser {
   int run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+      return refuse(error);
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? kExitOk : kExitUsage;
     }
@@ -56,6 +59,29 @@ class Parser {
                                                             {"yaml", OutputFormat::kYaml},
                                                             {"name", OutputFormat::kName}};
     return all;
+  }
+
+  // CLI11 says that a command is missing, not which word is none; alone, it doesn't say what there is.
+  int refuse(const CLI::RequiredError& error) {
+    CLI::App* group = &app_;
+    std::string path = "orchion";
+    while (!group->get_subcommands().empty()) {
+      group = group->get_subcommands().front();
+      path += " " + group->get_name();
+    }
+    if (group->get_require_subcommand_min() == 0) {
+      app_.exit(error);
+      return kExitUsage;
+    }
+    const auto words = app_.remaining(true);
+    const auto word = std::ranges::find_if(words, [](const std::string& text) { return !text.starts_with('-'); });
+    if (word == words.end()) {
+      std::cerr << group->help(group == &app_ ? "" : "orchion");
+    } else {
+      std::cerr << "orchion: there is no `" << path << " " << *word << "`: `" << path
+                << " --help` lists the commands\n";
+    }
+    return kExitUsage;
   }
 
   void add_globals() {
@@ -93,7 +119,8 @@ class Parser {
     auto* up = add(app_, "up", "Start or change a stack, and wait until it runs",
                    [this](Context& context) { return run_up(context, up_); });
     add_files(up, up_.files);
-    up->add_flag("-d,--detach,!--wait", up_.detach, "Don't wait until everything runs; --wait is the default");
+    auto* detach = up->add_flag("-d,--detach", up_.detach, "Don't wait until everything runs");
+    up->add_flag_callback("--wait", [] {}, "Wait until everything runs; the default")->excludes(detach);
     up->add_option("--timeout", up_.timeout, "How long to wait")->capture_default_str();
 
     add_files(add(app_, "plan", "Show what `up` would change",
@@ -145,7 +172,7 @@ class Parser {
     exec->add_option("-u,--user", exec_.user, "As this user");
     exec->add_option("-w,--workdir", exec_.working_dir, "In this folder");
     exec->add_option("-e,--env", exec_.environment, "NAME=VALUE");
-    exec->add_option("WHAT", exec_.what, "STACK/SERVICE.N")->required();
+    exec->add_option("WHAT", exec_.what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
     exec->add_option("COMMAND", exec_.command, "After --")->required();
 
     auto* events =

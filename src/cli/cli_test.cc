@@ -26,6 +26,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 // Answers "VERB /path" (without the query) from a table, on a thread of its own; remembers what was asked.
 class CannedServer {
@@ -143,6 +144,14 @@ TEST_F(CliTest, HelpBeginsWithExamples) {
   EXPECT_EQ(help.code, kExitOk);
   EXPECT_LT(help.out.find("Examples:"), help.out.find("Usage:"));
   EXPECT_EQ(run({"up", "--help"}).code, kExitOk);
+}
+
+TEST_F(CliTest, AWordThatIsNoCommandIsNamed) {
+  EXPECT_THAT(run({"upp"}).err, HasSubstr("there is no `orchion upp`: `orchion --help` lists"));
+  EXPECT_THAT(run({"node", "--stack", "x", "list"}).err, HasSubstr("there is no `orchion node list`"));
+  EXPECT_THAT(run({"node"}).err, AllOf(HasSubstr("Usage: orchion node"), HasSubstr("drain"), Not(HasSubstr("image"))));
+  EXPECT_THAT(run({}).err, HasSubstr("Examples:"));
+  EXPECT_THAT(run({"scale"}).err, HasSubstr("TARGET is required"));
 }
 
 TEST_F(CliTest, WrongUseIsExitCodeTwo) {
