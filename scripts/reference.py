@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Writes the reference pages that are generated: the commands from the binary's own help, the routes from the contract.
+
+`scripts/reference.py ORCHION` writes them; with --check it writes nothing and exits 1 where one isn't current.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs" / "reference"
+NOTE = "<!-- Written by scripts/reference.py: change the source, then run it. -->\n"
+
+SERVICE = re.compile(r"^service (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
+RPC = re.compile(r"rpc (\w+)\((stream )?[\w.]+\) returns \((stream )?[\w.]+\) \{(.*?)\n  \}", re.DOTALL)
+REST = re.compile(r'\(rest\) = \{verb: "(\w+)", path: "([^"]+)"')
+PERMISSION = re.compile(r'\(permission\) = "([^"]+)"')
+
+
+def help_of(orchion, path):
+    text = subprocess.run([orchion, *path, "--help"], check=True, capture_output=True, text=True).stdout
+    return "\n".join(line.rstrip() for line in text.strip("\n").split("\n"))
+
+
+def subcommands(text):
+    """The names below "Subcommands:": each on a line that two spaces begin."""
+    _, _, part = text.partition("\nSubcommands:\n")
+    return re.findall(r"^  (\S+)", part, re.MULTILINE)
+
+
+def command_sections(orchion, path=()):
+    text = help_of(orchion, path)
+    title = " ".join(("orchion", *path))
+    # Every command has these two; they are said once.
+    shown = text if not path else re.sub(r"^  (-h,--help|--help-all) .*\n?", "", text, flags=re.MULTILINE)
+    shown = re.sub(r"\n*Options:\n*(?=\n\n|\Z|\nSubcommands)", "\n", shown).rstrip()
+    yield f"## {title}\n\n```text\n{shown}\n```\n"
+    for name in subcommands(text):
+        yield from command_sections(orchion, (*path, name))
+
+
+def commands_page(orchion):
+    intro = ("# Commands\n\nWhat `orchion COMMAND --help` prints. The options of `orchion` itself are understood "
+             "before and after a command's name.\nData goes to standard output, talk to standard error; "
+             "[exit codes](exit-codes.md) tell failures apart.\n")
+    return "\n".join([NOTE + intro, *command_sections(orchion)])
+
+
+def kind_of(sends_stream, returns_stream):
+    if sends_stream and returns_stream:
+        return "WebSocket"
+    return "upload" if sends_stream else "events" if returns_stream else ""
+
+
+def routes_page():
+    rows = []
+    for file in sorted((ROOT / "api" / "v1").glob("*.proto")):
+        for service, body in SERVICE.findall(file.read_text()):
+            for rpc, sends, returns, options in RPC.findall(body):
+                rest = REST.search(options)
+                if rest:
+                    permission = PERMISSION.search(options)[1]
+                    rows.append((rest[2], rest[1], kind_of(sends, returns), f"{service}.{rpc}", permission))
+    lines = [f"| `{verb} {path}` | {kind} | `{rpc}` | `{permission}` |"
+             for path, verb, kind, rpc, permission in sorted(rows)]
+    intro = ("# Routes\n\nEvery rpc that REST serves, from `api/v1`. gRPC has the same by `/orchion.v1.SERVICE/RPC`.\n"
+             "[The API's manners](api.md) say how they are used; a server prints the whole as OpenAPI at "
+             "`/openapi.json`.\n")
+    return "\n".join([NOTE + intro, "| route | stream | rpc | permission |", "|---|---|---|---|", *lines]) + "\n"
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a != "--check"]
+    if len(arguments) != 1:
+        sys.exit("usage: scripts/reference.py ORCHION [--check]")
+    stale = []
+    for name, text in (("commands.md", commands_page(arguments[0])), ("routes.md", routes_page())):
+        page = PAGES / name
+        if "--check" not in sys.argv:
+            page.write_text(text)
+        elif not page.exists() or page.read_text() != text:
+            stale.append(f"docs/reference/{name} is not current: run scripts/reference.py build/orchion")
+    if stale:
+        sys.exit("\n".join(stale))
+
+
+if __name__ == "__main__":
+    main()
