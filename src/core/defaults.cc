@@ -6,6 +6,8 @@ namespace orchion::core {
 
 namespace {
 
+constexpr int kDefaultGraceSeconds = 10;
+
 bool has_volume(const v1::ContainerSpec& container) {
   return std::any_of(container.mounts().begin(), container.mounts().end(),
                      [](const v1::Mount& mount) { return mount.type() == v1::Mount::VOLUME; });
@@ -19,7 +21,7 @@ bool uses_default_network(const v1::StackSpec& spec) {
 }
 
 void fill_container(v1::ContainerSpec& container) {
-  if (!container.has_stop_grace_period()) container.mutable_stop_grace_period()->set_seconds(10);
+  if (!container.has_stop_grace_period()) container.mutable_stop_grace_period()->set_seconds(kDefaultGraceSeconds);
   for (auto& port : *container.mutable_ports())
     if (port.protocol().empty()) port.set_protocol("tcp");
   if (container.networks().empty()) container.add_networks()->set_network(kDefaultNetwork);
@@ -48,6 +50,12 @@ void fill_defaults(v1::StackSpec& spec) {
   auto& network = *spec.add_networks();
   network.set_name(kDefaultNetwork);
   network.mutable_spec();
+}
+
+base::Duration stop_grace_period(const v1::ContainerSpec& container) {
+  if (!container.has_stop_grace_period()) return std::chrono::seconds(kDefaultGraceSeconds);
+  return std::chrono::seconds(container.stop_grace_period().seconds()) +
+         std::chrono::nanoseconds(container.stop_grace_period().nanos());
 }
 
 }  // namespace orchion::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "v1/specs.pb.h"
 
 namespace orchion::core {
@@ -13,5 +14,8 @@ inline constexpr const char* kDefaultNetwork = "default";
 // stack doesn't describe it. What is set stays; a second time changes nothing.
 void fill_defaults(v1::ServiceSpec& spec);
 void fill_defaults(v1::StackSpec& spec);
+
+// From the stop signal to SIGKILL; 10 s where the spec says nothing.
+base::Duration stop_grace_period(const v1::ContainerSpec& container);
 
 }  // namespace orchion::core

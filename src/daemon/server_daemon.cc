@@ -132,6 +132,7 @@ class ControlPlane {
   control::services::DispatcherOptions dispatcher_options() {
     return {.cluster_id = cluster_,
             .heartbeat_seconds = static_cast<std::uint32_t>(options_.heartbeat.count()),
+            .lease_seconds = static_cast<std::uint32_t>(options_.node_lost_after.count()),
             .heard = [this](const std::string& uid) { liveness_->heard(uid, clock_.now()); },
             .left = [this](const std::string& uid) { liveness_->left(uid); }};
   }

@@ -90,6 +90,39 @@ TEST(Cluster, AChangedImageReplacesTasksOneByOne) {
   EXPECT_EQ(cluster.report(), "");
 }
 
+// How many of the service's containers ran at once, at the most, while its machine could not reach the control plane.
+std::size_t most_at_once(v1::OnNodeLoss on_node_loss, Cluster& cluster) {
+  v1::ApplyStackRequest request;
+  request.set_name("shop");
+  auto& one = *request.mutable_spec()->add_services() = service("one", 1);
+  one.mutable_spec()->set_on_node_loss(on_node_loss);
+  apply(cluster, request);
+  cluster.quiet();
+  int home = 0;
+  while (cluster.running_on(home).empty()) ++home;
+  cluster.cut_link(home);
+  std::size_t most = 0;
+  for (int i = 0; i < 1200; ++i) {
+    cluster.advance(milliseconds(100));
+    std::size_t running = 0;
+    for (int machine = 0; machine < cluster.size(); ++machine) running += cluster.running_on(machine).size();
+    most = std::max(most, running);
+  }
+  cluster.mend_link(home);
+  cluster.quiet();
+  EXPECT_THAT(cluster.running_on(home), IsEmpty());
+  EXPECT_EQ(cluster.view().stacks().find("shop")->status().tasks_running(), 1);
+  return most;
+}
+
+TEST(Cluster, FencedTasksNeverRunTwice) {
+  Cluster replaced(3, 20), fenced(3, 20);
+  EXPECT_EQ(most_at_once(v1::REPLACE, replaced), 2) << "what fencing is for";
+  EXPECT_EQ(most_at_once(v1::FENCE, fenced), 1);
+  EXPECT_EQ(replaced.report(), "");
+  EXPECT_EQ(fenced.report(), "");
+}
+
 TEST(Cluster, ADrainedNodeLosesItsTasksToTheOthers) {
   Cluster cluster(5, 4);
   apply(cluster, shop(20));

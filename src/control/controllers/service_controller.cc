@@ -44,7 +44,19 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   for (const auto& task : result.tasks)
     if (!core::is_deleted(task->meta()) && is_ended(*task))
       result.ended_since.insert(*ended_since_.try_emplace(task->meta().uid(), now().time).first);
+  note_silent_nodes(result.tasks);
+  result.silent_since = silent_since_;
+  result.lease = context_.options.node_lost_after;
   return result;
+}
+
+void ServiceController::note_silent_nodes(const std::vector<TaskPtr>& tasks) {
+  for (const auto& task : tasks) {
+    const auto& uid = task->spec().assignment().node_uid();
+    if (uid.empty()) continue;
+    const auto node = view().nodes().find_uid(uid);
+    if (!node || node->status().state() == v1::NodeStatus::LOST) silent_since_.try_emplace(uid, now().time);
+  }
 }
 
 void ServiceController::on_change(const store::ObjectChange& change) {
@@ -82,7 +94,10 @@ void ServiceController::on_node(const v1::Node* before, const v1::Node* after) {
                     before->spec().availability() == after->spec().availability() &&
                     core::is_deleted(before->meta()) == core::is_deleted(after->meta());
   if (same) return;
-  enqueue_services_of_node((after != nullptr ? after : before)->meta().uid());
+  const auto& uid = (after != nullptr ? after : before)->meta().uid();
+  // Counted anew when it is removed: that it was lost before says nothing about a lease it may have had since.
+  if (after == nullptr || after->status().state() != v1::NodeStatus::LOST) silent_since_.erase(uid);
+  enqueue_services_of_node(uid);
   // One node more or less may begin or end the pause that holds back replacement everywhere.
   for (const auto& [name, node] : view().nodes().all())
     if (node->status().state() == v1::NodeStatus::LOST) enqueue_services_of_node(node->meta().uid());

@@ -24,6 +24,11 @@ class ServiceController final : public Controller {
   void enqueue_services_of_node(const std::string& node_uid);
   void on_node(const v1::Node* before, const v1::Node* after);
 
+  void note_silent_nodes(const std::vector<TaskPtr>& tasks);
+
+  // When this server first saw that a node was lost or gone, by uid; of those only that have tasks of a service that
+  // was looked at meanwhile.
+  std::map<std::string, base::Time> silent_since_;
   // When this server first saw that a task had ended, by uid.
   std::map<std::string, base::Time> ended_since_;
 };

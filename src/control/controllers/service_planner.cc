@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "control/controllers/service_slots.h"
+#include "core/defaults.h"
 #include "core/fingerprint.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
@@ -115,6 +116,10 @@ class ServicePlanner {
     const TaskPtr task = slot.current;
     const auto condition = nodes_.condition_of(*task);
     const bool ended = is_ended(*task);
+    if (condition == NodeCondition::kGone && !ended && !is_fenced_by_now(*task, snapshot_.lease)) {
+      note_lost(*task);
+      return;
+    }
     if (condition == NodeCondition::kGone && !(ended && is_kept_when_ended(*task)))
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
@@ -133,12 +138,12 @@ class ServicePlanner {
     bool blocked = false;
     for (const auto& task : slot.leaving) {
       const auto condition = nodes_.condition_of(*task);
-      if (condition == NodeCondition::kGone) continue;
-      if (condition == NodeCondition::kLost && may_replace_lost()) {
+      if (condition == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease)) continue;
+      if (condition == NodeCondition::kLost && may_replace_lost(*task)) {
         plan_.units.push_back({stop(*task, v1::DESIRED_LOST)});
         continue;
       }
-      if (condition == NodeCondition::kLost) note_lost(*task);
+      if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) note_lost(*task);
       blocked = true;
     }
     if (blocked) {
@@ -149,13 +154,26 @@ class ServicePlanner {
     ++filled_;
   }
 
-  bool may_replace_lost() const {
-    return spec_.on_node_loss() == v1::REPLACE && !snapshot_.replacement_paused &&
-           spec_.restart().condition() != v1::RestartPolicy::NO;
+  bool may_replace_lost(const v1::Task& task) {
+    const bool wanted = spec_.on_node_loss() == v1::REPLACE || spec_.on_node_loss() == v1::FENCE;
+    return wanted && !snapshot_.replacement_paused && spec_.restart().condition() != v1::RestartPolicy::NO &&
+           is_fenced_by_now(task, {});
+  }
+
+  // Whether the agent of a silent node has stopped the task. Its lease was over when the node was declared lost; of a
+  // node that is gone all of it (`lease`) may lie ahead.
+  bool is_fenced_by_now(const v1::Task& task, base::Duration lease) {
+    if (spec_.on_node_loss() != v1::FENCE) return true;
+    const auto found = snapshot_.silent_since.find(task.spec().assignment().node_uid());
+    const auto since = found == snapshot_.silent_since.end() ? now_.time : found->second;
+    const auto due = since + lease + core::stop_grace_period(spec_.container()) + kFenceMargin;
+    if (due <= now_.time) return true;
+    plan_.wake(due);
+    return false;
   }
 
   void settle_lost(const TaskPtr& task) {
-    if (may_replace_lost())
+    if (may_replace_lost(*task))
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
           fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
@@ -287,7 +305,8 @@ class ServicePlanner {
   void note_lost(const v1::Task& task) {
     if (!lost_.empty()) return;
     lost_ = fmt::format("{} is on node {}, which does not answer", short_name(task), node_of(task));
-    if (snapshot_.replacement_paused && spec_.on_node_loss() == v1::REPLACE)
+    if (spec_.on_node_loss() == v1::FENCE) lost_ += "; it is replaced when it has surely been stopped there";
+    if (snapshot_.replacement_paused && spec_.on_node_loss() != v1::WAIT)
       lost_ += "; it is not replaced, because more than half of the nodes fell silent together";
   }
 

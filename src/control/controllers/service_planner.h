@@ -28,7 +28,13 @@ struct ServiceSnapshot {
   bool replacement_paused = false;
   // Uids of tasks that ended and since when this server knows: nodes' clocks are not to be relied on for delays.
   std::map<std::string, base::Time> ended_since;
+  // Uids of nodes that are lost, or no longer there, and since when this server knows.
+  std::map<std::string, base::Time> silent_since;
+  base::Duration lease{};  // what nodes are given; see Welcome.lease_seconds
 };
+
+// Beyond a node's lease and a task's grace: for clocks that don't run alike, and for the kill.
+constexpr base::Duration kFenceMargin = std::chrono::seconds(10);
 
 // Revisions kept for a way back, those in use not counted.
 constexpr std::size_t kRevisionsKept = 10;
@@ -49,8 +55,8 @@ base::Duration replacement_delay(unsigned failures);
 //   run, or never had a node, are replaced at once;
 // - failed tasks replaced after replacement_delay, unless the restart policy forbids it or its attempts are used up;
 // - tasks on nodes that are drained or leaving stopped and replaced; tasks on lost nodes replaced where on_node_loss
-//   is REPLACE (FENCE waits as WAIT does: agents don't hold leases yet) and replacement isn't paused; tasks of nodes
-//   that were removed replaced in any case;
+//   is REPLACE and replacement isn't paused, where it is FENCE only after the time in which the node's agent, deaf to
+//   everybody, has stopped them itself; tasks of nodes that were removed replaced in any case, after the same time;
 // - its status, and events for what was decided.
 Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random);
 

@@ -19,7 +19,7 @@ struct Scene {
   std::vector<v1::Task> tasks;
   std::vector<v1::Revision> revisions;
   v1::Node node;
-  std::map<std::string, base::Time> ended_since;
+  std::map<std::string, base::Time> ended_since, silent_since;
   bool paused = false;
 
   explicit Scene(std::uint32_t replicas = 1) {
@@ -82,6 +82,8 @@ struct Scene {
     snapshot.cluster.allocations = &kEmpty;
     snapshot.replacement_paused = paused;
     snapshot.ended_since = ended_since;
+    snapshot.silent_since = silent_since;
+    snapshot.lease = seconds(30);
     base::Random random(7);
     return plan_service(snapshot, kNow, random);
   }
@@ -320,6 +322,31 @@ TEST(ServicePlanner, LostNodesTable) {
     scene.node.mutable_status()->set_state(v1::NodeStatus::LOST);
     scene.add(1, c.state);
     EXPECT_EQ(actions(scene.plan()), c.expected) << c.name;
+  }
+}
+
+// Grace 10 s, margin 10 s; a node that was removed may have had its whole lease of 30 s ahead.
+TEST(ServicePlanner, FencedTasksAreReplacedOnlyWhenTheyHaveSurelyBeenStopped) {
+  for (const auto& [lost, wait] : {std::pair(true, seconds(20)), std::pair(false, seconds(50))}) {
+    Scene scene(1);
+    scene.service.mutable_spec()->set_on_node_loss(v1::FENCE);
+    scene.revisions.clear();
+    scene.keep_revision();
+    scene.node.mutable_status()->set_state(v1::NodeStatus::LOST);
+    if (!lost) scene.node.mutable_meta()->set_uid("another");
+    scene.add(1, v1::RUNNING);
+    scene.silent_since["uid-a"] = kNow.time - wait + seconds(1);
+    const auto early = scene.plan();
+    EXPECT_EQ(actions(early), Actions{}) << lost;
+    EXPECT_EQ(early.look_again, kNow.time + seconds(1)) << lost;
+    scene.silent_since["uid-a"] = kNow.time - wait;
+    EXPECT_EQ(actions(scene.plan()), (Actions{"!1", "+1"})) << lost;
+    // Told to stop before, it holds its slot for as long.
+    scene.tasks[0].mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
+    core::mark_deleted(*scene.tasks[0].mutable_meta(), kNow.wall);
+    EXPECT_EQ(actions(scene.plan()).back(), "+1") << lost;
+    scene.silent_since["uid-a"] = kNow.time - wait + seconds(1);
+    EXPECT_EQ(actions(scene.plan()), Actions{}) << lost;
   }
 }
 

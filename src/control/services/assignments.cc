@@ -49,6 +49,7 @@ std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v
   *out.mutable_task() = task;
   *out.mutable_container() = revision->spec().template_().container();
   *out.mutable_restart() = revision->spec().template_().restart();
+  out.set_on_node_loss(revision->spec().template_().on_node_loss());
   for (const auto& mount : out.container().mounts()) {
     if (mount.type() != v1::Mount::VOLUME) continue;
     if (const auto volume = view.volumes().find(task.meta().stack(), mount.source())) *out.add_volumes() = *volume;

@@ -130,6 +130,7 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, std::shared_ptr<Session> s
   welcome.mutable_welcome()->set_node_name(session->node_name);
   welcome.mutable_welcome()->set_session(session->number);
   welcome.mutable_welcome()->set_heartbeat_seconds(options_.heartbeat_seconds);
+  welcome.mutable_welcome()->set_lease_seconds(options_.lease_seconds);
   welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
   session->offer(std::move(welcome));
 

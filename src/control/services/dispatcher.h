@@ -21,6 +21,7 @@ constexpr std::uint32_t kProtocolVersion = 1;
 struct DispatcherOptions {
   std::string cluster_id;
   std::uint32_t heartbeat_seconds = 5;
+  std::uint32_t lease_seconds = 30;  // no node is declared lost after a shorter silence
 
   // Told of each sign of life and of orderly leaving; not stored. The node controller decides what silence means.
   std::function<void(const std::string& node_uid)> heard;

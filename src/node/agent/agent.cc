@@ -35,6 +35,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       folder_(options_.folder, parts_.workers),
       outbox_(executor),
       slots_(executor, options_.starts_at_once > 0 ? options_.starts_at_once : default_starts()),
+      lease_renewed_(executor),
       network_table_(executor, {parts_.clock, parts_.networks, parts_.records, parts_.resolver, folder_}),
       image_reporter_(executor, parts_.clock, parts_.images, outbox_),
       tools_{.clock = parts_.clock,
@@ -47,6 +48,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .folder = folder_,
              .outbox = outbox_,
              .slots = slots_,
+             .lease = lease_,
              .group = group_,
              .workers = parts_.workers,
              .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
@@ -73,12 +75,15 @@ Agent::~Agent() = default;
 base::Co<> Agent::start() {
   CO_ASSIGN_OR_RETURN(auto content, co_await folder_.load());
   identity_ = content.identity;
+  if (content.lease.boot_id() == tools_.boot_id)
+    lease_.restore(base::Time(std::chrono::nanoseconds(content.lease.ends_ns())));
   if (parts_.resolver.port() != 0)
     CO_RETURN_IF_ERROR(co_await parts_.networks.set_resolver_port(parts_.resolver.port()));
   CO_RETURN_IF_ERROR(co_await adopt_all(std::move(content)));
   group_.spawn("networks", network_table_.keep());
   group_.spawn("network checkpoint", network_table_.save_changes());
   group_.spawn("images", image_reporter_.run());
+  group_.spawn("lease", keep_lease());
   co_return base::Result<>{};
 }
 
@@ -139,6 +144,26 @@ base::Co<v1::Hello> Agent::make_hello() {
   co_return hello;
 }
 
+// The next process goes on with it: who was away for longer must not find its fenced tasks running.
+base::Co<> Agent::keep_lease() {
+  while (true) {
+    const auto seen = lease_renewed_.count();
+    v1::LeaseCheckpoint checkpoint;
+    checkpoint.set_boot_id(tools_.boot_id);
+    checkpoint.set_ends_ns(lease_.ends().time_since_epoch().count());
+    if (seen > 0) {
+      auto saved = co_await folder_.save_lease(std::move(checkpoint));
+      if (!saved) base::log::warn("cannot remember the lease: {}", saved.error().message);
+    }
+    CO_RETURN_IF_ERROR(co_await lease_renewed_.wait(seen));
+  }
+}
+
+void Agent::answered(base::Time asked) {
+  lease_.renew(asked, lease_length_);
+  lease_renewed_.notify();
+}
+
 base::Co<> Agent::welcomed(v1::Welcome welcome) {
   // The full set of another cluster would stop everything that this one runs here.
   if (!identity_.cluster_id().empty() && identity_.cluster_id() != welcome.cluster_id())
@@ -147,6 +172,7 @@ base::Co<> Agent::welcomed(v1::Welcome welcome) {
         fmt::format("this node belongs to the cluster {}, but {} answered: connect it to its own, or "
                     "stop what runs here and remove {} to let it join the other",
                     identity_.cluster_id(), welcome.cluster_id(), (options_.folder / "identity").string()));
+  lease_length_ = std::chrono::seconds(welcome.lease_seconds());
   const bool same = identity_.node_uid() == welcome.node_uid() && identity_.node_name() == welcome.node_name() &&
                     identity_.cluster_id() == welcome.cluster_id();
   if (same) co_return base::Result<>{};

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "node/agent/image_reporter.h"
+#include "node/agent/lease.h"
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
@@ -66,10 +67,12 @@ class Agent final : private SessionHandler {
 
  private:
   base::Co<> welcomed(v1::Welcome welcome) override;
+  void answered(base::Time asked) override;
   void assigned(v1::Assignments assignments) override;
   void stream_wanted(v1::StreamRequest request) override;
   void may_forget(std::string task_uid) override;
 
+  base::Co<> keep_lease();
   base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
@@ -82,6 +85,9 @@ class Agent final : private SessionHandler {
   CheckpointFolder folder_;
   Outbox outbox_;
   Slots slots_;
+  Lease lease_;
+  base::Duration lease_length_{};
+  ChangeSignal lease_renewed_;
   NetworkTable network_table_;
   ImageReporter image_reporter_;
   TaskTools tools_;

@@ -60,6 +60,7 @@ void ScriptedServer::welcome() {
   message.mutable_welcome()->set_node_name("nas");
   message.mutable_welcome()->set_session(++sessions_);
   message.mutable_welcome()->set_heartbeat_seconds(5);
+  message.mutable_welcome()->set_lease_seconds(30);
   message.mutable_welcome()->set_cluster_id(cluster_id);
   send(std::move(message));
   v1::ToAgent set;

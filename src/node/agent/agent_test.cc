@@ -301,6 +301,42 @@ TEST_F(AgentTest, GoesOnAloneWhileTheControlPlaneIsAway) {
   EXPECT_EQ(runtime.pid("b"), pid);
 }
 
+TEST_F(AgentTest, StopsFencedTasksWhenItsLeaseEnds) {
+  auto fenced = task("fenced", 2);
+  fenced.set_on_node_loss(v1::FENCE);
+  run_tasks({task("a"), fenced});
+  advance(seconds(60));
+  EXPECT_TRUE(runtime.is_running("fenced")) << "its lease is renewed";
+  server.away = true;
+  server.hang_up();
+  advance(seconds(24));
+  EXPECT_TRUE(runtime.is_running("fenced"));
+  advance(seconds(7));
+  EXPECT_FALSE(runtime.is_running("fenced"));
+  EXPECT_TRUE(runtime.is_running("a"));
+  server.away = false;
+  advance(seconds(10));
+  EXPECT_EQ(state("fenced"), v1::STOPPED);
+  EXPECT_THAT(status("fenced").message(), HasSubstr("onNodeLoss: fence"));
+}
+
+TEST_F(AgentTest, AnAgentThatWasAwayForLongerThanItsLeaseFindsNothingFencedRunning) {
+  auto fenced = task("fenced");
+  fenced.set_on_node_loss(v1::FENCE);
+  run_tasks({fenced});
+  server.away = true;
+  kill_agent();
+  advance(seconds(20));
+  start_agent();
+  advance(seconds(1));
+  EXPECT_TRUE(runtime.is_running("fenced")) << "the lease of the process before counts on";
+  kill_agent();
+  advance(seconds(20));
+  start_agent();
+  advance(seconds(1));
+  EXPECT_FALSE(runtime.is_running("fenced"));
+}
+
 TEST_F(AgentTest, ColdStartsWithoutAControlPlane) {
   run_tasks({task("a")});
   v1::Assignments delta;

@@ -93,6 +93,7 @@ base::Co<CheckpointFolder::Content> CheckpointFolder::load() {
     RETURN_IF_ERROR(base::make_folders(folder / "tasks"));
     RETURN_IF_ERROR(read_if_there(folder / "identity", content.identity));
     RETURN_IF_ERROR(read_if_there(folder / "networks", content.networks));
+    RETURN_IF_ERROR(read_if_there(folder / "lease", content.lease));
     ASSIGN_OR_RETURN(content.tasks, read_tasks(folder / "tasks"));
     return content;
   };
@@ -113,6 +114,11 @@ base::Co<> CheckpointFolder::save_task(v1::TaskCheckpoint checkpoint, Durability
 
 base::Co<> CheckpointFolder::remove_task(std::string task_uid) {
   auto job = [path = task_file(task_uid)] { return base::remove_tree(path); };
+  return run_blocking(workers_, std::move(job));
+}
+
+base::Co<> CheckpointFolder::save_lease(v1::LeaseCheckpoint lease) {
+  auto job = [path = folder_ / "lease", bytes = frame(lease)] { return write(path, bytes, Durability::kPageCache); };
   return run_blocking(workers_, std::move(job));
 }
 

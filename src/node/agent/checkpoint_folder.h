@@ -26,6 +26,7 @@ class CheckpointFolder {
     v1::AgentIdentity identity;
     std::vector<v1::TaskCheckpoint> tasks;
     v1::NetworkCheckpoint networks;
+    v1::LeaseCheckpoint lease;
   };
 
   // Makes the folder where there is none. kDataLoss: a file is damaged; the message says which and how to go on
@@ -35,6 +36,7 @@ class CheckpointFolder {
   base::Co<> save_identity(v1::AgentIdentity identity);  // durable
   base::Co<> save_task(v1::TaskCheckpoint checkpoint, Durability durability);
   base::Co<> remove_task(std::string task_uid);
+  base::Co<> save_lease(v1::LeaseCheckpoint lease);  // to the page cache: it means nothing after the machine's end
   base::Co<> save_networks(v1::NetworkCheckpoint networks);  // to the page cache: the control plane sends them anew
 
  private:

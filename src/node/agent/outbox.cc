@@ -17,9 +17,12 @@ void Outbox::put_images(v1::NodeImages images) {
   changed_.notify();
 }
 
-void Outbox::put_heartbeat(v1::Heartbeat heartbeat) {
+bool Outbox::put_heartbeat(v1::Heartbeat heartbeat) {
+  const bool another_waits = heartbeat_.has_value();
+  if (another_waits && !heartbeat.has_capabilities()) heartbeat = std::move(*heartbeat_);
   heartbeat_ = std::move(heartbeat);
   changed_.notify();
+  return !another_waits;
 }
 
 void Outbox::put_removed_volume(std::string uid) {

@@ -21,7 +21,8 @@ class Outbox {
 
   void put(v1::TaskReport report);
   void put_images(v1::NodeImages images);
-  void put_heartbeat(v1::Heartbeat heartbeat);
+  // False where another still waits to be sent: one is sent for both.
+  bool put_heartbeat(v1::Heartbeat heartbeat);
   void put_removed_volume(std::string uid);
   void put_leaving();
 

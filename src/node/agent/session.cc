@@ -51,6 +51,8 @@ base::Co<> Session::run() {
 
 base::Co<> Session::run_one() {
   order_ = SessionOrder();
+  beats_.clear();
+  const auto greeted = clock_.now();
   CO_ASSIGN_OR_RETURN(auto stream, co_await base::with_timeout(clock_, kGreetLimit, "connecting to the control plane",
                                                                link_.open_session()));
   CO_ASSIGN_OR_RETURN(auto welcome,
@@ -58,6 +60,7 @@ base::Co<> Session::run_one() {
   const auto interval = std::chrono::seconds(std::max(welcome.heartbeat_seconds(), 1u));
   CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(welcome)));
   heard_ = clock_.now();
+  handler_.answered(greeted);
   outbox_.begin_session();
 
   struct Connected {
@@ -102,7 +105,12 @@ void Session::dispatch(v1::ToAgent message) {
     case v1::ToAgent::kAssignments: handler_.assigned(std::move(*message.mutable_assignments())); break;
     case v1::ToAgent::kStream: handler_.stream_wanted(std::move(*message.mutable_stream())); break;
     case v1::ToAgent::kForgetTask: handler_.may_forget(message.forget_task()); break;
-    default: break;  // the answer to a heartbeat, or what a newer server says to newer agents
+    case v1::ToAgent::kHeartbeat:
+      if (beats_.empty()) break;
+      handler_.answered(beats_.front());
+      beats_.pop_front();
+      break;
+    default: break;  // what a newer server says to newer agents
   }
 }
 
@@ -132,7 +140,9 @@ base::Co<> Session::beat(base::Duration interval) {
       told_ = hello.capabilities();
       *heartbeat.mutable_capabilities() = told_;
     }
-    outbox_.put_heartbeat(std::move(heartbeat));
+    // One that was not even sent yet is answered once, for the older of the two.
+    const auto now = clock_.now();
+    if (outbox_.put_heartbeat(std::move(heartbeat))) beats_.push_back(now);
   }
 }
 

@@ -3,6 +3,8 @@
 #include <functional>
 #include <string>
 
+#include <deque>
+
 #include "base/backoff.h"
 #include "node/agent/control_link.h"
 #include "node/agent/outbox.h"
@@ -17,6 +19,8 @@ class SessionHandler {
 
   // An error ends the session before any assignment is seen.
   virtual base::Co<> welcomed(v1::Welcome welcome) = 0;
+  // The control plane answered what was sent at `asked`.
+  virtual void answered(base::Time asked) = 0;
   virtual void assigned(v1::Assignments assignments) = 0;
   virtual void stream_wanted(v1::StreamRequest request) = 0;
   virtual void may_forget(std::string task_uid) = 0;
@@ -55,8 +59,9 @@ class Session {
   SessionHandler& handler_;
   MakeHello make_hello_;
   base::Backoff backoff_;
-  v1::NodeCapabilities told_;  // the capabilities the control plane knows
-  base::Time heard_;           // when anything came last
+  v1::NodeCapabilities told_;     // the capabilities the control plane knows
+  base::Time heard_;              // when anything came last
+  std::deque<base::Time> beats_;  // heartbeats that wait for their answers
   SessionOrder order_;
   bool connected_ = false;
   bool left_ = false;

@@ -32,8 +32,8 @@ Step run(const TaskView& view, base::Time now) {
   if (view.end) {
     return {restarts_after(view.policy, view.restarts, *view.end) ? StepKind::kRestart : StepKind::kFinish};
   }
-  if (view.running && view.published) return {StepKind::kWait};
-  if (now < view.not_before) return {StepKind::kWait, view.not_before};
+  if (view.running && view.published) return {StepKind::kWait, view.fenced_at};
+  if (now < view.not_before) return {StepKind::kWait, std::min(view.not_before, view.fenced_at)};
   if (view.running) return {StepKind::kPublish};
   if (!view.image_ready) return {StepKind::kPrepareImage};
   if (!view.container_ready) return {StepKind::kPrepareContainer};
@@ -46,7 +46,7 @@ Step next_step(const TaskView& view, base::Time now) {
   if (view.removed) return {StepKind::kWait};
   if (is_terminal(view.state)) return clean_up(view, now);
   // A stop that was begun is finished, whatever is wanted by then.
-  return view.wanted && !view.stop_signalled ? run(view, now) : stop(view, now);
+  return view.wanted && !view.stop_signalled && now < view.fenced_at ? run(view, now) : stop(view, now);
 }
 
 bool is_terminal(v1::TaskState state) {

@@ -31,9 +31,10 @@ struct TaskView {
   std::optional<AttemptEnd> end;  // not dealt with yet
   bool stop_signalled = false;
   bool kill_signalled = false;
-  base::Time grace_ends;         // counts once stop_signalled
-  base::Time not_before;         // of the next try, after a failure
-  bool holds_resources = false;  // a container, a network or a file may be on the node
+  base::Time grace_ends;                     // counts once stop_signalled
+  base::Time not_before;                     // of the next try, after a failure
+  base::Time fenced_at = base::Time::max();  // from then on it must not run
+  bool holds_resources = false;              // a container, a network or a file may be on the node
 };
 
 enum class StepKind {

@@ -83,6 +83,7 @@ TaskView TaskRunner::view() const {
   view.grace_ends = grace_ends_;
   view.not_before = not_before_;
   view.holds_resources = holds_resources_;
+  if (checkpoint_.assignment().on_node_loss() == v1::FENCE) view.fenced_at = tools_.lease.ends();
   return view;
 }
 

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/task_group.h"
 #include "node/agent/checkpoint_folder.h"
+#include "node/agent/lease.h"
 #include "node/agent/network_table.h"
 #include "node/agent/outbox.h"
 #include "node/agent/slots.h"
@@ -30,6 +31,7 @@ struct TaskTools {
   CheckpointFolder& folder;
   Outbox& outbox;
   Slots& slots;  // of those that prepare or start
+  const Lease& lease;
   base::TaskGroup& group;
   base::WorkerPool* workers = nullptr;  // null: blocking work happens inline
   std::string boot_id;
@@ -106,6 +108,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   bool running_ = false;
   bool published_ = false;
   bool stop_signalled_ = false;
+  bool fenced_ = false;  // stopped because the lease ended
   bool kill_signalled_ = false;
   bool holds_resources_ = false;
   bool wish_unsaved_ = false;  // what the control plane wants changed

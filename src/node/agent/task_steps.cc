@@ -7,6 +7,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/log.h"
+#include "core/defaults.h"
 #include "core/timestamps.h"
 #include "node/agent/container_config.h"
 #include "node/agent/mounts.h"
@@ -18,17 +19,12 @@ namespace {
 
 using boost::asio::experimental::awaitable_operators::operator&&;
 
-constexpr base::Duration kDefaultGrace = std::chrono::seconds(10);
+constexpr char kFenced[] =
+    "stopped, because this node has not heard the control plane for as long as its lease is (onNodeLoss: fence)";
 
 // As a shell reports them.
 constexpr int kExitNotExecutable = 126;
 constexpr int kExitNoCommand = 127;
-
-base::Duration grace_period(const v1::ContainerSpec& spec) {
-  if (!spec.has_stop_grace_period()) return kDefaultGrace;
-  return std::chrono::seconds(spec.stop_grace_period().seconds()) +
-         std::chrono::nanoseconds(spec.stop_grace_period().nanos());
-}
 
 base::Result<> first_error(base::Result<> first, base::Result<> second) {
   return first ? second : first;
@@ -178,10 +174,11 @@ base::Co<> TaskRunner::restart() {
 }
 
 base::Co<> TaskRunner::stop() {
-  enter(v1::STOPPING);
+  fenced_ = view().wanted;
+  enter(v1::STOPPING, fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
   stop_signalled_ = true;
-  grace_ends_ = tools_.clock.now() + grace_period(checkpoint_.assignment().container());
+  grace_ends_ = tools_.clock.now() + core::stop_grace_period(checkpoint_.assignment().container());
   const int number = signal_number(checkpoint_.stop_signal()).value_or(SIGTERM);
   // Remembered beside the signal: a process that ends by it must not look like one that crashed.
   auto [saved, signalled] = co_await (save(Durability::kDisk) && tools_.runtime.signal(uid(), number));
@@ -199,7 +196,8 @@ base::Co<> TaskRunner::kill() {
 base::Co<> TaskRunner::finish() {
   const auto state = final_state(view());
   record_end();
-  std::string message;
+  const bool fenced = fenced_ || (view().wanted && tools_.clock.now() >= view().fenced_at);
+  std::string message = fenced ? kFenced : "";
   if (state == v1::FAILED) message = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
   not_before_ = {};
   failure_backoff_.reset();
