@@ -36,6 +36,20 @@ bool StackProgress::is_done() const {
                      [&](const auto& service) { return is_service_done(service); });
 }
 
+bool StackProgress::waits_for_others(const v1::Service& service) const {
+  return std::ranges::any_of(service.spec().depends_on(), [&](const v1::Dependency& dependency) {
+    const auto other = services_.find(dependency.service());
+    if (other == services_.end() || other->second.spec().replicas() == 0) return false;
+    const bool completion = dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY;
+    return std::ranges::none_of(tasks_, [&](const auto& entry) {
+      const auto& task = entry.second;
+      const auto state = task.status().state();
+      return task.spec().service() == dependency.service() &&
+             (state == v1::SUCCEEDED || (state == v1::RUNNING && !completion));
+    });
+  });
+}
+
 std::vector<std::string> StackProgress::obstacles() const {
   std::set<std::string> found;
   for (const auto& [uid, task] : tasks_) {
@@ -48,7 +62,7 @@ std::vector<std::string> StackProgress::obstacles() const {
     found.insert(fmt::format("{}: {}", name, status.message()));
   }
   for (const auto& [name, service] : services_) {
-    if (!service.status().message().empty() && found.empty())
+    if (!service.status().message().empty() && found.empty() && !waits_for_others(service))
       found.insert(fmt::format("{}: {}", name, service.status().message()));
   }
   return {found.begin(), found.end()};

@@ -42,6 +42,9 @@ class StackProgress {
 
  private:
   bool is_service_done(const v1::NamedService& service) const;
+  // Whether a service that it depends on is still on its way, which may take long: an image is pulled, a migration
+  // runs. What is wrong with that one speaks for itself.
+  bool waits_for_others(const v1::Service& service) const;
 
   v1::Stack wanted_;
   std::uint64_t observed_generation_ = 0;

@@ -159,6 +159,34 @@ TEST(StackProgress, NamesWhatIsInTheWay) {
   EXPECT_THAT(progress.obstacles(), IsEmpty());
 }
 
+TEST(StackProgress, WaitingForAServiceThatIsOnItsWayIsNoObstacle) {
+  StackProgress progress(stack_of(1));
+  auto web = service_at(2, "web.1");
+  web.mutable_status()->set_message("waits for service db to start");
+  auto& dependency = *web.mutable_spec()->add_depends_on();
+  dependency.set_service("db");
+  dependency.set_condition(v1::Dependency::STARTED);
+  progress.put(web);
+  EXPECT_THAT(progress.obstacles(), ElementsAre("web: waits for service db to start"));
+  auto db = service_at(2, "db.1");
+  db.mutable_meta()->set_name("db");
+  db.mutable_spec()->set_replicas(1);
+  progress.put(db);
+  auto task = task_of("a", 1, "db.1", v1::PREPARING);
+  task.mutable_spec()->set_service("db");
+  progress.put(task);
+  EXPECT_THAT(progress.obstacles(), IsEmpty());
+  task.mutable_status()->set_state(v1::RUNNING);
+  progress.put(task);
+  EXPECT_THAT(progress.obstacles(), ElementsAre("web: waits for service db to start"));
+  dependency.set_condition(v1::Dependency::COMPLETED_SUCCESSFULLY);
+  progress.put(web);
+  EXPECT_THAT(progress.obstacles(), IsEmpty());
+  db.mutable_status()->set_message("db.1 failed: exit code 1");
+  progress.put(db);
+  EXPECT_THAT(progress.obstacles(), ElementsAre("db: db.1 failed: exit code 1"));
+}
+
 TEST(StackProgress, UrlsOfPublishedPortsOnce) {
   StackProgress progress(stack_of(2));
   for (std::uint32_t slot : {1u, 2u}) {
