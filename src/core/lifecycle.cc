@@ -12,6 +12,10 @@ void mark_deleted(v1::Meta& meta, base::WallTime now) {
   if (!is_deleted(meta)) *meta.mutable_deleted_at() = to_timestamp(now);
 }
 
+std::string agent_finalizer(const std::string& node_uid) {
+  return std::string(kAgentFinalizer) + "/" + node_uid;
+}
+
 bool has_finalizer(const v1::Meta& meta, std::string_view finalizer) {
   return std::find(meta.finalizers().begin(), meta.finalizers().end(), finalizer) != meta.finalizers().end();
 }

@@ -33,6 +33,9 @@ inline constexpr char kFailuresLabel[] = "orchion.failures";
 // On a Node, beside what users set: "manager" or "worker".
 inline constexpr char kRoleLabel[] = "orchion.role";
 
+// On a network that is going, one for each node that still has to take it down.
+std::string agent_finalizer(const std::string& node_uid);
+
 bool is_deleted(const v1::Meta& meta);
 
 // Asks for deletion; a second time changes nothing.

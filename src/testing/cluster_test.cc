@@ -31,6 +31,13 @@ void scale(Cluster& cluster, const std::string& service, std::uint32_t replicas)
   ASSERT_TRUE(scaled.has_value()) << scaled.error().message;
 }
 
+void ask_to_go(Cluster& cluster, const std::string& stack) {
+  v1::DeleteStackRequest request;
+  request.set_name(stack);
+  const auto deleted = cluster.call<v1::Stack>("orchion.v1.StackService.DeleteStack", request);
+  ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+}
+
 std::set<std::string> uids(const Cluster& cluster, const std::string& service) {
   std::set<std::string> result;
   for (const auto& task : cluster.view().tasks_of_service("shop", service)) result.insert(task->meta().uid());
@@ -142,16 +149,49 @@ TEST(Cluster, ADeletedStackLeavesNothing) {
   Cluster cluster(5, 5);
   apply(cluster, shop(20));
   cluster.quiet();
-  v1::DeleteStackRequest request;
-  request.set_name("shop");
-  const auto deleted = cluster.call<v1::Stack>("orchion.v1.StackService.DeleteStack", request);
-  ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+  ask_to_go(cluster, "shop");
   cluster.quiet();
   EXPECT_THAT(cluster.view().stacks().all(), IsEmpty());
   EXPECT_THAT(cluster.view().services().all(), IsEmpty());
   EXPECT_THAT(cluster.view().revisions().all(), IsEmpty());
   EXPECT_THAT(cluster.view().tasks().all(), IsEmpty());
   EXPECT_THAT(cluster.view().networks().all(), IsEmpty());
+  EXPECT_THAT(cluster.leftovers(), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// Who asked for the deletion and waits until the stack isn't there finds nothing left on any machine, at once.
+TEST(Cluster, AStackGoesAfterTheLastThingOfItOnAnyNode) {
+  for (int seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Cluster cluster(5, static_cast<std::uint64_t>(seed));
+    apply(cluster, shop(20));
+    cluster.quiet();
+    ask_to_go(cluster, "shop");
+    for (int i = 0; i < 10'000 && cluster.view().stacks().find("shop"); ++i) cluster.advance(milliseconds(1));
+    EXPECT_FALSE(cluster.view().stacks().find("shop"));
+    EXPECT_THAT(cluster.leftovers(), IsEmpty());
+    EXPECT_EQ(cluster.report(), "");
+  }
+}
+
+// Its tasks had ended in order before; only the bridge is left there, and it goes when the node is back.
+TEST(Cluster, ALostNodeHoldsUpNoNetwork) {
+  Cluster cluster(3, 8);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  auto& broken = cluster.machine(1);
+  broken.networks.removal_error = base::Error{base::Code::kInternal, "the kernel is busy", {}};
+  ask_to_go(cluster, "shop");
+  cluster.advance(seconds(20));
+  EXPECT_THAT(cluster.view().tasks().all(), IsEmpty());
+  ASSERT_TRUE(cluster.view().stacks().find("shop")) << "a node that answers is waited for";
+  cluster.cut_link(1);
+  cluster.advance(seconds(45));
+  EXPECT_FALSE(cluster.view().stacks().find("shop"));
+  broken.networks.removal_error.reset();
+  cluster.mend_link(1);
+  cluster.quiet();
   EXPECT_THAT(cluster.leftovers(), IsEmpty());
   EXPECT_EQ(cluster.report(), "");
 }

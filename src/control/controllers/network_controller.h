@@ -14,6 +14,7 @@ class NetworkController final : public Controller {
  private:
   Plan plan(const Key& key) override;
   void on_change(const store::ObjectChange& change) override;
+  void on_node(const store::ObjectChange& change);
   void enqueue_all() override;
 
   std::map<store::ObjectName, std::string> said_;

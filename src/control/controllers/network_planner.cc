@@ -51,13 +51,24 @@ Write network_event(const v1::Network& network, v1::Event::Severity severity, co
                      now, random);
 }
 
+// The first step replaces the network's own finalizer by one for each node; their agents take those away.
 void plan_deletion(const NetworkSnapshot& snapshot, Plan& plan) {
   if (snapshot.in_use) return;
   v1::Network network = *snapshot.network;
-  core::remove_finalizer(*network.mutable_meta(), core::kNetworkFinalizer);
-  if (core::is_ready_to_go(network.meta())) {
+  auto& meta = *network.mutable_meta();
+  const bool first = core::has_finalizer(meta, core::kNetworkFinalizer);
+  core::remove_finalizer(meta, core::kNetworkFinalizer);
+  for (const auto& node : network.status().node_uids()) {
+    const auto finalizer = core::agent_finalizer(node);
+    if (!snapshot.nodes.contains(node)) {
+      core::remove_finalizer(meta, finalizer);
+    } else if (first) {
+      core::add_finalizer(meta, finalizer);
+    }
+  }
+  if (core::is_ready_to_go(meta)) {
     plan.units.push_back({{Verb::kRemove, std::move(network)}});
-  } else if (core::has_finalizer(snapshot.network->meta(), core::kNetworkFinalizer)) {
+  } else if (meta.finalizers_size() != snapshot.network->meta().finalizers_size() || first) {
     plan.units.push_back({{Verb::kPutSpec, std::move(network)}});
   }
 }

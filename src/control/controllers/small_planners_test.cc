@@ -53,6 +53,32 @@ TEST(NetworkPlanner, GoesWhenNobodyHoldsAnAddress) {
   EXPECT_EQ(outcome({leaving, {}, false}), "removed");
 }
 
+// The finalizers that are left when it has been planned once; "removed" where it goes.
+std::string waited_for(v1::Network leaving, std::set<std::string> nodes) {
+  base::Random random(1);
+  const auto units =
+      plan_network({std::make_shared<v1::Network>(std::move(leaving)), {}, false, std::move(nodes)}, kNow, random)
+          .plan.units;
+  if (units.empty()) return "no change";
+  if (units[0][0].verb == Verb::kRemove) return "removed";
+  std::string all;
+  for (const auto& finalizer : std::get<v1::Network>(units[0][0].object).meta().finalizers()) all += finalizer + " ";
+  return all;
+}
+
+TEST(NetworkPlanner, WaitsForTheNodesThatHaveItAndAnswer) {
+  v1::Network leaving = *network("n", "", "10.192.0.0/20");
+  core::mark_deleted(*leaving.mutable_meta(), kNow.wall);
+  core::add_finalizer(*leaving.mutable_meta(), core::kNetworkFinalizer);
+  for (const char* node : {"a", "b", "gone"}) leaving.mutable_status()->add_node_uids(node);
+  EXPECT_EQ(waited_for(leaving, {"a", "b", "c"}), "agent/a agent/b ");
+  EXPECT_EQ(waited_for(leaving, {"c"}), "removed");
+  core::remove_finalizer(*leaving.mutable_meta(), core::kNetworkFinalizer);
+  core::add_finalizer(*leaving.mutable_meta(), "agent/b");
+  EXPECT_EQ(waited_for(leaving, {"a", "b", "c"}), "no change") << "a has confirmed";
+  EXPECT_EQ(waited_for(leaving, {"a"}), "removed") << "b was lost meanwhile";
+}
+
 // A cluster of nodes "a" and "b" with one network, and a revision that joins it.
 struct Place {
   Allocations allocations;

@@ -65,6 +65,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   endpoints_.clear();
   for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
   for (const auto& [name, volume] : view.volumes().all()) visit_volume(*volume, out);
+  for (const auto& [name, network] : view.networks().all()) visit_network(*network, out);
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -74,6 +75,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
   v1::Assignments out;
   for (const auto& change : commit.changes) {
     if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
+    if (change.kind == "Network" && change.after) visit_network(static_cast<const v1::Network&>(*change.after), out);
     if (change.kind != "Task") continue;
     const auto* before = static_cast<const v1::Task*>(change.before.get());
     const auto* after = static_cast<const v1::Task*>(change.after.get());
@@ -144,6 +146,12 @@ void AssignmentFeed::visit_volume(const v1::Volume& volume, v1::Assignments& out
   if (volume.status().node_uid() == node_uid_ && core::is_deleted(volume.meta()) &&
       core::has_finalizer(volume.meta(), core::kAgentFinalizer))
     out.add_removed_volumes(volume.meta().uid());
+}
+
+// It may have been told before, when the last task left: then the answer comes again.
+void AssignmentFeed::visit_network(const v1::Network& network, v1::Assignments& out) const {
+  if (core::is_deleted(network.meta()) && core::has_finalizer(network.meta(), core::agent_finalizer(node_uid_)))
+    out.add_removed_networks(network.meta().uid());
 }
 
 void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after,

@@ -138,5 +138,23 @@ TEST_F(AssignmentFeedTest, DataGoesOnlyWhenOnlyTheAgentIsWaitedFor) {
   EXPECT_EQ(delta->removed_volumes(0), "volume");
 }
 
+TEST_F(AssignmentFeedTest, ANodeThatIsWaitedForIsAskedToTakeANetworkDown) {
+  feed_.full(view_);
+  auto network = *view_.networks().find_uid("net");
+  core::mark_deleted(*network.mutable_meta(), base::WallTime(std::chrono::seconds(1)));
+  core::add_finalizer(*network.mutable_meta(), core::agent_finalizer("node-2"));
+  store::Transaction others;
+  store::put_spec(others, network);
+  EXPECT_FALSE(feed_.delta(view_, play(std::move(others))).has_value()) << "another node is waited for";
+  network = *view_.networks().find_uid("net");
+  core::add_finalizer(*network.mutable_meta(), core::agent_finalizer(kNode));
+  store::Transaction mine;
+  store::put_spec(mine, network);
+  const auto delta = feed_.delta(view_, play(std::move(mine)));
+  ASSERT_TRUE(delta.has_value());
+  EXPECT_EQ(delta->removed_networks(0), "net");
+  EXPECT_EQ(feed_.full(view_).removed_networks(0), "net") << "the next session is asked again";
+}
+
 }  // namespace
 }  // namespace orchion::control::services

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "control/services/assignments.h"
-#include "control/services/image_holders.h"
+#include "control/services/node_image_changes.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::services {
@@ -35,6 +35,19 @@ std::string free_node_name(const store::View& view, const std::string& hostname)
 
 bool is_terminal(v1::TaskState state) {
   return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
+}
+
+// The last finalizer taken away removes the object.
+template <class T>
+store::Transaction without_finalizer(T object, const std::string& finalizer) {
+  core::remove_finalizer(*object.mutable_meta(), finalizer);
+  store::Transaction transaction;
+  if (core::is_ready_to_go(object.meta())) {
+    store::remove(transaction, object);
+  } else {
+    store::put_spec(transaction, object);
+  }
+  return transaction;
 }
 
 }  // namespace
@@ -190,6 +203,7 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
       co_return base::Result<>{};
     case v1::FromAgent::kImages: co_return co_await store_images(session, std::move(*message.mutable_images()));
     case v1::FromAgent::kRemovedVolume: co_return co_await finish_volume(session, message.removed_volume());
+    case v1::FromAgent::kRemovedNetwork: co_return co_await finish_network(session, message.removed_network());
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
@@ -216,15 +230,7 @@ base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::stri
   for (int attempt = 0; attempt < kConflictsMax; ++attempt) {
     const auto volume = context_.objects.view().volumes().find_uid(uid);
     if (!volume || volume->status().node_uid() != session->node_uid) co_return base::Result<>{};
-    v1::Volume changed = *volume;
-    core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
-    store::Transaction transaction;
-    if (core::is_ready_to_go(changed.meta())) {
-      store::remove(transaction, changed);
-    } else {
-      store::put_spec(transaction, changed);
-    }
-    auto committed = co_await context_.objects.commit(std::move(transaction));
+    auto committed = co_await context_.objects.commit(without_finalizer(*volume, core::kAgentFinalizer));
     if (committed) co_return base::Result<>{};
     if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
   }
@@ -232,21 +238,28 @@ base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::stri
   co_return base::Result<>{};
 }
 
-// Another node may list the same image at this moment: who comes second looks again.
-base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeImages images) {
-  bool settled = false;
-  for (int i = 0; i < kImageTries && !settled; ++i) {
-    settled = true;
-    for (auto& transaction :
-         image_changes(context_.objects.view(), session->node_name, images, context_.random, context_.clock.wall())) {
-      auto committed = co_await context_.objects.commit(std::move(transaction));
-      if (committed) continue;
-      if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
-      settled = false;
-    }
+// Agents say it whenever a network left them; it counts when they were asked.
+base::Co<> Dispatcher::finish_network(std::shared_ptr<Session> session, std::string uid) {
+  const auto finalizer = core::agent_finalizer(session->node_uid);
+  for (int attempt = 0; attempt < kConflictsMax; ++attempt) {
+    const auto network = context_.objects.view().networks().find_uid(uid);
+    if (!network || !core::has_finalizer(network->meta(), finalizer)) co_return base::Result<>{};
+    auto committed = co_await context_.objects.commit(without_finalizer(*network, finalizer));
+    if (committed) co_return base::Result<>{};
+    if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
   }
-  if (!settled)
-    base::log::warn("the images of node {} are not all listed: its next list settles it", session->node_name);
+  // Asked again in the next session.
+  co_return base::Result<>{};
+}
+
+base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeImages images) {
+  auto transactions =
+      image_changes(context_.objects.view(), session->node_name, images, context_.random, context_.clock.wall());
+  for (auto& transaction : transactions) {
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    // A conflict: another node reported the same image at this moment. The session's next report settles it.
+    if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  }
   co_return base::Result<>{};
 }
 
@@ -275,8 +288,40 @@ base::Co<> Dispatcher::run() {
   }
 }
 
+// Before the first word about a task is stored, its networks know on which node they will have to be taken down.
+base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
+  std::map<std::string, v1::Network> changed;  // by uid
+  for (const auto& pending : batch) {
+    const auto task = context_.objects.view().tasks().find_uid(pending.report.task_uid());
+    if (!task || task->spec().assignment().node_uid() != pending.node_uid) continue;
+    for (const auto& address : task->spec().assignment().addresses()) {
+      const auto network = context_.objects.view().networks().find_uid(address.network_uid());
+      if (!network) continue;
+      auto& known = changed.try_emplace(address.network_uid(), *network).first->second;
+      const auto& nodes = known.status().node_uids();
+      if (std::find(nodes.begin(), nodes.end(), pending.node_uid) == nodes.end())
+        known.mutable_status()->add_node_uids(pending.node_uid);
+    }
+  }
+  store::Transaction transaction;
+  for (const auto& [uid, network] : changed) {
+    const auto known = context_.objects.view().networks().find_uid(uid);
+    if (!known || known->status().node_uids_size() == network.status().node_uids_size()) continue;
+    store::put_status(transaction, network);
+    if (transaction.operations.size() < store::kOperationsMax) continue;
+    auto full = std::move(transaction);
+    transaction = store::Transaction();
+    CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(full)));
+  }
+  if (!transaction.operations.empty()) CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
+  co_return base::Result<>{};
+}
+
 base::Co<> Dispatcher::write_batch(std::vector<PendingReport> batch) {
   for (int attempt = 0;; ++attempt) {
+    auto noted = co_await note_networks(batch);
+    if (!noted && (noted.error().code != base::Code::kAborted || attempt >= kConflictsMax)) co_return noted;
+    if (!noted) continue;
     store::Transaction transaction;
     std::vector<std::string> forget;
     for (const auto& pending : batch) add_report(transaction, pending, forget);

@@ -60,9 +60,11 @@ class Dispatcher {
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
+  base::Co<> finish_network(std::shared_ptr<Session> session, std::string uid);
   base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);
 
   void queue_report(const Session& session, v1::TaskReport report);
+  base::Co<> note_networks(std::vector<PendingReport> batch);
   base::Co<> write_batch(std::vector<PendingReport> batch);
   void add_report(store::Transaction& transaction, const PendingReport& pending, std::vector<std::string>& forget);
   bool is_newest(const std::string& node_uid, std::uint64_t session) const;

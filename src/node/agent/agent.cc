@@ -36,7 +36,16 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       outbox_(executor),
       slots_(executor, options_.starts_at_once > 0 ? options_.starts_at_once : default_starts()),
       lease_renewed_(executor),
-      network_table_(executor, {parts_.clock, parts_.networks, parts_.records, parts_.resolver, folder_}),
+      network_table_(executor, {.clock = parts_.clock,
+                                .networks = parts_.networks,
+                                .records = parts_.records,
+                                .resolver = parts_.resolver,
+                                .folder = folder_,
+                                .gone =
+                                    [this](const std::string& uid) {
+                                      gone_networks_.insert(uid);
+                                      say_gone_networks();
+                                    }}),
       image_reporter_(executor, parts_.clock, parts_.images, outbox_),
       tools_{.clock = parts_.clock,
              .random = random_,
@@ -57,7 +66,8 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                  [this](const std::string& digest) {
                    image_reporter_.present(digest);
                    tasks_.tell_used_images();
-                 }},
+                 },
+             .forgotten = [this] { say_gone_networks(); }},
       tasks_(tools_),
       streams_({.link = parts_.link,
                 .clock = parts_.clock,
@@ -197,6 +207,16 @@ base::Co<> Agent::remove_volume(std::string uid) {
   CO_RETURN_IF_ERROR(co_await parts_.volumes.remove(uid));
   outbox_.put_removed_volume(std::move(uid));
   co_return base::Result<>{};
+}
+
+// The word for "nothing is left": the tasks' last files go first.
+void Agent::say_gone_networks() {
+  std::erase_if(gone_networks_, [this](const std::string& uid) {
+    if (network_table_.has(uid)) return true;  // it came back; its next end will be said
+    if (tasks_.has_task_in(uid)) return false;
+    outbox_.put_removed_network(uid);
+    return true;
+  });
 }
 
 void Agent::stream_wanted(v1::StreamRequest request) {

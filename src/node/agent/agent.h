@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -73,6 +74,7 @@ class Agent final : private SessionHandler {
   void may_forget(std::string task_uid) override;
 
   base::Co<> keep_lease();
+  void say_gone_networks();
   base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
@@ -89,6 +91,7 @@ class Agent final : private SessionHandler {
   base::Duration lease_length_{};
   ChangeSignal lease_renewed_;
   NetworkTable network_table_;
+  std::set<std::string> gone_networks_;  // uids, not told yet
   ImageReporter image_reporter_;
   TaskTools tools_;
   TaskTable tasks_;

@@ -36,6 +36,7 @@ class ScriptedServer {
   std::vector<v1::Heartbeat> heartbeats;
   std::vector<base::Time> dialled;  // attempts to open a session
   std::optional<v1::NodeImages> images;
+  std::vector<std::string> removed_networks;
   bool left = false;
   base::TaskGroup group;
 

@@ -49,6 +49,8 @@ void ScriptedServer::receive(v1::FromAgent message) {
     if (answers_heartbeats) send(std::move(answer));
   } else if (message.has_images()) {
     images = message.images();
+  } else if (message.has_removed_network()) {
+    removed_networks.push_back(message.removed_network());
   } else {
     left = message.leaving();
   }

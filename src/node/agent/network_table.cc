@@ -36,7 +36,11 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   if (assignments.full()) drop_unnamed(assignments);
   for (const auto& network : assignments.networks()) put_network(network);
   for (const auto& uid : assignments.removed_networks()) {
-    if (const auto found = entries_.find(uid); found != entries_.end()) found->second->wanted = false;
+    if (const auto found = entries_.find(uid); found != entries_.end()) {
+      found->second->wanted = false;
+    } else {
+      parts_.gone(uid);
+    }
   }
   for (const auto& endpoint : assignments.endpoints()) put_endpoint(endpoint);
   for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
@@ -165,7 +169,10 @@ base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   parts_.resolver.remove_address(entry->network.gateway());
   parts_.records.remove_network(uid);
   CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
-  if (!entry->wanted && entry->holders.empty()) entries_.erase(uid);
+  if (!entry->wanted && entry->holders.empty()) {
+    entries_.erase(uid);
+    parts_.gone(uid);
+  }
   unsaved_ = true;
   co_return base::Result<>{};
 }

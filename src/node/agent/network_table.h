@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +27,7 @@ class NetworkTable {
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
+    std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
   };
   NetworkTable(base::Executor executor, Parts parts);
 
@@ -49,6 +51,7 @@ class NetworkTable {
   // The networks of this task that are known.
   std::vector<v1::NetworkAssignment> networks_of(const v1::Task& task) const;
   std::vector<std::string> uids() const;
+  bool has(const std::string& uid) const { return entries_.contains(uid); }
 
  private:
   struct Entry {

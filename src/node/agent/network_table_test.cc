@@ -66,6 +66,29 @@ TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {
   EXPECT_TRUE(resolver.addresses.empty());
 }
 
+TEST_F(NetworkTableTest, TheWordThatANetworkIsGoneComesAfterTheTasksLastFile) {
+  server.full = assignments({task("a")});
+  server.forgets = false;
+  start_agent();
+  advance(seconds(1));
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(seconds(1));
+  EXPECT_FALSE(networks.made.contains("net-uid"));
+  EXPECT_THAT(server.removed_networks, ElementsAre()) << "the task's checkpoint is still there";
+  v1::ToAgent forget;
+  forget.set_forget_task("a");
+  server.send(forget);
+  settle();
+  EXPECT_THAT(server.removed_networks, ElementsAre("net-uid"));
+  delta.clear_removed_tasks();
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(server.removed_networks, ElementsAre("net-uid", "net-uid")) << "who asks again gets the answer again";
+}
+
 TEST_F(NetworkTableTest, ATaskWaitsForItsNetwork) {
   server.full = assignments({task("a")});
   server.full.mutable_networks()->Clear();

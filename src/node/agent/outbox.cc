@@ -30,6 +30,11 @@ void Outbox::put_removed_volume(std::string uid) {
   changed_.notify();
 }
 
+void Outbox::put_removed_network(std::string uid) {
+  removed_networks_.push_back(std::move(uid));
+  changed_.notify();
+}
+
 void Outbox::put_leaving() {
   leaving_ = true;
   changed_.notify();
@@ -42,6 +47,7 @@ void Outbox::forget(const std::string& task_uid) {
 
 void Outbox::begin_session() {
   heartbeat_.reset();
+  removed_networks_.clear();  // who still waits for one asks again
   images_waiting_ = images_.has_value();
   queue_.clear();
   unsaid_.clear();
@@ -73,6 +79,11 @@ std::optional<v1::FromAgent> Outbox::next() {
   if (!removed_volumes_.empty()) {
     message.set_removed_volume(std::move(removed_volumes_.front()));
     removed_volumes_.pop_front();
+    return message;
+  }
+  if (!removed_networks_.empty()) {
+    message.set_removed_network(std::move(removed_networks_.front()));
+    removed_networks_.pop_front();
     return message;
   }
   if (std::exchange(leaving_, false)) {

@@ -24,6 +24,7 @@ class Outbox {
   // False where another still waits to be sent: one is sent for both.
   bool put_heartbeat(v1::Heartbeat heartbeat);
   void put_removed_volume(std::string uid);
+  void put_removed_network(std::string uid);
   void put_leaving();
 
   // No further word about this task.
@@ -44,7 +45,8 @@ class Outbox {
   std::optional<v1::NodeImages> images_;
   bool images_waiting_ = false;
   std::optional<v1::Heartbeat> heartbeat_;
-  std::deque<std::string> removed_volumes_;  // uids
+  std::deque<std::string> removed_volumes_;   // uids
+  std::deque<std::string> removed_networks_;  // uids
   bool leaving_ = false;
   ChangeSignal changed_;
 };

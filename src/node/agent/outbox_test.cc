@@ -61,6 +61,14 @@ TEST_F(OutboxTest, HeartbeatsOvertakeAndGoodbyesWait) {
   EXPECT_EQ(next(), "leaving");
 }
 
+TEST_F(OutboxTest, AnOlderSessionsWordAboutANetworkIsNotSaidInTheNext) {
+  outbox.put_removed_network("net");
+  EXPECT_EQ(outbox.next()->removed_network(), "net");
+  outbox.put_removed_network("net");
+  outbox.begin_session();
+  EXPECT_EQ(next(), "");
+}
+
 TEST_F(OutboxTest, ForgetsATask) {
   put("a", v1::STOPPED);
   outbox.forget("a");

@@ -38,6 +38,8 @@ struct TaskTools {
   std::int64_t log_bytes_max = 0;
   // An image with this digest is on the node.
   std::function<void(const std::string& digest)> image_present;
+  // Nothing of a task is left, its checkpoint included.
+  std::function<void()> forgotten;
 };
 
 // One task on this node, from its assignment to its last file. Does one step at a time and reports before the next;

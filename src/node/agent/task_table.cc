@@ -61,6 +61,14 @@ const TaskRunner* TaskTable::find(const std::string& task_uid) const {
   return found == runners_.end() ? nullptr : found->second.get();
 }
 
+bool TaskTable::has_task_in(const std::string& network_uid) const {
+  for (const auto& [uid, runner] : runners_) {
+    for (const auto& address : runner->assignment().task().spec().assignment().addresses())
+      if (address.network_uid() == network_uid) return true;
+  }
+  return false;
+}
+
 void TaskTable::begin(std::shared_ptr<TaskRunner> runner) {
   const auto& meta = runner->assignment().task().meta();
   runners_[meta.uid()] = runner;
@@ -71,6 +79,7 @@ base::Co<> TaskTable::run(std::shared_ptr<TaskRunner> runner) {
   auto ended = co_await runner->run();
   runners_.erase(runner->assignment().task().meta().uid());
   tell_used_images();
+  tools_.forgotten();
   co_return ended;
 }
 

@@ -27,6 +27,7 @@ class TaskTable {
 
   // nullptr where this node has no such task.
   const TaskRunner* find(const std::string& task_uid) const;
+  bool has_task_in(const std::string& network_uid) const;
   std::size_t size() const { return runners_.size(); }
 
  private:

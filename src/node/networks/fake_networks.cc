@@ -10,6 +10,7 @@ base::Co<> FakeNetworks::ensure_network(NetworkConfig config) {
 }
 
 base::Co<> FakeNetworks::remove_network(std::string uid) {
+  if (removal_error) co_return std::unexpected(*removal_error);
   networks.erase(uid);
   co_return base::Result<>{};
 }

@@ -22,8 +22,9 @@ class FakeNetworks final : public Networks {
   std::set<std::string> published;
   std::uint16_t resolver_port = 0;
 
-  // What tests set: the next attach() fails with it, once; and ports other programs have.
+  // What tests set: the next attach() fails with it, once; remove_network() while it is set; ports other programs have.
   std::optional<base::Error> next_attach_error;
+  std::optional<base::Error> removal_error;
   std::set<std::uint16_t> taken_ports;
 
   base::Co<> ensure_network(NetworkConfig config) override;
