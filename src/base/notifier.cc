@@ -34,4 +34,9 @@ void Notifier::notify() {
   state_->timer.cancel();
 }
 
+Co<> wait_for_ever() {
+  Notifier never(co_await boost::asio::this_coro::executor);
+  co_return co_await never.wait();
+}
+
 }  // namespace orchion::base

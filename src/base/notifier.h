@@ -29,4 +29,7 @@ class Notifier {
   std::shared_ptr<State> state_;
 };
 
+// Returns only by cancellation: for one side of an operator|| that has nothing more to do.
+Co<> wait_for_ever();
+
 }  // namespace orchion::base

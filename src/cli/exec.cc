@@ -45,11 +45,6 @@ base::Co<> send_inputs(wire::WebSocket* socket, std::shared_ptr<Inputs> inputs) 
   }
 }
 
-base::Co<> wait_for_ever() {
-  base::Notifier never(co_await boost::asio::this_coro::executor);
-  co_return co_await never.wait();
-}
-
 // Standard input once more, as an open file of its own: Asio makes what it waits for non-blocking, and a terminal's
 // input and output, and the shell's, are one open file. What can't be opened again (a socket) is shared.
 int open_own_input() {
@@ -83,7 +78,7 @@ base::Co<> read_input(std::shared_ptr<Inputs> inputs) {
       message.set_data(buffer.data(), n);
     }
     CO_RETURN_IF_ERROR(co_await inputs->send(std::move(message)));
-    if (n == 0) co_return co_await wait_for_ever();
+    if (n == 0) co_return co_await base::wait_for_ever();
   }
 }
 
@@ -132,8 +127,8 @@ base::Co<int> run_session(std::shared_ptr<client::ApiClient> api, v1::ExecInput 
   const bool wants_input = start.start().stdin();
   auto inputs = std::make_shared<Inputs>(co_await boost::asio::this_coro::executor, 16);
   CO_RETURN_IF_ERROR(co_await inputs->send(std::move(start)));
-  auto reading = wants_input ? read_input(inputs) : wait_for_ever();
-  auto resizing = tty ? watch_size(inputs) : wait_for_ever();
+  auto reading = wants_input ? read_input(inputs) : base::wait_for_ever();
+  auto resizing = tty ? watch_size(inputs) : base::wait_for_ever();
   auto ended = co_await (read_outputs(socket.get()) || send_inputs(socket.get(), inputs) || std::move(reading) ||
                          std::move(resizing));
   if (ended.index() == 0) co_return std::get<0>(std::move(ended));
