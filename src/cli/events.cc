@@ -1,12 +1,14 @@
+#include <algorithm>
 #include <iostream>
+#include <tuple>
 
 #include <fmt/core.h>
 #include <google/protobuf/util/time_util.h>
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "client/resuming_watch.h"
 #include "v1/control.pb.h"
-#include "v1/watch.pb.h"
 
 namespace orchion::cli {
 
@@ -19,20 +21,31 @@ std::vector<std::string> event_cells(const v1::Event& event) {
   return {google::protobuf::util::TimeUtil::ToString(time), event.reason(), subject, event.message()};
 }
 
-// New events as they come. A stream that breaks goes on after the last one seen.
-base::Co<> print_new_events(std::shared_ptr<client::ApiClient> api, std::string stack) {
-  auto request = std::make_shared<v1::WatchRequest>();
-  request->add_kinds("Event");
-  request->set_stack(stack);
-  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.WatchService.Watch", request, ""));
+void print_in_order(const std::vector<v1::WatchEvent>& batch) {
+  std::vector<const v1::Event*> events;
+  for (const auto& change : batch)
+    if (change.type() == v1::WatchEvent::PUT && change.has_event()) events.push_back(&change.event());
+  std::ranges::sort(events, {}, [](const v1::Event* event) {
+    return std::tuple(event->time().seconds(), event->time().nanos(), event->meta().name());
+  });
+  for (const auto* event : events) {
+    const auto cells = event_cells(*event);
+    std::cout << fmt::format("{}  {}  {}  {}\n", cells[0], cells[1], cells[2], cells[3]);
+  }
+  std::cout << std::flush;
+}
+
+// What happened, then what happens, each once, whatever becomes of the connection.
+base::Co<> print_events(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack) {
+  v1::WatchRequest request;
+  request.add_kinds("Event");
+  request.set_stack(stack);
+  client::WatchOptions options;
+  options.say = [](const std::string& line) { std::cerr << "orchion: " << line << "\n"; };
+  client::ResumingWatch watch(api, *clock, std::move(request), std::move(options));
   while (true) {
-    CO_ASSIGN_OR_RETURN(auto received, co_await events->next());
-    if (!received) co_return base::fail(base::Code::kUnavailable, "the server ended the connection");
-    v1::WatchEvent message;
-    CO_RETURN_IF_ERROR(client::parse_json(received->data, message));
-    if (message.type() != v1::WatchEvent::PUT || !message.has_event()) continue;
-    const auto cells = event_cells(message.event());
-    std::cout << fmt::format("{}  {}  {}  {}\n", cells[0], cells[1], cells[2], cells[3]) << std::flush;
+    CO_ASSIGN_OR_RETURN(const auto batch, co_await watch.next());
+    print_in_order(batch);
   }
 }
 
@@ -42,7 +55,7 @@ int run_events(Context& context, bool follow) {
   if (follow) {
     auto api = context.api();
     if (!api) return context.fail(api.error());
-    auto printed = context.run(print_new_events(*api, context.options().stack));
+    auto printed = context.run(print_events(*api, &context.clock(), context.options().stack));
     return printed ? kExitOk : context.fail(printed.error());
   }
   v1::ListEventsRequest request;

@@ -1,9 +1,12 @@
 #include "cli/follow.h"
 
+#include <iostream>
+
 #include <fmt/core.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/timeout.h"
+#include "client/resuming_watch.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -27,25 +30,18 @@ void hand_over(const v1::WatchEvent& event, StackProgress& progress) {
   if (event.has_stack()) progress.put(event.stack());
 }
 
-base::Co<> read_until_done(std::shared_ptr<client::ApiClient> api, std::string stack,
+bool is_of(const v1::WatchEvent& event, const std::string& stack) {
+  return event.task().meta().stack() == stack || event.service().meta().stack() == stack ||
+         event.stack().meta().name() == stack;
+}
+
+base::Co<> read_until_done(std::shared_ptr<client::ResumingWatch> watch, std::string stack,
                            std::shared_ptr<StackProgress> progress) {
-  // A stack belongs to no stack: its own changes are watched without the filter that its content has.
-  auto request = std::make_shared<v1::WatchRequest>();
-  request->add_kinds("Task");
-  request->add_kinds("Service");
-  request->add_kinds("Stack");
-  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.WatchService.Watch", request, ""));
-  bool synced = false;
   while (true) {
-    CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
-    if (!event) co_return base::fail(base::Code::kUnavailable, "the server ended the connection: see `orchion ps`");
-    v1::WatchEvent message;
-    CO_RETURN_IF_ERROR(client::parse_json(event->data, message));
-    const bool ours = message.task().meta().stack() == stack || message.service().meta().stack() == stack ||
-                      message.stack().meta().name() == stack;
-    if (ours) hand_over(message, *progress);
-    synced = synced || message.type() == v1::WatchEvent::SYNCED;
-    if (synced && progress->is_done()) co_return base::Result<>{};
+    CO_ASSIGN_OR_RETURN(const auto events, co_await watch->next());
+    for (const auto& event : events)
+      if (is_of(event, stack)) hand_over(event, *progress);
+    if (progress->is_done()) co_return base::Result<>{};
   }
 }
 
@@ -66,7 +62,13 @@ base::Co<> wait_for_lasting_obstacle(base::Clock* clock, std::shared_ptr<StackPr
 
 base::Co<bool> follow(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
                       std::shared_ptr<StackProgress> progress) {
-  auto ended = co_await (read_until_done(api, stack, progress) || wait_for_lasting_obstacle(clock, progress));
+  // A stack belongs to no stack: its own changes are watched without the filter that its content has.
+  v1::WatchRequest request;
+  for (const char* kind : {"Task", "Service", "Stack"}) request.add_kinds(kind);
+  client::WatchOptions options;
+  options.say = [](const std::string& line) { std::cerr << "orchion: " << line << "\n"; };
+  auto watch = std::make_shared<client::ResumingWatch>(api, *clock, std::move(request), std::move(options));
+  auto ended = co_await (read_until_done(watch, stack, progress) || wait_for_lasting_obstacle(clock, progress));
   if (ended.index() == 0) {
     CO_RETURN_IF_ERROR(std::get<0>(ended));
     co_return true;
@@ -76,12 +78,17 @@ base::Co<bool> follow(std::shared_ptr<client::ApiClient> api, base::Clock* clock
 }
 
 base::Co<> poll_until_gone(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack) {
+  client::Patience patience(*clock);
   while (true) {
     v1::GetStackRequest request;
     request.set_name(stack);
     auto found = co_await api->call<v1::Stack>("orchion.v1.StackService.GetStack", request);
     if (!found && found.error().code == base::Code::kNotFound) co_return base::Result<>{};
-    CO_RETURN_IF_ERROR(found);
+    if (!found) {
+      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(found).error()));
+      continue;
+    }
+    patience.answered();
     CO_RETURN_IF_ERROR(co_await clock->sleep(kPoll));
   }
 }

@@ -7,12 +7,12 @@
 #include "base/clock.h"
 #include "cli/progress.h"
 #include "client/api_client.h"
-#include "v1/watch.pb.h"
 
 namespace orchion::cli {
 
-// Watches one stack and hands every event to `progress`, until it is done (true), can't be (false: obstacles that
-// stood for some seconds without progress), or `limit` has passed (kDeadlineExceeded).
+// Watches one stack, also through a restart of the server, and hands every event to `progress`, until it is done
+// (true), can't be (false: obstacles that stood for some seconds without progress), or `limit` has passed
+// (kDeadlineExceeded).
 base::Co<bool> follow_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
                             std::shared_ptr<StackProgress> progress, base::Duration limit);
 

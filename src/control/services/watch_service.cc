@@ -1,8 +1,11 @@
 #include "control/services/watch_service.h"
 
 #include <algorithm>
+#include <deque>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "base/notifier.h"
 
 namespace orchion::control::services {
 
@@ -44,17 +47,20 @@ v1::WatchEvent plain_event(std::string id, v1::WatchEvent::Type type) {
   return event;
 }
 
-base::Co<> send_commit(const store::ObjectStore& objects, v1::WatchRequest request, WatchStream stream,
-                       CommitPointer commit) {
+// Whether something of it was wanted.
+base::Co<bool> send_commit(const store::ObjectStore& objects, v1::WatchRequest request, WatchStream stream,
+                           CommitPointer commit) {
   const auto id = bookmark_text(objects, commit->revision);
+  bool sent = false;
   for (const auto& change : commit->changes) {
     if (!wanted(request, change.kind, change.name.stack)) continue;
     auto event = plain_event(id, change.after ? v1::WatchEvent::PUT : v1::WatchEvent::REMOVED);
     event.set_kind(change.kind);
-    if (set_object(event, change.after ? *change.after : *change.before))
-      CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
+    if (!set_object(event, change.after ? *change.after : *change.before)) continue;
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
+    sent = true;
   }
-  co_return base::Result<>{};
+  co_return sent;
 }
 
 template <class T>
@@ -87,17 +93,31 @@ std::vector<v1::WatchEvent> present_objects(const store::ObjectStore& objects, c
   return out;
 }
 
+// The commits that a watcher hasn't had.
 struct Follower {
-  explicit Follower(base::Executor executor) : commits(executor, kBehindMax) {}
-  base::Channel<CommitPointer> commits;
+  explicit Follower(base::Executor executor) : arrived(executor) {}
+  std::deque<CommitPointer> commits;
   bool fell_behind = false;
+  base::Notifier arrived;
+
+  void put(const CommitPointer& commit) {
+    if (commits.size() < kBehindMax) {
+      commits.push_back(commit);
+    } else {
+      fell_behind = true;
+    }
+    arrived.notify();
+  }
 };
 
-base::Co<std::optional<CommitPointer>> next_or_idle(base::Clock& clock, std::shared_ptr<Follower> follower) {
+// nullptr: none came until then. Nothing is taken off in the race with the clock, so that nothing can get lost in it.
+base::Co<CommitPointer> next_or_idle(base::Clock& clock, std::shared_ptr<Follower> follower, base::Time until) {
   using boost::asio::experimental::awaitable_operators::operator||;
-  auto first = co_await (follower->commits.receive() || clock.sleep(kBookmarkInterval));
-  if (first.index() == 1) co_return std::optional<CommitPointer>();
-  co_return std::get<0>(std::move(first));
+  if (follower->commits.empty()) co_await (follower->arrived.wait() || clock.sleep_until(until));
+  if (follower->commits.empty()) co_return CommitPointer();
+  auto commit = std::move(follower->commits.front());
+  follower->commits.pop_front();
+  co_return commit;
 }
 
 }  // namespace
@@ -105,9 +125,8 @@ base::Co<std::optional<CommitPointer>> next_or_idle(base::Clock& clock, std::sha
 base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream stream) {
   // Subscribed before anything is sent, so that nothing falls between the present and what follows.
   auto follower = std::make_shared<Follower>(context.executor);
-  auto subscription = context.objects.subscribe([follower](const auto& commit) {
-    if (!follower->commits.try_send(commit)) follower->fell_behind = true;
-  });
+  auto subscription = context.objects.subscribe([follower](const auto& commit) { follower->put(commit); });
+  auto seen = context.objects.view().revision();
   if (request.since().empty()) {
     for (auto& event : present_objects(context.objects, request))
       CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
@@ -118,16 +137,20 @@ base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream s
       co_return co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
     for (auto& commit : *missed) CO_RETURN_IF_ERROR(co_await send_commit(context.objects, request, stream, commit));
   }
+  auto silent_since = context.clock.now();
   while (true) {
-    CO_ASSIGN_OR_RETURN(auto commit, co_await next_or_idle(context.clock, follower));
+    CO_ASSIGN_OR_RETURN(auto commit, co_await next_or_idle(context.clock, follower, silent_since + kBookmarkInterval));
     if (follower->fell_behind)
       co_return co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
+    bool sent = !commit;
     if (commit) {
-      CO_RETURN_IF_ERROR(co_await send_commit(context.objects, request, stream, *commit));
+      CO_ASSIGN_OR_RETURN(sent, co_await send_commit(context.objects, request, stream, commit));
+      seen = commit->revision;
     } else {
-      CO_RETURN_IF_ERROR(
-          co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::BOOKMARK)));
+      auto bookmark = plain_event(bookmark_text(context.objects, seen), v1::WatchEvent::BOOKMARK);
+      CO_RETURN_IF_ERROR(co_await stream.send(std::move(bookmark)));
     }
+    if (sent) silent_since = context.clock.now();
   }
 }
 
