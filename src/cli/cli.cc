@@ -148,9 +148,9 @@ class Parser {
     auto* ps = add(app_, "ps", "List tasks", [this](Context& context) { return run_ps(context, all_); });
     ps->add_flag("-a,--all", all_, "Those that ended and were replaced too");
 
-    auto* inspect = add(app_, "inspect", "Everything about a service or a task",
+    auto* inspect = add(app_, "inspect", "Everything about a stack, a service or a task",
                         [this](Context& context) { return run_inspect(context, what_); });
-    inspect->add_option("WHAT", what_, "STACK/SERVICE or STACK/SERVICE.N")->required();
+    inspect->add_option("WHAT", what_, "STACK, STACK/SERVICE or STACK/SERVICE.N")->required();
 
     auto* scale = add(app_, "scale", "Change how many tasks a service has",
                       [this](Context& context) { return run_scale(context, targets_); });

@@ -347,5 +347,27 @@ TEST_F(CliTest, LogsGoToStandardOutputAndNoticesBesides) {
   EXPECT_EQ(run({"logs", "shop/web", "--since", "soon"}).code, kExitFailed);
 }
 
+TEST_F(CliTest, StopAllGoesThroughEveryPage) {
+  server_.on("GET /v1/stacks", 200, R"({"stacks":[{"meta":{"name":"a"}},{"meta":{"name":"b"}}],"nextPageToken":"t1"})");
+  server_.on("GET /v1/stacks", 200, R"({"stacks":[{"meta":{"name":"c"}}],"nextPageToken":""})");
+  for (const char* name : {"a", "b", "c"}) server_.on(std::string("DELETE /v1/stacks/") + name, 200, "{}");
+  const auto stopped = run({"stop-all", "--yes"});
+  EXPECT_EQ(stopped.code, kExitOk) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("3 stacks stopped"));
+  EXPECT_THAT(server_.asked(), testing::Contains(HasSubstr("pageToken=t1")));
+  for (const char* name : {"a", "b", "c"})
+    EXPECT_THAT(server_.asked(), testing::Contains(testing::StartsWith(std::string("DELETE /v1/stacks/") + name)));
+}
+
+TEST_F(CliTest, InspectTakesAStackWhereNoServiceIsMeant) {
+  server_.on("GET /v1/stacks/shop", 200, R"({"meta":{"name":"shop"}})");
+  EXPECT_THAT(run({"inspect", "shop"}).out, HasSubstr("shop"));
+  write("compose.yaml", kCompose);
+  server_.on("GET /v1/stacks/shop/services/web", 200, R"({"meta":{"name":"web"},"spec":{}})");
+  EXPECT_THAT(run({"inspect", "web"}).out, HasSubstr("web"));
+  EXPECT_EQ(run({"inspect", "shop"}).code, kExitOk) << "the file's stack has no service of that name";
+  EXPECT_EQ(run({"inspect", "none"}).code, kExitNotFound);
+}
+
 }  // namespace
 }  // namespace orchion::cli

@@ -19,19 +19,29 @@ base::Co<> remove_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clo
   co_return co_await follow_removal(api, clock, stack, limit);
 }
 
+base::Co<std::vector<std::string>> stack_names(std::shared_ptr<client::ApiClient> api) {
+  std::vector<std::string> names;
+  v1::ListStacksRequest request;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto page,
+                        co_await api->call<v1::ListStacksResponse>("orchion.v1.StackService.ListStacks", request));
+    for (const auto& stack : page.stacks()) names.push_back(stack.meta().name());
+    if (page.next_page_token().empty()) co_return names;
+    request.set_page_token(page.next_page_token());
+  }
+}
+
 // All at the same time on the server; waited for one after the other.
-base::Co<std::uint32_t> remove_all(std::shared_ptr<client::ApiClient> api, base::Clock* clock, base::Duration limit) {
-  CO_ASSIGN_OR_RETURN(auto stacks, co_await api->call<v1::ListStacksResponse>("orchion.v1.StackService.ListStacks",
-                                                                              v1::ListStacksRequest()));
-  for (const auto& stack : stacks.stacks()) {
+base::Co<std::size_t> remove_all(std::shared_ptr<client::ApiClient> api, base::Clock* clock, base::Duration limit) {
+  CO_ASSIGN_OR_RETURN(const auto names, co_await stack_names(api));
+  for (const auto& name : names) {
     v1::DeleteStackRequest request;
-    request.set_name(stack.meta().name());
+    request.set_name(name);
     auto removed = co_await api->call<v1::Stack>("orchion.v1.StackService.DeleteStack", request);
     if (!removed && removed.error().code != base::Code::kNotFound) co_return std::unexpected(removed.error());
   }
-  for (const auto& stack : stacks.stacks())
-    CO_RETURN_IF_ERROR(co_await follow_removal(api, clock, stack.meta().name(), limit));
-  co_return static_cast<std::uint32_t>(stacks.stacks_size());
+  for (const auto& name : names) CO_RETURN_IF_ERROR(co_await follow_removal(api, clock, name, limit));
+  co_return names.size();
 }
 
 }  // namespace

@@ -68,6 +68,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(status, 200)
         strip = lambda text: re.sub(r'"revision":"[^"]*\."?', "", text)
         self.assertEqual(json.loads(printed)["tasks"], json.loads(body)["tasks"], "-o json is what REST returns")
+        stack = json.loads(self.cluster.ok("inspect", "shop", "-o", "json"))
+        self.assertEqual([s["name"] for s in stack["spec"]["services"]], ["web", "db"])
+        self.assertEqual(json.loads(self.cluster.ok("inspect", "web", "-o", "json", cwd=self.folder))["meta"]["name"],
+                         "web", "beside the file a bare word is its service")
         inspected = self.cluster.ok("inspect", "shop/web", "-o", "json")
         self.assertEqual(json.loads(inspected)["meta"]["name"], "web")
         self.assertNotIn("blue", inspected, "environment values are secret")
@@ -87,6 +91,24 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.cluster.ok("logs", "shop/web", "--grep", "^oo").count("oops"), 1)
         self.assertNotIn("started", self.cluster.ok("logs", "shop/web", "--tail", "1"))
         self.assertEqual(self.cluster.ok("logs", "shop/web", "--since", "0s").strip(), "")
+
+    def test_logs_of_several_tasks_come_in_the_order_of_time(self):
+        for i in range(6):
+            self.cluster.ok("exec", f"shop/{('web', 'db')[i % 2]}", "--", "sh", "-c", f"echo turn {i} > /proc/1/fd/1")
+        turns = [f"turn {i}" for i in range(6)]
+
+        def printed(*arguments):
+            return [line.split(" | ")[1] for line in self.cluster.ok("logs", "--stack", "shop", *arguments).splitlines()
+                    if "turn" in line]
+        harness.wait_for("the last line", lambda: printed()[-1:] == turns[-1:])
+        self.assertEqual(printed(), turns)
+        self.assertEqual(printed("--tail", "2"), turns[2:], "the last two of each task")
+        follow = subprocess.Popen([harness.ORCHION, "logs", "-f", "--stack", "shop", "--grep", "turn"],
+                                  stdout=subprocess.PIPE, env=self.cluster.environment(), text=True)
+        self.addCleanup(follow.stdout.close)
+        self.addCleanup(follow.wait, 10)
+        self.addCleanup(follow.terminate)
+        self.assertEqual([follow.stdout.readline().split(" | ")[1].strip() for _ in turns], turns)
 
     def test_logs_follow(self):
         follow = subprocess.Popen([harness.ORCHION, "logs", "-f", "shop/web"], stdout=subprocess.PIPE,

@@ -1,20 +1,15 @@
 #include "control/services/task_service.h"
 
-#include <algorithm>
-
 #include <fmt/core.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include "base/notifier.h"
 #include "control/services/paging.h"
-#include "core/task_state.h"
+#include "control/services/task_logs.h"
 
 namespace orchion::control::services {
 
 namespace {
-
-constexpr std::size_t kLinesInFlight = 1024;
 
 bool is_current(const v1::Task& task) {
   return task.spec().desired_state() == v1::DESIRED_RUNNING && !task.meta().has_deleted_at();
@@ -27,90 +22,6 @@ bool is_present(const v1::Task& task) {
 
 std::string slot_name(const v1::Task& task) {
   return fmt::format("{}.{}", task.spec().service(), task.spec().slot());
-}
-
-// What the user may wait for lines of: one node's tasks.
-struct NodeTasks {
-  std::string node_uid;
-  std::string node_name;
-  v1::NodeLogs want;
-};
-
-std::vector<NodeTasks> by_node(const store::View& view, const v1::LogsRequest& request) {
-  std::map<std::string, NodeTasks> nodes;
-  for (const auto& task : view.tasks().of_stack(request.stack())) {
-    const auto& assignment = task->spec().assignment();
-    if (assignment.node_uid().empty()) continue;
-    if (!request.service().empty() && task->spec().service() != request.service()) continue;
-    if (request.slot() != 0 && task->spec().slot() != request.slot()) continue;
-    auto& node = nodes[assignment.node_uid()];
-    node.node_uid = assignment.node_uid();
-    node.node_name = assignment.node();
-    node.want.add_task_uids(task->meta().uid());
-  }
-  std::vector<NodeTasks> result;
-  for (auto& [uid, node] : nodes) {
-    *node.want.mutable_request() = request;
-    result.push_back(std::move(node));
-  }
-  return result;
-}
-
-v1::LogLine notice(const std::string& text) {
-  v1::LogLine line;
-  line.set_notice(text);
-  return line;
-}
-
-// One node's lines into the common channel. What a node can't give is said, not left out.
-base::Co<> pump_logs(NodeStreams* streams, NodeTasks node, std::shared_ptr<base::Channel<v1::LogLine>> lines) {
-  v1::StreamRequest request;
-  *request.mutable_logs() = node.want;
-  auto opened = co_await streams->open(node.node_uid, std::move(request));
-  if (!opened)
-    co_return co_await lines->send(
-        notice(fmt::format("the logs of node {} are missing: {}", node.node_name, opened.error().message)));
-  while (true) {
-    auto message = co_await (*opened)->receive();
-    if (!message)
-      co_return co_await lines->send(
-          notice(fmt::format("the logs of node {} end here: {}", node.node_name, message.error().message)));
-    if (!*message) co_return base::Result<>{};
-    if ((*message)->has_log()) CO_RETURN_IF_ERROR(co_await lines->send(std::move(*(*message)->mutable_log())));
-  }
-}
-
-// All nodes from `index` on, at the same time.
-base::Co<> pump_nodes(NodeStreams* streams, std::shared_ptr<const std::vector<NodeTasks>> nodes, std::size_t index,
-                      std::shared_ptr<base::Channel<v1::LogLine>> lines) {
-  using boost::asio::experimental::awaitable_operators::operator&&;
-  if (index == nodes->size()) co_return base::Result<>{};
-  auto [first, others] =
-      co_await (pump_logs(streams, (*nodes)[index], lines) && pump_nodes(streams, nodes, index + 1, lines));
-  CO_RETURN_IF_ERROR(first);
-  co_return others;
-}
-
-base::Co<> wait_for_ever() {
-  base::Notifier never(co_await boost::asio::this_coro::executor);
-  co_return co_await never.wait();
-}
-
-// The end of the channel, not of this coroutine, is what the reader waits for.
-base::Co<> pump_to_the_end(NodeStreams* streams, std::shared_ptr<const std::vector<NodeTasks>> nodes,
-                           std::shared_ptr<base::Channel<v1::LogLine>> lines) {
-  CO_RETURN_IF_ERROR(co_await pump_nodes(streams, nodes, 0, lines));
-  lines->close();
-  co_return co_await wait_for_ever();
-}
-
-base::Co<> forward_lines(core::TypedStream<v1::LogsRequest, v1::LogLine> stream,
-                         std::shared_ptr<base::Channel<v1::LogLine>> lines) {
-  while (true) {
-    CO_ASSIGN_OR_RETURN(auto line, co_await lines->receive());
-    if (!line) co_return base::Result<>{};
-    CO_RETURN_IF_ERROR(co_await stream.send(std::move(*line)));
-  }
 }
 
 using ExecStream = core::TypedStream<v1::ExecInput, v1::ExecOutput>;
@@ -128,7 +39,7 @@ base::Co<> exec_inward(ExecStream user, NodeStream* node) {
     if (!input) break;
   }
   // The user says no more; the output decides when it is over.
-  co_return co_await wait_for_ever();
+  co_return co_await base::wait_for_ever();
 }
 
 base::Co<> exec_outward(ExecStream user, NodeStream* node) {
@@ -189,20 +100,7 @@ base::Co<v1::Task> TaskService::get(core::CallContext, v1::GetTaskRequest reques
 base::Co<> TaskService::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
   CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
   if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
-  if (!context_.objects.view().stacks().find(request->stack()))
-    co_return base::fail(base::Code::kNotFound,
-                         fmt::format("there is no stack {}: see `orchion stack ls`", request->stack()));
-  const auto nodes = by_node(context_.objects.view(), *request);
-  if (nodes.empty()) {
-    if (request->service().empty()) co_return base::Result<>{};
-    co_return base::fail(base::Code::kNotFound, fmt::format("no task of {}/{} has run yet: see `orchion ps --stack {}`",
-                                                            request->stack(), request->service(), request->stack()));
-  }
-  auto lines = std::make_shared<base::Channel<v1::LogLine>>(context_.executor, kLinesInFlight);
-  auto shared = std::make_shared<const std::vector<NodeTasks>>(nodes);
-  using boost::asio::experimental::awaitable_operators::operator||;
-  auto ended = co_await (forward_lines(stream, lines) || pump_to_the_end(&streams_, shared, lines));
-  co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
+  co_return co_await send_logs(context_, streams_, std::move(*request), stream);
 }
 
 base::Co<> TaskService::exec(core::CallContext, ExecStream stream) {

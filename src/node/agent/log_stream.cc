@@ -20,7 +20,7 @@ constexpr std::size_t kLinesAhead = 256;
 // How often a follower looks whether there is output yet, and whether there can be more.
 constexpr auto kLookInterval = std::chrono::milliseconds(500);
 
-using Lines = base::Channel<v1::LogLine>;
+using Lines = base::Channel<v1::StreamFromAgent>;
 
 struct Source {
   std::string task_uid;
@@ -42,12 +42,14 @@ logs::LogOptions to_options(const v1::LogsRequest& request) {
   return options;
 }
 
-v1::LogLine to_message(const Source& source, logs::Line line) {
-  v1::LogLine message = source.names;
+v1::StreamFromAgent to_message(const Source& source, logs::Line line) {
+  v1::StreamFromAgent result;
+  v1::LogLine& message = *result.mutable_log();
+  message = source.names;
   *message.mutable_time() = core::to_timestamp(line.time);
   message.set_stream(line.stream == logs::OutputStream::kError ? v1::LogLine::STDERR : v1::LogLine::STDOUT);
   message.set_line(std::move(line.text));
-  return message;
+  return result;
 }
 
 // A task that never began has no output; that is no error.
@@ -60,13 +62,13 @@ base::Result<bool> open_reader(Source& source, base::Executor executor, base::Cl
 }
 
 base::Co<> refill(std::shared_ptr<Source> source) {
-  CO_ASSIGN_OR_RETURN(auto batch, co_await source->reader->next_batch(kBatchLines));
+  CO_ASSIGN_OR_RETURN(auto batch, co_await source->reader->written_batch(kBatchLines));
   source->ended = batch.empty();
   for (auto& line : batch) source->ahead.push_back(std::move(line));
   co_return base::Result<>{};
 }
 
-// What is there, in the order of time.
+// What is written by now, in the order of time. A follower's readers go on from there.
 base::Co<> read_merged(Sources sources, std::shared_ptr<Lines> lines, base::Clock& clock, logs::LogOptions options) {
   for (auto& source : sources) {
     CO_ASSIGN_OR_RETURN(const bool opened, open_reader(*source, lines->executor(), clock, options));
@@ -116,7 +118,7 @@ struct Following {
 };
 
 base::Co<> follow(std::shared_ptr<Source> source, std::shared_ptr<Following> following) {
-  while (true) {
+  while (!source->reader) {
     const bool more = may_say_more(following->tasks, source->task_uid);
     CO_ASSIGN_OR_RETURN(const bool opened,
                         open_reader(*source, following->lines->executor(), following->clock, following->options));
@@ -138,13 +140,20 @@ base::Co<> follow_all(Sources sources, std::size_t i, std::shared_ptr<Following>
   co_return first ? others : first;
 }
 
+// First the past in the order of time, then what comes as it comes.
+base::Co<> catch_up_and_follow(Sources sources, std::shared_ptr<Following> following) {
+  CO_RETURN_IF_ERROR(co_await read_merged(sources, following->lines, following->clock, following->options));
+  v1::StreamFromAgent caught_up;
+  caught_up.set_caught_up(true);
+  CO_RETURN_IF_ERROR(co_await following->lines->send(std::move(caught_up)));
+  co_return co_await follow_all(std::move(sources), 0, following);
+}
+
 base::Co<> send_all(std::shared_ptr<Lines> lines, std::shared_ptr<DataStream> stream) {
   while (true) {
-    CO_ASSIGN_OR_RETURN(auto line, co_await lines->receive());
-    if (!line) co_return base::Result<>{};
-    v1::StreamFromAgent message;
-    *message.mutable_log() = std::move(*line);
-    CO_RETURN_IF_ERROR(co_await stream->send(std::move(message)));
+    CO_ASSIGN_OR_RETURN(auto message, co_await lines->receive());
+    if (!message) co_return base::Result<>{};
+    CO_RETURN_IF_ERROR(co_await stream->send(std::move(*message)));
   }
 }
 
@@ -189,7 +198,7 @@ base::Co<> StreamServer::logs(v1::NodeLogs want, std::shared_ptr<DataStream> str
   auto lines = std::make_shared<Lines>(parts_.group.executor(), kLinesAhead);
   auto following = std::make_shared<Following>(parts_.tasks, parts_.clock, options, lines);
   auto reading =
-      options.follow ? follow_all(sources, 0, following) : read_merged(sources, lines, parts_.clock, options);
+      options.follow ? catch_up_and_follow(sources, following) : read_merged(sources, lines, parts_.clock, options);
   using boost::asio::experimental::awaitable_operators::operator||;
   auto ended = co_await (carry(std::move(reading), lines, stream) || wait_until_gone(stream));
   co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);

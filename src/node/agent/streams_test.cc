@@ -103,12 +103,28 @@ TEST_F(StreamsTest, LogsFollowUntilTheTaskEnds) {
   request.mutable_logs()->mutable_request()->set_follow(true);
   want(request);
   EXPECT_EQ((*next())->log().line(), "before");
+  EXPECT_TRUE((*next())->caught_up());
   say("a", 2, "after\n");
   EXPECT_EQ((*next())->log().line(), "after");
   runtime.end("a", 0);
   runtime.end("b", 0);
   const auto end = next();
   EXPECT_TRUE(end.has_value() && !end->has_value());
+}
+
+TEST_F(StreamsTest, AFollowerGetsThePastInTheOrderOfTime) {
+  say("a", 1, "one\n");
+  say("b", 2, "two\n");
+  say("a", 3, "three\n");
+  say("b", 4, "four\n");
+  v1::StreamRequest request;
+  for (const char* uid : {"a", "b"}) request.mutable_logs()->add_task_uids(uid);
+  request.mutable_logs()->mutable_request()->set_follow(true);
+  want(request);
+  for (const char* line : {"one", "two", "three", "four"}) EXPECT_EQ((*next())->log().line(), line);
+  EXPECT_TRUE((*next())->caught_up());
+  say("b", 1, "late\n");
+  EXPECT_EQ((*next())->log().line(), "late") << "what follows comes as it comes";
 }
 
 TEST_F(StreamsTest, AFollowerThatLeavesIsLetGo) {

@@ -135,7 +135,7 @@ base::Result<std::unique_ptr<LogReader>> LogReader::open(base::Executor executor
 }
 
 base::Co<std::optional<Line>> LogReader::next() {
-  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill());
+  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kWait));
   if (state_->ready.empty()) co_return std::nullopt;
   std::optional<Line> line(std::move(state_->ready.front()));
   state_->ready.pop_front();
@@ -143,15 +143,24 @@ base::Co<std::optional<Line>> LogReader::next() {
 }
 
 base::Co<std::vector<Line>> LogReader::next_batch(std::size_t count_max) {
-  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill());
+  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kWait));
+  co_return take(count_max);
+}
+
+base::Co<std::vector<Line>> LogReader::written_batch(std::size_t count_max) {
+  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kReturn));
+  co_return take(count_max);
+}
+
+std::vector<Line> LogReader::take(std::size_t count_max) {
   const auto count = std::min(count_max, state_->ready.size());
   const auto end = state_->ready.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<Line> batch(std::make_move_iterator(state_->ready.begin()), std::make_move_iterator(end));
   state_->ready.erase(state_->ready.begin(), end);
-  co_return batch;
+  return batch;
 }
 
-base::Co<> LogReader::refill() {
+base::Co<> LogReader::refill(AtTheEnd at_the_end) {
   while (state_->ready.empty() && !state_->ended) {
     // Before the look at the files: what is written after it must not be taken for the end.
     const bool following = state_->following;
@@ -160,6 +169,8 @@ base::Co<> LogReader::refill() {
       co_await asio::post(state_->executor, asio::use_awaitable);
     } else if (!following) {
       state_->end();
+    } else if (at_the_end == AtTheEnd::kReturn) {
+      break;
     } else {
       CO_ASSIGN_OR_RETURN(const bool changed, co_await wait_for_change());
       if (!changed) state_->end();

@@ -42,6 +42,9 @@ class LogReader {
   // As many lines as are at hand, at least one and at most `count_max`; empty: the end. Cheaper for many.
   base::Co<std::vector<Line>> next_batch(std::size_t count_max);
 
+  // The same without waiting for what isn't written yet: empty is the end of what is, also for a follower.
+  base::Co<std::vector<Line>> written_batch(std::size_t count_max);
+
   // What is written by now is still read, then it ends: for when the container is gone.
   void stop_following();
 
@@ -49,7 +52,9 @@ class LogReader {
   struct State;
   explicit LogReader(std::unique_ptr<State> state);
 
-  base::Co<> refill();
+  enum class AtTheEnd { kWait, kReturn };
+  base::Co<> refill(AtTheEnd at_the_end);
+  std::vector<Line> take(std::size_t count_max);
   base::Co<> wait_for_events();
   base::Co<bool> wait_for_change();
 

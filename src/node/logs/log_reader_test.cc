@@ -223,6 +223,20 @@ TEST_F(LogReaderTest, FollowsFromTheTailOn) {
   EXPECT_FALSE(run(reader->next()).value().has_value());
 }
 
+TEST_F(LogReaderTest, AFollowerCanAskForWhatIsWrittenWithoutWaiting) {
+  auto out = writer({.segment_bytes = 100});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(out.append(kOut, std::to_string(i) + "\n", at(i), 1).has_value());
+  ASSERT_TRUE(out.append(kOut, "half ", at(20), 1).has_value());
+  const auto reader = open({.follow = true});
+  std::size_t count = 0;
+  for (auto batch = run(reader->written_batch(7)).value(); !batch.empty();
+       batch = run(reader->written_batch(7)).value())
+    count += batch.size();
+  EXPECT_EQ(count, 20u);
+  ASSERT_TRUE(out.append(kOut, "and half\n", at(21), 1).has_value());
+  EXPECT_EQ(run(reader->next()).value()->text, "half and half") << "what follows begins where that ended";
+}
+
 TEST_F(LogReaderTest, WakesAFollowerOnlyWhenThereIsSomething) {
   auto out = writer();
   const auto reader = open({.follow = true});
