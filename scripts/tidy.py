@@ -77,7 +77,7 @@ def check_includes(files, layers):
                         yield f"{path}:{number}: {target} belongs to {' and '.join(homes)} alone"
             if mine is None or match[1] == "<":
                 continue
-            theirs = "api" if target.startswith(("v1/", "grpc/")) else folder_of(pathlib.Path(target), layers)
+            theirs = "api" if target.startswith(("v1/", "grpc/", "google/rpc/")) else folder_of(pathlib.Path(target), layers)
             allowed = layers[mine]
             if theirs is None:
                 yield f"{path}:{number}: {target} is in no known folder"

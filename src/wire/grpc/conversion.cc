@@ -6,8 +6,17 @@
 #include <grpc/support/log.h>
 
 #include "base/log.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 
 namespace orchion::wire::grpc {
+
+namespace {
+
+// They travel as a header, in base64; clients refuse the whole answer where all headers are above 8 KiB.
+constexpr std::size_t kDetailBytesMax = 4000;
+
+}  // namespace
 
 std::string to_string(const ::grpc::ByteBuffer& buffer) {
   std::vector<::grpc::Slice> slices;
@@ -25,12 +34,35 @@ std::string to_string(const ::grpc::ByteBuffer& buffer) {
 
 ::grpc::Status to_status(const base::Result<>& result) {
   if (result) return ::grpc::Status::OK;
-  return {static_cast<::grpc::StatusCode>(result.error().code), result.error().message};
+  const auto& error = result.error();
+  const auto code = static_cast<::grpc::StatusCode>(error.code);
+  if (error.fields.empty()) return {code, error.message};
+  google::rpc::BadRequest wrong;
+  for (const auto& field : error.fields) {
+    if (wrong.ByteSizeLong() + field.pointer.size() + field.detail.size() > kDetailBytesMax) break;
+    auto& violation = *wrong.add_field_violations();
+    violation.set_field(field.pointer);
+    violation.set_description(field.detail);
+  }
+  google::rpc::Status status;
+  status.set_code(static_cast<int>(error.code));
+  status.set_message(error.message);
+  status.add_details()->PackFrom(wrong);
+  return {code, error.message, status.SerializeAsString()};
 }
 
 base::Result<> to_result(const ::grpc::Status& status) {
   if (status.ok()) return {};
-  return base::fail(static_cast<base::Code>(status.error_code()), status.error_message());
+  base::Error error{static_cast<base::Code>(status.error_code()), status.error_message(), {}};
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return std::unexpected(std::move(error));
+  for (const auto& detail : details.details()) {
+    google::rpc::BadRequest wrong;
+    if (!detail.Is<google::rpc::BadRequest>() || !detail.UnpackTo(&wrong)) continue;
+    for (const auto& violation : wrong.field_violations())
+      error.fields.push_back({violation.field(), violation.description()});
+  }
+  return std::unexpected(std::move(error));
 }
 
 void quiet_log() {

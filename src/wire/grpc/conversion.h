@@ -14,6 +14,7 @@ namespace orchion::wire::grpc {
 std::string to_string(const ::grpc::ByteBuffer& buffer);
 ::grpc::ByteBuffer to_buffer(const std::string& bytes);
 
+// With the wrong fields as the details "google.rpc.BadRequest".
 ::grpc::Status to_status(const base::Result<>& result);
 base::Result<> to_result(const ::grpc::Status& status);
 

@@ -33,9 +33,21 @@ struct Handlers {
     if (call.method == "/t/Sum") co_return co_await sum(stream);
     if (call.method == "/t/Hang") co_return co_await hang();
     if (call.method == "/t/Flood") co_return co_await flood(stream);
+    if (call.method == "/t/Refuse") co_return std::unexpected(refusal());
+    if (call.method == "/t/RefuseMuch") co_return std::unexpected(refusal_of(1000));
     if (call.method == "/t/Throw") throw std::runtime_error("oops");
     if (call.method == "/t/Who") co_return co_await stream->send(call.metadata.find("authorization")->second);
     co_return base::fail(Code::kUnimplemented, "no " + call.method);
+  }
+
+  static base::Error refusal() {
+    return {Code::kInvalidArgument, "two fields are wrong", {{"/name", "is empty"}, {"/spec/a~1b", "is no number"}}};
+  }
+
+  static base::Error refusal_of(int fields) {
+    base::Error error{Code::kInvalidArgument, "much is wrong", {}};
+    for (int i = 0; i < fields; ++i) error.fields.push_back({"/services/" + std::to_string(i), "is wrong"});
+    return error;
   }
 
   base::Co<> echo(std::shared_ptr<ByteStream> stream) {
@@ -135,6 +147,21 @@ TEST_F(GrpcTest, StatusesCarryCodeAndMessage) {
   const auto thrown = call("/t/Throw", {"x"});
   ASSERT_FALSE(thrown);
   EXPECT_EQ(thrown.error().code, Code::kInternal);
+}
+
+TEST_F(GrpcTest, RefusalsNameEachField) {
+  const auto refused = call("/t/Refuse", {"x"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Handlers::refusal());
+}
+
+TEST_F(GrpcTest, MoreFieldsThanFitLeaveTheFirst) {
+  const auto refused = call("/t/RefuseMuch", {"x"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+  EXPECT_GT(refused.error().fields.size(), 100u);
+  EXPECT_LT(refused.error().fields.size(), 1000u);
+  EXPECT_EQ(refused.error().fields[7].pointer, "/services/7");
 }
 
 base::Co<int> read_to_error(std::unique_ptr<ByteStream> stream) {
