@@ -4,7 +4,7 @@
 
 #include <fmt/core.h>
 
-#include "control/services/view_wait.h"
+#include "control/services/bind.h"
 #include "core/image_reference.h"
 
 namespace orchion::control::services {
@@ -188,11 +188,7 @@ base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, google:
 }
 
 void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> service) {
-  auto bind = [&](auto method) {
-    return [service, method](core::CallContext call, auto request) {
-      return ((*service).*method)(std::move(call), std::move(request));
-    };
-  };
+  const auto bind = binder(service);
   table.unary<v1::PullImageRequest, v1::Image>("orchion.v1.ImageService.PullImage", bind(&ImageService::pull));
   table.unary<v1::PushImageRequest, v1::Image>("orchion.v1.ImageService.PushImage", bind(&ImageService::push));
   table.unary<v1::RemoveImageRequest, google::protobuf::Empty>("orchion.v1.ImageService.RemoveImage",

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/store/keys.h"
 
@@ -66,11 +67,7 @@ base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext, v1::Rem
 }
 
 void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> service) {
-  auto bind = [&](auto method) {
-    return [service, method](core::CallContext call, auto request) {
-      return ((*service).*method)(std::move(call), std::move(request));
-    };
-  };
+  const auto bind = binder(service);
   table.unary<v1::ListNodesRequest, v1::ListNodesResponse>("orchion.v1.NodeService.ListNodes",
                                                            bind(&NodeService::list));
   table.unary<v1::GetNodeRequest, v1::Node>("orchion.v1.NodeService.GetNode", bind(&NodeService::get));
