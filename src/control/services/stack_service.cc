@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <google/protobuf/util/message_differencer.h>
 
+#include "base/timeout.h"
+#include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/services/view_wait.h"
 #include "core/defaults.h"
@@ -65,11 +67,43 @@ base::Co<v1::Stack> StackService::get(core::CallContext, v1::GetStackRequest req
   co_return *stack;
 }
 
+template <class Request, class Response>
+base::Co<Response> StackService::once(std::string method, core::CallContext call, Request request,
+                                      Work<Request, Response> work) {
+  auto shared = std::make_shared<const Request>(request);
+  CO_ASSIGN_OR_RETURN(auto idempotent, co_await records_.begin(call, method, shared));
+  if (auto answer = answer_of<Response>(idempotent)) co_return std::move(*answer);
+  auto response = co_await (this->*work)(call, request, idempotent);
+  if (!response && response.error().code == base::Code::kAborted && call.idempotency_key) {
+    // The same call may have been quicker.
+    CO_ASSIGN_OR_RETURN(idempotent, co_await records_.begin(call, method, shared));
+    if (!idempotent.done) co_return response;
+    response = co_await (this->*work)(call, request, idempotent);
+  }
+  if (response) CO_RETURN_IF_ERROR(co_await records_.remember(std::move(idempotent), response->SerializeAsString()));
+  co_return response;
+}
+
 base::Co<v1::ApplyStackResponse> StackService::apply(core::CallContext call, v1::ApplyStackRequest request) {
+  if (request.dry_run()) call.idempotency_key.reset();
+  return once<v1::ApplyStackRequest, v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", std::move(call),
+                                                             std::move(request), &StackService::apply_once);
+}
+
+base::Co<v1::ApplyStackResponse> StackService::apply_once(core::CallContext call, v1::ApplyStackRequest request,
+                                                          IdempotentCall idempotent) {
   core::fill_defaults(*request.mutable_spec());
   CO_RETURN_IF_ERROR(core::validate_stack(request.name(), request.spec()));
   const auto present = context_.objects.view().stacks().find(request.name());
   const std::uint64_t revision = present ? present->meta().revision() : 0;
+  if (idempotent.done && !present) co_return std::unexpected(no_stack(request.name()));
+  if (idempotent.done) {
+    v1::ApplyStackResponse response;
+    *response.mutable_stack() = *present;
+    *response.mutable_plan() = core::difference(present->spec(), request.spec());
+    response.mutable_plan()->set_base_revision(revision);
+    co_return response;
+  }
   if (request.has_base_revision() && request.base_revision() != revision)
     co_return std::unexpected(moved(request.name()));
   if (call.if_match && *call.if_match != revision) co_return std::unexpected(moved(request.name()));
@@ -88,7 +122,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply(core::CallContext call, v1:
     *response.mutable_stack() = std::move(stack);
     co_return response;
   }
-  CO_ASSIGN_OR_RETURN(*response.mutable_stack(), co_await write(std::move(stack), !present));
+  CO_ASSIGN_OR_RETURN(*response.mutable_stack(), co_await write(std::move(stack), !present, std::move(idempotent)));
   co_return response;
 }
 
@@ -99,7 +133,8 @@ base::Co<v1::Stack> StackService::remove(core::CallContext call, v1::DeleteStack
   v1::Stack stack = *present;
   core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
   if (request.volumes()) (*stack.mutable_meta()->mutable_labels())[std::string(core::kDeleteVolumesLabel)] = "true";
-  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), false));
+  IdempotentCall without_key;
+  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), false, std::move(without_key)));
   co_return written;
 }
 
@@ -122,11 +157,20 @@ base::Co<v1::Service> StackService::get_service(core::CallContext, v1::GetServic
   co_return *service;
 }
 
-base::Co<v1::Service> StackService::create_service(core::CallContext, v1::CreateServiceRequest request) {
+base::Co<v1::Service> StackService::create_service(core::CallContext call, v1::CreateServiceRequest request) {
+  return once<v1::CreateServiceRequest, v1::Service>("orchion.v1.ServiceService.CreateService", std::move(call),
+                                                     std::move(request), &StackService::create_service_once);
+}
+
+base::Co<v1::Service> StackService::create_service_once(core::CallContext, v1::CreateServiceRequest request,
+                                                        IdempotentCall idempotent) {
   const auto present = context_.objects.view().stacks().find(request.stack());
   v1::Stack stack = present ? *present : v1::Stack();
   stack.mutable_meta()->set_name(request.stack());
-  if (find_service(*stack.mutable_spec(), request.name()) != nullptr)
+  const bool is_there = find_service(*stack.mutable_spec(), request.name()) != nullptr;
+  if (idempotent.done && !is_there) co_return std::unexpected(no_service(request.stack(), request.name()));
+  if (idempotent.done) co_return co_await service_in(std::move(stack), request.name());
+  if (is_there)
     co_return base::fail(base::Code::kAlreadyExists,
                          fmt::format("there is a service {}/{} already", request.stack(), request.name()));
   auto* added = stack.mutable_spec()->add_services();
@@ -134,7 +178,7 @@ base::Co<v1::Service> StackService::create_service(core::CallContext, v1::Create
   *added->mutable_spec() = request.spec();
   core::fill_defaults(*stack.mutable_spec());
   CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
-  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), !present));
+  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), !present, std::move(idempotent)));
   co_return co_await service_in(std::move(written), request.name());
 }
 
@@ -146,12 +190,13 @@ base::Co<v1::Service> StackService::scale(core::CallContext, v1::ScaleServiceReq
   if (service == nullptr) co_return std::unexpected(no_service(request.stack(), request.name()));
   service->mutable_spec()->set_replicas(request.replicas());
   CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
-  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), false));
+  IdempotentCall without_key;
+  CO_ASSIGN_OR_RETURN(auto written, co_await write(std::move(stack), false, std::move(without_key)));
   co_return co_await service_in(std::move(written), request.name());
 }
 
 // Stores the manifest as this caller saw it; kAborted where somebody else was quicker.
-base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new) {
+base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new, IdempotentCall idempotent) {
   store::Transaction transaction;
   const auto name = stack.meta().name();
   stack.mutable_meta()->set_generation(stack.meta().generation() + 1);
@@ -164,6 +209,7 @@ base::Co<v1::Stack> StackService::write(v1::Stack stack, bool is_new) {
   } else {
     store::put_spec(transaction, stack);
   }
+  records_.add(idempotent, transaction);
   auto committed = co_await context_.objects.commit(std::move(transaction));
   if (!committed && committed.error().code == base::Code::kAborted) co_return std::unexpected(moved(name));
   if (!committed) co_return std::unexpected(committed.error());
@@ -185,11 +231,7 @@ base::Co<v1::Service> StackService::service_in(v1::Stack stack, std::string name
 }
 
 void add_stack_service(core::MethodTable& table, std::shared_ptr<StackService> service) {
-  auto bind = [&](auto method) {
-    return [service, method](core::CallContext call, auto request) {
-      return ((*service).*method)(std::move(call), std::move(request));
-    };
-  };
+  const auto bind = binder(service);
   table.unary<v1::ListStacksRequest, v1::ListStacksResponse>("orchion.v1.StackService.ListStacks",
                                                              bind(&StackService::list));
   table.unary<v1::GetStackRequest, v1::Stack>("orchion.v1.StackService.GetStack", bind(&StackService::get));

@@ -133,6 +133,14 @@ const View& ObjectStore::view() const {
   return state_->view;
 }
 
+base::Co<std::optional<Entry>> ObjectStore::get(std::string key) const {
+  return state_->store.get(std::move(key));
+}
+
+base::Co<Snapshot> ObjectStore::list(std::string prefix) const {
+  return state_->store.list(std::move(prefix));
+}
+
 base::Co<Revision> ObjectStore::commit(Transaction transaction) {
   auto state = state_;
   CO_ASSIGN_OR_RETURN(const Revision revision, co_await state->store.commit(std::move(transaction)));

@@ -57,6 +57,10 @@ class ObjectStore {
   // commit, where shutdown() came before the view could follow.
   base::Co<Revision> commit(Transaction transaction);
 
+  // What is no object (keys of other forms): as Store::get and Store::list.
+  base::Co<std::optional<Entry>> get(std::string key) const;
+  base::Co<Snapshot> list(std::string prefix) const;
+
   // Called on the executor after the view shows a commit, once per commit, with all its changes. Must not block and
   // must not commit inline. The listener is removed when the handle is destroyed.
   struct Commit {
