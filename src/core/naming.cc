@@ -58,17 +58,6 @@ std::optional<std::uint64_t> revision_generation(std::string_view service, std::
   return parse_number<std::uint64_t>(revision.substr(service.size() + 1));
 }
 
-std::string full_image_name(std::string_view reference) {
-  std::string name(reference);
-  const auto slash = name.find('/');
-  const std::string first = name.substr(0, slash);
-  const bool has_registry =
-      slash != std::string::npos && (first == "localhost" || first.find_first_of(".:") != std::string::npos);
-  if (!has_registry) name = (slash == std::string::npos ? "docker.io/library/" : "docker.io/") + name;
-  const bool has_tag = name.find(':', name.rfind('/')) != std::string::npos;
-  return has_tag || name.find('@') != std::string::npos ? name : name + ":latest";
-}
-
 base::Result<Address> parse_address(std::string_view text) {
   const auto fail = [&] {
     return base::fail(base::Code::kInvalidArgument,

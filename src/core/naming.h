@@ -32,9 +32,6 @@ std::string revision_name(std::string_view service, std::uint64_t generation);
 // The generation in a revision's name; nullopt where it isn't the name of one of this service's revisions.
 std::optional<std::uint64_t> revision_generation(std::string_view service, std::string_view revision);
 
-// "nginx" to "docker.io/library/nginx:latest", as Docker reads references: the name of the Image. Checks nothing.
-std::string full_image_name(std::string_view reference);
-
 // What a person means by "shop/web.2", "shop/web" or, beside the file that names the stack, "web".
 struct Address {
   std::string stack;  // empty: not said

@@ -26,20 +26,6 @@ TEST(Naming, TasksSlotsAndRevisions) {
     EXPECT_FALSE(revision_generation("web", other)) << other;
 }
 
-TEST(Naming, ImagesHaveOneFullName) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"nginx", "docker.io/library/nginx:latest"},
-      {"nginx:1.27", "docker.io/library/nginx:1.27"},
-      {"team/app", "docker.io/team/app:latest"},
-      {"localhost/app:1", "localhost/app:1"},
-      {"localhost:5000/app", "localhost:5000/app:latest"},
-      {"ghcr.io/a/b:2", "ghcr.io/a/b:2"},
-      {"nginx@sha256:abc", "docker.io/library/nginx@sha256:abc"},
-      {"docker.io/library/nginx:1", "docker.io/library/nginx:1"},
-  };
-  for (const auto& [text, name] : cases) EXPECT_EQ(full_image_name(text), name);
-}
-
 TEST(Naming, AddressesInAllThreeForms) {
   const struct {
     const char* text;

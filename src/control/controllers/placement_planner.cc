@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "core/image_reference.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
 
@@ -80,7 +81,8 @@ class Placer {
   }
 
   void find_image(const v1::ContainerSpec& container, scheduler::TaskClass& wanted) const {
-    const auto found = cluster_.images.find(core::full_image_name(container.image()));
+    const auto name = core::normalise_image(container.image());
+    const auto found = name ? cluster_.images.find(*name) : cluster_.images.end();
     if (found == cluster_.images.end()) return;
     wanted.architecture = found->second->status().architecture();
     wanted.image_on.assign(found->second->status().nodes().begin(), found->second->status().nodes().end());

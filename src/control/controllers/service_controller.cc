@@ -4,6 +4,7 @@
 
 #include "control/controllers/node_planner.h"
 #include "control/controllers/service_slots.h"
+#include "core/image_reference.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
 
@@ -122,8 +123,9 @@ void add_stack(const store::View& view, const std::string& stack, ClusterSnapsho
 }
 
 void add_image(const store::View& view, const std::string& reference, ClusterSnapshot& cluster) {
-  const std::string name = core::full_image_name(reference);
-  if (auto image = view.images().find(name)) cluster.images.emplace(name, std::move(image));
+  const auto name = core::normalise_image(reference);
+  if (!name) return;
+  if (auto image = view.images().find(*name)) cluster.images.emplace(*name, std::move(image));
 }
 
 std::vector<RevisionPtr> revisions_of(const store::View& view, const store::ObjectName& service) {
