@@ -1,13 +1,12 @@
 #include "control/controllers/service_planner.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/core.h>
 
+#include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
 #include "core/defaults.h"
-#include "core/fingerprint.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
 #include "core/task_state.h"
@@ -32,13 +31,13 @@ class ServicePlanner {
         spec_(snapshot.service->spec()),
         now_(now),
         random_(random),
-        nodes_(snapshot.cluster.nodes) {}
+        nodes_(snapshot.cluster.nodes),
+        revisions_(snapshot, now, random) {}
 
   Plan run() {
-    find_revision();
     obstacle_ = service_.status().revision().empty() ? missing_dependency(snapshot_.dependencies) : "";
     if (obstacle_.empty()) obstacle_ = missing_network(snapshot_.cluster, service_);
-    if (obstacle_.empty() && made_revision_) plan_.units.push_back({{Verb::kCreate, *made_revision_}});
+    if (obstacle_.empty() && revisions_.is_new()) plan_.units.push_back({{Verb::kCreate, revision()}});
     auto slots = slots_of(snapshot_.tasks);
     for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
     // The highest first, so that what is stopped by scaling down is the last that came.
@@ -47,60 +46,12 @@ class ServicePlanner {
       if (number >= 1 && number <= spec_.replicas()) settle(number, slot);
     update_one();
     make_tasks();
-    prune_revisions();
+    revisions_.prune(plan_);
     write_status();
     return std::move(plan_);
   }
 
  private:
-  // --- revisions ---
-
-  // The newest that makes the same tasks; a way back is an old one used again.
-  void find_revision() {
-    const std::string wanted = core::fingerprint(spec_);
-    std::uint64_t newest = 0, generation_newest = 0;
-    for (const auto& revision : snapshot_.revisions) {
-      const auto generation = core::revision_generation(name(), revision->meta().name()).value_or(0);
-      generation_newest = std::max(generation_newest, generation);
-      fingerprints_[revision->meta().name()] = revision->spec().fingerprint();
-      if (revision->spec().fingerprint() != wanted || generation < newest) continue;
-      newest = generation;
-      revision_ = revision;
-    }
-    if (!revision_) make_revision(wanted, std::max(service_.meta().generation(), generation_newest + 1));
-  }
-
-  void make_revision(const std::string& fingerprint, std::uint64_t generation) {
-    auto made = std::make_shared<v1::Revision>();
-    auto& meta = *made->mutable_meta();
-    meta.set_name(core::revision_name(name(), generation));
-    meta.set_stack(stack());
-    meta.set_uid(base::new_uid(random_));
-    meta.set_generation(1);
-    *meta.mutable_created_at() = core::to_timestamp(now_.wall);
-    made->mutable_spec()->set_service(name());
-    *made->mutable_spec()->mutable_template_() = spec_;
-    made->mutable_spec()->set_fingerprint(fingerprint);
-    fingerprints_[meta.name()] = fingerprint;
-    revision_ = made_revision_ = std::move(made);
-  }
-
-  bool is_outdated(const v1::Task& task) const {
-    const auto found = fingerprints_.find(task.spec().revision());
-    return found == fingerprints_.end() || found->second != revision_->spec().fingerprint();
-  }
-
-  void prune_revisions() {
-    std::set<std::string> used{revision_->meta().name()};
-    for (const auto& task : snapshot_.tasks) used.insert(task->spec().revision());
-    std::map<std::uint64_t, RevisionPtr> unused;
-    for (const auto& revision : snapshot_.revisions)
-      if (!used.contains(revision->meta().name()))
-        unused.emplace(core::revision_generation(name(), revision->meta().name()).value_or(0), revision);
-    for (auto it = unused.begin(); it != unused.end() && unused.size() > kRevisionsKept; it = unused.erase(it))
-      plan_.units.push_back({{Verb::kRemove, *it->second}});
-  }
-
   // --- one slot ---
 
   void stop_surplus(std::uint32_t number, Slot& slot) {
@@ -126,12 +77,14 @@ class ServicePlanner {
           fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)));
     if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
-    if (is_outdated(*task)) return settle_outdated(task);
+    if (revisions_.is_outdated(*task)) return settle_outdated(task);
     if (ended && wants_replacement(spec_, *task)) return settle_ended(task);
     look_at_current(task, condition);
   }
 
-  bool is_kept_when_ended(const v1::Task& task) const { return !is_outdated(task) && !wants_replacement(spec_, task); }
+  bool is_kept_when_ended(const v1::Task& task) const {
+    return !revisions_.is_outdated(task) && !wants_replacement(spec_, task);
+  }
 
   // Empty: a new task, as soon as those told to stop have ended.
   void fill(std::uint32_t number, Slot& slot) {
@@ -179,7 +132,7 @@ class ServicePlanner {
           fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
     note_lost(*task);
     // An update can't reach it; the others don't wait for it.
-    outdated_ = outdated_ || is_outdated(*task);
+    outdated_ = outdated_ || revisions_.is_outdated(*task);
   }
 
   void move_away(const TaskPtr& task) {
@@ -196,7 +149,7 @@ class ServicePlanner {
       return;
     }
     replace(task, v1::DESIRED_STOPPED, "TaskUpdated",
-            fmt::format("{} is replaced by revision {}", short_name(*task), revision_->meta().name()));
+            fmt::format("{} is replaced by revision {}", short_name(*task), revision().meta().name()));
   }
 
   void settle_ended(const TaskPtr& task) {
@@ -243,7 +196,7 @@ class ServicePlanner {
     plan_.units.push_back(
         {stop(task, v1::DESIRED_STOPPED),
          event(task, v1::Event::INFO, "TaskUpdated",
-               fmt::format("{} is replaced by revision {}", short_name(task), revision_->meta().name()))});
+               fmt::format("{} is replaced by revision {}", short_name(task), revision().meta().name()))});
   }
 
   // --- making and ending tasks ---
@@ -267,7 +220,7 @@ class ServicePlanner {
 
   // Born with an assignment where there is a place: one durable write less per task.
   void make_tasks() {
-    const std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revision_});
+    const std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
     if (wanted.empty()) return;
     const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next());
     const Cost cost = Cost::of(spec_.container());
@@ -294,7 +247,7 @@ class ServicePlanner {
     if (made.failures > 0) (*meta.mutable_labels())[std::string(core::kFailuresLabel)] = std::to_string(made.failures);
     auto& spec = *task.mutable_spec();
     spec.set_service(name());
-    spec.set_revision(revision_->meta().name());
+    spec.set_revision(revision().meta().name());
     spec.set_slot(made.slot);
     if (made.predecessor) spec.set_predecessor(made.predecessor->meta().uid());
     return task;
@@ -336,7 +289,7 @@ class ServicePlanner {
     v1::Service changed = service_;
     auto& status = *changed.mutable_status();
     status.set_observed_generation(service_.meta().generation());
-    if (obstacle_.empty()) status.set_revision(revision_->meta().name());
+    if (obstacle_.empty()) status.set_revision(revision().meta().name());
     status.set_tasks_running(running_);
     status.set_tasks_desired(spec_.replicas() - std::min(completed_, spec_.replicas()));
     status.set_updating(is_updating());
@@ -355,7 +308,7 @@ class ServicePlanner {
     };
     if (filled_ > 0 && obstacle_.empty())
       say(v1::Event::INFO, "TasksMade",
-          fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision_->meta().name()));
+          fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision().meta().name()));
     if (stopped_by_scaling_ > 0)
       say(v1::Event::INFO, "TasksStopped",
           fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), spec_.replicas()));
@@ -377,6 +330,7 @@ class ServicePlanner {
         random_);
   }
 
+  const v1::Revision& revision() const { return *revisions_.current(); }
   static const std::string& node_of(const v1::Task& task) { return task.spec().assignment().node(); }
   const std::string& stack() const { return service_.meta().stack(); }
   const std::string& name() const { return service_.meta().name(); }
@@ -389,10 +343,8 @@ class ServicePlanner {
   NodeTable nodes_;
   Plan plan_;
 
-  RevisionPtr revision_;                             // what new tasks get
-  RevisionPtr made_revision_;                        // the same, where it isn't stored yet
-  std::map<std::string, std::string> fingerprints_;  // by revision
-  std::string obstacle_;                             // why no task is made now
+  ServiceRevisions revisions_;
+  std::string obstacle_;  // why no task is made now
 
   // Found while the slots were settled.
   std::vector<NewTask> new_tasks_;
