@@ -2,158 +2,20 @@
 
 #include <sys/stat.h>
 
-#include <future>
-
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "base/notifier.h"
-#include "wire/http_client.h"
-#include "wire/testing.h"
+#include "wire/http_lab.h"
 
 namespace orchion::wire {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::LoopThread;
 using testing::RawClient;
 using ::testing::StartsWith;
 using testing::TempFolder;
 using namespace std::chrono_literals;
 
-constexpr base::Duration kLimit = 10s;
-
-// Set when a handler's frame is destroyed.
-struct Ended {
-  std::shared_ptr<std::promise<void>> promise;
-  ~Ended() { promise->set_value(); }
-};
-
-// A handler for every way to answer.
-struct Handlers {
-  base::Executor executor;
-  std::shared_ptr<std::promise<void>> endless_ended = std::make_shared<std::promise<void>>();
-  std::shared_ptr<std::promise<void>> endless_begun = std::make_shared<std::promise<void>>();
-  std::shared_ptr<base::Notifier> never;
-
-  base::Co<> serve(std::shared_ptr<Exchange> exchange) {
-    const auto& target = exchange->request().target;
-    if (target == "/hello") co_return co_await answer(exchange, 200, "hello " + exchange->request().peer);
-    if (target == "/echo") co_return co_await echo(exchange);
-    if (target == "/stream") co_return co_await stream(exchange);
-    if (target == "/endless") co_return co_await endless(exchange);
-    if (target == "/hang") co_return co_await hang(exchange);
-    if (target == "/cut") co_return co_await cut(exchange);
-    if (target == "/ws") co_return co_await websocket(exchange);
-    if (target == "/throw") throw std::runtime_error("oops");
-    if (target == "/nothing") co_return base::Result<>{};
-    co_return co_await answer(exchange, 404, "");
-  }
-
-  // g++ 12 destroys twice what is built by braces inside a co_await expression: responses are named.
-  static base::Co<> answer(std::shared_ptr<Exchange> exchange, int status, std::string body) {
-    Response response{status, {}, std::move(body)};
-    co_return co_await exchange->respond(std::move(response));
-  }
-
-  base::Co<> echo(std::shared_ptr<Exchange> exchange) {
-    CO_ASSIGN_OR_RETURN(auto body, co_await read_whole(exchange->body(), 32u << 20));
-    co_return co_await answer(exchange, 200, std::move(body));
-  }
-
-  base::Co<> stream(std::shared_ptr<Exchange> exchange) {
-    Headers headers;
-    headers.add("Content-Type", "text/plain");
-    CO_ASSIGN_OR_RETURN(auto writer, co_await exchange->begin(200, headers));
-    while (true) {
-      CO_ASSIGN_OR_RETURN(auto piece, co_await exchange->body().read());
-      if (!piece) break;
-      CO_RETURN_IF_ERROR(co_await writer->write(*piece));
-    }
-    CO_RETURN_IF_ERROR(co_await writer->write(""));
-    co_return co_await writer->end();
-  }
-
-  base::Co<> endless(std::shared_ptr<Exchange> exchange) {
-    const Ended ended{endless_ended};
-    CO_ASSIGN_OR_RETURN(auto writer, co_await exchange->begin(200, {}));
-    CO_RETURN_IF_ERROR(co_await writer->write("begun\n"));
-    co_return co_await never->wait();
-  }
-
-  base::Co<> hang(std::shared_ptr<Exchange>) {
-    const Ended ended{endless_ended};
-    endless_begun->set_value();
-    co_return co_await never->wait();
-  }
-
-  base::Co<> cut(std::shared_ptr<Exchange> exchange) {
-    CO_ASSIGN_OR_RETURN(auto writer, co_await exchange->begin(200, {}));
-    co_return co_await writer->write("a part");
-  }
-
-  base::Co<> websocket(std::shared_ptr<Exchange> exchange) {
-    if (!exchange->wants_websocket()) co_return co_await answer(exchange, 400, "a WebSocket only");
-    CO_ASSIGN_OR_RETURN(auto socket, co_await exchange->upgrade());
-    while (true) {
-      CO_ASSIGN_OR_RETURN(auto message, co_await socket->receive());
-      if (!message) co_return base::Result<>{};
-      if (message->data == "fail") {
-        base::Error error{base::Code::kNotFound, "no such thing", {}};
-        co_return co_await socket->close(std::move(error));
-      }
-      if (message->data == "bye") co_return co_await socket->close();
-      CO_RETURN_IF_ERROR(co_await socket->send(std::move(*message)));
-    }
-  }
-};
-
-class HttpServerTest : public ::testing::Test {
- protected:
-  void start(HttpServerOptions options = {}) {
-    handlers_ = std::make_shared<Handlers>(Handlers{loop_.executor()});
-    handlers_->never = std::make_shared<base::Notifier>(loop_.executor());
-    loop_.run(start_on_loop(options));
-  }
-  boost::asio::awaitable<void> start_on_loop(HttpServerOptions options) {
-    server_ = std::make_unique<HttpServer>(
-        loop_.executor(), [handlers = handlers_](std::shared_ptr<Exchange> e) { return handlers->serve(e); }, options);
-    port_ = server_->listen_tcp("127.0.0.1", 0).value();
-    client_ = std::make_unique<HttpClient>(loop_.executor(), Endpoint{Transport::kTcp, "127.0.0.1", port_});
-    co_return;
-  }
-  void TearDown() override {
-    if (server_) stop(0s);
-    if (server_) loop_.run(end());
-  }
-  boost::asio::awaitable<void> end() {
-    client_.reset();
-    server_.reset();
-    handlers_.reset();
-    co_return;
-  }
-  void stop(base::Duration grace) { EXPECT_TRUE(loop_.run(server_->shutdown(grace))); }
-
-  struct Answer {
-    int status = 0;
-    std::string body;
-    Headers headers;
-  };
-  static base::Co<Answer> fetch(HttpClient* client, ClientRequest request, base::Duration limit) {
-    CO_ASSIGN_OR_RETURN(auto response, co_await client->send(std::move(request), limit));
-    CO_ASSIGN_OR_RETURN(auto body, co_await read_whole(*response.body, 64u << 20));
-    co_return Answer{response.status, std::move(body), std::move(response.headers)};
-  }
-  base::Result<Answer> get(ClientRequest request, base::Duration limit = kLimit) {
-    return loop_.run(fetch(client_.get(), std::move(request), limit));
-  }
-
-  LoopThread loop_;
-  std::shared_ptr<Handlers> handlers_;
-  std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<HttpClient> client_;
-  std::uint16_t port_ = 0;
-};
+using HttpServerTest = HttpLab;
 
 TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
   start();
@@ -408,76 +270,6 @@ TEST_F(HttpServerTest, StaleSocketIsReplacedAnythingElseIsNot) {
   EXPECT_FALSE(server_->listen_unix(file));
   EXPECT_EQ(base::read_file(file), "precious");
   EXPECT_FALSE(server_->listen_unix(folder / std::string(120, 'x')));
-}
-
-TEST_F(HttpServerTest, NobodyAnswers) {
-  start();
-  stop(0s);
-  const auto refused = get({"GET", "/hello"});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, base::Code::kUnavailable);
-  client_ = std::make_unique<HttpClient>(loop_.executor(), Endpoint{Transport::kUnix, "/nonexistent/x.sock"});
-  EXPECT_EQ(get({"GET", "/"}).error().code, base::Code::kUnavailable);
-}
-
-TEST_F(HttpServerTest, ClientsLimitHolds) {
-  HttpServerOptions options;
-  options.stall_limit = 100ms;
-  start(options);
-  const auto late = get({"GET", "/hang"}, 50ms);
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, base::Code::kDeadlineExceeded);
-  EXPECT_EQ(handlers_->endless_ended->get_future().wait_for(10s), std::future_status::ready);
-}
-
-TEST_F(HttpServerTest, ConnectionThatWentStaleIsReplaced) {
-  HttpServerOptions options;
-  options.idle_limit = 100ms;
-  start(options);
-  const auto first = get({"GET", "/hello"});
-  RawClient witness(port_);  // it is cut off after the client's connection
-  EXPECT_EQ(witness.read_all(), "");
-  const auto second = get({"POST", "/echo", {}, "x"});
-  ASSERT_TRUE(second);
-  EXPECT_EQ(second->body, "x");
-}
-
-base::Co<std::string> talk(HttpClient* client, std::string last) {
-  CO_ASSIGN_OR_RETURN(auto socket, co_await client->websocket("/ws", {}, kLimit));
-  std::string heard;
-  for (int i = 0; i < 20; ++i) {
-    WebSocket::Message message{std::to_string(i), i % 2 == 0};
-    CO_RETURN_IF_ERROR(co_await socket->send(std::move(message)));
-    CO_ASSIGN_OR_RETURN(auto echo, co_await socket->receive());
-    if (!echo || echo->binary != (i % 2 == 0)) co_return "not the echo";
-    heard += echo->data;
-  }
-  WebSocket::Message message{last, false};
-  CO_RETURN_IF_ERROR(co_await socket->send(std::move(message)));
-  CO_ASSIGN_OR_RETURN(auto end, co_await socket->receive());
-  co_return end ? "not the end" : heard;
-}
-
-TEST_F(HttpServerTest, WebSocketBothSides) {
-  start();
-  EXPECT_EQ(loop_.run(talk(client_.get(), "bye")), "012345678910111213141516171819");
-  const auto failed = loop_.run(talk(client_.get(), "fail"));
-  ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error(), (base::Error{base::Code::kNotFound, "no such thing", {}}));
-}
-
-base::Co<> open(HttpClient* client, std::string target) {
-  auto opened = co_await client->websocket(target, {}, kLimit);
-  if (!opened) co_return std::unexpected(opened.error());
-  co_return base::Result<>{};
-}
-
-TEST_F(HttpServerTest, WebSocketRefused) {
-  start();
-  const auto refused = loop_.run(open(client_.get(), "/nowhere"));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, base::Code::kNotFound);
-  EXPECT_EQ(get({"GET", "/ws"})->status, 400);
 }
 
 }  // namespace
