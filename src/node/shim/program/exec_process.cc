@@ -15,6 +15,7 @@
 #include "node/shim/program/child.h"
 #include "node/shim/program/mounts.h"
 #include "node/shim/program/report.h"
+#include "node/shim/program/runtime_arguments.h"
 #include "node/shim/program/settings.h"
 
 namespace orchion::node::shim {
@@ -24,30 +25,11 @@ namespace {
 Settings settings;
 
 pid_t start_runtime(bool tty) {
-  char* arguments[20];
-  int n = 0;
-  auto add = [&](const char* argument) { arguments[n++] = const_cast<char*>(argument); };
-  add(settings.runtime);
-  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
-  add("--root");
-  add(settings.runtime_root);
-  add("--log");
-  add(kRuntimeLogFile);
-  add("--log-format");
-  add("json");
-  add("exec");
-  add("--detach");
-  add("--pid-file");
-  add(kPidFile);
-  add("--process");
-  add("process.json");
-  if (tty) {
-    add("--console-socket");
-    add(kConsoleSocket);
-  }
-  add(settings.id);
-  arguments[n] = nullptr;
-  return start_child(arguments, tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+  RuntimeArguments arguments(settings, "exec");
+  arguments.add("--process");
+  arguments.add("process.json");
+  return start_child(arguments.finish(tty),
+                     tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
 }
 
 // Waits for the end of `pid`, killing it when nobody is left to hear of it.

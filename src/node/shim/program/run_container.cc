@@ -21,6 +21,7 @@
 #include "node/shim/program/mounts.h"
 #include "node/shim/program/output.h"
 #include "node/shim/program/report.h"
+#include "node/shim/program/runtime_arguments.h"
 #include "node/shim/record.h"
 
 // The linker's: where the program's file is mapped, and where its code ends.
@@ -91,30 +92,10 @@ struct Reaped {
 };
 
 pid_t start_runtime(const Output& output) {
-  char* arguments[20];
-  int n = 0;
-  auto add = [&](const char* argument) { arguments[n++] = const_cast<char*>(argument); };
-  add(settings.runtime);
-  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
-  add("--root");
-  add(settings.runtime_root);
-  add("--log");
-  add(kRuntimeLogFile);
-  add("--log-format");
-  add("json");
-  add("run");
-  add("--detach");
-  add("--pid-file");
-  add(kPidFile);
-  if (settings.tty) {
-    add("--console-socket");
-    add(kConsoleSocket);
-  }
-  add(settings.id);
-  arguments[n] = nullptr;
+  RuntimeArguments arguments(settings, "run");
   ::unlink(kPidFile);
   ::unlink(kRuntimeLogFile);
-  return start_child(arguments, output.child_streams());
+  return start_child(arguments.finish(settings.tty), output.child_streams());
 }
 
 // Returns the runtime binary's wait status.

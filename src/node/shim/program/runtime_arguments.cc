@@ -1,0 +1,32 @@
+#include "node/shim/program/runtime_arguments.h"
+
+#include "node/shim/bundle.h"
+
+namespace orchion::node::shim {
+
+RuntimeArguments::RuntimeArguments(const Settings& settings, const char* command) : settings_(settings) {
+  add(settings.runtime);
+  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
+  add("--root");
+  add(settings.runtime_root);
+  add("--log");
+  add(kRuntimeLogFile);
+  add("--log-format");
+  add("json");
+  add(command);
+  add("--detach");
+  add("--pid-file");
+  add(kPidFile);
+}
+
+char* const* RuntimeArguments::finish(bool tty) {
+  if (tty) {
+    add("--console-socket");
+    add(kConsoleSocket);
+  }
+  add(settings_.id);
+  arguments_[count_] = nullptr;
+  return arguments_;
+}
+
+}  // namespace orchion::node::shim
