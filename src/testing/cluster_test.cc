@@ -4,6 +4,7 @@
 #include <set>
 
 #include <gmock/gmock.h>
+#include <google/protobuf/empty.pb.h>
 
 #include "core/lifecycle.h"
 #include "testing/stacks.h"
@@ -193,6 +194,57 @@ TEST(Cluster, ALostNodeHoldsUpNoNetwork) {
   cluster.mend_link(1);
   cluster.quiet();
   EXPECT_THAT(cluster.leftovers(), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// The tasks of a node that is taken out go elsewhere; its agent, which still runs, comes back as a new member without
+// them.
+TEST(Cluster, ARemovedNodesTasksAreReplacedAndItStopsThem) {
+  Cluster cluster(5, 9);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto former = cluster.running_on(2);
+  ASSERT_FALSE(former.empty());
+  v1::RemoveNodeRequest request;
+  request.set_name("node-02");
+  const auto refused = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::Code::kFailedPrecondition);
+  EXPECT_EQ(cluster.running_on(2), former);
+  request.set_force(true);
+  const auto removed = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  ASSERT_TRUE(removed.has_value()) << removed.error().message;
+  cluster.quiet();
+  EXPECT_EQ(cluster.view().stacks().find("shop")->status().tasks_running(), 20);
+  for (const auto& uid : former) {
+    EXPECT_FALSE(cluster.view().tasks().find_uid(uid)) << uid;
+    const auto running = cluster.running_on(2);
+    EXPECT_EQ(std::count(running.begin(), running.end(), uid), 0) << uid;
+  }
+  ASSERT_TRUE(cluster.view().nodes().find("node-02")) << "its agent joined again";
+  ask_to_go(cluster, "shop");
+  cluster.quiet();
+  EXPECT_THAT(cluster.leftovers(), IsEmpty());
+  EXPECT_EQ(cluster.report(), "");
+}
+
+// One that doesn't run is simply gone, and nothing waits for it.
+TEST(Cluster, ASwitchedOffNodeCanBeTakenOut) {
+  Cluster cluster(3, 10);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  cluster.lose_power(1);
+  v1::RemoveNodeRequest request;
+  request.set_name("node-01");
+  request.set_force(true);
+  const auto removed = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  ASSERT_TRUE(removed.has_value()) << removed.error().message;
+  cluster.quiet();
+  EXPECT_FALSE(cluster.view().nodes().find("node-01"));
+  EXPECT_EQ(cluster.view().stacks().find("shop")->status().tasks_running(), 20);
+  ask_to_go(cluster, "shop");
+  cluster.quiet();
+  EXPECT_THAT(cluster.view().stacks().all(), IsEmpty());
   EXPECT_EQ(cluster.report(), "");
 }
 

@@ -110,6 +110,30 @@ class CommandLine(unittest.TestCase):
         self.addCleanup(follow.terminate)
         self.assertEqual([follow.stdout.readline().split(" | ")[1].strip() for _ in turns], turns)
 
+    def test_a_log_past_its_cap_keeps_the_newest_whole(self):
+        # 60 MB against a cap of 32 MiB: what is kept is a run of whole lines, numbered without a gap, up to the last.
+        count = 600_000
+        file = harness.write(self.cluster.folder / "flood", "compose.yaml", f"""
+services:
+  flood:
+    image: busybox-test:latest
+    command: [sh, -c, "seq -w 1 {count} | busybox sed 's/.*/line & {'x' * 88}/'"]
+""")
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.addCleanup(self.cluster.run, "down", "--stack", "flood", "--yes")
+        harness.wait_for("its end", lambda: self.cluster.tasks("flood")[0]["status"]["state"] == "SUCCEEDED",
+                         seconds=60)
+        lines = self.cluster.ok("logs", "flood/flood").splitlines()
+        whole = re.compile(r"flood\.1 \| line (\d{6}) x{88}")
+        numbers = [int(whole.fullmatch(line).group(1)) for line in lines]
+        self.assertEqual(numbers, list(range(numbers[0], count + 1)))
+        kept = len(numbers) * 101
+        self.assertGreater(numbers[0], 1)
+        self.assertGreater(kept, 20 << 20)
+        self.assertLess(kept, 34 << 20)
+        folders = list((self.cluster.data / "containers").glob("**/*.log"))
+        self.assertLess(sum(f.stat().st_size for f in folders), 34 << 20, "the cap is the disk's, too")
+
     def test_logs_follow(self):
         follow = subprocess.Popen([harness.ORCHION, "logs", "-f", "shop/web"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, env=self.cluster.environment(), text=True)
@@ -200,6 +224,20 @@ class CommandLine(unittest.TestCase):
         refused = self.cluster.run("node", "rm", name)
         self.assertNotEqual(refused.code, 0)
         self.assertIn("drain", refused.err)
+
+    def test_a_node_that_is_taken_out_with_tasks_comes_back_without_them(self):
+        name = self.cluster.json("node", "ls")["nodes"][0]["meta"]["name"]
+        former = {t["meta"]["uid"]: t["status"]["pid"] for t in self.cluster.tasks("shop")}
+        self.assertEqual(self.cluster.run("node", "rm", name).code, 1)
+        self.assertEqual({t["meta"]["uid"] for t in self.cluster.tasks("shop")}, set(former))
+        self.cluster.ok("node", "rm", name, "--force")
+
+        def replaced():
+            tasks = [t for t in self.cluster.tasks("shop") if t.get("status", {}).get("state") == "RUNNING"]
+            return len(tasks) == 2 and not set(former) & {t["meta"]["uid"] for t in tasks}
+        harness.wait_for("the replacements, when its agent has joined again", replaced)
+        harness.wait_for("the former containers to end",
+                         lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in former.values()))
 
     def test_events_and_stack_ls(self):
         self.assertIn("shop", self.cluster.ok("stack", "ls"))

@@ -1,0 +1,292 @@
+#include "control/services/dispatcher.h"
+
+#include <gmock/gmock.h>
+
+#include "control/services/services_fixture_test.h"
+#include "core/lifecycle.h"
+
+namespace orchion::control::services {
+namespace {
+
+using base::Code;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+class DispatcherTest : public ServicesFixture {
+ protected:
+  // The agent's end of a session.
+  struct Agent {
+    std::unique_ptr<core::MessageStream> stream;
+    store::Outcome<void> ended;
+    std::vector<v1::ToAgent> heard;
+  };
+
+  DispatcherTest() {
+    DispatcherOptions options;
+    options.cluster_id = "cluster";
+    options.heartbeat_seconds = 9;
+    options.heard = [this](const std::string& uid) { heard_.push_back(uid); };
+    options.left = [this](const std::string& uid) { left_.push_back(uid); };
+    streams_ = std::make_unique<NodeStreams>(loop_.executor(), clock_, random_);
+    dispatcher_ = std::make_unique<Dispatcher>(context(), *streams_, options);
+    writing_ = loop_.start(dispatcher_->run(), &stop_);
+  }
+  ~DispatcherTest() override {
+    for (auto& agent : agents_) agent->stream->finish();
+    loop_.poll();
+    stop_.emit(boost::asio::cancellation_type::all);
+    loop_.poll();
+    dispatcher_.reset();
+  }
+
+  Agent& connect() {
+    auto [mine, theirs] = base::make_pipe<core::MessagePtr, core::MessagePtr>(loop_.executor(), 100);
+    auto agent = std::make_unique<Agent>();
+    agent->stream = std::move(mine);
+    agent->ended =
+        loop_.start(dispatcher_->serve(SessionStream(std::shared_ptr<core::MessageStream>(std::move(theirs)))));
+    agents_.push_back(std::move(agent));
+    return *agents_.back();
+  }
+
+  void say(Agent& agent, v1::FromAgent message) {
+    EXPECT_TRUE(loop_.run(agent.stream->send(std::make_unique<v1::FromAgent>(std::move(message)))));
+    loop_.poll();
+  }
+
+  // All that has arrived.
+  const std::vector<v1::ToAgent>& listen(Agent& agent) {
+    struct Reader {
+      static base::Co<> read(Agent* from) {
+        while (true) {
+          CO_ASSIGN_OR_RETURN(auto message, co_await from->stream->receive());
+          if (!message) co_return base::Result<>{};
+          from->heard.push_back(static_cast<v1::ToAgent&>(**message));
+        }
+      }
+    };
+    boost::asio::cancellation_signal enough;
+    auto reading = loop_.start(Reader::read(&agent), &enough);
+    loop_.poll();
+    enough.emit(boost::asio::cancellation_type::all);
+    loop_.poll();
+    return agent.heard;
+  }
+
+  Agent& join(const std::string& hostname, const std::string& uid = "") {
+    auto& agent = connect();
+    v1::FromAgent message;
+    auto& hello = *message.mutable_hello();
+    hello.set_hostname(hostname);
+    hello.set_node_uid(uid);
+    hello.set_protocol(kProtocolVersion);
+    say(agent, message);
+    listen(agent);
+    return agent;
+  }
+
+  void report(Agent& agent, const std::string& uid, v1::TaskState state, bool removed = false) {
+    v1::FromAgent message;
+    message.mutable_report()->set_task_uid(uid);
+    message.mutable_report()->mutable_status()->set_state(state);
+    message.mutable_report()->set_removed(removed);
+    say(agent, message);
+  }
+
+  // A task on node uid-nas in the network "net".
+  void place_task(const std::string& uid, bool deleted = false) {
+    v1::Task task;
+    task.mutable_meta()->set_stack("shop");
+    task.mutable_meta()->set_name("web." + uid);
+    task.mutable_meta()->set_uid(uid);
+    core::add_finalizer(*task.mutable_meta(), core::kAgentFinalizer);
+    if (deleted) core::mark_deleted(*task.mutable_meta(), clock_.wall());
+    task.mutable_spec()->mutable_assignment()->set_node_uid("uid-nas");
+    task.mutable_spec()->mutable_assignment()->add_addresses()->set_network_uid("net");
+    create(task);
+  }
+
+  template <class T>
+  void create(const T& object) {
+    store::Transaction transaction;
+    store::create(transaction, object);
+    commit(std::move(transaction));
+  }
+
+  template <class T>
+  static T named(const std::string& name, const std::string& uid) {
+    T object;
+    object.mutable_meta()->set_stack("shop");
+    object.mutable_meta()->set_name(name);
+    object.mutable_meta()->set_uid(uid);
+    return object;
+  }
+
+  std::unique_ptr<NodeStreams> streams_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  boost::asio::cancellation_signal stop_;
+  store::Outcome<void> writing_;
+  std::vector<std::unique_ptr<Agent>> agents_;
+  std::vector<std::string> heard_;
+  std::vector<std::string> left_;
+};
+
+TEST_F(DispatcherTest, ASessionBeginsWithAHelloOfTheSameProtocol) {
+  auto& rude = connect();
+  v1::FromAgent heartbeat;
+  heartbeat.mutable_heartbeat();
+  say(rude, heartbeat);
+  EXPECT_EQ(loop_.wait(rude.ended).error().code, Code::kInvalidArgument);
+  auto& old = connect();
+  v1::FromAgent hello;
+  hello.mutable_hello()->set_protocol(kProtocolVersion + 1);
+  say(old, hello);
+  const auto refused = loop_.wait(old.ended);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("install the same version"));
+  EXPECT_THAT(view().nodes().all(), IsEmpty());
+}
+
+TEST_F(DispatcherTest, ANodeIsRegisteredOnceAndNamesStayApart) {
+  auto& first = join("nas", "uid-nas");
+  ASSERT_EQ(first.heard.size(), 2u);
+  EXPECT_EQ(first.heard[0].welcome().node_uid(), "uid-nas");
+  EXPECT_EQ(first.heard[0].welcome().node_name(), "nas");
+  EXPECT_EQ(first.heard[0].welcome().heartbeat_seconds(), 9u);
+  EXPECT_EQ(first.heard[0].welcome().cluster_id(), "cluster");
+  EXPECT_TRUE(first.heard[1].assignments().full());
+  EXPECT_EQ(view().nodes().find("nas")->status().state(), v1::NodeStatus::READY);
+  const auto& other = join("nas");
+  EXPECT_EQ(other.heard[0].welcome().node_name(), "nas-2");
+  EXPECT_NE(other.heard[0].welcome().node_uid(), "");
+  const auto& again = join("renamed", "uid-nas");
+  EXPECT_EQ(again.heard[0].welcome().node_name(), "nas") << "an identity keeps its name";
+  EXPECT_EQ(view().nodes().all().size(), 2u);
+}
+
+TEST_F(DispatcherTest, ReportsCountFromTheNewestSessionOnly) {
+  auto& older = join("nas", "uid-nas");
+  place_task("t");
+  report(older, "t", v1::STARTING);
+  EXPECT_EQ(view().tasks().find_uid("t")->status().state(), v1::STARTING);
+  auto& newer = join("nas", "uid-nas");
+  EXPECT_GT(newer.heard[0].welcome().session(), older.heard[0].welcome().session());
+  EXPECT_EQ(loop_.wait(older.ended).error().code, Code::kAborted);
+  report(newer, "t", v1::RUNNING);
+  EXPECT_EQ(view().tasks().find_uid("t")->status().state(), v1::RUNNING);
+  auto& stranger = join("pi", "uid-pi");
+  report(stranger, "t", v1::FAILED);
+  EXPECT_EQ(view().tasks().find_uid("t")->status().state(), v1::RUNNING) << "it isn't that node's task";
+}
+
+TEST_F(DispatcherTest, WhatAnAgentRemovedIsTakenOutOfTheStoreAndMayBeForgotten) {
+  auto& agent = join("nas", "uid-nas");
+  place_task("going", true);
+  place_task("staying");
+  listen(agent);
+  agent.heard.clear();
+  for (const char* uid : {"going", "staying", "unknown"}) report(agent, uid, v1::STOPPED, true);
+  EXPECT_FALSE(view().tasks().find_uid("going"));
+  ASSERT_TRUE(view().tasks().find_uid("staying"));
+  EXPECT_FALSE(core::has_finalizer(view().tasks().find_uid("staying")->meta(), core::kAgentFinalizer));
+  EXPECT_EQ(view().tasks().find_uid("staying")->status().state(), v1::STOPPED);
+  std::vector<std::string> forgotten;
+  for (const auto& message : listen(agent))
+    if (message.has_forget_task()) forgotten.push_back(message.forget_task());
+  EXPECT_THAT(forgotten, UnorderedElementsAre("going", "staying", "unknown"));
+}
+
+TEST_F(DispatcherTest, ANetworkKnowsItsNodesAndGoesWhenTheLastTookItDown) {
+  create(named<v1::Network>("default", "net"));
+  auto& agent = join("nas", "uid-nas");
+  place_task("a");
+  place_task("b");
+  EXPECT_THAT(view().networks().find_uid("net")->status().node_uids(), IsEmpty());
+  report(agent, "a", v1::PREPARING);
+  report(agent, "b", v1::PREPARING);
+  EXPECT_THAT(view().networks().find_uid("net")->status().node_uids(), ElementsAre("uid-nas"));
+
+  v1::FromAgent gone;
+  gone.set_removed_network("net");
+  say(agent, gone);
+  ASSERT_TRUE(view().networks().find_uid("net")) << "nobody asked for its end";
+  v1::Network network = *view().networks().find_uid("net");
+  core::mark_deleted(*network.mutable_meta(), clock_.wall());
+  core::add_finalizer(*network.mutable_meta(), core::agent_finalizer("uid-nas"));
+  core::add_finalizer(*network.mutable_meta(), core::agent_finalizer("uid-pi"));
+  store::Transaction transaction;
+  store::put_spec(transaction, network);
+  commit(std::move(transaction));
+  agent.heard.clear();
+  ASSERT_FALSE(listen(agent).empty());
+  EXPECT_THAT(agent.heard.back().assignments().removed_networks(), ElementsAre("net"));
+  auto& other = join("pi", "uid-pi");
+  say(agent, gone);
+  EXPECT_THAT(view().networks().find_uid("net")->meta().finalizers(), ElementsAre("agent/uid-pi"));
+  say(other, gone);
+  EXPECT_FALSE(view().networks().find_uid("net"));
+}
+
+TEST_F(DispatcherTest, AVolumeGoesWhenItsNodeSaysSo) {
+  auto volume = named<v1::Volume>("data", "volume");
+  core::add_finalizer(*volume.mutable_meta(), core::kAgentFinalizer);
+  core::mark_deleted(*volume.mutable_meta(), clock_.wall());
+  volume.mutable_status()->set_node_uid("uid-nas");
+  create(volume);
+  auto& other = join("pi", "uid-pi");
+  auto& agent = join("nas", "uid-nas");
+  v1::FromAgent gone;
+  gone.set_removed_volume("volume");
+  say(other, gone);
+  EXPECT_TRUE(view().volumes().find_uid("volume"));
+  say(agent, gone);
+  EXPECT_FALSE(view().volumes().find_uid("volume"));
+}
+
+TEST_F(DispatcherTest, AnImageIsThereAsLongAsOneNodeHoldsIt) {
+  auto& nas = join("nas", "uid-nas");
+  auto& pi = join("pi", "uid-pi");
+  v1::FromAgent one;
+  auto& image = *one.mutable_images()->add_images();
+  image.mutable_meta()->set_name("docker.io/library/app:1");
+  image.mutable_status()->set_digest("sha256:1");
+  say(nas, one);
+  say(pi, one);
+  const auto holders = [&] { return view().images().find("docker.io/library/app:1")->status().nodes(); };
+  EXPECT_THAT(holders(), ElementsAre("nas", "pi"));
+  v1::FromAgent none;
+  none.mutable_images();
+  say(nas, none);
+  EXPECT_THAT(holders(), ElementsAre("pi"));
+  say(pi, none);
+  EXPECT_THAT(view().images().all(), IsEmpty());
+}
+
+TEST_F(DispatcherTest, EachWordIsASignOfLifeAndAHeartbeatIsAnswered) {
+  auto& agent = join("nas", "uid-nas");
+  heard_.clear();
+  agent.heard.clear();
+  v1::FromAgent heartbeat;
+  heartbeat.mutable_heartbeat()->mutable_capabilities()->set_memory_bytes(5);
+  say(agent, heartbeat);
+  EXPECT_THAT(heard_, ElementsAre("uid-nas"));
+  ASSERT_EQ(listen(agent).size(), 1u);
+  EXPECT_TRUE(agent.heard[0].heartbeat());
+  EXPECT_EQ(view().nodes().find("nas")->status().capabilities().memory_bytes(), 5);
+  v1::FromAgent goodbye;
+  goodbye.set_leaving(true);
+  say(agent, goodbye);
+  EXPECT_THAT(left_, ElementsAre("uid-nas"));
+}
+
+TEST_F(DispatcherTest, ARemovedNodesSessionIsEndedWithTheReason) {
+  auto& agent = join("nas", "uid-nas");
+  dispatcher_->disconnect("uid-nas", base::Error{Code::kNotFound, "this node was removed", {}});
+  EXPECT_EQ(loop_.wait(agent.ended).error().message, "this node was removed");
+  dispatcher_->disconnect("uid-nas", base::Error{Code::kNotFound, "it has no session any more", {}});
+}
+
+}  // namespace
+}  // namespace orchion::control::services
