@@ -168,6 +168,12 @@ def busybox_image(cluster, name, applets=("sh", "httpd", "wget", "sleep", "cat",
         cluster.ok("image", "import", archive, name)
 
 
+def problem(cluster, method, path, body=None, headers=None):
+    """Status and document of a call that is expected to fail."""
+    status, _, text = cluster.request(method, path, body=body, headers=headers)
+    return status, json.loads(text)
+
+
 def fetch(url, timeout=5):
     """The body, or None where nobody answers."""
     try:
