@@ -6,6 +6,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include "control/services/view_wait.h"
 #include "core/fingerprint.h"
 #include "core/timestamps.h"
 
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "idempotency/";
 constexpr std::size_t kKeyBytesMax = 200;
+
+constexpr auto kViewLimit = std::chrono::seconds(5);
 
 // Of one transaction; the rest goes with the next.
 constexpr std::size_t kDroppedAtOnceMax = 20;
@@ -64,6 +67,11 @@ base::Co<IdempotentCall> IdempotencyRecords::begin(core::CallContext context, st
                          fmt::format("the Idempotency-Key {} was used for another request: choose a new one", key));
   call.record = std::move(before);
   call.done = true;
+  // The effect came with the record, but the view may not show it yet.
+  std::function<bool()> shown = [this, revision = entry->revision] {
+    return context_.objects.view().revision() >= revision;
+  };
+  CO_RETURN_IF_ERROR(co_await wait_for_view(context_, std::move(shown), kViewLimit, "catching up with the store"));
   co_return call;
 }
 

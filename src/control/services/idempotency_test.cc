@@ -74,7 +74,7 @@ TEST_F(IdempotencyTest, WithoutAKeyNothingIsRemembered) {
   ASSERT_TRUE(apply({}));
   EXPECT_EQ(generation(), 2u);
   EXPECT_EQ(records(), 0u);
-  for (const std::string key : {std::string(), std::string(201, 'x'), std::string("a b"), std::string("\x07")})
+  for (const std::string& key : {std::string(), std::string(201, 'x'), std::string("a b"), std::string("\x07")})
     EXPECT_EQ(apply(with_key(key)).error().code, Code::kInvalidArgument) << key;
 }
 
