@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "control/services/assignments.h"
-#include "control/services/node_image_changes.h"
+#include "control/services/image_holders.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::services {
@@ -252,14 +252,21 @@ base::Co<> Dispatcher::finish_network(std::shared_ptr<Session> session, std::str
   co_return base::Result<>{};
 }
 
+// Another node may list the same image at this moment: who comes second looks again.
 base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeImages images) {
-  auto transactions =
-      image_changes(context_.objects.view(), session->node_name, images, context_.random, context_.clock.wall());
-  for (auto& transaction : transactions) {
-    auto committed = co_await context_.objects.commit(std::move(transaction));
-    // A conflict: another node reported the same image at this moment. The session's next report settles it.
-    if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+  bool settled = false;
+  for (int i = 0; i < kImageTries && !settled; ++i) {
+    settled = true;
+    for (auto& transaction :
+         image_changes(context_.objects.view(), session->node_name, images, context_.random, context_.clock.wall())) {
+      auto committed = co_await context_.objects.commit(std::move(transaction));
+      if (committed) continue;
+      if (committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
+      settled = false;
+    }
   }
+  if (!settled)
+    base::log::warn("the images of node {} are not all listed: its next list settles it", session->node_name);
   co_return base::Result<>{};
 }
 

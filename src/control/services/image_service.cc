@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "control/services/bind.h"
+#include "control/services/view_wait.h"
 #include "core/image_reference.h"
 
 namespace orchion::control::services {

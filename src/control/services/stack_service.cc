@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <google/protobuf/util/message_differencer.h>
 
-#include "base/timeout.h"
 #include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/services/view_wait.h"
@@ -74,10 +73,10 @@ base::Co<Response> StackService::once(std::string method, core::CallContext call
   CO_ASSIGN_OR_RETURN(auto idempotent, co_await records_.begin(call, method, shared));
   if (auto answer = answer_of<Response>(idempotent)) co_return std::move(*answer);
   auto response = co_await (this->*work)(call, request, idempotent);
-  if (!response && response.error().code == base::Code::kAborted && call.idempotency_key) {
-    // The same call may have been quicker.
+  if (!response && call.idempotency_key) {
+    // The same call may have been quicker, and in the way of this one.
     CO_ASSIGN_OR_RETURN(idempotent, co_await records_.begin(call, method, shared));
-    if (!idempotent.done) co_return response;
+    if (!idempotent.done) co_return std::unexpected(response.error());
     response = co_await (this->*work)(call, request, idempotent);
   }
   if (response) CO_RETURN_IF_ERROR(co_await records_.remember(std::move(idempotent), response->SerializeAsString()));

@@ -6,6 +6,7 @@
 #include "base/notifier.h"
 #include "control/services/paging.h"
 #include "control/services/task_logs.h"
+#include "core/task_state.h"
 
 namespace orchion::control::services {
 
