@@ -27,7 +27,13 @@ file(GLOB ABSL_ARCHIVES /usr/lib/*/libabsl_*.a)
 orchion_dependency(grpc
   -Wl,--start-group libgrpc++.a libgrpc.a libgpr.a libaddress_sorting.a libre2.a libcares.a libupb.a
   ${ABSL_ARCHIVES} -Wl,--end-group libprotobuf.a ssl crypto z Threads::Threads)
-orchion_pkg_dependency(fmt fmt)
+if(ORCHION_FUZZ)
+  # clang and g++ disagree on the names of some of fmt's templates, so that Debian's libfmt lacks them for clang.
+  orchion_dependency(fmt)
+  target_compile_definitions(orchion_dep_fmt INTERFACE FMT_HEADER_ONLY)
+else()
+  orchion_pkg_dependency(fmt fmt)
+endif()
 orchion_pkg_dependency(sqlite sqlite3)
 orchion_pkg_dependency(crypto libcrypto)
 orchion_pkg_dependency(tls libssl libcrypto)
