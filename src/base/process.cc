@@ -192,7 +192,7 @@ Result<std::string> find_program(const std::string& name) {
   std::string folder;
   while (std::getline(folders, folder, ':')) {
     if (folder.empty()) continue;
-    const std::string candidate = folder + "/" + name;
+    std::string candidate = folder + "/" + name;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return fail(Code::kNotFound, fmt::format("there is no program {} in PATH", name));

@@ -20,7 +20,7 @@ base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& 
 }
 
 void print_what_now(Context& context, const std::string& stack, const StackProgress& progress) {
-  for (const auto& url : progress.urls()) std::cout << url << std::endl;
+  for (const auto& url : progress.urls()) std::cout << url << '\n' << std::flush;
   context.say(
       fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
 }

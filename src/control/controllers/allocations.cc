@@ -84,7 +84,7 @@ struct Allocations::ClaimHandle {
 };
 
 std::shared_ptr<void> Allocations::claim(const Claims& claims) {
-  auto handle = std::shared_ptr<ClaimHandle>(new ClaimHandle{*this, {}, {}});
+  auto handle = std::make_shared<ClaimHandle>(*this);
   for (const auto& [task, cost] : claims.tasks) {
     Claimed claimed{task.meta().uid(), nullptr};
     if (const auto found = entries_.find(claimed.uid); found != entries_.end())

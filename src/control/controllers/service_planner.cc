@@ -1,6 +1,7 @@
 #include "control/controllers/service_planner.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/core.h>
 
@@ -41,7 +42,7 @@ class ServicePlanner {
     auto slots = slots_of(snapshot_.tasks);
     for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
     // The highest first, so that what is stopped by scaling down is the last that came.
-    for (auto it = slots.rbegin(); it != slots.rend(); ++it) stop_surplus(it->first, it->second);
+    for (auto& [number, slot] : std::views::reverse(slots)) stop_surplus(number, slot);
     for (auto& [number, slot] : slots)
       if (number >= 1 && number <= spec_.replicas()) settle(number, slot);
     update_one();
