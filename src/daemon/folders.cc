@@ -52,7 +52,7 @@ base::Result<std::string> cluster_id(const std::filesystem::path& data) {
   const auto path = data / "cluster-id";
   if (auto known = base::read_file(path)) return trimmed(*known);
   auto random = base::Random::from_system();
-  const auto id = base::new_uid(random);
+  auto id = base::new_uid(random);
   RETURN_IF_ERROR(base::write_file_durably(path, id + "\n"));
   return id;
 }
