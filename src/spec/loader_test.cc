@@ -278,6 +278,7 @@ TEST(Loader, FileErrors) {
   EXPECT_THAT(error_of("name: x"), HasSubstr("the file has no `services`"));
   EXPECT_THAT(error_of("services: {web: }"), HasSubstr("the service `web` must be a map"));
   EXPECT_THAT(error_of("services: {web: {}}"), HasSubstr("the service `web` has no `image`"));
+  EXPECT_THAT(error_of("services: {web: {image: }}"), HasSubstr("the service `web` has no `image`"));
   EXPECT_THAT(error_of("services: {web: {image: \"$NONE\"}}"), HasSubstr("`image` of the service `web` is empty"));
   EXPECT_THAT(error_of("services: {'a b': {image: a}}"),
               HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));

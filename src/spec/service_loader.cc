@@ -66,7 +66,8 @@ class ServiceLoader {
     if (!image) {
       // A misspelt `image` and a `build` were complained about already.
       const bool said = std::ranges::any_of(node_.entries, [](const Node::Entry& entry) {
-        return entry.key == "build" || (!is_extension(entry.key) && nearest_key(entry.key, kServiceKeys) == "image");
+        return entry.key == "build" ||
+               (entry.key != "image" && !is_extension(entry.key) && nearest_key(entry.key, kServiceKeys) == "image");
       });
       if (!said) problems_.add(node_.at, fmt::format("the service `{}` has no `image`: name one", name_));
       return;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iostream>
 #include <string_view>
 
 #include "spec/loader.h"
@@ -22,6 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto stack = load(files, options);
   if (!stack) return 0;
   files.files["/p/compose.yaml"] = render(stack->name, stack->spec);
-  if (!load(files, options)) std::abort();
+  if (const auto again = load(files, options); !again) {
+    std::cerr << files.files["/p/compose.yaml"] << "\ndoesn't load: " << again.error().message << '\n';
+    std::abort();
+  }
   return 0;
 }
