@@ -1,6 +1,7 @@
 #include "node/logs/segment_writer.h"
 
 #include <cerrno>
+#include <ranges>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -55,10 +56,10 @@ base::Result<> SegmentWriter::append(OutputStream stream, std::string_view paylo
 base::Result<> SegmentWriter::remove_oldest() {
   ASSIGN_OR_RETURN(const auto numbers, list_segments(folder_));
   std::int64_t total = options_.segment_bytes;  // what the newest will grow to
-  for (auto it = numbers.rbegin(); it != numbers.rend(); ++it) {
-    if (*it == number_) continue;
+  for (const auto number : std::views::reverse(numbers)) {
+    if (number == number_) continue;
     struct stat info{};
-    const auto path = segment_path(folder_, *it);
+    const auto path = segment_path(folder_, number);
     if (::stat(path.c_str(), &info) != 0) continue;
     total += info.st_size;
     if (total > options_.bytes_max && ::unlink(path.c_str()) != 0)
