@@ -52,7 +52,7 @@ std::string link_stem(const Names& names, const std::string& task_uid) {
 
 KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder)
     : names_(cluster_short_id),
-      folder_(std::move(run_folder) / "netns"),
+      folder_(run_folder / "netns"),
       firewall_({names_.table(), names_.bridge_prefix()}),
       ports_(firewall_) {}
 
