@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 
 // A folder of this process alone: as root it is a tmpfs in a mount namespace of our own, which ends with us.
 const fs::path& sandbox() {
-  static const fs::path path = [] {
+  // Never destroyed: the handler below runs after destructors.
+  static const fs::path& path = *[] {
     std::string name = (fs::temp_directory_path() / "orchion-fuzz-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     std::atexit([] {
@@ -35,7 +36,7 @@ const fs::path& sandbox() {
          ::mount("fuzz", name.c_str(), "tmpfs", 0, "size=256m") != 0)) {
       std::abort();
     }
-    return fs::path(name);
+    return new fs::path(name);
   }();
   return path;
 }
