@@ -125,6 +125,7 @@ services:
                          seconds=60)
         lines = self.cluster.ok("logs", "flood/flood").splitlines()
         whole = re.compile(r"flood\.1 \| line (\d{6}) x{88}")
+        self.assertEqual([line for line in lines if not whole.fullmatch(line)], [])
         numbers = [int(whole.fullmatch(line).group(1)) for line in lines]
         self.assertEqual(numbers, list(range(numbers[0], count + 1)))
         kept = len(numbers) * 101

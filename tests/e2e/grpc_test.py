@@ -37,7 +37,7 @@ class Grpc(unittest.TestCase):
         cls.cluster = harness.Cluster().start()
         cls.addClassCleanup(cls.cluster.close)
         cls.channel = grpc.insecure_channel("127.0.0.1:4601")
-        cls.addClassCleanup(cls.channel.close)
+        cls.addClassCleanup(lambda: cls.channel.close())
         cls.token = (("authorization", f"Bearer {cls.cluster.token()}"),)
 
     def call(self, service, method, request, metadata=None):
@@ -168,6 +168,8 @@ class Grpc(unittest.TestCase):
         self.addCleanup(self.call, "StackService", "DeleteStack", control_pb2.DeleteStackRequest(name="once"))
         self.cluster.stop(signal.SIGKILL)
         self.cluster.start()
+        self.channel.close()
+        type(self).channel = grpc.insecure_channel("127.0.0.1:4601")
         second = self.call("ServiceService", "CreateService", request, metadata=keyed)
         self.assertEqual(second, first)
         self.assertEqual(self.refusal("ServiceService", "CreateService", request).code(),

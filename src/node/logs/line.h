@@ -34,7 +34,8 @@ struct Record {
 };
 
 // Records → lines: pieces of one stream are joined, streams aren't mixed. "\n" ends a line, and a "\r" right before
-// it goes too, as terminals write both. Bytes that aren't UTF-8 become U+FFFD. Pure.
+// it goes too, as terminals write both. Bytes that aren't UTF-8 become U+FFFD. The rest of a line whose beginning was
+// never given is passed over. Pure.
 class LineAssembler {
  public:
   // Calls `emit(Line&&)` for each line that the record completes.
@@ -72,6 +73,11 @@ void LineAssembler::add(const Record& record, Emit emit) {
   }
   auto& mine = pending(header.stream);
   auto rest = record.payload;
+  if (header.continues != 0 && mine.text.empty()) {
+    const auto end = rest.find('\n');
+    if (end == std::string_view::npos) return;
+    rest.remove_prefix(end + 1);
+  }
   while (!rest.empty()) {
     const auto end = rest.find('\n');
     const auto piece = rest.substr(0, end);

@@ -13,6 +13,14 @@ base::WallTime at(std::int64_t ns) {
 
 class LineAssemblerTest : public testing::Test {
  protected:
+  void add_rest(OutputStream stream, std::string_view payload) {
+    RecordHeader header;
+    header.length = static_cast<std::uint32_t>(payload.size());
+    header.stream = stream;
+    header.attempt = 1;
+    header.continues = 1;
+    assembler_.add(Record{header, payload}, [this](Line&& line) { lines_.push_back(std::move(line)); });
+  }
   void add(OutputStream stream, std::string_view payload, std::int64_t time_ns = 1, std::uint16_t attempt = 1) {
     RecordHeader header;
     header.length = static_cast<std::uint32_t>(payload.size());
@@ -49,6 +57,14 @@ TEST_F(LineAssemblerTest, JoinsAndSplitsWithoutMixingStreams) {
   EXPECT_EQ(lines_[4].stream, kError);
   flush();
   EXPECT_EQ(lines_.size(), 5u);
+}
+
+TEST_F(LineAssemblerTest, ALineWithoutItsBeginningIsPassedOver) {
+  add_rest(kOut, "of a long");
+  add_rest(kOut, " line\nwhole\nbeg");
+  add_rest(kError, "end\n");
+  add_rest(kOut, "un\n");
+  EXPECT_EQ(texts(), (Texts{"whole", "begun"}));
 }
 
 TEST_F(LineAssemblerTest, DropsTheCarriageReturnOfATerminalOnly) {

@@ -6,11 +6,10 @@ namespace orchion::node::logs {
 
 namespace {
 
-// The lines of the segments from one on, with those marked that may lack their beginning.
+// The last lines of the segments from one on.
 class Window {
  public:
-  Window(const LineFilter& filter, std::int64_t count, bool whole)
-      : filter_(filter), count_(static_cast<std::size_t>(count)), cut_{!whole, !whole} {}
+  Window(const LineFilter& filter, std::int64_t count) : filter_(filter), count_(static_cast<std::size_t>(count)) {}
 
   base::Result<> read(const std::filesystem::path& folder, const std::vector<std::uint64_t>& numbers,
                       std::size_t from) {
@@ -34,30 +33,19 @@ class Window {
     tail_.assembler.flush([this](Line&& line) { keep(std::move(line)); });
   }
 
-  bool is_enough() const { return lines_.size() >= count_ && cut_lines_ == 0; }
+  bool is_enough() const { return tail_.lines.size() >= count_; }
 
-  Tail take() {
-    for (auto& [line, cut] : lines_) tail_.lines.push_back(std::move(line));
-    return std::move(tail_);
-  }
+  Tail take() { return std::move(tail_); }
 
  private:
-  // A line that may be cut counts whether it matches or not: whole it might.
   void keep(Line line) {
-    const bool cut = std::exchange(cut_[line.stream == OutputStream::kError ? 1 : 0], false);
-    if (!cut && !filter_.accepts(line)) return;
-    lines_.emplace_back(std::move(line), cut);
-    cut_lines_ += cut ? 1 : 0;
-    if (lines_.size() <= count_) return;
-    cut_lines_ -= lines_.front().second ? 1 : 0;
-    lines_.pop_front();
+    if (!filter_.accepts(line)) return;
+    tail_.lines.push_back(std::move(line));
+    if (tail_.lines.size() > count_) tail_.lines.pop_front();
   }
 
   const LineFilter& filter_;
   std::size_t count_;
-  bool cut_[2];
-  std::deque<std::pair<Line, bool>> lines_;
-  int cut_lines_ = 0;
   Tail tail_;
 };
 
@@ -68,7 +56,7 @@ base::Result<Tail> read_tail(const std::filesystem::path& folder, const LineFilt
   ASSIGN_OR_RETURN(const auto numbers, list_segments(folder));
   for (std::size_t segments = 1;; segments *= 2) {
     const auto from = numbers.size() - std::min(segments, numbers.size());
-    Window window(filter, count, from == 0);
+    Window window(filter, count);
     RETURN_IF_ERROR(window.read(folder, numbers, from));
     if (unfinished == Unfinished::kCounts) window.flush();
     if (from == 0 || window.is_enough()) return window.take();

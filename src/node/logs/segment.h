@@ -5,7 +5,8 @@
 // A folder holds segments "00000001.log", "00000002.log", …; output is appended to the newest. A record is a
 // header and its payload; a payload is whatever one read of the container's pipe gave, lines cut or not. A
 // record never spans segments. A segment that ends in half a record was being written: what precedes it counts.
-// When the segments exceed their cap together the oldest is removed, whole.
+// When the segments exceed their cap together the oldest is removed, whole; a line whose beginning went with it is
+// left out by readers.
 
 #include <cstdint>
 
@@ -21,8 +22,8 @@ struct [[gnu::packed]] RecordHeader {
   std::uint32_t length = 0;  // of the payload
   std::int64_t time_ns = 0;  // since the Unix epoch
   OutputStream stream = OutputStream::kOut;
-  std::uint8_t reserved = 0;
-  std::uint16_t attempt = 0;  // of the task
+  std::uint8_t continues = 0;  // 1: the payload begins within a line, whose beginning is in an earlier record
+  std::uint16_t attempt = 0;   // of the task
 };
 static_assert(sizeof(RecordHeader) == 20);
 

@@ -40,6 +40,8 @@ base::Result<> SegmentWriter::append(OutputStream stream, std::string_view paylo
     header.time_ns = time.time_since_epoch().count();
     header.stream = stream;
     header.attempt = attempt;
+    bool& within_line = within_line_[stream == OutputStream::kError ? 1 : 0];
+    header.continues = within_line && attempt == attempt_ ? 1 : 0;
     const auto total = static_cast<std::int64_t>(sizeof header + piece.size());
     if (written_ > 0 && written_ + total > options_.segment_bytes) {
       RETURN_IF_ERROR(begin_segment());
@@ -49,6 +51,8 @@ base::Result<> SegmentWriter::append(OutputStream stream, std::string_view paylo
     const iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(piece.data()), piece.size()}};
     if (::writev(file_.get(), parts, 2) != total) return base::fail_errno(errno, "cannot write captured output");
     written_ += total;
+    within_line = !piece.ends_with('\n');
+    attempt_ = attempt;
   }
   return {};
 }

@@ -35,6 +35,8 @@ class SegmentWriter {
   std::uint64_t number_ = 0;  // of the newest segment
   base::UniqueFd file_;
   std::int64_t written_ = 0;  // to it
+  bool within_line_[2] = {};  // by stream: the last record ended before its line did
+  std::uint16_t attempt_ = 0;
 };
 
 }  // namespace orchion::node::logs

@@ -134,6 +134,9 @@ bool SegmentWriter::append(logs::OutputStream stream, std::uint16_t attempt, std
   header.time_ns = time_ns;
   header.stream = stream;
   header.attempt = attempt;
+  bool& within_line = within_line_[stream == logs::OutputStream::kError ? 1 : 0];
+  header.continues = within_line ? 1 : 0;
+  within_line = !payload.ends_with('\n');
   const auto size = static_cast<std::int64_t>(sizeof header + payload.size());
   if (segment_size_ > 0 && segment_size_ + size > segment_size_max_) begin_segment();
   while (!write_record(header, payload)) {

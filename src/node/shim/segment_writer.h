@@ -9,8 +9,8 @@
 
 namespace orchion::node::shim {
 
-// The only writer of its folder. A full disk costs the oldest segments first and then the newest output; it never
-// costs half a record, and never blocks.
+// The only writer of its folder, for one attempt. A full disk costs the oldest segments first and then the newest
+// output; it never costs half a record, and never blocks.
 class SegmentWriter {
  public:
   SegmentWriter() = default;
@@ -36,6 +36,7 @@ class SegmentWriter {
   std::uint32_t newest_ = 0;  // 0: none yet
   std::int64_t segment_size_ = 0;
   std::int64_t segment_size_max_ = logs::kSegmentBytes;
+  bool within_line_[2] = {};  // by stream: its last payload ended before its line did
   std::int64_t total_ = 0;
   std::int64_t total_max_ = 0;
 };
