@@ -123,7 +123,8 @@ class Cluster:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:]) if self.log.exists() else ""
 
     def tasks(self, stack):
-        return [t for t in self.json("ps", "--stack", stack)["tasks"]]
+        """As `ps` has them; one that was made this very moment has no status yet."""
+        return [{"status": {"state": "PENDING"}} | task for task in self.json("ps", "--stack", stack)["tasks"]]
 
     def token(self):
         return (self.data / "admin-token").read_text().strip()
