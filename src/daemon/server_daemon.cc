@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "base/code_pages.h"
 #include "base/log.h"
 #include "base/task_group.h"
 #include "control/auth/token_authenticator.h"
@@ -199,6 +200,7 @@ base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptio
     base::log::info("serving on http://{} and grpc://{}, data in {}", options.http, options.grpc,
                     options.data.string());
     ready();
+    base::release_code_pages();
     signals.wait();
     base::log::info("ending; what runs in containers runs on");
   }

@@ -8,13 +8,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/code_pages.h"
 #include "node/shim/bundle.h"
 #include "node/shim/cgroup_files.h"
 #include "node/shim/process_identity.h"
@@ -23,10 +23,6 @@
 #include "node/shim/program/report.h"
 #include "node/shim/program/runtime_arguments.h"
 #include "node/shim/record.h"
-
-// The linker's: where the program's file is mapped, and where its code ends.
-extern "C" const char __executable_start;
-extern "C" const char etext;
 
 namespace orchion::node::shim {
 
@@ -121,15 +117,6 @@ int write_status(std::uint16_t attempt, pid_t pid, std::int64_t started_ns) {
   return replace_small_file(AT_FDCWD, kStatusFile, record.text(), Durability::kPageCache);
 }
 
-// From here on little of the program is used: the pages of code that starting took are given back, and come again
-// where they are needed. With one container this is most of what its supervision costs.
-void release_code() {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(&__executable_start) + page - 1) & ~(page - 1);
-  const auto end = reinterpret_cast<std::uintptr_t>(&etext) & ~(page - 1);
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
 // Carries output until `pid` has ended; returns its wait status.
 int supervise(pid_t pid, Output& output, int signals) {
   while (true) {
@@ -213,7 +200,8 @@ int run_container(std::uint16_t attempt) {
   // lock, so that the container's removal, and that of our groups after it, comes later.
   enter_own_cgroups();
   ::close(kLockFd);
-  release_code();
+  // With one container the code that starting took is most of what its supervision costs.
+  base::release_code_pages();
 
   int wait_status = 0;
   if (!reaped.find(pid, wait_status)) wait_status = supervise(pid, output, signals);
