@@ -29,6 +29,7 @@ class ContainerCheck {
     check_networks();
     check_resources();
     check_process();
+    check_container_options(container_, at_, violations_);
   }
 
  private:
@@ -118,7 +119,7 @@ class ContainerCheck {
       if (!names.insert(attachment.network()).second)
         add(fmt::format("/networks/{}", i), fmt::format("joins {} a second time", attachment.network()));
       for (int j = 0; j < attachment.aliases_size(); ++j)
-        if (!is_dns_name(attachment.aliases(j)))
+        if (!is_host_alias(attachment.aliases(j)))
           add(fmt::format("/networks/{}/aliases/{}", i, j),
               fmt::format("\"{}\" is no DNS name: a-z, 0-9 and '-'", attachment.aliases(j)));
     }

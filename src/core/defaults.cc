@@ -24,7 +24,8 @@ void fill_container(v1::ContainerSpec& container) {
   if (!container.has_stop_grace_period()) container.mutable_stop_grace_period()->set_seconds(kDefaultGraceSeconds);
   for (auto& port : *container.mutable_ports())
     if (port.protocol().empty()) port.set_protocol("tcp");
-  if (container.networks().empty()) container.add_networks()->set_network(kDefaultNetwork);
+  if (container.networks().empty() && container.network_mode() == v1::IN_NETWORKS)
+    container.add_networks()->set_network(kDefaultNetwork);
 }
 
 }  // namespace

@@ -45,6 +45,11 @@ std::string key_of(const Message& element) {
   if (const auto* attachment = dynamic_cast<const v1::NetworkAttachment*>(&element)) return attachment->network();
   if (const auto* dependency = dynamic_cast<const v1::Dependency*>(&element)) return dependency->service();
   if (const auto* port = dynamic_cast<const v1::PortMapping*>(&element)) return port_text(*port);
+  if (const auto* file = dynamic_cast<const v1::FileMount*>(&element)) return file->target();
+  if (const auto* device = dynamic_cast<const v1::Device*>(&element)) return device->target();
+  if (const auto* limit = dynamic_cast<const v1::Ulimit*>(&element)) return limit->name();
+  if (const auto* rate = dynamic_cast<const v1::BlockDeviceRate*>(&element)) return rate->path();
+  if (const auto* binding = dynamic_cast<const v1::ModelBinding*>(&element)) return binding->model();
   return {};
 }
 
@@ -53,6 +58,7 @@ std::string whole(const Message& message) {
   if (const auto* list = dynamic_cast<const v1::StringList*>(&message)) return words(*list);
   if (const auto* port = dynamic_cast<const v1::PortMapping*>(&message)) return port_text(*port);
   if (dynamic_cast<const v1::EnvironmentVariable*>(&message) != nullptr) return kSecret;
+  if (dynamic_cast<const v1::FileMount*>(&message) != nullptr) return kSecret;
   const std::string text = json_of(message);
   // "10s" for a duration, without its quotes.
   return text.size() >= 2 && text.front() == '"' ? text.substr(1, text.size() - 2) : text;

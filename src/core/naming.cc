@@ -40,6 +40,12 @@ bool is_dns_name(std::string_view text) {
   }
 }
 
+bool is_host_alias(std::string_view text) {
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '_', '0');
+  return is_dns_name(plain);
+}
+
 std::string task_name(std::string_view service, std::uint32_t slot, std::string_view suffix) {
   return fmt::format("{}.{}.{}", service, slot, suffix);
 }

@@ -20,6 +20,9 @@ bool is_dns_label(std::string_view text);
 // Labels joined by dots, 253 bytes at the most.
 bool is_dns_name(std::string_view text);
 
+// A DNS name that may hold '_' too: what programs ask for isn't always a host name by the rules.
+bool is_host_alias(std::string_view text);
+
 // "web.3.k4x7qa": `suffix` makes the name new for each task of the slot.
 std::string task_name(std::string_view service, std::uint32_t slot, std::string_view suffix);
 

@@ -24,6 +24,11 @@ class StackCheck {
     network_names_ = names_of(spec_.networks(), "networks", "network");
     volume_names_ = names_of(spec_.volumes(), "volumes", "volume");
     for (int i = 0; i < spec_.services_size(); ++i) check_one_service(i);
+    // The models arrive with what serves them; until then nothing is begun that would wait for them forever.
+    for (int i = 0; i < spec_.models_size(); ++i)
+      add(fmt::format("/spec/models/{}", i),
+          fmt::format("the model {} can't be served yet: remove it, and run its engine as a service",
+                      spec_.models(i).name()));
     check_subnets();
     check_host_ports();
     check_cycles();

@@ -22,6 +22,7 @@ namespace {
 enum class Shape { kScalar, kString, kBytes, kEnum, kMessage, kTimestamp, kDuration, kForeign };
 
 constexpr std::string_view kRedacted = "\"<redacted>\"";
+constexpr std::string_view kRedactedBytes = "\"PHJlZGFjdGVkPg==\"";  // the same: JSON has bytes as base64
 
 Shape shape_of(const pb::FieldDescriptor& field) {
   switch (field.cpp_type()) {
@@ -237,7 +238,8 @@ void JsonPrinter::append_field(const pb::Message& message, const FieldPlan& fiel
   if (!field.secret) return field.append_value(*this, value, out);
   std::string scratch;
   const bool is_text = field.shape == Shape::kString || field.shape == Shape::kBytes;
-  out += is_text && value.text(&scratch).empty() ? std::string_view("\"\"") : kRedacted;
+  const auto redacted = field.shape == Shape::kBytes ? kRedactedBytes : kRedacted;
+  out += is_text && value.text(&scratch).empty() ? std::string_view("\"\"") : redacted;
 }
 
 void JsonPrinter::append_repeated(const pb::Message& message, const FieldPlan& field, std::string& out) {

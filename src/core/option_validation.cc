@@ -1,0 +1,173 @@
+// What can be wrong with what few containers have: files, devices, limits of a process, health checks.
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include <fmt/core.h>
+#include <boost/asio/ip/address.hpp>
+
+#include "core/validation.h"
+
+namespace orchion::core {
+
+namespace {
+
+constexpr std::size_t kFileBytesMax = 256u << 10;
+constexpr std::uint32_t kModeMost = 07777;
+
+class OptionCheck {
+ public:
+  OptionCheck(const v1::ContainerSpec& container, const std::string& at, Violations& violations)
+      : container_(container), at_(at), violations_(violations) {}
+
+  void run() {
+    check_files();
+    check_devices();
+    check_limits();
+    check_names();
+    check_health();
+    check_network_mode();
+    for (const auto& mount : container_.mounts())
+      if (mount.tmpfs_mode() > kModeMost) add("/mounts", fmt::format("{:o} is no mode of a tmpfs", mount.tmpfs_mode()));
+    if (container_.oom_score_adj() < -1000 || container_.oom_score_adj() > 1000)
+      add("/oomScoreAdj", "must be from -1000 to 1000");
+    if (container_.shm_bytes() < 0) add("/shmBytes", "is negative");
+    if (container_.log_bytes_max() < 0) add("/logBytesMax", "is negative");
+    if (container_.memory_swap_bytes() < -1) add("/memorySwapBytes", "must be -1, for no limit, or more");
+  }
+
+ private:
+  void add(const std::string& pointer, std::string detail) {
+    violations_.push_back({at_ + pointer, std::move(detail)});
+  }
+
+  static bool is_absolute(std::string_view path) {
+    return path.size() > 1 && path.starts_with('/') && path.find_first_of(std::string_view("\0\n", 2)) == path.npos;
+  }
+
+  static bool is_number(std::string_view text) {
+    return text.size() <= 10 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
+  }
+
+  void check_files() {
+    std::set<std::string> targets;
+    for (int i = 0; i < container_.files_size(); ++i) {
+      const auto& file = container_.files(i);
+      const auto pointer = fmt::format("/files/{}", i);
+      if (!is_absolute(file.target())) add(pointer + "/target", "is no absolute path below /");
+      if (!targets.insert(file.target()).second) add(pointer + "/target", "is the target of another file");
+      if (file.content().size() > kFileBytesMax)
+        add(pointer + "/content", fmt::format("is larger than {} KiB: put it into a volume", kFileBytesMax >> 10));
+      if (file.mode() > kModeMost) add(pointer + "/mode", fmt::format("{:o} is no file's mode", file.mode()));
+      if (!is_number(file.uid()) || !is_number(file.gid())) add(pointer, "has a uid or gid that is no number");
+    }
+  }
+
+  static bool is_permissions(std::string_view text) {
+    return !text.empty() && text.size() <= 3 && text.find_first_not_of("rwm") == text.npos;
+  }
+
+  // "c 10:229 rwm"; `*` stands for any number.
+  static bool is_rule(std::string_view text) {
+    const auto colon = text.find(':'), blank = text.rfind(' ');
+    if (text.size() < 7 || colon == text.npos || blank == text.npos || blank < colon || text[1] != ' ') return false;
+    const auto is_figure = [](std::string_view figure) {
+      return figure == "*" || (!figure.empty() && is_number(figure));
+    };
+    return std::string_view("abc").find(text[0]) != std::string_view::npos && is_figure(text.substr(2, colon - 2)) &&
+           is_figure(text.substr(colon + 1, blank - colon - 1)) && is_permissions(text.substr(blank + 1));
+  }
+
+  void check_devices() {
+    for (int i = 0; i < container_.devices_size(); ++i) {
+      const auto& device = container_.devices(i);
+      if (!is_absolute(device.source()) || !is_absolute(device.target()) || !is_permissions(device.permissions()))
+        add(fmt::format("/devices/{}", i), "needs two absolute paths, and permissions of r, w and m");
+    }
+    for (int i = 0; i < container_.device_rules_size(); ++i)
+      if (!is_rule(container_.device_rules(i)))
+        add(fmt::format("/deviceRules/{}", i),
+            fmt::format("\"{}\" is no rule: write it like c 10:229 rwm", container_.device_rules(i)));
+  }
+
+  void check_limits() {
+    std::set<std::string> names;
+    for (int i = 0; i < container_.ulimits_size(); ++i) {
+      const auto& limit = container_.ulimits(i);
+      const auto pointer = fmt::format("/ulimits/{}", i);
+      const bool plain = !limit.name().empty() && std::all_of(limit.name().begin(), limit.name().end(),
+                                                              [](unsigned char c) { return std::islower(c); });
+      if (!plain) add(pointer + "/name", fmt::format("\"{}\" is no limit: write it like nofile", limit.name()));
+      if (!names.insert(limit.name()).second) add(pointer + "/name", "is there a second time");
+      if (limit.soft() < -1 || limit.hard() < -1) add(pointer, "must be -1, for no limit, or more");
+      if (limit.hard() != -1 && (limit.soft() == -1 || limit.soft() > limit.hard()))
+        add(pointer + "/soft", "is above the hard limit");
+    }
+    for (const auto& [name, value] : container_.sysctls()) {
+      const bool of_network = name.starts_with("net.");
+      const bool of_ipc = name.starts_with("kernel.shm") || name.starts_with("kernel.msg") || name == "kernel.sem" ||
+                          name.starts_with("fs.mqueue.");
+      if ((!of_network && !of_ipc) || name.find_first_of("/ \n") != name.npos)
+        add("/sysctls", fmt::format("{} isn't a container's own: set it on the node", name));
+      if ((of_network && container_.network_mode() == v1::HOST_NETWORK) || (of_ipc && container_.ipc() == v1::OF_HOST))
+        add("/sysctls", fmt::format("{} would change the node: remove it, or don't use the node's namespace", name));
+    }
+  }
+
+  static bool is_word(std::string_view text) {
+    return !text.empty() &&
+           std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == '#'; });
+  }
+
+  void check_names() {
+    const auto is_address = [](const std::string& text) {
+      boost::system::error_code error;
+      boost::asio::ip::make_address(text, error);
+      return !error;
+    };
+    for (int i = 0; i < container_.extra_hosts_size(); ++i) {
+      const auto& entry = container_.extra_hosts(i);
+      const auto equals = entry.find('=');
+      const auto address = equals == entry.npos ? std::string() : entry.substr(equals + 1);
+      if (!is_word(entry.substr(0, equals)) || (address != "host-gateway" && !is_address(address)))
+        add(fmt::format("/extraHosts/{}", i), fmt::format("\"{}\" must be NAME=ADDRESS", entry));
+    }
+    for (const auto& server : container_.dns().values())
+      if (!is_address(server)) add("/dns", fmt::format("\"{}\" is no IP address", server));
+    for (const auto& domain : container_.dns_search().values())
+      if (!is_word(domain)) add("/dnsSearch", fmt::format("\"{}\" is no domain", domain));
+    for (const auto& option : container_.dns_options())
+      if (!is_word(option)) add("/dnsOptions", fmt::format("\"{}\" is no option of resolv.conf", option));
+    if (!container_.domainname().empty() && !is_word(container_.domainname())) add("/domainname", "is no domain");
+  }
+
+  void check_health() {
+    if (!container_.has_health_check() || container_.health_check().disabled()) return;
+    const auto& check = container_.health_check();
+    const auto& words = check.test().values();
+    const bool shell = words.size() == 2 && words[0] == "CMD-SHELL";
+    if (!shell && (words.size() < 2 || words[0] != "CMD"))
+      add("/healthCheck/test", "must be CMD and words, or CMD-SHELL and a line");
+    for (const auto* duration : {&check.interval(), &check.timeout(), &check.start_period(), &check.start_interval()})
+      if (duration->seconds() < 0 || duration->nanos() < 0) add("/healthCheck", "has a negative duration");
+  }
+
+  void check_network_mode() {
+    if (container_.network_mode() == v1::IN_NETWORKS) return;
+    if (!container_.networks().empty()) add("/networks", "must be empty where networkMode says something else");
+    if (!container_.ports().empty()) add("/ports", "must be empty where networkMode says something else");
+  }
+
+  const v1::ContainerSpec& container_;
+  const std::string& at_;
+  Violations& violations_;
+};
+
+}  // namespace
+
+void check_container_options(const v1::ContainerSpec& container, const std::string& at, Violations& violations) {
+  OptionCheck(container, at, violations).run();
+}
+
+}  // namespace orchion::core
