@@ -68,6 +68,44 @@ TEST_F(AgentTest, StartsWhatIsAssignedAndReportsEachState) {
   EXPECT_THAT(images.used, ElementsAre("sha256:web:1", "web:1"));
 }
 
+TEST_F(AgentTest, ChecksTheHealthOfWhatRuns) {
+  auto web = task("a");
+  auto& check = *web.mutable_container()->mutable_health_check();
+  check.mutable_test()->add_values("CMD-SHELL");
+  check.mutable_test()->add_values("ok");
+  check.mutable_interval()->set_seconds(10);
+  check.mutable_timeout()->set_seconds(1);
+  check.set_retries(2);
+  runtime.exec_code = 3;
+  run_tasks({web});
+  EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING);
+  EXPECT_THAT(runtime.execs.at(0).arguments, ElementsAre("/bin/sh", "-c", "ok"));
+  runtime.exec_code = 0;
+  advance(seconds(5));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
+  runtime.exec_code = 3;
+  advance(seconds(40));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_BAD);
+  EXPECT_EQ(status("a").health_message(), "exit code 3: said");
+  EXPECT_EQ(status("a").state(), v1::RUNNING);
+
+  kill_agent();
+  start_agent();
+  runtime.exec_code = 0;
+  advance(seconds(20));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD) << "an adopted task is checked too";
+  runtime.exec_code.reset();
+  advance(seconds(40));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_BAD);
+  EXPECT_THAT(status("a").health_message(), HasSubstr("took longer than 1000 ms"));
+
+  const auto checks = runtime.execs.size();
+  runtime.end("a", 1);
+  settle();
+  EXPECT_EQ(status("a").health(), v1::NOT_CHECKED);
+  EXPECT_EQ(runtime.execs.size(), checks);
+}
+
 TEST_F(AgentTest, StartsAHundredAtOnceAFewAtATime) {
   options.starts_at_once = 8;
   std::vector<v1::TaskAssignment> tasks;

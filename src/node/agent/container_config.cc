@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -66,25 +67,107 @@ const v1::NetworkAssignment* find_network(const ContainerInputs& inputs, const s
   return found == inputs.networks.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> strings(const google::protobuf::RepeatedPtrField<std::string>& list) {
+  return {list.begin(), list.end()};
+}
+
+// "." alone asks for no search at all.
+void add_search_domains(runtimes::ContainerConfig& config, const v1::ContainerSpec& spec, const std::string& own) {
+  const auto wanted = list_of(spec.dns_search());
+  if (wanted.size() == 1 && wanted.front() == ".") return;
+  if (!own.empty()) config.search_domains.push_back(own);
+  config.search_domains.insert(config.search_domains.end(), wanted.begin(), wanted.end());
+}
+
+// What the service says about names, beside the cluster's own.
+void add_own_names(runtimes::ContainerConfig& config, const v1::ContainerSpec& spec, const std::string& gateway) {
+  constexpr std::string_view kHostGateway = "host-gateway";
+  for (auto& server : list_of(spec.dns())) config.nameservers.push_back(std::move(server));
+  config.dns_options = strings(spec.dns_options());
+  config.domainname = spec.domainname();
+  for (const auto& entry : spec.extra_hosts()) {
+    const auto equals = entry.find('=');
+    auto address = equals == std::string::npos ? std::string() : entry.substr(equals + 1);
+    if (address == kHostGateway) address = gateway.empty() ? "127.0.0.1" : gateway;
+    config.extra_hosts.emplace_back(entry.substr(0, equals), std::move(address));
+  }
+}
+
 void add_names(runtimes::ContainerConfig& config, const ContainerInputs& inputs) {
   const auto& task = inputs.assignment.task();
   const auto& addresses = task.spec().assignment().addresses();
+  const auto& spec = inputs.assignment.container();
   if (addresses.empty()) {
-    config.hosts[config.hostname] = "127.0.0.1";
+    if (!config.hostname.empty()) config.hosts[config.hostname] = "127.0.0.1";
+    add_own_names(config, spec, "");
+    add_search_domains(config, spec, "");
     return;
   }
   config.hosts[config.hostname] = addresses[0].address();
+  std::string gateway;
   if (const auto* network = find_network(inputs, addresses[0].network_uid())) {
-    config.nameservers.push_back(network->gateway());
-    config.hosts["host.docker.internal"] = network->gateway();
+    gateway = network->gateway();
+    config.nameservers.push_back(gateway);
+    config.hosts["host.docker.internal"] = gateway;
   }
-  config.search_domains.push_back(task.meta().stack() + ".orchion.internal");
+  add_own_names(config, spec, gateway);
+  add_search_domains(config, spec, task.meta().stack() + ".orchion.internal");
+}
+
+std::optional<std::uint32_t> number_of(const std::string& text) {
+  std::uint32_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  return parsed.ec == std::errc() && !text.empty() ? std::optional(number) : std::nullopt;
+}
+
+void add_files(runtimes::ContainerConfig& config, const v1::ContainerSpec& spec) {
+  for (const auto& file : spec.files())
+    config.files.push_back({.target = file.target(),
+                            .bytes = file.content(),
+                            .mode = file.mode() != 0 ? file.mode() : 0444,
+                            .uid = number_of(file.uid()),
+                            .gid = number_of(file.gid())});
+}
+
+void add_isolation(runtimes::ContainerConfig& config, const v1::ContainerSpec& spec) {
+  config.privileges = {.everything = spec.privileged(),
+                       .may_gain = spec.may_gain_privileges(),
+                       .no_seccomp = spec.no_seccomp(),
+                       .no_masked_paths = spec.no_masked_paths(),
+                       .device_rules = strings(spec.device_rules())};
+  config.host_namespaces = {.ipc = spec.ipc() == v1::OF_HOST,
+                            .pid = spec.pid() == v1::OF_HOST,
+                            .uts = spec.uts() == v1::OF_HOST,
+                            .cgroup = spec.cgroup_namespace() == v1::OF_HOST};
+  for (const auto& device : spec.devices())
+    config.devices.push_back({device.source(), device.target(), device.permissions()});
+  for (const auto& limit : spec.ulimits()) config.ulimits.push_back({limit.name(), limit.soft(), limit.hard()});
+  config.sysctls = {spec.sysctls().begin(), spec.sysctls().end()};
+  config.additional_groups = strings(spec.group_add());
+  config.init = spec.init();
+  config.shm_bytes = spec.shm_bytes();
+  config.oom_score_adj = spec.oom_score_adj();
+}
+
+std::vector<runtimes::BlockDeviceRate> rates(const google::protobuf::RepeatedPtrField<v1::BlockDeviceRate>& list) {
+  std::vector<runtimes::BlockDeviceRate> result;
+  for (const auto& rate : list) result.push_back({rate.path(), rate.rate()});
+  return result;
 }
 
 void add_limits(runtimes::ContainerConfig& config, const v1::ContainerSpec& spec) {
   config.limits = {.nano_cpus = spec.limits().nano_cpus(),
                    .memory_bytes = spec.limits().memory_bytes(),
-                   .pids = spec.limits().pids()};
+                   .pids = spec.limits().pids(),
+                   .swap_bytes = spec.memory_swap_bytes(),
+                   .cpu_shares = spec.cpu_shares(),
+                   .cpuset = spec.cpuset(),
+                   .block_io = {.weight = spec.block_io().weight(),
+                                .weights = rates(spec.block_io().weights()),
+                                .read_bytes = rates(spec.block_io().read_bytes()),
+                                .read_operations = rates(spec.block_io().read_operations()),
+                                .write_bytes = rates(spec.block_io().write_bytes()),
+                                .write_operations = rates(spec.block_io().write_operations())}};
   config.cap_add.assign(spec.cap_add().begin(), spec.cap_add().end());
   config.cap_drop.assign(spec.cap_drop().begin(), spec.cap_drop().end());
 }
@@ -116,6 +199,8 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
   std::stable_sort(config.mounts.begin(), config.mounts.end(),
                    [](const auto& a, const auto& b) { return depth(a.target) < depth(b.target); });
   add_limits(config, spec);
+  add_isolation(config, spec);
+  add_files(config, spec);
   config.read_only_root = spec.read_only_root();
   config.tty = spec.tty();
   config.stdin_open = spec.stdin_open();
@@ -123,6 +208,7 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
   add_names(config, inputs);
   config.stop_signal = stop_signal(spec, image);
   if (inputs.log_bytes_max > 0) config.log_bytes_max = inputs.log_bytes_max;
+  if (spec.log_bytes_max() > 0) config.log_bytes_max = spec.log_bytes_max();
   return config;
 }
 

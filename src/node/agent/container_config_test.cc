@@ -174,5 +174,51 @@ TEST(ImageReference, IsPinnedToAKnownDigest) {
   EXPECT_EQ(image_reference(spec), "nginx@sha256:cd");
 }
 
+TEST(ContainerConfig, NamesOfTheService) {
+  auto in = inputs();
+  auto& spec = *in.assignment.mutable_container();
+  set_list(*spec.mutable_dns(), {"1.1.1.1"});
+  set_list(*spec.mutable_dns_search(), {"example.com"});
+  spec.add_extra_hosts("db=10.1.1.1");
+  spec.add_extra_hosts("gate=host-gateway");
+  auto config = container_config(in).value();
+  EXPECT_THAT(config.nameservers, ElementsAre("10.0.0.1", "1.1.1.1"));
+  EXPECT_THAT(config.search_domains, ElementsAre("shop.orchion.internal", "example.com"));
+  EXPECT_THAT(config.extra_hosts, ElementsAre(std::pair<std::string, std::string>("db", "10.1.1.1"),
+                                              std::pair<std::string, std::string>("gate", "10.0.0.1")));
+  set_list(*spec.mutable_dns_search(), {"."});
+  EXPECT_TRUE(container_config(in)->search_domains.empty());
+}
+
+TEST(ContainerConfig, OptionsOfTheService) {
+  auto in = inputs();
+  auto& spec = *in.assignment.mutable_container();
+  spec.set_privileged(true);
+  spec.set_pid(v1::OF_HOST);
+  spec.set_memory_swap_bytes(-1);
+  spec.set_cpuset("0-1");
+  spec.set_log_bytes_max(1 << 20);
+  auto& limit = *spec.add_ulimits();
+  limit.set_name("nofile");
+  limit.set_soft(10);
+  limit.set_hard(-1);
+  auto& file = *spec.add_files();
+  file.set_target("/run/secrets/key");
+  file.set_content("hunter2");
+  file.set_uid("7");
+  in.log_bytes_max = 5;
+  const auto config = container_config(in).value();
+  EXPECT_TRUE(config.privileges.everything);
+  EXPECT_TRUE(config.host_namespaces.pid);
+  EXPECT_FALSE(config.host_namespaces.ipc);
+  EXPECT_EQ(config.limits.swap_bytes, -1);
+  EXPECT_EQ(config.limits.cpuset, "0-1");
+  EXPECT_EQ(config.log_bytes_max, 1 << 20);
+  EXPECT_EQ(config.ulimits.at(0).hard, -1);
+  EXPECT_EQ(config.files.at(0).mode, 0444u);
+  EXPECT_EQ(config.files.at(0).uid, 7u);
+  EXPECT_EQ(config.files.at(0).gid, std::nullopt);
+}
+
 }  // namespace
 }  // namespace orchion::node::agent

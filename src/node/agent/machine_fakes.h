@@ -38,6 +38,7 @@ class TestRuntime final : public runtimes::Runtime {
   std::map<std::string, base::Error> start_errors;  // by id; each is used up
   std::set<std::string> stubborn;                   // ignore all but SIGKILL
   std::vector<runtimes::ExecConfig> execs;
+  std::optional<int> exec_code;  // every exec says "said" and ends with it at once
   std::filesystem::path logs;
   int starting_max = 0;   // at the same time
   base::TaskGroup group;  // processes of exec()
@@ -56,7 +57,7 @@ class TestRuntime final : public runtimes::Runtime {
   base::Co<> remove(std::string id, bool keep_logs) override;
   base::Co<std::optional<runtimes::ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<runtimes::ContainerInfo>> list() override;
-  // Echoes its input; ends with 7 when that ends.
+  // Where there is no exec_code: echoes its input; ends with 7 when that ends.
   base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> exec(
       std::string id, runtimes::ExecConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override { return logs / id; }

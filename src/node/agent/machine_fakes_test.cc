@@ -120,13 +120,22 @@ base::Co<> echo(std::shared_ptr<ProcessEnd> end) {
   }
 }
 
+base::Co<> say_and_end(std::shared_ptr<ProcessEnd> end, int code) {
+  runtimes::ExecOutput said;
+  said.out = "said\n";
+  CO_RETURN_IF_ERROR(co_await end->send(std::move(said)));
+  runtimes::ExecOutput ended;
+  ended.exit_code = code;
+  co_return co_await end->send(std::move(ended));
+}
+
 }  // namespace
 
 base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> TestRuntime::exec(
     std::string, runtimes::ExecConfig config) {
   execs.push_back(std::move(config));
   auto [mine, theirs] = base::make_pipe<runtimes::ExecOutput, runtimes::ExecInput>(group.executor(), 4);
-  group.spawn("echo", echo(std::move(theirs)));
+  group.spawn("exec", exec_code ? say_and_end(std::move(theirs), *exec_code) : echo(std::move(theirs)));
   co_return std::move(mine);
 }
 

@@ -55,9 +55,13 @@ base::Co<std::vector<runtimes::MountPoint>> resolve_mounts(v1::TaskAssignment as
     runtimes::MountPoint point;
     point.target = mount.target();
     point.read_only = mount.read_only();
+    if (!mount.propagation().empty()) point.propagation = mount.propagation();
+    point.recursive = !mount.not_recursive();
     if (mount.type() == v1::Mount::TMPFS) {
       point.type = runtimes::MountPoint::Type::kTmpfs;
       point.tmpfs_bytes = mount.tmpfs_bytes();
+      point.tmpfs_mode = mount.tmpfs_mode();
+      point.tmpfs_options.assign(mount.tmpfs_options().begin(), mount.tmpfs_options().end());
     } else {
       CO_ASSIGN_OR_RETURN(point.source, co_await source_of(assignment, mount, volumes, workers));
     }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "core/timestamps.h"
+#include "node/agent/health_check.h"
 
 namespace orchion::node::agent {
 
@@ -127,6 +128,36 @@ void TaskRunner::may_forget() {
 
 void TaskRunner::begin_watch() {
   tools_.group.spawn("watching " + uid(), watch(shared_from_this(), status().attempt()));
+  if (has_check(checkpoint_.assignment().container()))
+    tools_.group.spawn("checking " + uid(), check_health(shared_from_this(), status().attempt()));
+}
+
+bool TaskRunner::checks_go_on(std::uint32_t attempt) const {
+  return running_ && status().attempt() == attempt && status().state() == v1::RUNNING;
+}
+
+base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
+  auto& tools = self->tools_;
+  const auto check = self->checkpoint_.assignment().container().health_check();
+  const auto command = check_command(check);
+  const auto started = core::from_timestamp(self->status().started_at());
+  HealthTally tally(check, self->status().health());
+  while (self->checks_go_on(attempt)) {
+    const base::Duration up = tools.clock.wall() - started;
+    CO_RETURN_IF_ERROR(co_await tools.clock.sleep(tally.pause(up)));
+    if (!self->checks_go_on(attempt)) break;
+    CO_ASSIGN_OR_RETURN(const auto result,
+                        co_await run_check(tools.runtime, tools.clock, self->uid(), command, tally.timeout()));
+    if (!self->checks_go_on(attempt)) break;
+    tally.record(result.good, tools.clock.wall() - started);
+    if (self->status().health() == tally.health()) continue;
+    self->status_now().set_health(tally.health());
+    self->status_now().set_health_message(result.message);
+    self->wish_unsaved_ = true;  // an agent that starts again goes on from here
+    self->report();
+    self->changed_.notify();
+  }
+  co_return base::Result<>{};
 }
 
 base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {

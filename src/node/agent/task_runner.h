@@ -68,6 +68,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> perform(Step step);
   base::Co<> prepare_image();
   base::Co<images::ImageRecord> find_image();
+  base::Co<images::ImageRecord> find_present_image(v1::ContainerSpec spec);
   base::Co<> prepare_container();
   base::Co<> attach();
   base::Co<> build();
@@ -84,6 +85,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> save(Durability durability);
   base::Co<> save_as_starting();
   static base::Co<> watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
+  static base::Co<> check_health(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
+  bool checks_go_on(std::uint32_t attempt) const;
 
   void started(runtimes::ContainerInfo container);
   void begin_watch();
@@ -93,6 +96,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void enter(v1::TaskState state, std::string message = "");
   void report();
   bool has_ports() const;
+  bool uses_host_network() const;
   v1::TaskStatus& status_now() { return *checkpoint_.mutable_status(); }
   const v1::Task& task() const { return checkpoint_.assignment().task(); }
   const std::string& uid() const { return task().meta().uid(); }

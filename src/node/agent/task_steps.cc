@@ -10,6 +10,7 @@
 #include "core/defaults.h"
 #include "core/timestamps.h"
 #include "node/agent/container_config.h"
+#include "node/agent/health_check.h"
 #include "node/agent/mounts.h"
 #include "node/agent/task_runner.h"
 
@@ -25,6 +26,10 @@ constexpr char kFenced[] =
 // As a shell reports them.
 constexpr int kExitNotExecutable = 126;
 constexpr int kExitNoCommand = 127;
+
+base::Duration duration_of(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
 
 base::Result<> first_error(base::Result<> first, base::Result<> second) {
   return first ? second : first;
@@ -44,10 +49,22 @@ base::Co<> TaskRunner::prepare_image() {
 // What was imported here is known by its name alone, and is the right one where its digest is.
 base::Co<images::ImageRecord> TaskRunner::find_image() {
   const auto spec = checkpoint_.assignment().container();
+  if (spec.pull_policy() == v1::PULL_ALWAYS) co_return co_await tools_.images.pull(image_reference(spec));
+  if (spec.pull_policy() == v1::PULL_NEVER) co_return co_await find_present_image(spec);
   if (spec.image_digest().empty()) co_return co_await tools_.images.ensure(spec.image());
   CO_ASSIGN_OR_RETURN(auto named, co_await tools_.images.find(spec.image()));
   if (named && named->digest == spec.image_digest()) co_return std::move(*named);
   co_return co_await tools_.images.ensure(image_reference(spec));
+}
+
+base::Co<images::ImageRecord> TaskRunner::find_present_image(v1::ContainerSpec spec) {
+  CO_ASSIGN_OR_RETURN(auto found, co_await tools_.images.find(spec.image()));
+  if (found) co_return std::move(*found);
+  co_return base::fail(
+      base::Code::kNotFound,
+      fmt::format("the image {} isn't on this node and `pull_policy: never` forbids to fetch it: bring "
+                  "it in with `orchion image import`",
+                  spec.image()));
 }
 
 base::Co<> TaskRunner::prepare_container() {
@@ -67,20 +84,25 @@ base::Co<> TaskRunner::prepare_container() {
   co_return base::Result<>{};
 }
 
+bool TaskRunner::uses_host_network() const {
+  return checkpoint_.assignment().container().network_mode() == v1::HOST_NETWORK;
+}
+
 base::Co<> TaskRunner::build() {
   ContainerInputs inputs;
   CO_ASSIGN_OR_RETURN(inputs.mounts, co_await resolve_mounts(checkpoint_.assignment(), tools_.volumes, tools_.workers));
   inputs.assignment = checkpoint_.assignment();
   inputs.networks = tools_.network_table.networks_of(task());
   inputs.image = *image_;
-  inputs.network_namespace = tools_.networks.namespace_path(uid());
+  // In the node's own network there is nothing to wire.
+  if (!uses_host_network()) inputs.network_namespace = tools_.networks.namespace_path(uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
   co_return co_await tools_.runtime.prepare(std::move(config));
 }
 
 base::Co<> TaskRunner::attach() {
-  if (attached_) co_return base::Result<>{};
+  if (attached_ || uses_host_network()) co_return base::Result<>{};
   auto network = task_network(task());
   for (const auto& attachment : network.attachments)
     CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
@@ -123,6 +145,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_finished_at();
   status.clear_exit_code();
   status.clear_oom_killed();
+  if (has_check(checkpoint_.assignment().container())) status.set_health(v1::HEALTH_STARTING);
   enter(v1::RUNNING);
   begin_watch();
 }
@@ -152,6 +175,8 @@ base::Co<> TaskRunner::unpublish() {
 void TaskRunner::record_end() {
   auto& status = status_now();
   status.set_pid(0);
+  status.clear_health();
+  status.clear_health_message();
   if (!end_ || !end_->exit) return;
   status.set_exit_code(end_->exit->code);
   status.set_oom_killed(end_->exit->oom_killed);
@@ -161,7 +186,8 @@ void TaskRunner::record_end() {
 base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await unpublish());
   record_end();
-  const auto delay = restart_backoff_.next(tools_.random);
+  auto delay = restart_backoff_.next(tools_.random);
+  if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay()) delay = duration_of(policy.delay());
   const auto why = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
   end_.reset();
   not_before_ = tools_.clock.now() + delay;

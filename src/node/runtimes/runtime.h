@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/stream.h"
+#include "node/runtimes/container_options.h"
 
 namespace orchion::node::runtimes {
 
@@ -22,13 +24,21 @@ struct MountPoint {
   std::filesystem::path source;  // kBind: a file or folder on the node
   std::filesystem::path target;  // in the container
   bool read_only = false;
-  std::int64_t tmpfs_bytes = 0;  // 0: the kernel's default
+  std::int64_t tmpfs_bytes = 0;                 // 0: the kernel's default
+  std::uint32_t tmpfs_mode = 0;                 // 0: 01777
+  std::vector<std::string> tmpfs_options = {};  // "noexec", "uid=N", "gid=N"
+  std::string propagation = "rprivate";         // kBind
+  bool recursive = true;                        // kBind: with what is mounted below the source
 };
 
 struct ResourceLimits {
   std::int64_t nano_cpus = 0;  // 0: no limit, in all three
   std::int64_t memory_bytes = 0;
   std::int64_t pids = 0;
+  std::int64_t swap_bytes = 0;   // memory and swap together; 0: no swap beyond the memory, -1: no limit
+  std::uint64_t cpu_shares = 0;  // 0: the kernel's 1024
+  std::string cpuset = {};       // "0-2,4"; empty: all
+  BlockIo block_io = {};
 };
 
 // One container, fully resolved: image defaults merged in, names looked up.
@@ -51,7 +61,20 @@ struct ContainerConfig {
   std::filesystem::path network_namespace;  // "/run/…/netns/ID"; empty: the host's
   std::vector<std::string> nameservers;     // resolv.conf
   std::vector<std::string> search_domains;
-  std::map<std::string, std::string> hosts;  // name → address, for /etc/hosts
+  std::map<std::string, std::string> hosts;                      // name → address, for /etc/hosts
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name and address; a name may come twice
+  std::vector<std::string> dns_options;                          // "ndots:1"
+  std::string domainname;
+  std::vector<std::string> additional_groups;  // names in the container's own files, or numbers
+  std::vector<Device> devices;
+  std::vector<Ulimit> ulimits;
+  std::map<std::string, std::string> sysctls;
+  std::vector<FileContent> files;
+  Privileges privileges;
+  HostNamespaces host_namespaces;
+  bool init = false;           // a small first process reaps orphans and passes signals on
+  std::int64_t shm_bytes = 0;  // 0: 64 MiB
+  int oom_score_adj = 0;
   std::string stop_signal = "SIGTERM";
   std::int64_t log_bytes_max = 32 << 20;  // of the segments kept
 };

@@ -203,6 +203,7 @@ Result<BundleState> BundleStore::settle(const std::string& id) const {
 Result<> BundleStore::remove(const std::string& id, bool keep_logs) {
   ASSIGN_OR_RETURN(const auto before, read(id));
   if (before) RETURN_IF_ERROR(remove_bundle(id));
+  RETURN_IF_ERROR(remove_files(id));
   if (!keep_logs) RETURN_IF_ERROR(base::remove_tree(log_folder(id)));
   remove_empty_parents();
   return {};

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "node/runtimes/oci/cgroups.h"
+#include "node/runtimes/oci/container_user.h"
 #include "node/runtimes/oci/oci_options.h"
 #include "node/runtimes/oci/seccomp.h"
 #include "node/runtimes/runtime.h"
@@ -77,11 +78,15 @@ class BundleStore {
 
   std::filesystem::path bundle(const std::string& id) const { return options_.data_folder / "containers" / id; }
   std::filesystem::path log_folder(const std::string& id) const { return options_.data_folder / "logs" / id; }
+  std::filesystem::path files_folder(const std::string& id) const { return options_.state_folder / "files" / id; }
   std::filesystem::path runtime_root() const { return options_.state_folder / options_.binary.name(); }
   const OciOptions& options() const { return options_; }
 
  private:
   base::Result<> fill_bundle(const ContainerConfig& config);
+  base::Result<> write_files(const ContainerConfig& config) const;
+  base::Result<> remove_files(const std::string& id) const;
+  static base::Result<ContainerUser> user_of(const ContainerConfig& config);
   base::Result<> write_network_files(const ContainerConfig& config) const;
   base::Result<> write_oci_config(const ContainerConfig& config);
   base::Result<> write_settings(const ContainerConfig& config) const;

@@ -94,12 +94,14 @@ base::Result<ContainerUser> resolve_user(std::string_view user, std::string_view
     if (entry) result.additional_gids = groups_of(group, entry->name, result.gid);
     return result;
   }
-  const auto gid = find_group(group, group_name);
-  if (!gid)
-    return base::fail(base::Code::kInvalidArgument,
-                      fmt::format("the image's /etc/group has no group {}: name one it has, or a number", group_name));
-  result.gid = *gid;
+  ASSIGN_OR_RETURN(result.gid, resolve_group(group_name, group));
   return result;
+}
+
+base::Result<std::uint32_t> resolve_group(std::string_view name, std::string_view group) {
+  if (const auto gid = find_group(group, name)) return *gid;
+  return base::fail(base::Code::kInvalidArgument,
+                    fmt::format("the image's /etc/group has no group {}: name one it has, or a number", name));
 }
 
 }  // namespace orchion::node::runtimes::oci

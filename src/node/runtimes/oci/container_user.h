@@ -22,4 +22,7 @@ struct ContainerUser {
 // entry, a name does; the groups that name the user are added where no group is given. Pure.
 base::Result<ContainerUser> resolve_user(std::string_view user, std::string_view passwd, std::string_view group);
 
+// A group's number, by its name in the container's own file or as it stands.
+base::Result<std::uint32_t> resolve_group(std::string_view name, std::string_view group);
+
 }  // namespace orchion::node::runtimes::oci

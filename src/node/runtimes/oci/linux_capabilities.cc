@@ -6,6 +6,7 @@
 #include <set>
 
 #include <fmt/core.h>
+#include <sys/prctl.h>
 
 namespace orchion::node::runtimes::oci {
 
@@ -90,6 +91,14 @@ base::Result<std::vector<std::string>> effective_capabilities(const std::vector<
   }
   std::vector<std::string> result;
   for (const auto& name : names) result.push_back("CAP_" + name);
+  return result;
+}
+
+std::vector<std::string> available_capabilities() {
+  std::vector<std::string> result;
+  for (std::size_t number = 0; number < std::size(kAll); ++number)
+    if (::prctl(PR_CAPBSET_READ, number) == 1) result.push_back(std::string("CAP_") + kAll[number]);
+  std::sort(result.begin(), result.end());
   return result;
 }
 

@@ -12,4 +12,7 @@ namespace orchion::node::runtimes::oci {
 base::Result<std::vector<std::string>> effective_capabilities(const std::vector<std::string>& add,
                                                               const std::vector<std::string>& drop);
 
+// All that this process could hand on, as "CAP_…": it may itself have been given fewer than there are.
+std::vector<std::string> available_capabilities();
+
 }  // namespace orchion::node::runtimes::oci

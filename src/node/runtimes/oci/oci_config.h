@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "node/runtimes/oci/container_user.h"
+#include "node/runtimes/oci/devices.h"
 #include "node/runtimes/runtime.h"
 
 namespace orchion::node::runtimes::oci {
@@ -21,8 +22,16 @@ struct OciContext {
   std::string cgroup;                     // "/orchion-x/ID"
   std::filesystem::path bundle;           // its hosts, hostname and resolv.conf are mounted
   bool limits_swap = false;
-  std::string seccomp_bpf_base64;  // for crun; exactly one of the two
+  std::string seccomp_bpf_base64;  // for crun; one of the two, or none where there is no filter
   std::string seccomp_json;        // for runc
+  std::vector<DeviceNode> devices = {};
+  std::vector<NumberedRate> weights = {};  // the rates of limits.block_io, looked up
+  std::vector<NumberedRate> read_bytes = {};
+  std::vector<NumberedRate> read_operations = {};
+  std::vector<NumberedRate> write_bytes = {};
+  std::vector<NumberedRate> write_operations = {};
+  std::filesystem::path files = {};  // config.files by their number are in it
+  std::filesystem::path init = {};   // the program on this machine that is the first process where config.init
 };
 
 std::string oci_config_json(const ContainerConfig& config, const OciContext& context);

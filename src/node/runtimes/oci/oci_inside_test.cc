@@ -1,6 +1,8 @@
 // What is inside a real container.
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -127,6 +129,117 @@ TEST_F(OciRuntimeTest, LimitsReachTheKernel) {
   const auto memory = layout.memory + group + (v2 ? "/memory.max" : "/memory.limit_in_bytes");
   EXPECT_EQ(base::read_file(memory).value_or(""), std::to_string(32 << 20) + "\n");
   EXPECT_GT(info.pid, 0);
+}
+
+TEST_F(OciRuntimeTest, LimitsOfTheProcessAndItsGroups) {
+  auto config = shell("ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj; id -G; grep NoNewPrivs /proc/self/status");
+  config.ulimits = {{"nofile", 100, 200}, {"core", -1, -1}};
+  config.oom_score_adj = 321;
+  config.additional_groups = {"audio", "4242"};
+  config.privileges.may_gain = true;
+  const auto said = run_script(config);
+  EXPECT_THAT(said, testing::StartsWith("100\n200\n321\n"));
+  EXPECT_THAT(said, HasSubstr("29"));
+  EXPECT_THAT(said, HasSubstr("4242"));
+  EXPECT_THAT(said, HasSubstr("NoNewPrivs:\t0\n"));
+}
+
+TEST_F(OciRuntimeTest, NamespacesAndWhatTheyHold) {
+  const auto name = "orchion-" + oci_.options().cluster_short_id;
+  ASSERT_TRUE(base::run_checked({.arguments = {"ip", "netns", "add", name}}).has_value());
+  auto config = shell(
+      "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmni /proc/sys/kernel/domainname; "
+      "df -k /dev/shm | tail -1; readlink /proc/self/ns/uts /proc/self/ns/ipc; cat /etc/hosts; "
+      "cat /etc/resolv.conf; grep ' /scratch ' /proc/mounts");
+  config.network_namespace = "/run/netns/" + name;
+  config.sysctls = {{"net.core.somaxconn", "77"}, {"kernel.shmmni", "99"}};
+  config.domainname = "example.com";
+  config.shm_bytes = 8 << 20;
+  config.nameservers = {"10.0.0.1", "1.1.1.1"};
+  config.dns_options = {"ndots:1"};
+  config.extra_hosts = {{"db", "10.0.0.7"}, {"db", "10.0.0.8"}};
+  config.mounts = {{.type = MountPoint::Type::kTmpfs,
+                    .target = "/scratch",
+                    .tmpfs_bytes = 1 << 20,
+                    .tmpfs_mode = 0700,
+                    .tmpfs_options = {"noexec", "uid=1000"}}};
+  const auto said = run_script(config);
+  EXPECT_THAT(said, testing::StartsWith("77\n99\nexample.com\n"));
+  EXPECT_THAT(said, HasSubstr(" 8192 "));
+  EXPECT_THAT(said, HasSubstr("10.0.0.7\tdb\n10.0.0.8\tdb\n"));
+  EXPECT_THAT(said, HasSubstr("nameserver 10.0.0.1\nnameserver 1.1.1.1\noptions ndots:1\n"));
+  EXPECT_THAT(said, HasSubstr("noexec"));
+  EXPECT_THAT(said, HasSubstr("mode=700,uid=1000"));
+  EXPECT_TRUE(base::run_checked({.arguments = {"ip", "netns", "del", name}}).has_value());
+}
+
+TEST_F(OciRuntimeTest, TheHostsNamespacesWhereAsked) {
+  auto config = shell("readlink /proc/self/ns/uts; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid");
+  config.host_namespaces = {.ipc = true, .pid = true, .uts = true, .cgroup = true};
+  config.hostname = "passed-over";
+  std::string own;
+  for (const char* kind : {"uts", "ipc", "pid"})
+    own += fs::read_symlink(std::string("/proc/self/ns/") + kind).string() + "\n";
+  EXPECT_EQ(run_script(config), own);
+  run(runtime().remove(config.id, false));
+  EXPECT_THAT(traces(), testing::IsEmpty());
+}
+
+TEST_F(OciRuntimeTest, DevicesAreTheOnesAskedFor) {
+  auto config = shell(
+      "dd if=/dev/zilch bs=1 count=3 2>/dev/null | wc -c; test -c /dev/sub/zero && echo folder; "
+      "mknod /tmp/kmsg c 1 11; cat /tmp/kmsg > /dev/null || echo no others");
+  const auto folder = oci_.folder() / "devices";
+  fs::create_directories(folder);
+  ASSERT_EQ(::mknod((folder / "zero").c_str(), S_IFCHR | 0666, ::makedev(1, 5)), 0);
+  config.devices = {{"/dev/zero", "/dev/zilch", "r"}, {folder, "/dev/sub", "rwm"}};
+  EXPECT_EQ(run_script(config), "3\nfolder\nno others\n");
+  auto none = shell("true");
+  none.devices = {{"/dev/not-there", "/dev/x", "r"}};
+  const auto refused = run(runtime().prepare(none));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("/dev/not-there is no device of this node"));
+}
+
+TEST_F(OciRuntimeTest, PrivilegedContainersHaveItAll) {
+  auto config = shell(
+      "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; grep CapBnd /proc/1/status; "
+      "test -c /dev/kmsg && echo kmsg; mount -t tmpfs x /mnt && echo mounted");
+  config.privileges.everything = true;
+  fs::create_directories(config.layers.back() / "mnt");
+  const auto said = run_script(config);
+  EXPECT_THAT(said, HasSubstr("NoNewPrivs:\t0\n"));
+  EXPECT_THAT(said, HasSubstr("Seccomp:\t0\n"));
+  EXPECT_THAT(said, HasSubstr("mounted"));
+}
+
+TEST_F(OciRuntimeTest, FilesLieInMemoryAndGoWithTheContainer) {
+  auto config = shell(
+      "cat /run/secrets/key; stat -c '%a %u %g' /run/secrets/key /etc/app.conf; "
+      "echo x > /run/secrets/key || echo closed; grep -c tmpfs.*/run/secrets/key /proc/mounts");
+  config.files = {{.target = "/run/secrets/key", .bytes = "hunter2\n", .mode = 0440, .uid = 7, .gid = 8},
+                  {.target = "/etc/app.conf", .bytes = "a=1\n"}};
+  EXPECT_EQ(run_script(config), "hunter2\n440 7 8\n444 0 0\nclosed\n1\n");
+  const auto found = base::run_process({.arguments = {"grep", "-rl", "hunter2", bundle(config.id).string()}});
+  EXPECT_EQ(found->standard_output, "") << "on no disk";
+  run(runtime().remove(config.id, false));
+  EXPECT_THAT(traces(), testing::IsEmpty());
+}
+
+TEST_F(OciRuntimeTest, AnInitReapsAndPassesSignalsOn) {
+  auto config = shell(
+      "head -c 22 /proc/1/cmdline | tr '\\0' ' '; echo; (sleep 0.1 &) ; sleep 0.4; ps -o stat | grep -c Z; "
+      "trap 'echo heard; exit 5' TERM; echo ready; while :; do sleep 0.1; done");
+  config.init = true;
+  start(config);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (output(config.id).find("ready") == std::string::npos && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  run(runtime().signal(config.id, SIGTERM));
+  EXPECT_EQ(wait(config.id).code, 5);
+  const auto said = output(config.id);
+  EXPECT_THAT(said, testing::StartsWith("/dev/orchion-init init"));
+  EXPECT_THAT(said, HasSubstr("\n0\nready\nheard\n"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -9,6 +10,9 @@ namespace orchion::node::runtimes::oci {
 
 // The shim program (node/shim/program), as embedded in this one.
 std::string_view shim_image();
+
+// Under which it is installed: named by its digest.
+std::string shim_file_name();
 
 // Puts it into `folder` under its digest, where it isn't yet, and returns its path. The folder must allow
 // execution, which /run often doesn't. Blocks.

@@ -1,5 +1,6 @@
 // orchion-shim run ATTEMPT NAME           in a bundle; the name is for whoever lists processes
 // orchion-shim exec BUNDLE 0|1 NAME       in a folder with process.json; 1: with a terminal
+// orchion-shim init PROGRAM ARGUMENT…     in a container, as its first process
 
 #include <cstdlib>
 #include <string_view>
@@ -9,10 +10,12 @@
 
 #include "node/shim/bundle.h"
 #include "node/shim/program/exec_process.h"
+#include "node/shim/program/init_process.h"
 #include "node/shim/program/run_container.h"
 
 int main(int argc, char** argv) {
   using namespace orchion::node::shim;
+  if (argc > 2 && std::string_view(argv[1]) == "init") return run_init(argv + 2);
   ::close_range(kLockFd + 1, ~0u, 0);
   ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC);

@@ -1,0 +1,71 @@
+#include "node/shim/program/init_process.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <initializer_list>
+
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace orchion::node::shim {
+
+namespace {
+
+constexpr int kExitNotExecutable = 126;
+constexpr int kExitNoCommand = 127;
+
+// These tell of a fault in this process itself.
+constexpr int kOwnSignals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS};
+
+sigset_t passed_signals() {
+  sigset_t set;
+  sigfillset(&set);
+  for (const int number : kOwnSignals) sigdelset(&set, number);
+  return set;
+}
+
+[[noreturn]] void become(char** arguments, const sigset_t& before) {
+  // A session's foreground, so that a terminal's keys reach it.
+  if (::setpgid(0, 0) == 0) {
+    ::signal(SIGTTOU, SIG_IGN);
+    ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+    ::signal(SIGTTOU, SIG_DFL);
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::execvp(arguments[0], arguments);
+  const int code = errno == ENOENT ? kExitNoCommand : kExitNotExecutable;
+  const char* reason = std::strerror(errno);
+  for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
+    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
+  ::_exit(code);
+}
+
+int status_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+int run_init(char** arguments) {
+  const sigset_t passed = passed_signals();
+  sigset_t before;
+  ::sigprocmask(SIG_SETMASK, &passed, &before);
+  const pid_t child = ::fork();
+  if (child < 0) return kExitNotExecutable;
+  if (child == 0) become(arguments, before);
+  while (true) {
+    int number = 0;
+    if (::sigwait(&passed, &number) != 0) continue;
+    if (number != SIGCHLD) {
+      ::kill(child, number);
+      continue;
+    }
+    int status = 0;
+    for (pid_t ended = ::waitpid(-1, &status, WNOHANG); ended > 0; ended = ::waitpid(-1, &status, WNOHANG))
+      if (ended == child) return status_of(status);
+  }
+}
+
+}  // namespace orchion::node::shim
