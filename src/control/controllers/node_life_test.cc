@@ -331,6 +331,47 @@ TEST_F(NodeLife, CompletionIsWaitedFor) {
   EXPECT_EQ(stack_status().tasks_desired(), 1u) << "what is done isn't wanted any more";
 }
 
+TEST_F(NodeLife, HealthIsWaitedFor) {
+  add_node("a");
+  const auto needs = [](v1::ServiceSpec& spec) {
+    spec.add_depends_on()->set_service("db");
+    spec.mutable_depends_on(0)->set_condition(v1::Dependency::HEALTHY);
+  };
+  apply("shop", make_stack({{"db", "app:1"}, {"web", "app:1", 1, needs}}));
+  settle();
+  EXPECT_THAT(running("db"), SizeIs(1));
+  EXPECT_EQ(message("web"), "waits for service db to be healthy");
+  const auto tell = [this](v1::Health health, const std::string& why) {
+    v1::Task task = *running("db").front();
+    task.mutable_status()->set_health(health);
+    task.mutable_status()->set_health_message(why);
+    store::Transaction transaction;
+    store::put_status(transaction, task);
+    commit(std::move(transaction));
+    settle();
+  };
+  tell(v1::HEALTH_BAD, "exit code 1");
+  EXPECT_EQ(message("web"), "waits for service db to be healthy; db.1 is unhealthy: exit code 1");
+  tell(v1::HEALTH_GOOD, "");
+  EXPECT_THAT(running("web"), SizeIs(1));
+}
+
+TEST_F(NodeLife, WhatIsOptionalHoldsNobodyUpThatIsntThere) {
+  add_node("a");
+  const auto needs = [](v1::ServiceSpec& spec) {
+    for (const char* service : {"down", "broken"}) {
+      auto& dependency = *spec.add_depends_on();
+      dependency.set_service(service);
+      dependency.set_condition(v1::Dependency::STARTED);
+      dependency.set_optional(true);
+    }
+  };
+  const auto once = [](v1::ServiceSpec& spec) { spec.mutable_restart()->set_condition(v1::RestartPolicy::NO); };
+  apply("shop", make_stack({{"down", "app:1", 0}, {"broken", "app:fail", 1, once}, {"web", "app:1", 1, needs}}));
+  settle();
+  EXPECT_THAT(running("web"), SizeIs(1));
+}
+
 TEST_F(NodeLife, FailuresAreReplacedMoreAndMoreSlowly) {
   add_node("a");
   apply("shop", make_stack({{"web", "app:fail"}}));

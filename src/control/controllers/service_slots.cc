@@ -32,16 +32,35 @@ bool is_leaving(const v1::Task& task) {
 }
 
 bool holds(const DependencyFacts& facts) {
-  std::uint32_t started = 0, succeeded = 0;
+  std::uint32_t started = 0, succeeded = 0, healthy = 0;
   for (const auto& task : facts.tasks) {
     if (core::is_deleted(task->meta())) continue;
     const auto state = task->status().state();
     started += state == v1::RUNNING || state == v1::SUCCEEDED ? 1 : 0;
     succeeded += state == v1::SUCCEEDED ? 1 : 0;
+    healthy += state == v1::RUNNING && task->status().health() == v1::HEALTH_GOOD ? 1 : 0;
   }
+  if (facts.dependency.condition() == v1::Dependency::HEALTHY) return healthy > 0;
   if (facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY)
     return succeeded > 0 && succeeded >= facts.service->spec().replicas();
   return started > 0;
+}
+
+// What isn't there, and won't be soon, holds nobody up who can do without it.
+bool is_given_up(const DependencyFacts& facts) {
+  if (!facts.dependency.optional()) return false;
+  return !facts.service || facts.service->spec().replicas() == 0 ||
+         std::any_of(facts.tasks.begin(), facts.tasks.end(), [](const TaskPtr& task) {
+           return !core::is_deleted(task->meta()) && task->status().state() == v1::FAILED;
+         });
+}
+
+std::string_view awaited(v1::Dependency::Condition condition) {
+  switch (condition) {
+    case v1::Dependency::COMPLETED_SUCCESSFULLY: return "complete";
+    case v1::Dependency::HEALTHY: return "be healthy";
+    default: return "start";
+  }
 }
 
 }  // namespace
@@ -111,11 +130,14 @@ std::string why_ended(const v1::Task& task) {
 std::string missing_dependency(const std::vector<DependencyFacts>& dependencies) {
   for (const auto& facts : dependencies) {
     const auto& name = facts.dependency.service();
+    if (is_given_up(facts)) continue;
     if (!facts.service) return fmt::format("waits for service {}, which does not exist", name);
     if (holds(facts)) continue;
     if (facts.service->spec().replicas() == 0) return fmt::format("waits for service {}, which is scaled to 0", name);
-    const bool completion = facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY;
-    std::string text = fmt::format("waits for service {} to {}", name, completion ? "complete" : "start");
+    std::string text = fmt::format("waits for service {} to {}", name, awaited(facts.dependency.condition()));
+    for (const auto& task : facts.tasks)
+      if (!core::is_deleted(task->meta()) && task->status().health() == v1::HEALTH_BAD)
+        return fmt::format("{}; {} is unhealthy: {}", text, short_name(*task), task->status().health_message());
     for (const auto& task : facts.tasks)
       if (!core::is_deleted(task->meta()) && task->status().state() == v1::FAILED)
         return fmt::format("{}; {} failed: {}", text, short_name(*task), why_ended(*task));
