@@ -243,8 +243,11 @@ TEST_F(CliTest, AFileThatIsWrongIsToldLineByLine) {
     const auto outcome = run({command});
     EXPECT_EQ(outcome.code, kExitFailed);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, HasSubstr("compose.yaml:3:5: `imgae` isn't a key of a service: did you mean `image`?\n"
-                                       "compose.yaml:4:5: `credential_spec` isn't supported yet: remove it\n"));
+    EXPECT_THAT(
+        outcome.err,
+        HasSubstr(
+            "compose.yaml:3:5: `imgae` isn't a key of a service: did you mean `image`?\n"
+            "compose.yaml:4:5: `credential_spec` isn't supported: it means something on Windows only: remove it\n"));
   }
   EXPECT_THAT(server_.asked(), IsEmpty());
 }

@@ -1,5 +1,8 @@
 // `ports` and `volumes` of a service, short and long.
 
+#include <set>
+#include <tuple>
+
 #include <fmt/core.h>
 
 #include "spec/keys.h"
@@ -30,8 +33,10 @@ base::Result<std::vector<v1::PortMapping>> load_long_port(const Node& node, Prob
   port.published = text_at(node, "published", problems);
   port.host_ip = text_at(node, "host_ip", problems);
   port.protocol = text_at(node, "protocol", problems, "tcp");
-  if (const auto mode = text_at(node, "mode", problems, "ingress"); mode != "ingress")
-    return base::fail(base::Code::kInvalidArgument, fmt::format("the mode `{}` isn't supported yet: remove it", mode));
+  if (const auto mode = text_at(node, "mode", problems, "ingress"); mode != "ingress" && mode != "host")
+    return base::fail(base::Code::kInvalidArgument, fmt::format("`{}` isn't a mode: use ingress or host", mode));
+  text_at(node, "name", problems);
+  text_at(node, "app_protocol", problems);
   if (port.target.empty())
     return base::fail(base::Code::kInvalidArgument, "a port has no `target`: name the container's port");
   return expand_port(port);
@@ -52,25 +57,47 @@ std::optional<v1::Mount::Type> mount_type(const std::string& name) {
   return std::nullopt;
 }
 
+base::Result<> fill_bind(const Node& bind, v1::Mount& mount, Problems& problems) {
+  if (const auto word = text_at(bind, "propagation", problems); !word.empty()) {
+    if (!is_propagation(word))
+      return base::fail(
+          base::Code::kInvalidArgument,
+          fmt::format("`{}` isn't a propagation: use rprivate, rshared, rslave or one without the r", word));
+    mount.set_propagation(word);
+  }
+  const auto recursive = text_at(bind, "recursive", problems, "enabled");
+  if (recursive != "enabled" && recursive != "disabled")
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("`recursive: {}` isn't supported: use enabled or disabled", recursive));
+  mount.set_not_recursive(recursive == "disabled");
+  return {};
+}
+
 base::Result<> fill_source(const Node& node, v1::Mount& mount, LoadContext& context) {
   Problems& problems = context.problems;
   const auto source = text_at(node, "source", problems);
   if (mount.type() == v1::Mount::TMPFS) {
     const auto* tmpfs = node.find("tmpfs");
-    if (const auto* size = tmpfs ? tmpfs->find("size") : nullptr)
+    if (const auto* size = tmpfs ? find_value(*tmpfs, "size") : nullptr)
       mount.set_tmpfs_bytes(read_bytes(*size, "size", problems).value_or(0));
+    if (const auto* mode = tmpfs ? find_value(*tmpfs, "mode") : nullptr) {
+      const auto parsed = parse_file_mode(mode->text);
+      if (!parsed) problems.add(mode->at, parsed.error().message);
+      mount.set_tmpfs_mode(parsed.value_or(0));
+    }
     if (source.empty()) return {};
     return base::fail(base::Code::kInvalidArgument, "a tmpfs has no source: remove `source`");
   }
-  if (source.empty())
-    return base::fail(base::Code::kInvalidArgument, "a volume has no `source`: name the volume or the path");
   if (mount.type() == v1::Mount::VOLUME) {
     mount.set_source(source);
     return {};
   }
+  if (source.empty())
+    return base::fail(base::Code::kInvalidArgument, "a bind mount has no `source`: name the path on the node");
   const auto* bind = node.find("bind");
   mount.set_create_host_path(bind && bind->is_map() ? flag_at(*bind, "create_host_path", true, problems) : true);
-  ASSIGN_OR_RETURN(*mount.mutable_source(), resolve_host_path(source, context.folders));
+  if (bind && bind->is_map()) RETURN_IF_ERROR(fill_bind(*bind, mount, problems));
+  ASSIGN_OR_RETURN(*mount.mutable_source(), resolve_host_path(source, context.folders_of(node.find("source")->at)));
   return {};
 }
 
@@ -97,6 +124,7 @@ base::Result<v1::Mount> load_long_mount(const Node& node, LoadContext& context) 
 
 void load_ports(const Node& list, v1::ContainerSpec& container, LoadContext& context) {
   if (!expect_list(list, "ports", context.problems)) return;
+  std::set<std::tuple<std::string, std::uint32_t, std::uint32_t, std::string>> seen;
   for (const auto& item : list.items) {
     if (!item.is_map() && !item.is_scalar()) {
       context.problems.add(item.at, fmt::format("a port must be text or a map, not {}", item.describe()));
@@ -107,24 +135,33 @@ void load_ports(const Node& list, v1::ContainerSpec& container, LoadContext& con
       context.problems.add(item.at, mappings.error().message);
       continue;
     }
-    for (auto& mapping : *mappings) *container.add_ports() = std::move(mapping);
+    // Said twice, as by a short form in one file and a long one in the next, it is still one.
+    for (auto& port : *mappings)
+      if (seen.emplace(port.host_ip(), port.host_port(), port.container_port(), port.protocol()).second)
+        *container.add_ports() = std::move(port);
   }
 }
 
-void load_mounts(const Node& list, v1::ContainerSpec& container, LoadContext& context) {
-  if (!expect_list(list, "volumes", context.problems)) return;
-  for (const auto& item : list.items) {
-    if (!item.is_map() && !item.is_scalar()) {
-      context.problems.add(item.at, fmt::format("a volume must be text or a map, not {}", item.describe()));
-      continue;
-    }
-    auto mount = item.is_map() ? load_long_mount(item, context) : parse_mount(item.text, context.folders);
-    if (!mount) {
-      context.problems.add(item.at, mount.error().message);
-      continue;
-    }
+void load_mounts(const Node& service, v1::ContainerSpec& container, LoadContext& context) {
+  const auto add = [&](const Node& item, base::Result<v1::Mount> mount) {
+    if (!mount) return context.problems.add(item.at, mount.error().message);
     *container.add_mounts() = *std::move(mount);
+  };
+  if (const auto* list = find_value(service, "volumes"); list && expect_list(*list, "volumes", context.problems)) {
+    for (const auto& item : list->items) {
+      if (item.is_map() || item.is_scalar()) {
+        add(item, item.is_map() ? load_long_mount(item, context) : parse_mount(item.text, context.folders_of(item.at)));
+      } else {
+        context.problems.add(item.at, fmt::format("a volume must be text or a map, not {}", item.describe()));
+      }
+    }
   }
+  const auto* tmpfs = find_value(service, "tmpfs");
+  if (!tmpfs) return;
+  if (tmpfs->is_scalar()) return add(*tmpfs, parse_tmpfs(tmpfs->text));
+  if (!expect_list(*tmpfs, "tmpfs", context.problems)) return;
+  for (const auto& item : tmpfs->items)
+    if (const auto text = read_text(item, "tmpfs", context.problems)) add(item, parse_tmpfs(*text));
 }
 
 }  // namespace orchion::spec

@@ -13,11 +13,6 @@ namespace {
 constexpr std::int64_t kAttemptsMax = 1'000'000;
 constexpr std::int64_t kPidsMax = std::int64_t{1} << 22;
 
-const Node* find_value(const Node& map, std::string_view key) {
-  const auto* value = map.find(key);
-  return value && !value->is_null() ? value : nullptr;
-}
-
 void load_amounts(const Node& node, v1::Resources& out, Problems& problems) {
   if (const auto* cpus = find_value(node, "cpus"))
     out.set_nano_cpus(read_nano_cpus(*cpus, "cpus", problems).value_or(0));
@@ -57,6 +52,9 @@ void load_restart_policy(const Node& node, v1::RestartPolicy& policy, Problems& 
       problems.add(condition->at, fmt::format("`{}` isn't a condition: use none, on-failure or any", text));
     }
   }
+  if (const auto* delay = find_value(node, "delay"))
+    if (const auto duration = read_duration(*delay, "delay", problems))
+      set_duration(*duration, *policy.mutable_delay());
   if (const auto* attempts = find_value(node, "max_attempts")) {
     const auto count = read_integer(*attempts, "max_attempts", 0, kAttemptsMax, problems).value_or(0);
     policy.set_max_attempts(static_cast<std::uint32_t>(count));
@@ -100,7 +98,10 @@ void load_deploy(const Node& deploy, v1::ServiceSpec& spec, LoadContext& context
   check_keys(deploy, kDeployKeys, problems);
   if (const auto* mode = find_value(deploy, "mode"))
     if (const auto text = read_text(*mode, "mode", problems); text && *text != "replicated")
-      problems.add(mode->at, fmt::format("the mode `{}` isn't supported yet: remove it", *text));
+      problems.add(mode->at, fmt::format("the mode `{}` isn't supported: remove it, or write replicated", *text));
+  if (const auto* mode = find_value(deploy, "endpoint_mode"))
+    if (const auto text = read_text(*mode, "endpoint_mode", problems); text && *text != "dnsrr")
+      problems.add(mode->at, fmt::format("the endpoint mode `{}` isn't supported: remove it, or write dnsrr", *text));
   if (const auto* labels = find_value(deploy, "labels"))
     for (const auto& pair : read_pairs(*labels, "labels", problems))
       (*spec.mutable_labels())[pair.key] = pair.value.value_or("");

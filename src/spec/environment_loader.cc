@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "spec/env_file.h"
 #include "spec/keys.h"
 #include "spec/service_loader.h"
 #include "spec/utf8.h"
@@ -43,11 +44,6 @@ std::optional<EnvFileEntry> read_entry(const Node& node, Problems& problems) {
   return entry;
 }
 
-bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder) {
-  const auto relative = path.lexically_relative(folder);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 // Keeps the order of first appearance; later values win.
 class VariableSet {
  public:
@@ -69,13 +65,9 @@ class VariableSet {
 };
 
 void read_env_file(const EnvFileEntry& entry, VariableSet& variables, LoadContext& context) {
-  const auto path = (context.folders.project / entry.path).lexically_normal();
-  if (!context.allow_outside_files &&
-      !is_inside(context.files.resolve(path), context.files.resolve(context.folders.project)))
-    return context.problems.add(
-        entry.at, fmt::format("the env file {} is outside the project folder: move it inside", entry.path));
-  if (!entry.required && !context.files.exists(path)) return;
-  const auto text = context.files.read(path, kEnvFileBytesMax);
+  const auto path = context.readable_path(entry.path, entry.at, "the env file");
+  if (!path || (!entry.required && !context.files.exists(*path))) return;
+  const auto text = context.files.read(*path, kEnvFileBytesMax);
   if (!text) {
     const bool missing = text.error().code == base::Code::kNotFound;
     return context.problems.add(entry.at, missing ? fmt::format("there is no env file {}: create it, or mark it "
@@ -84,7 +76,7 @@ void read_env_file(const EnvFileEntry& entry, VariableSet& variables, LoadContex
                                                   : text.error().message);
   }
   const Lookup lookup = [&](const std::string& name) {
-    auto value = context.lookup(name);
+    auto value = context.scope_of(entry.at).lookup(name);
     return value ? value : variables.find(name);
   };
   auto parsed = parse_env_file(*text, entry.path, lookup, entry.format);
@@ -107,7 +99,7 @@ void load_environment(const Node& service, v1::ContainerSpec& container, LoadCon
   if (const auto* node = service.find("environment"); node && !node->is_null()) {
     for (const auto& pair : read_pairs(*node, "environment", context.problems)) {
       // A name without a value is passed on from the shell, and left out where the shell hasn't got it.
-      auto value = pair.value ? pair.value : context.lookup(pair.key);
+      auto value = pair.value ? pair.value : context.scope_of(pair.at).lookup(pair.key);
       if (value && !is_clean_text(*value))
         context.problems.add(pair.at,
                              fmt::format("the value of {} isn't text in UTF-8: set it to one that is", pair.key));
@@ -120,6 +112,18 @@ void load_environment(const Node& service, v1::ContainerSpec& container, LoadCon
     out.set_name(variable.name);
     out.set_value(variable.value);
   }
+}
+
+void load_label_files(const Node& service, v1::ContainerSpec& container, LoadContext& context) {
+  const auto* node = find_value(service, "label_file");
+  if (!node) return;
+  VariableSet labels;
+  if (node->is_scalar()) read_env_file(EnvFileEntry{node->text, node->at}, labels, context);
+  if (!node->is_scalar() && expect_list(*node, "label_file", context.problems))
+    for (const auto& item : node->items)
+      if (const auto path = read_text(item, "label_file", context.problems))
+        read_env_file(EnvFileEntry{*path, item.at}, labels, context);
+  for (const auto& label : labels.all()) (*container.mutable_labels())[label.name] = label.value;
 }
 
 }  // namespace orchion::spec

@@ -151,17 +151,17 @@ Result<Interpolated> interpolate(std::string_view text, const Lookup& lookup, st
   return Interpolation(text, lookup, bytes_max).run();
 }
 
-void TreeInterpolator::run(Node& node) {
-  if (node.is_scalar()) return scalar(node);
-  for (auto& item : node.items) run(item);
+void TreeInterpolator::run(Node& node, const Lookup& lookup) {
+  if (node.is_scalar()) return scalar(node, lookup);
+  for (auto& item : node.items) run(item, lookup);
   for (auto& entry : node.entries)
-    if (!is_extension(entry.key)) run(entry.value);
+    if (!is_extension(entry.key)) run(entry.value, lookup);
 }
 
-void TreeInterpolator::scalar(Node& node) {
+void TreeInterpolator::scalar(Node& node, const Lookup& lookup) {
   if (node.text.find('$') == std::string::npos) return;
-  auto filled = interpolate(node.text, lookup_, bytes_left_);
-  if (!filled) return problems_.add(node.at, filled.error().message);
+  auto filled = interpolate(node.text, lookup, bytes_left_);
+  if (!filled) return problems_.add_final(node.at, filled.error().message);
   bytes_left_ -= filled->text.size();
   for (const auto& variable : filled->unset) {
     if (!warned_.insert(variable).second) continue;

@@ -30,18 +30,17 @@ struct Interpolated {
 // variable without value; the message lacks the place.
 base::Result<Interpolated> interpolate(std::string_view text, const Lookup& lookup, std::size_t bytes_max = 1u << 20);
 
-// Interpolates the values of a tree in place, keys and extensions (`x-`) left alone. One run over all files.
+// Interpolates the values of trees in place, keys and extensions (`x-`) left alone. One for all files of a load: they
+// share what their variables may grow to, and each unset variable is warned of once.
 class TreeInterpolator {
  public:
-  TreeInterpolator(Lookup lookup, Problems& problems, std::vector<std::string>& warnings)
-      : lookup_(std::move(lookup)), problems_(problems), warnings_(warnings) {}
+  TreeInterpolator(Problems& problems, std::vector<std::string>& warnings) : problems_(problems), warnings_(warnings) {}
 
-  void run(Node& node);
+  void run(Node& node, const Lookup& lookup);
 
  private:
-  void scalar(Node& node);
+  void scalar(Node& node, const Lookup& lookup);
 
-  Lookup lookup_;
   Problems& problems_;
   std::vector<std::string>& warnings_;
   std::set<std::string> warned_;  // variables, each once

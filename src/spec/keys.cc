@@ -9,163 +9,256 @@ namespace orchion::spec {
 
 namespace {
 
-constexpr bool kNotYet = false;
+using enum Shape;
 
-constexpr Key kTopKeyList[] = {{"version"},
-                               {"name"},
-                               {"services"},
-                               {"networks"},
-                               {"volumes"},
-                               {"include", kNotYet, "pass each file with -f"},
-                               {"models", kNotYet},
-                               {"secrets", kNotYet, "remove it and use `env_file` for now"},
-                               {"configs", kNotYet, "remove it and mount the file under `volumes`"}};
+// A key that is refused, with what to do instead.
+constexpr Key refused(std::string_view name, std::string_view advice) {
+  return {name, kAny, false, advice};
+}
+
+constexpr std::string_view kWindows = "it means something on Windows only: remove it";
+
+constexpr Key kTopKeyList[] = {{"version", kText, true, "passed over with a notice"},
+                               {"name", kText},
+                               {"services", kMap},
+                               {"networks", kMap},
+                               {"volumes", kMap},
+                               {"include", kList, true, "each entry with its own folder and `.env`"},
+                               {"models", kMap, true, "read and checked; refused when it is to run"},
+                               {"secrets", kMap},
+                               {"configs", kMap}};
 constexpr Key kServiceKeyList[] = {
-    {"image"},
-    {"command"},
-    {"entrypoint"},
-    {"environment"},
-    {"env_file"},
-    {"ports"},
-    {"volumes"},
-    {"networks"},
-    {"depends_on"},
-    {"deploy"},
-    {"restart"},
-    {"labels"},
-    {"user"},
-    {"working_dir"},
-    {"hostname"},
-    {"stop_signal"},
-    {"stop_grace_period"},
-    {"tty"},
-    {"stdin_open"},
-    {"read_only"},
-    {"cap_add"},
-    {"cap_drop"},
-    {"mem_limit"},
-    {"cpus"},
-    {"pids_limit"},
-    {"scale"},
-    {"profiles"},
-    {"develop", kNotYet},
-    {"annotations", kNotYet},
-    {"attach", kNotYet},
-    {"build", kNotYet, "build the image, bring it in with `orchion image import`, and name it with `image`"},
-    {"blkio_config", kNotYet},
-    {"cgroup", kNotYet},
-    {"cgroup_parent", kNotYet},
-    {"configs", kNotYet, "remove it and mount the file under `volumes`"},
-    {"container_name", kNotYet, "remove it; a task is addressed as STACK/SERVICE.N"},
-    {"cpu_count", kNotYet},
-    {"cpu_percent", kNotYet},
-    {"cpu_shares", kNotYet},
-    {"cpu_quota", kNotYet},
-    {"cpu_period", kNotYet},
-    {"cpu_rt_period", kNotYet},
-    {"cpu_rt_runtime", kNotYet},
-    {"cpuset", kNotYet},
-    {"credential_spec", kNotYet},
-    {"device_cgroup_rules", kNotYet},
-    {"devices", kNotYet},
-    {"dns", kNotYet},
-    {"dns_opt", kNotYet},
-    {"dns_search", kNotYet},
-    {"domainname", kNotYet},
-    {"label_file", kNotYet, "write them under `labels`"},
-    {"expose", kNotYet, "remove it; services of one network reach all of each other's ports"},
-    {"extends", kNotYet, "write the service out, or use a YAML anchor"},
-    {"provider", kNotYet},
-    {"external_links", kNotYet},
-    {"extra_hosts", kNotYet},
-    {"gpus", kNotYet},
-    {"group_add", kNotYet},
-    {"healthcheck", kNotYet},
-    {"init", kNotYet},
-    {"ipc", kNotYet},
-    {"isolation", kNotYet},
-    {"links", kNotYet, "remove it; services of one network find each other by name"},
-    {"logging", kNotYet},
-    {"mac_address", kNotYet},
-    {"mem_reservation", kNotYet, "use `deploy.resources.reservations.memory`"},
-    {"mem_swappiness", kNotYet},
-    {"memswap_limit", kNotYet},
-    {"network_mode", kNotYet},
-    {"models", kNotYet},
-    {"oom_kill_disable", kNotYet},
-    {"oom_score_adj", kNotYet},
-    {"pid", kNotYet},
-    {"platform", kNotYet},
-    {"pre_start", kNotYet},
-    {"post_start", kNotYet},
-    {"pre_stop", kNotYet},
-    {"privileged", kNotYet},
-    {"pull_policy", kNotYet},
-    {"pull_refresh_after", kNotYet},
-    {"runtime", kNotYet},
-    {"security_opt", kNotYet},
-    {"shm_size", kNotYet},
-    {"secrets", kNotYet, "remove it and use `env_file` for now"},
-    {"sysctls", kNotYet},
-    {"storage_opt", kNotYet},
-    {"tmpfs", kNotYet, "write it under `volumes` with `type: tmpfs`"},
-    {"ulimits", kNotYet},
-    {"use_api_socket", kNotYet},
-    {"uts", kNotYet},
-    {"userns_mode", kNotYet},
-    {"volumes_from", kNotYet}};
-constexpr Key kDeployKeyList[] = {{"mode"},
-                                  {"replicas"},
-                                  {"labels"},
-                                  {"resources"},
-                                  {"restart_policy"},
-                                  {"placement"},
-                                  {"endpoint_mode", kNotYet},
-                                  {"rollback_config", kNotYet},
-                                  {"update_config", kNotYet}};
-constexpr Key kResourcesKeyList[] = {{"limits"}, {"reservations"}};
-constexpr Key kLimitsKeyList[] = {{"cpus"}, {"memory"}, {"pids"}};
-constexpr Key kReservationsKeyList[] = {{"cpus"}, {"memory"}, {"generic_resources", kNotYet}, {"devices", kNotYet}};
-constexpr Key kRestartPolicyKeyList[] = {{"condition"}, {"max_attempts"}, {"delay", kNotYet}, {"window", kNotYet}};
-constexpr Key kPlacementKeyList[] = {{"constraints"}, {"preferences", kNotYet}, {"max_replicas_per_node", kNotYet}};
-constexpr Key kDependencyKeyList[] = {{"condition"}, {"required"}, {"restart", kNotYet}};
-constexpr Key kEnvFileKeyList[] = {{"path"}, {"required"}, {"format"}};
-constexpr Key kPortKeyList[] = {
-    {"target"}, {"published"}, {"host_ip"}, {"protocol"}, {"mode"}, {"name", kNotYet}, {"app_protocol", kNotYet}};
-constexpr Key kMountKeyList[] = {{"type"},          {"source"}, {"target"}, {"read_only"},
-                                 {"bind"},          {"volume"}, {"tmpfs"},  {"consistency", kNotYet},
-                                 {"image", kNotYet}};
-constexpr Key kBindKeyList[] = {
-    {"create_host_path"}, {"propagation", kNotYet}, {"recursive", kNotYet}, {"selinux", kNotYet}};
-constexpr Key kMountVolumeKeyList[] = {{"labels", kNotYet}, {"nocopy", kNotYet}, {"subpath", kNotYet}};
-constexpr Key kTmpfsKeyList[] = {{"size"}, {"mode", kNotYet}};
-constexpr Key kAttachmentKeyList[] = {{"aliases"},
-                                      {"interface_name", kNotYet},
-                                      {"ipv4_address", kNotYet},
-                                      {"ipv6_address", kNotYet},
-                                      {"link_local_ips", kNotYet},
-                                      {"mac_address", kNotYet},
-                                      {"driver_opts", kNotYet},
-                                      {"priority", kNotYet},
-                                      {"gw_priority", kNotYet}};
-constexpr Key kNetworkKeyList[] = {{"driver"},
-                                   {"internal"},
-                                   {"labels"},
-                                   {"ipam"},
-                                   {"name", kNotYet, "remove it; the network's name is its key"},
-                                   {"driver_opts", kNotYet},
-                                   {"external", kNotYet},
-                                   {"enable_ipv4", kNotYet},
-                                   {"enable_ipv6", kNotYet},
-                                   {"attachable", kNotYet}};
-constexpr Key kIpamKeyList[] = {{"config"}, {"driver", kNotYet}, {"options", kNotYet}};
-constexpr Key kIpamConfigKeyList[] = {
-    {"subnet"}, {"ip_range", kNotYet}, {"gateway", kNotYet}, {"aux_addresses", kNotYet}};
-constexpr Key kVolumeKeyList[] = {{"driver"},
-                                  {"labels"},
-                                  {"name", kNotYet, "remove it; the volume's name is its key"},
-                                  {"driver_opts", kNotYet},
-                                  {"external", kNotYet}};
+    {"image", kText},
+    {"command", kTextOrList},
+    {"entrypoint", kTextOrList},
+    {"environment", kMapOrList},
+    {"env_file", kAny},
+    {"ports", kList},
+    {"volumes", kList},
+    {"networks", kMapOrList},
+    {"depends_on", kMapOrList},
+    {"deploy", kMap},
+    {"restart", kText},
+    {"labels", kMapOrList},
+    {"label_file", kTextOrList},
+    {"user", kText},
+    {"working_dir", kText},
+    {"hostname", kText},
+    {"domainname", kText},
+    {"container_name", kText, true, "a further name in the service's networks; one replica only"},
+    {"stop_signal", kText},
+    {"stop_grace_period", kText},
+    {"tty", kFlag},
+    {"stdin_open", kFlag},
+    {"read_only", kFlag},
+    {"init", kFlag},
+    {"privileged", kFlag},
+    {"cap_add", kList},
+    {"cap_drop", kList},
+    {"security_opt", kList, true,
+     "`no-new-privileges` (on unless set to false), `seccomp=unconfined`, "
+     "`systempaths=unconfined`; `apparmor=unconfined` and `label=disable` are what is so "
+     "anyway"},
+    {"devices", kList, true, "not by CDI names"},
+    {"device_cgroup_rules", kList},
+    {"ulimits", kMap},
+    {"sysctls", kMapOrList},
+    {"shm_size", kNumber},
+    {"tmpfs", kTextOrList},
+    {"mem_limit", kNumber},
+    {"mem_reservation", kNumber},
+    {"memswap_limit", kNumber},
+    {"cpus", kNumber},
+    {"cpu_shares", kNumber},
+    {"cpu_quota", kNumber},
+    {"cpu_period", kNumber},
+    {"cpuset", kText},
+    {"pids_limit", kNumber},
+    {"oom_score_adj", kNumber},
+    {"blkio_config", kMap},
+    {"group_add", kList},
+    {"cgroup", kText, true, "`host` or `private`"},
+    {"ipc", kText, true, "`private`, `shareable` (the same here) or `host`"},
+    {"pid", kText, true, "`host`"},
+    {"uts", kText, true, "`host`"},
+    {"userns_mode", kText, true, "`host`, which is so anyway"},
+    {"isolation", kText, true, "`default`"},
+    {"network_mode", kText, true, "`none`, `host`, `bridge` (the stack's default network)"},
+    {"dns", kTextOrList, true, "asked after the cluster's own resolver"},
+    {"dns_search", kTextOrList},
+    {"dns_opt", kList},
+    {"extra_hosts", kMapOrList, true, "`host-gateway` is the network's gateway"},
+    {"expose", kList, true, "checked; services of one network reach all of each other's ports"},
+    {"links", kList, true, "`SERVICE:ALIAS` gives the service a further name in its networks, and waits for its start"},
+    {"logging", kMap, true, "`json-file` or `local` with `max-size` and `max-file`, which together cap what is kept"},
+    {"healthcheck", kMap},
+    {"secrets", kList},
+    {"configs", kList},
+    {"annotations", kMapOrList, true, "kept with the service; never given to the OCI runtime, where some are orders"},
+    {"attach", kFlag, true, "checked; `up` shows no output"},
+    {"platform", kText, true, "places tasks on nodes of that platform"},
+    {"pull_policy", kText, true, "`missing`, `if_not_present`, `always`, `never`"},
+    {"profiles", kList},
+    {"extends", kAny, true, "everything is passed on but `extends` itself"},
+    {"scale", kNumber},
+    {"models", kMapOrList, true, "read and checked; refused when it is to run"},
+    refused("build", "build the image, bring it in with `orchion image import`, and name it with `image`"),
+    refused("develop", "remove it; watch your files with your editor's tools and run `orchion up` again"),
+    refused("provider", "remove it, and run what it provides as a service or outside"),
+    refused("cgroup_parent", "remove it; orchion keeps the groups of its containers together"),
+    refused("cpu_count", "write `cpus`"),
+    refused("cpu_percent", "write `cpus`"),
+    refused("cpu_rt_period", "remove it; write `cpu_shares` for more weight"),
+    refused("cpu_rt_runtime", "remove it; write `cpu_shares` for more weight"),
+    refused("credential_spec", kWindows),
+    refused("external_links", "remove it, and let both services join one stack"),
+    refused("gpus", "remove it until devices of this kind are handed out; a device file can be named in `devices`"),
+    refused("mac_address", "remove it; addresses are given by orchion"),
+    refused("mem_swappiness", "remove it; cgroup v2 has no such figure, `memswap_limit` limits swap"),
+    refused("oom_kill_disable", "remove it; cgroup v2 has no such switch, `oom_score_adj` moves the choice"),
+    refused("pre_start",
+            "make it a service of its own, and wait for it with `depends_on` and "
+            "`service_completed_successfully`"),
+    refused("post_start", "run it with `orchion exec`, or from the container's own start script"),
+    refused("pre_stop", "let the program do it when `stop_signal` arrives"),
+    refused("pull_refresh_after", "remove it; `pull_policy: always` asks the registry for each new task"),
+    refused("runtime", "remove it; a node uses crun or runc, whichever it has"),
+    refused("storage_opt", "remove it; a volume can hold what must not fill the disk"),
+    refused("use_api_socket", "mount the socket that is meant under `volumes`"),
+    refused("volumes_from", "name the same volumes in both services")};
+constexpr Key kDeployKeyList[] = {
+    {"mode", kText, true, "`replicated`"},
+    {"replicas", kNumber},
+    {"labels", kMapOrList},
+    {"resources", kMap},
+    {"restart_policy", kMap},
+    {"placement", kMap},
+    {"endpoint_mode", kText, true, "`dnsrr`: a service's name leads to its tasks' addresses"},
+    refused("rollback_config", "remove it; an update that fails stops where it is"),
+    refused("update_config", "remove it; tasks are replaced one by one, each stopped first")};
+constexpr Key kResourcesKeyList[] = {{"limits", kMap}, {"reservations", kMap}};
+constexpr Key kLimitsKeyList[] = {{"cpus", kNumber}, {"memory", kNumber}, {"pids", kNumber}};
+constexpr Key kReservationsKeyList[] = {
+    {"cpus", kNumber},
+    {"memory", kNumber},
+    refused("generic_resources", "remove it; constrain the service with `placement` to nodes that have it"),
+    refused("devices",
+            "remove it until devices of this kind are handed out; a device file can be named in `devices` of "
+            "the service")};
+constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
+                                         {"max_attempts", kNumber},
+                                         {"delay", kText},
+                                         refused("window", "remove it; a start counts as good after 10 s")};
+constexpr Key kPlacementKeyList[] = {
+    {"constraints", kList},
+    refused("preferences", "remove it; tasks are spread over the nodes that have room"),
+    refused("max_replicas_per_node", "remove it; tasks are spread over the nodes that have room")};
+constexpr Key kDependencyKeyList[] = {{"condition", kText},
+                                      {"required", kFlag},
+                                      {"restart", kFlag, true, "`false`; tasks aren't restarted because of another's"}};
+constexpr Key kIncludeKeyList[] = {{"path", kTextOrList}, {"project_directory", kText}, {"env_file", kTextOrList}};
+constexpr Key kExtendsKeyList[] = {{"service", kText}, {"file", kText}};
+constexpr Key kEnvFileKeyList[] = {{"path", kText}, {"required", kFlag}, {"format", kText}};
+constexpr Key kPortKeyList[] = {{"target", kNumber},
+                                {"published", kNumber},
+                                {"host_ip", kText},
+                                {"protocol", kText, true, "`tcp` or `udp`"},
+                                {"mode", kText, true, "`ingress` and `host`, which are the same here"},
+                                {"name", kText, true, "for people"},
+                                {"app_protocol", kText, true, "for people"}};
+constexpr Key kMountKeyList[] = {{"type", kText, true, "`volume`, `bind` or `tmpfs`"},
+                                 {"source", kText},
+                                 {"target", kText},
+                                 {"read_only", kFlag},
+                                 {"bind", kMap},
+                                 {"volume", kMap},
+                                 {"tmpfs", kMap},
+                                 {"consistency", kText, true, "means nothing on Linux"},
+                                 refused("image", "copy what the image holds into a volume")};
+constexpr Key kBindKeyList[] = {{"create_host_path", kFlag},
+                                {"propagation", kText},
+                                {"recursive", kText, true, "`enabled` or `disabled`"},
+                                {"selinux", kText, true, "no labels are made, so `z` and `Z` are what is so anyway"}};
+constexpr Key kMountVolumeKeyList[] = {{"nocopy", kFlag, true, "a volume is never filled from the image"},
+                                       refused("labels", "write them under the top-level volume"),
+                                       refused("subpath", "mount the whole volume, or make a volume of its own")};
+constexpr Key kTmpfsKeyList[] = {{"size", kNumber}, {"mode", kNumber}};
+constexpr Key kAttachmentKeyList[] = {{"aliases", kList},
+                                      {"priority", kNumber, true, "the highest is joined first"},
+                                      {"gw_priority", kNumber, true, "the highest gives the way out"},
+                                      refused("interface_name", "remove it; interfaces are eth0, eth1 and so on"),
+                                      refused("ipv4_address", "remove it, and use the service's name"),
+                                      refused("ipv6_address", "remove it, and use the service's name"),
+                                      refused("link_local_ips", "remove it, and use the service's name"),
+                                      refused("mac_address", "remove it; addresses are given by orchion"),
+                                      refused("driver_opts", "remove it; there is one kind of network")};
+constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge`"},
+                                   {"internal", kFlag},
+                                   {"labels", kMapOrList},
+                                   {"ipam", kMap},
+                                   {"name", kText, true, "passed over with a notice: networks belong to their stack"},
+                                   {"attachable", kFlag, true, "checked; nothing else can join"},
+                                   {"enable_ipv4", kFlag, true, "`true`"},
+                                   {"enable_ipv6", kFlag, true, "`false`"},
+                                   refused("driver_opts", "remove it; there is one kind of network"),
+                                   refused("external", "put both services into one stack, or publish a port")};
+constexpr Key kIpamKeyList[] = {{"config", kList},
+                                {"driver", kText, true, "`default`"},
+                                refused("options", "remove it; there is one kind of network")};
+constexpr Key kIpamConfigKeyList[] = {{"subnet", kText},
+                                      refused("ip_range", "remove it; addresses are taken from the whole subnet"),
+                                      refused("gateway", "remove it; the gateway is the subnet's first address"),
+                                      refused("aux_addresses", "remove it, or choose a subnet that isn't used")};
+constexpr Key kVolumeKeyList[] = {
+    {"driver", kText, true, "`local`"},
+    {"labels", kMapOrList},
+    {"name", kText, true, "passed over with a notice: volumes belong to their stack"},
+    {"driver_opts", kMap, true, "`type: none`, `o: bind`, `device: PATH` (a bind mount) and `type: tmpfs`"},
+    refused("external", "remove it, and the stack has a volume of its own; copy the data into it")};
+constexpr Key kDriverOptionKeyList[] = {{"type", kText}, {"o", kText}, {"device", kText}};
+constexpr Key kSecretKeyList[] = {{"file", kText},
+                                  {"environment", kText},
+                                  {"name", kText, true, "for people"},
+                                  {"labels", kMapOrList, true, "for people"},
+                                  refused("external", "name a `file` or an `environment` variable"),
+                                  refused("driver", "name a `file` or an `environment` variable"),
+                                  refused("driver_opts", "name a `file` or an `environment` variable"),
+                                  refused("template_driver", "remove it; variables are filled in before")};
+constexpr Key kConfigKeyList[] = {
+    {"file", kText},
+    {"environment", kText},
+    {"content", kText},
+    {"name", kText, true, "for people"},
+    {"labels", kMapOrList, true, "for people"},
+    refused("external", "name a `file`, an `environment` variable, or write its `content`"),
+    refused("template_driver", "remove it; variables are filled in before")};
+constexpr Key kFileKeyList[] = {
+    {"source", kText}, {"target", kText}, {"uid", kNumber}, {"gid", kNumber}, {"mode", kNumber}};
+constexpr Key kHealthCheckKeyList[] = {{"test", kTextOrList}, {"interval", kText},     {"timeout", kText},
+                                       {"retries", kNumber},  {"start_period", kText}, {"start_interval", kText},
+                                       {"disable", kFlag}};
+constexpr Key kLoggingKeyList[] = {{"driver", kText}, {"options", kMap}};
+constexpr Key kLoggingOptionKeyList[] = {
+    {"max-size", kNumber},
+    {"max-file", kNumber},
+    {"compress", kFlag, true, "means nothing: what is kept is small"},
+    {"mode", kText, true, "means nothing: output is never dropped, and never waited for"},
+    {"max-buffer-size", kText, true, "means nothing"},
+    refused("labels", "remove it; every line is kept with its task"),
+    refused("labels-regex", "remove it; every line is kept with its task"),
+    refused("env", "remove it; every line is kept with its task"),
+    refused("env-regex", "remove it; every line is kept with its task"),
+    refused("tag", "remove it; every line is kept with its task")};
+constexpr Key kUlimitKeyList[] = {{"soft", kNumber}, {"hard", kNumber}};
+constexpr Key kDeviceKeyList[] = {{"source", kText}, {"target", kText}, {"permissions", kText}};
+constexpr Key kBlockIoKeyList[] = {{"weight", kNumber},         {"weight_device", kList},
+                                   {"device_read_bps", kList},  {"device_read_iops", kList},
+                                   {"device_write_bps", kList}, {"device_write_iops", kList}};
+constexpr Key kBlockRateKeyList[] = {{"path", kText}, {"rate", kNumber}};
+constexpr Key kBlockWeightKeyList[] = {{"path", kText}, {"weight", kNumber}};
+constexpr Key kModelKeyList[] = {
+    {"model", kText}, {"context_size", kNumber}, {"runtime_flags", kList}, {"name", kText}};
+constexpr Key kModelBindingKeyList[] = {{"endpoint_var", kText}, {"model_var", kText}};
 
 }  // namespace
 
@@ -178,24 +271,44 @@ const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsK
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
 const KeyTable kPlacementKeys{"deploy.placement", kPlacementKeyList};
 const KeyTable kDependencyKeys{"depends_on", kDependencyKeyList};
+const KeyTable kIncludeKeys{"include", kIncludeKeyList};
+const KeyTable kExtendsKeys{"extends", kExtendsKeyList};
 const KeyTable kEnvFileKeys{"env_file", kEnvFileKeyList};
 const KeyTable kPortKeys{"a port", kPortKeyList};
 const KeyTable kMountKeys{"a volume of a service", kMountKeyList};
 const KeyTable kBindKeys{"bind", kBindKeyList};
-const KeyTable kMountVolumeKeys{"volume", kMountVolumeKeyList};
+const KeyTable kMountVolumeKeys{"volume of a mount", kMountVolumeKeyList};
 const KeyTable kTmpfsKeys{"tmpfs", kTmpfsKeyList};
 const KeyTable kAttachmentKeys{"a network of a service", kAttachmentKeyList};
 const KeyTable kNetworkKeys{"a network", kNetworkKeyList};
 const KeyTable kIpamKeys{"ipam", kIpamKeyList};
 const KeyTable kIpamConfigKeys{"ipam.config", kIpamConfigKeyList};
 const KeyTable kVolumeKeys{"a volume", kVolumeKeyList};
+const KeyTable kDriverOptionKeys{"driver_opts of a volume", kDriverOptionKeyList};
+const KeyTable kSecretKeys{"a secret", kSecretKeyList};
+const KeyTable kConfigKeys{"a config", kConfigKeyList};
+const KeyTable kFileKeys{"a secret or config of a service", kFileKeyList};
+const KeyTable kHealthCheckKeys{"healthcheck", kHealthCheckKeyList};
+const KeyTable kLoggingKeys{"logging", kLoggingKeyList};
+const KeyTable kLoggingOptionKeys{"logging.options", kLoggingOptionKeyList};
+const KeyTable kUlimitKeys{"a ulimit", kUlimitKeyList};
+const KeyTable kDeviceKeys{"a device", kDeviceKeyList};
+const KeyTable kBlockIoKeys{"blkio_config", kBlockIoKeyList};
+const KeyTable kBlockRateKeys{"a rate of blkio_config", kBlockRateKeyList};
+const KeyTable kBlockWeightKeys{"weight_device", kBlockWeightKeyList};
+const KeyTable kModelKeys{"a model", kModelKeyList};
+const KeyTable kModelBindingKeys{"a model of a service", kModelBindingKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
-  static const KeyTable* const kAll[] = {&kTopKeys,        &kServiceKeys,      &kDeployKeys,        &kResourcesKeys,
-                                         &kLimitsKeys,     &kReservationsKeys, &kRestartPolicyKeys, &kPlacementKeys,
-                                         &kDependencyKeys, &kEnvFileKeys,      &kPortKeys,          &kMountKeys,
-                                         &kBindKeys,       &kMountVolumeKeys,  &kTmpfsKeys,         &kAttachmentKeys,
-                                         &kNetworkKeys,    &kIpamKeys,         &kIpamConfigKeys,    &kVolumeKeys};
+  static const KeyTable* const kAll[] = {
+      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,   &kLimitsKeys,
+      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,  &kIncludeKeys,
+      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,       &kBindKeys,
+      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys, &kLoggingKeys,
+      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
+      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
+      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
+      &kModelKeys};
   return kAll;
 }
 
@@ -219,8 +332,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string complaint(const Node::Entry& entry, const KeyTable& table) {
   const auto known = std::ranges::find(table.keys, entry.key, &Key::name);
-  if (known != table.keys.end())
-    return fmt::format("`{}` isn't supported yet: {}", entry.key, known->advice.empty() ? "remove it" : known->advice);
+  if (known != table.keys.end()) return fmt::format("`{}` isn't supported: {}", entry.key, known->note);
   if (const auto meant = nearest_key(entry.key, table); !meant.empty())
     return fmt::format("`{}` isn't a key of {}: did you mean `{}`?", entry.key, table.where, meant);
   return fmt::format("`{}` isn't a key of {}: remove it, or begin it with `x-`", entry.key, table.where);

@@ -11,11 +11,24 @@
 
 namespace orchion::spec {
 
+// What a value must look like, roughly; for the published schema. The loader says the rest.
+enum class Shape {
+  kAny,
+  kText,    // also a number or a flag: YAML's own guess doesn't count
+  kNumber,  // or a text, as in "512m"
+  kFlag,    // or a text
+  kMap,
+  kList,
+  kTextOrList,
+  kMapOrList,
+};
+
 struct Key {
   std::string_view name;
+  Shape shape = Shape::kAny;
   bool supported = true;
-  // What to do instead of an unsupported key; empty: "remove it".
-  std::string_view advice = {};
+  // What of it, where that isn't everything; of a key that isn't supported: what to do instead.
+  std::string_view note = {};
 };
 
 // The keys of one kind of map. `where` is for messages: "a service".
@@ -33,6 +46,8 @@ extern const KeyTable kReservationsKeys;
 extern const KeyTable kRestartPolicyKeys;
 extern const KeyTable kPlacementKeys;
 extern const KeyTable kDependencyKeys;
+extern const KeyTable kIncludeKeys;
+extern const KeyTable kExtendsKeys;
 extern const KeyTable kEnvFileKeys;
 extern const KeyTable kPortKeys;
 extern const KeyTable kMountKeys;
@@ -44,6 +59,20 @@ extern const KeyTable kNetworkKeys;
 extern const KeyTable kIpamKeys;
 extern const KeyTable kIpamConfigKeys;
 extern const KeyTable kVolumeKeys;
+extern const KeyTable kDriverOptionKeys;
+extern const KeyTable kSecretKeys;
+extern const KeyTable kConfigKeys;
+extern const KeyTable kFileKeys;
+extern const KeyTable kHealthCheckKeys;
+extern const KeyTable kLoggingKeys;
+extern const KeyTable kLoggingOptionKeys;
+extern const KeyTable kUlimitKeys;
+extern const KeyTable kDeviceKeys;
+extern const KeyTable kBlockIoKeys;
+extern const KeyTable kBlockRateKeys;
+extern const KeyTable kBlockWeightKeys;
+extern const KeyTable kModelKeys;
+extern const KeyTable kModelBindingKeys;
 
 // All of the above, for documentation.
 std::span<const KeyTable* const> all_key_tables();

@@ -15,14 +15,16 @@
 namespace orchion::spec {
 
 struct LoadOptions {
-  std::vector<std::filesystem::path> files;             // empty: what find_files() finds; "-": standard input
+  std::vector<std::filesystem::path> files;             // empty: COMPOSE_FILE, else what find_files() finds; "-": stdin
   std::filesystem::path working_folder;                 // absolute; relative paths of these options start here
   std::optional<std::filesystem::path> project_folder;  // unset: the first file's
   std::optional<std::string> stack_name;                // unset: COMPOSE_PROJECT_NAME, `name:`, the project folder's
   Variables environment;                                // the shell's; stronger than any file
-  std::vector<std::filesystem::path> env_files;         // instead of the project folder's .env; later ones win
-  std::vector<std::string> profiles;                    // active ones; "*": all
-  bool allow_outside_files = false;                     // `env_file` may lead out of the project folder
+  std::vector<std::filesystem::path> env_files;         // instead of COMPOSE_ENV_FILES or .env; later ones win
+  std::vector<std::string> profiles;                    // active ones, beside COMPOSE_PROFILES; "*": all
+  // What the loader itself reads (`include`, `extends`, `env_file`, secrets, configs) may lie outside the project
+  // folder. Bind mounts always may: they are paths of the node.
+  bool allow_outside_files = false;
 };
 
 struct LoadedStack {

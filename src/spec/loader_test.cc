@@ -7,6 +7,7 @@
 
 #include "spec/keys.h"
 #include "spec/render.h"
+#include "spec/test_folder.h"
 
 namespace orchion::spec {
 namespace {
@@ -14,34 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-// A folder /srv/shop with files in memory.
-struct Folder {
-  MemoryFileSystem files;
-  LoadOptions options;
-
-  Folder() {
-    options.working_folder = "/srv/shop";
-    options.environment = {{"HOME", "/home/me"}};
-  }
-  explicit Folder(std::string compose) : Folder() { files.files["/srv/shop/compose.yaml"] = std::move(compose); }
-
-  base::Result<LoadedStack> load() const { return spec::load(files, options); }
-  std::string error() const {
-    const auto stack = load();
-    return stack ? "no error" : stack.error().message;
-  }
-};
-
-v1::StackSpec loaded(const std::string& compose) {
-  const auto stack = Folder(compose).load();
-  EXPECT_TRUE(stack) << stack.error().message;
-  return stack ? stack->spec : v1::StackSpec();
-}
-
-std::string error_of(const std::string& compose) {
-  return Folder(compose).error();
-}
 
 // Compared as messages: the order of maps in JSON means nothing.
 template <class Message>
@@ -191,29 +164,21 @@ TEST(Loader, UnsupportedAndUnknownKeysAreAllNamedAtOnce) {
                "  web:\n"
                "    image: nginx\n"
                "    credential_spec: {file: x}\n"
-               "    container_name: w\n"
+               "    storage_opt: {size: 1g}\n"
                "    enviroment: {A: 1}\n"
                "    frobnicate: 1\n"
                "    x-fine: 1\n"
                "    deploy: {update_config: {order: start-first}}\n"
                "networks: {front: {external: true}}\n"
-               "secrets: {}\n"),
-      "compose.yaml:4:5: `credential_spec` isn't supported yet: remove it\n"
-      "compose.yaml:5:5: `container_name` isn't supported yet: remove it; a task is addressed as STACK/SERVICE.N\n"
+               "secrets: {key: {external: true}}\n"),
+      "compose.yaml:4:5: `credential_spec` isn't supported: it means something on Windows only: remove it\n"
+      "compose.yaml:5:5: `storage_opt` isn't supported: remove it; a volume can hold what must not fill the disk\n"
       "compose.yaml:6:5: `enviroment` isn't a key of a service: did you mean `environment`?\n"
       "compose.yaml:7:5: `frobnicate` isn't a key of a service: remove it, or begin it with `x-`\n"
-      "compose.yaml:9:14: `update_config` isn't supported yet: remove it\n"
-      "compose.yaml:10:20: `external` isn't supported yet: remove it\n"
-      "compose.yaml:11:1: `secrets` isn't supported yet: remove it and use `env_file` for now");
-}
-
-TEST(Loader, EveryKeyOfTheTablesIsAnsweredFor) {
-  for (const auto& key : kServiceKeys.keys) {
-    if (key.supported) continue;
-    EXPECT_THAT(error_of("services: {web: {image: a, " + std::string(key.name) + ": x}}"),
-                HasSubstr("`" + std::string(key.name) + "` isn't supported yet: "))
-        << key.name;
-  }
+      "compose.yaml:9:14: `update_config` isn't supported: remove it; tasks are replaced one by one, each stopped "
+      "first\n"
+      "compose.yaml:10:20: `external` isn't supported: put both services into one stack, or publish a port\n"
+      "compose.yaml:11:17: `external` isn't supported: name a `file` or an `environment` variable");
 }
 
 struct ErrorCase {
@@ -237,23 +202,53 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"deploy: {replicas: lots}", "`replicas` must be a whole number from 0 to 10000, not `lots`"},
         ErrorCase{"deploy: {replicas: 2}, scale: 3", "`scale` and `deploy.replicas` say different things"},
         ErrorCase{"deploy: {resources: {limits: {memory: 1g}}}, mem_limit: 2g",
-                  "`mem_limit` and `deploy.resources.limits` say"},
-        ErrorCase{"deploy: {mode: global}", "the mode `global` isn't supported yet"},
+                  "`mem_limit` and `deploy.resources` say"},
+        ErrorCase{"deploy: {mode: global}", "the mode `global` isn't supported"},
         ErrorCase{"deploy: {restart_policy: {condition: maybe}}", "use none, on-failure or any"},
         ErrorCase{"deploy: {placement: {constraints: [nas]}}", "`nas` isn't a constraint"},
         ErrorCase{"deploy: []", "`deploy` must be a map, not a list"},
-        ErrorCase{"depends_on: {db: {condition: service_healthy}}", "`service_healthy` isn't supported yet"},
+        ErrorCase{"depends_on: {db: {condition: service_healthy}}",
+                  "`db` has no `healthcheck`, so it never counts as healthy"},
         ErrorCase{"depends_on: {db: {condition: ready}}", "`ready` isn't a condition"},
         ErrorCase{"depends_on: [cache]", "there is no service `cache` to depend on"},
         ErrorCase{"depends_on: [web]", "`web` waits for `web`, and through it for itself"},
+        ErrorCase{"depends_on: {db: {restart: true}}", "`restart: true` isn't supported"},
+        ErrorCase{"container_name: 'a b'", "`a b` can't be a name"},
+        ErrorCase{"container_name: w, scale: 2", "`container_name` can't name 2 replicas"},
+        ErrorCase{"healthcheck: {interval: 1s}", "`healthcheck` has no `test`"},
+        ErrorCase{"healthcheck: {test: [curl, x]}", "`test` isn't a check"},
+        ErrorCase{"healthcheck: {test: []}", "`test` isn't a check"},
+        ErrorCase{"logging: {driver: syslog}", "the logging driver `syslog` isn't supported"},
+        ErrorCase{"network_mode: 'service:db'", "`network_mode: service:db` isn't supported: let both services join"},
+        ErrorCase{"network_mode: host, ports: ['80:80']", "`ports` means nothing with `network_mode: host`"},
+        ErrorCase{"network_mode: none, networks: [default]", "`networks` and `network_mode` can't both be there"},
+        ErrorCase{"dns: nowhere", "`nowhere` isn't an IP address"},
+        ErrorCase{"extra_hosts: [db]", "`db=` isn't a host"},
+        ErrorCase{"expose: ['80:80']", "`80:80` isn't a container's port"},
+        ErrorCase{"links: ['cache:c']", "there is no service `cache` to depend on"},
+        ErrorCase{"devices: ['vendor.com/gpu=all']", "this isn't a device"},
+        ErrorCase{"device_cgroup_rules: ['c 1 rwm']", "`c 1 rwm` isn't a device rule"},
+        ErrorCase{"ulimits: {files: 3}", "`files` isn't a limit"},
+        ErrorCase{"ulimits: {nofile: {soft: 3, hard: 2}}", "the soft limit of `nofile` is above its hard one"},
+        ErrorCase{"sysctls: {vm.swappiness: 1}", "`vm.swappiness` isn't a container's own"},
+        ErrorCase{"sysctls: {net.x: 1}, network_mode: host", "`net.x` would change the node's network"},
+        ErrorCase{"security_opt: ['apparmor:mine']", "the security option `apparmor:mine` isn't supported"},
+        ErrorCase{"pid: 'service:db'", "`pid: service:db` isn't supported"},
+        ErrorCase{"uts: host, hostname: x", "`uts: host` has the node's name"},
+        ErrorCase{"platform: windows", "the platform `windows` isn't supported"},
+        ErrorCase{"pull_policy: daily", "the pull policy `daily` isn't supported"},
+        ErrorCase{"tmpfs: '/x:huge'", "the tmpfs option `huge` isn't supported"},
+        ErrorCase{"memswap_limit: 1g", "set `mem_limit` too"},
+        ErrorCase{"cpuset: all", "`all` isn't a set of processors"},
+        ErrorCase{"secrets: [key]", "`key` isn't declared: add it under the top-level `secrets`"},
+        ErrorCase{"models: [m]", "`m` isn't declared: add it under the top-level `models`"},
         ErrorCase{"restart: sometimes", "`sometimes` isn't a restart policy"},
         ErrorCase{"restart: \"always:3\"", "a count follows on-failure only"},
         ErrorCase{"ports: [http]", "`http` isn't a port"},
         ErrorCase{"ports: [[1]]", "a port must be text or a map, not a list"},
         ErrorCase{"ports: [{published: 80}]", "a port has no `target`"},
-        ErrorCase{"ports: [{target: 80, mode: host}]", "the mode `host` isn't supported yet"},
+        ErrorCase{"ports: [{target: 80, mode: other}]", "`other` isn't a mode: use ingress or host"},
         ErrorCase{"volumes: [data:/data]", "`data` isn't declared: add it under the top-level `volumes`"},
-        ErrorCase{"volumes: [/data]", "`/data` has no name"},
         ErrorCase{"volumes: [{type: npipe, target: /x}]", "the volume type `npipe` isn't supported"},
         ErrorCase{"volumes: [{type: bind, source: ., target: /x, tmpfs: {size: 1}}]",
                   "`tmpfs` belongs to a volume of type tmpfs"},
@@ -282,8 +277,8 @@ TEST(Loader, FileErrors) {
   EXPECT_THAT(error_of("services: {web: {image: \"$NONE\"}}"), HasSubstr("`image` of the service `web` is empty"));
   EXPECT_THAT(error_of("services: {'a b': {image: a}}"),
               HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));
-  EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {Db_Data: }"),
-              HasSubstr("compose.yaml:2:11: `Db_Data` can't be a name here"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {'Db Data': }"),
+              HasSubstr("compose.yaml:2:11: `Db Data` can't be a name here"));
   EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: overlay}}"),
               HasSubstr("driver `overlay` isn't"));
   EXPECT_THAT(error_of("name: Big Shop\nservices: {web: {image: a}}"),
@@ -293,6 +288,44 @@ TEST(Loader, FileErrors) {
   named.options.files = {"other.yaml"};
   EXPECT_EQ(named.error(), "there is no file other.yaml: name an existing one with -f");
   EXPECT_EQ(named.load().error().code, base::Code::kNotFound);
+}
+
+TEST(Loader, SecretsAndConfigs) {
+  EXPECT_THAT(error_of("services: {web: {image: a, configs: [{source: c, mode: 440}]}}\nconfigs: {c: {content: x}}"),
+              HasSubstr("`440` isn't a file's mode: write it as 0440"));
+  EXPECT_THAT(error_of("services: {web: {image: a, secrets: [s]}}\nsecrets: {s: {environment: NOT_SET}}"),
+              HasSubstr("the variable NOT_SET isn't set"));
+  EXPECT_THAT(error_of("services: {web: {image: a, secrets: [s]}}\nsecrets: {s: {file: ../key}}"),
+              HasSubstr("the secret's file ../key is outside the project folder"));
+  EXPECT_THAT(error_of("services: {web: {image: a, secrets: [s]}}\nsecrets: {s: {}}"),
+              HasSubstr("the secret `s` must have one of `file` and `environment`"));
+  Folder folder(
+      "services: {web: {image: a, secrets: [s], configs: [{source: c, target: /etc/c, mode: 0400}]}}\n"
+      "secrets: {s: {file: ./key}}\nconfigs: {c: {content: 'home=$HOME'}}");
+  folder.add("key", "hunter2");
+  const auto container = folder.service("web").container();
+  EXPECT_EQ(container.files(0).target(), "/run/secrets/s");
+  EXPECT_EQ(container.files(0).content(), "hunter2");
+  EXPECT_TRUE(container.files(0).in_memory());
+  EXPECT_EQ(container.files(1).content(), "home=/home/me");
+  EXPECT_EQ(container.files(1).mode(), 0400u);
+  EXPECT_THAT(render("shop", folder.load()->spec), testing::Not(HasSubstr("hunter2")));
+  folder.add("key", std::string(300u << 10, 'x'));
+  EXPECT_THAT(folder.error(), HasSubstr("larger than 256 KiB"));
+}
+
+TEST(Loader, NamesBecomeHostNames) {
+  Folder folder(
+      "services: {my_web: {image: a, volumes: ['Db_Data:/d', /cache], depends_on: [b.c]}, b.c: {image: b}}\n"
+      "volumes: {Db_Data: }");
+  const auto web = folder.service("my-web");
+  EXPECT_EQ(web.container().mounts(0).source(), "db-data");
+  EXPECT_EQ(web.container().mounts(1).source(), "my-web-anonymous-cache");
+  EXPECT_EQ(web.depends_on(0).service(), "b-c");
+  EXPECT_THAT(web.container().networks(0).aliases(), ElementsAre("my_web"));
+  EXPECT_THAT(folder.load()->warnings, testing::SizeIs(3));
+  EXPECT_THAT(error_of("services: {a_b: {image: a}, a-b: {image: b}}"),
+              HasSubstr("`a-b` would be called `a-b` here, as another is: rename one"));
 }
 
 TEST(Loader, CirclesAreNamedWhereTheyAre) {

@@ -24,8 +24,15 @@ enum class Rule {
   kNames,     // a map or a list of keys: merged by key
   kUnique,    // a list (or a single text) without repetitions
   kByTarget,  // a list, the later one of equal target wins
+  kBySecret,  // the same, short forms meant for /run/secrets
+  kByConfig,  // the same, short forms meant for /
+  kByPath,    // the same for what has a `path`, or begins with one before a colon
   kByPort,    // the same for ports
   kBySubnet,  // the same for address ranges
+  kHosts,     // a map or a list of NAME=ADDRESS: a list without repetitions
+  kLogging,   // another driver replaces the whole
+  kLimit,     // a map, or one number for all of it: maps are merged, anything else replaces
+  kBuild,     // a text is the map's `context`
 };
 
 struct PathRule {
@@ -37,15 +44,22 @@ constexpr PathRule kRules[] = {
     {"services.*.command", Rule::kReplace},
     {"services.*.entrypoint", Rule::kReplace},
     {"services.*.healthcheck.test", Rule::kReplace},
+    {"services.*.gpus", Rule::kReplace},
+    {"services.*.extends", Rule::kReplace},
     {"services.*.environment", Rule::kPairs},
     {"services.*.labels", Rule::kPairs},
     {"services.*.annotations", Rule::kPairs},
     {"services.*.sysctls", Rule::kPairs},
     {"services.*.deploy.labels", Rule::kPairs},
+    {"services.*.build", Rule::kBuild},
     {"services.*.build.args", Rule::kPairs},
     {"services.*.build.labels", Rule::kPairs},
+    {"services.*.build.additional_contexts", Rule::kPairs},
+    {"services.*.build.extra_hosts", Rule::kHosts},
     {"networks.*.labels", Rule::kPairs},
     {"volumes.*.labels", Rule::kPairs},
+    {"secrets.*.labels", Rule::kPairs},
+    {"configs.*.labels", Rule::kPairs},
     {"services.*.networks", Rule::kNames},
     {"services.*.models", Rule::kNames},
     {"services.*.depends_on", Rule::kNames},
@@ -53,18 +67,33 @@ constexpr PathRule kRules[] = {
     {"services.*.label_file", Rule::kUnique},
     {"services.*.cap_add", Rule::kUnique},
     {"services.*.cap_drop", Rule::kUnique},
+    {"services.*.device_cgroup_rules", Rule::kUnique},
     {"services.*.dns", Rule::kUnique},
     {"services.*.dns_opt", Rule::kUnique},
     {"services.*.dns_search", Rule::kUnique},
     {"services.*.expose", Rule::kUnique},
-    {"services.*.extra_hosts", Rule::kUnique},
+    {"services.*.external_links", Rule::kUnique},
+    {"services.*.group_add", Rule::kUnique},
+    {"services.*.links", Rule::kUnique},
     {"services.*.profiles", Rule::kUnique},
-    {"services.*.tmpfs", Rule::kUnique},
+    {"services.*.security_opt", Rule::kUnique},
+    {"services.*.volumes_from", Rule::kUnique},
+    {"services.*.deploy.placement.constraints", Rule::kUnique},
     {"services.*.networks.*.aliases", Rule::kUnique},
+    {"services.*.networks.*.link_local_ips", Rule::kUnique},
+    {"services.*.extra_hosts", Rule::kHosts},
+    {"services.*.logging", Rule::kLogging},
+    {"services.*.ulimits.*", Rule::kLimit},
+    {"services.*.tmpfs", Rule::kByPath},
+    {"services.*.blkio_config.weight_device", Rule::kByPath},
+    {"services.*.blkio_config.device_read_bps", Rule::kByPath},
+    {"services.*.blkio_config.device_read_iops", Rule::kByPath},
+    {"services.*.blkio_config.device_write_bps", Rule::kByPath},
+    {"services.*.blkio_config.device_write_iops", Rule::kByPath},
     {"services.*.volumes", Rule::kByTarget},
     {"services.*.devices", Rule::kByTarget},
-    {"services.*.configs", Rule::kByTarget},
-    {"services.*.secrets", Rule::kByTarget},
+    {"services.*.configs", Rule::kByConfig},
+    {"services.*.secrets", Rule::kBySecret},
     {"services.*.ports", Rule::kByPort},
     {"networks.*.ipam.config", Rule::kBySubnet},
 };
@@ -105,6 +134,35 @@ Node as_map(Node list, bool split) {
   return map;
 }
 
+// {name: address}, {name: [addresses]} and ["name:address"] as ["name=address"].
+Node as_hosts(Node node) {
+  if (!node.is_map()) {
+    if (node.is_list())
+      for (auto& item : node.items)
+        if (const auto end = item.text.find_first_of("=:"); end != std::string::npos) item.text[end] = '=';
+    return node;
+  }
+  Node list{Node::Kind::kList, node.at, node.tag};
+  for (auto& entry : node.entries) {
+    auto addresses = entry.value.is_list() ? std::move(entry.value.items) : std::vector<Node>{};
+    if (!entry.value.is_list()) addresses.push_back(std::move(entry.value));
+    for (auto& address : addresses) {
+      address.text = entry.key + "=" + address.text;
+      if (address.is_null()) address.kind = Node::Kind::kScalar;
+      list.items.push_back(std::move(address));
+    }
+  }
+  return list;
+}
+
+Node as_build(Node node) {
+  if (!node.is_scalar()) return node;
+  Node map{Node::Kind::kMap, node.at};
+  const auto at = node.at;
+  map.entries.push_back({"context", at, std::move(node)});
+  return map;
+}
+
 Node as_list(Node node) {
   if (!node.is_scalar()) return node;
   Node list{Node::Kind::kList, node.at};
@@ -117,15 +175,26 @@ std::string field(const Node& map, std::string_view key, std::string_view otherw
   return value && value->is_scalar() ? value->text : std::string(otherwise);
 }
 
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
 // "source:target:ro" and "target" by their target.
 std::string target_key(const Node& node) {
   if (node.is_map()) {
     const auto target = field(node, "target");
-    return target.empty() ? field(node, "source") : target;
+    return without_slash(target.empty() ? field(node, "source") : target);
   }
   const auto first = node.text.find(':');
-  if (first == std::string::npos) return node.text;
-  return node.text.substr(first + 1, node.text.find(':', first + 1) - first - 1);
+  if (first == std::string::npos) return without_slash(node.text);
+  return without_slash(node.text.substr(first + 1, node.text.find(':', first + 1) - first - 1));
+}
+
+// Where a secret or config lands: `folder` goes before what isn't a whole path.
+std::string file_key(const Node& node, std::string_view folder) {
+  auto name = node.is_map() ? field(node, "target", field(node, "source")) : node.text;
+  return name.starts_with('/') ? name : fmt::format("{}{}", folder, name);
 }
 
 std::string port_key(const Node& node) {
@@ -137,6 +206,9 @@ std::string port_key(const Node& node) {
 std::string item_key(Rule rule, const Node& item) {
   switch (rule) {
     case Rule::kByTarget: return target_key(item);
+    case Rule::kBySecret: return file_key(item, "/run/secrets/");
+    case Rule::kByConfig: return file_key(item, "/");
+    case Rule::kByPath: return item.is_map() ? field(item, "path") : item.text.substr(0, item.text.find(':'));
     case Rule::kByPort: return port_key(item);
     case Rule::kBySubnet: return field(item, "subnet");
     default: return item.is_map() ? field(item, "path") : item.text;
@@ -158,15 +230,11 @@ void append_unique(Node& base, Node over, Rule rule) {
 
 class Merger {
  public:
-  explicit Merger(Problems& problems) : problems_(problems) {}
+  explicit Merger(Problems& problems, Path path = {}) : problems_(problems), path_(std::move(path)) {}
 
   void merge(Node& base, Node over) {
-    if (over.tag == kReset || over.tag == kOverride) {
-      base = std::move(over);
-      return;
-    }
     const Rule rule = rule_of(path_);
-    if (rule == Rule::kReplace) {
+    if (replaces(rule, base, over)) {
       base = std::move(over);
       return;
     }
@@ -176,8 +244,8 @@ class Merger {
     if (base.is_null()) {
       base = std::move(over);
     } else if (base.kind != over.kind) {
-      problems_.add(over.at, fmt::format("{} can't be laid over {} at {}: write both the same way", over.describe(),
-                                         base.describe(), base.at.text()));
+      problems_.add_final(over.at, fmt::format("{} can't be laid over {} at {}: write both the same way",
+                                               over.describe(), base.describe(), base.at.text()));
     } else if (base.is_map()) {
       merge_maps(base, std::move(over));
     } else if (base.is_list()) {
@@ -188,9 +256,17 @@ class Merger {
   }
 
  private:
+  static bool replaces(Rule rule, const Node& base, const Node& over) {
+    if (over.tag == kReset || over.tag == kOverride || base.tag == kReset) return true;
+    if (rule == Rule::kLogging) return field(base, "driver") != field(over, "driver", field(base, "driver"));
+    return rule == Rule::kReplace || (rule == Rule::kLimit && base.kind != over.kind);
+  }
+
   static void bring_into_shape(Rule rule, Node& node) {
     if (rule == Rule::kPairs || rule == Rule::kNames) node = as_map(std::move(node), rule == Rule::kPairs);
-    if (rule == Rule::kUnique) node = as_list(std::move(node));
+    if (rule == Rule::kUnique || rule == Rule::kByPath) node = as_list(std::move(node));
+    if (rule == Rule::kHosts) node = as_hosts(std::move(node));
+    if (rule == Rule::kBuild) node = as_build(std::move(node));
   }
 
   static void append(Node& base, Node over, Rule rule) {
@@ -223,13 +299,17 @@ void merge_into(Node& base, Node over, Problems& problems) {
   Merger(problems).merge(base, std::move(over));
 }
 
+void merge_service(Node& base, Node over, Problems& problems) {
+  Merger(problems, {"services", "*"}).merge(base, std::move(over));
+}
+
 void resolve_tags(Node& root, Problems& problems) {
   const auto is_reset = [](const Node& node) { return node.tag == kReset; };
   std::erase_if(root.items, is_reset);
   std::erase_if(root.entries, [&](const Node::Entry& entry) { return is_reset(entry.value); });
   if (!root.tag.empty() && root.tag != kOverride)
-    problems.add(root.at,
-                 fmt::format("the tag `{}` isn't known here: remove it (there are !reset and !override)", root.tag));
+    problems.add_final(
+        root.at, fmt::format("the tag `{}` isn't known here: remove it (there are !reset and !override)", root.tag));
   root.tag.clear();
   for (auto& item : root.items) resolve_tags(item, problems);
   for (auto& entry : root.entries)

@@ -11,6 +11,9 @@ namespace orchion::spec {
 // `entrypoint` replaced; `!override` replaces anything, `!reset` takes it away.
 void merge_into(Node& base, Node over, Problems& problems);
 
+// The same for one service's definition upon the one it extends.
+void merge_service(Node& base, Node over, Problems& problems);
+
 // Removes what is tagged `!reset`, accepts `!override`, complains about any other tag.
 void resolve_tags(Node& root, Problems& problems);
 

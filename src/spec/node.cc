@@ -1,6 +1,7 @@
 #include "spec/node.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/core.h>
 
@@ -27,6 +28,17 @@ Node* Node::find(std::string_view key) {
   return it == entries.end() ? nullptr : &it->value;
 }
 
+void Node::erase(std::string_view key) {
+  std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; });
+}
+
+std::size_t Node::size() const {
+  std::size_t count = 1;
+  for (const auto& item : items) count += item.size();
+  for (const auto& entry : entries) count += entry.value.size();
+  return count;
+}
+
 std::string Node::describe() const {
   switch (kind) {
     case Kind::kNull: return "nothing";
@@ -36,6 +48,17 @@ std::string Node::describe() const {
   }
   if (text.size() <= kShownCharactersMax) return fmt::format("`{}`", text);
   return fmt::format("`{}…`", text.substr(0, kShownCharactersMax));
+}
+
+bool same_content(const Node& a, const Node& b) {
+  if (a.kind != b.kind || a.tag != b.tag || a.text != b.text) return false;
+  if (!std::ranges::equal(a.items, b.items, same_content) || a.entries.size() != b.entries.size()) return false;
+  std::map<std::string_view, const Node*> others;
+  for (const auto& entry : b.entries) others.emplace(entry.key, &entry.value);
+  return std::ranges::all_of(a.entries, [&](const Node::Entry& entry) {
+    const auto other = others.find(entry.key);
+    return other != others.end() && same_content(entry.value, *other->second);
+  });
 }
 
 }  // namespace orchion::spec

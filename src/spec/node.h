@@ -42,6 +42,12 @@ struct Node {
   const Node* find(std::string_view key) const;
   Node* find(std::string_view key);
 
+  // Takes the key away, where it is there.
+  void erase(std::string_view key);
+
+  // Values within this one, itself included.
+  std::size_t size() const;
+
   // "a map", "a list", "`text`", "nothing": for messages.
   std::string describe() const;
 };
@@ -51,6 +57,9 @@ struct Node::Entry {
   Position key_at;
   Node value;
 };
+
+// Whether both say the same, wherever they stand; the order of a map's keys doesn't count.
+bool same_content(const Node& a, const Node& b);
 
 // Keys that Compose leaves to others; they are the only ones passed over without a word.
 inline bool is_extension(std::string_view key) {

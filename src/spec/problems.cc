@@ -1,6 +1,7 @@
 #include "spec/problems.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -15,7 +16,17 @@ constexpr std::size_t kShownMax = 100;
 }  // namespace
 
 void Problems::add(const Position& at, std::string sentence) {
-  problems_.push_back({at, std::move(sentence)});
+  if (!settled_.contains(place(at))) problems_.push_back({at, std::move(sentence)});
+}
+
+void Problems::add_final(const Position& at, std::string sentence) {
+  add(at, std::move(sentence));
+  settled_.insert(place(at));
+}
+
+void Problems::add_all(Problems others) {
+  std::ranges::move(others.problems_, std::back_inserter(problems_));
+  settled_.merge(others.settled_);
 }
 
 base::Error Problems::error() const {

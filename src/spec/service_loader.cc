@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <limits>
 
 #include <fmt/core.h>
 
+#include "core/naming.h"
 #include "spec/keys.h"
 #include "spec/values.h"
 
@@ -14,59 +14,49 @@ namespace orchion::spec {
 namespace {
 
 constexpr std::int64_t kReplicasMax = 10'000;
-constexpr std::int64_t kPidsMax = std::int64_t{1} << 22;  // the kernel's own limit
-
-void set_seconds(base::Duration duration, google::protobuf::Duration& out) {
-  constexpr std::int64_t kNanosecondsInSecond = 1'000'000'000;
-  out.set_seconds(duration.count() / kNanosecondsInSecond);
-  out.set_nanos(static_cast<std::int32_t>(duration.count() % kNanosecondsInSecond));
-}
-
-// "CAP_NET_ADMIN" and "net_admin" as "NET_ADMIN".
-std::string capability_name(std::string name) {
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return name.starts_with("CAP_") ? name.substr(4) : name;
-}
 
 class ServiceLoader {
  public:
   ServiceLoader(const std::string& name, const Node& node, LoadContext& context)
       : name_(name), node_(node), context_(context), problems_(context.problems) {}
 
-  v1::ServiceSpec run() {
+  LoadedService run() {
     check_keys(node_, kServiceKeys, problems_);
     load_image();
     load_process();
-    load_texts();
-    load_flags();
     load_environment(node_, container(), context_);
-    if (const auto* node = find("labels")) load_labels(*node, "labels", *container().mutable_labels());
+    load_labels();
     if (const auto* node = find("ports")) load_ports(*node, container(), context_);
-    if (const auto* node = find("volumes")) load_mounts(*node, container(), context_);
-    load_networks();
+    load_mounts(node_, container(), context_);
+    load_files(node_, container(), context_);
+    load_names(node_, container(), context_);
+    load_networks(node_, container(), context_);
+    load_isolation(node_, container(), context_);
+    load_devices(node_, container(), context_);
+    if (const auto* node = find("healthcheck")) load_health_check(*node, container(), context_);
+    if (const auto* node = find("logging")) load_logging(*node, container(), context_);
     load_dependencies();
-    load_capabilities();
+    load_links();
+    load_models();
     if (const auto* node = find("restart")) load_restart(*node, *spec_.mutable_restart(), context_);
     if (const auto* node = find("deploy")) load_deploy(*node, spec_, context_);
-    load_resources();
+    load_resources(node_, container(), context_);
+    load_platform();
     load_replicas();
-    return std::move(spec_);
+    load_container_name();
+    return {std::move(spec_), std::move(links_)};
   }
 
  private:
-  // A key without a value counts as absent.
-  const Node* find(std::string_view key) const {
-    const auto* value = node_.find(key);
-    return value && !value->is_null() ? value : nullptr;
-  }
+  const Node* find(std::string_view key) const { return find_value(node_, key); }
   v1::ContainerSpec& container() { return *spec_.mutable_container(); }
 
   void load_image() {
     const auto* image = find("image");
     if (!image) {
-      // A misspelt `image` and a `build` were complained about already.
+      // A misspelt `image`, a `build` and a `provider` were complained about already.
       const bool said = std::ranges::any_of(node_.entries, [](const Node::Entry& entry) {
-        return entry.key == "build" ||
+        return entry.key == "build" || entry.key == "provider" ||
                (entry.key != "image" && !is_extension(entry.key) && nearest_key(entry.key, kServiceKeys) == "image");
       });
       if (!said) problems_.add(node_.at, fmt::format("the service `{}` has no `image`: name one", name_));
@@ -76,6 +66,20 @@ class ServiceLoader {
     if (text && text->empty())
       problems_.add(image->at, fmt::format("`image` of the service `{}` is empty: name one", name_));
     if (text) container().set_image(*text);
+    load_pull_policy();
+  }
+
+  void load_pull_policy() {
+    const auto* node = find("pull_policy");
+    const auto text = node ? read_text(*node, "pull_policy", problems_) : std::nullopt;
+    if (!text || *text == "missing" || *text == "if_not_present") return;
+    if (*text == "always") {
+      container().set_pull_policy(v1::PULL_ALWAYS);
+    } else if (*text == "never") {
+      container().set_pull_policy(v1::PULL_NEVER);
+    } else {
+      problems_.add(node->at, fmt::format("the pull policy `{}` isn't supported: use missing, always or never", *text));
+    }
   }
 
   void load_words(std::string_view key, v1::StringList& out) {
@@ -96,10 +100,7 @@ class ServiceLoader {
     if (find("command")) load_words("command", *container().mutable_command());
     if (const auto* node = find("stop_grace_period"))
       if (const auto grace = read_duration(*node, "stop_grace_period", problems_))
-        set_seconds(*grace, *container().mutable_stop_grace_period());
-  }
-
-  void load_texts() {
+        set_duration(*grace, *container().mutable_stop_grace_period());
     const auto take = [this](std::string_view key) -> std::string {
       const auto* node = find(key);
       return node ? read_text(*node, key, problems_).value_or("") : std::string();
@@ -107,46 +108,21 @@ class ServiceLoader {
     container().set_user(take("user"));
     container().set_working_dir(take("working_dir"));
     container().set_hostname(take("hostname"));
+    container().set_domainname(take("domainname"));
     container().set_stop_signal(take("stop_signal"));
     if (!container().working_dir().empty() && !container().working_dir().starts_with('/'))
       problems_.add(find("working_dir")->at, "`working_dir` must be an absolute path: begin it with `/`");
+    if (const auto* node = find("attach")) read_bool(*node, "attach", problems_);
   }
 
-  void load_flags() {
-    const auto take = [this](std::string_view key) {
-      const auto* node = find(key);
-      return node && read_bool(*node, key, problems_).value_or(false);
-    };
-    container().set_tty(take("tty"));
-    container().set_stdin_open(take("stdin_open"));
-    container().set_read_only_root(take("read_only"));
-  }
-
-  void load_labels(const Node& node, std::string_view what, google::protobuf::Map<std::string, std::string>& out) {
-    for (const auto& pair : read_pairs(node, what, problems_)) out[pair.key] = pair.value.value_or("");
-  }
-
-  void load_networks() {
-    const auto* node = find("networks");
-    if (node && node->is_list()) {
-      for (const auto& item : node->items)
-        if (const auto network = read_text(item, "networks", problems_))
-          container().add_networks()->set_network(*network);
-    } else if (node && expect_map(*node, "networks", problems_)) {
-      for (const auto& entry : node->entries) load_attachment(entry);
-    }
-    if (container().networks().empty()) container().add_networks()->set_network("default");
-  }
-
-  void load_attachment(const Node::Entry& entry) {
-    auto& attachment = *container().add_networks();
-    attachment.set_network(entry.key);
-    if (!expect_map(entry.value, entry.key, problems_)) return;
-    check_keys(entry.value, kAttachmentKeys, problems_);
-    const auto* aliases = entry.value.find("aliases");
-    if (!aliases) return;
-    for (auto& alias : read_list(*aliases, "aliases", Single::kRefused, problems_))
-      attachment.add_aliases(std::move(alias));
+  void load_labels() {
+    load_label_files(node_, container(), context_);
+    if (const auto* node = find("labels"))
+      for (const auto& pair : read_pairs(*node, "labels", problems_))
+        (*container().mutable_labels())[pair.key] = pair.value.value_or("");
+    if (const auto* node = find("annotations"))
+      for (const auto& pair : read_pairs(*node, "annotations", problems_))
+        (*container().mutable_annotations())[pair.key] = pair.value.value_or("");
   }
 
   void load_dependencies() {
@@ -169,57 +145,83 @@ class ServiceLoader {
     dependency.set_condition(v1::Dependency::STARTED);
     if (!expect_map(entry.value, entry.key, problems_)) return;
     check_keys(entry.value, kDependencyKeys, problems_);
-    if (const auto* required = entry.value.find("required"))
-      if (!read_bool(*required, "required", problems_).value_or(true))
-        problems_.add(required->at, "`required: false` isn't supported yet: remove it");
-    const auto* condition = entry.value.find("condition");
-    if (!condition) return;
-    const auto text = read_text(*condition, "condition", problems_);
+    if (const auto* required = find_value(entry.value, "required"))
+      dependency.set_optional(!read_bool(*required, "required", problems_).value_or(true));
+    if (const auto* restart = find_value(entry.value, "restart");
+        restart && read_bool(*restart, "restart", problems_) == true)
+      problems_.add(restart->at, "`restart: true` isn't supported: remove it, and let the program connect again");
+    const auto* condition = find_value(entry.value, "condition");
+    const auto text = condition ? read_text(*condition, "condition", problems_) : std::nullopt;
     if (text == "service_completed_successfully") {
       dependency.set_condition(v1::Dependency::COMPLETED_SUCCESSFULLY);
     } else if (text == "service_healthy") {
-      problems_.add(
-          condition->at,
-          "`service_healthy` isn't supported yet, as health checks aren't: use `service_started`, and let the "
-          "program retry until what it needs answers");
+      dependency.set_condition(v1::Dependency::HEALTHY);
     } else if (text && text != "service_started") {
-      problems_.add(condition->at, fmt::format("`{}` isn't a condition: use service_started or "
+      problems_.add(condition->at, fmt::format("`{}` isn't a condition: use service_started, service_healthy or "
                                                "service_completed_successfully",
                                                *text));
     }
   }
 
-  void load_capabilities() {
-    if (const auto* node = find("cap_add"))
-      for (auto& name : read_list(*node, "cap_add", Single::kRefused, problems_))
-        container().add_cap_add(capability_name(std::move(name)));
-    if (const auto* node = find("cap_drop"))
-      for (auto& name : read_list(*node, "cap_drop", Single::kRefused, problems_))
-        container().add_cap_drop(capability_name(std::move(name)));
+  // "SERVICE" or "SERVICE:ALIAS".
+  void load_links() {
+    const auto* node = find("links");
+    if (!node || !expect_list(*node, "links", problems_)) return;
+    for (const auto& item : node->items) {
+      const auto text = read_text(item, "links", problems_);
+      if (!text) continue;
+      const auto colon = text->find(':');
+      Link link{text->substr(0, colon), colon == std::string::npos ? "" : text->substr(colon + 1), item.at};
+      const auto known = std::ranges::find(spec_.depends_on(), link.service, &v1::Dependency::service);
+      if (known == spec_.depends_on().end()) {
+        auto& dependency = *spec_.add_depends_on();
+        dependency.set_service(link.service);
+        dependency.set_condition(v1::Dependency::STARTED);
+      }
+      links_.push_back(std::move(link));
+    }
   }
 
-  void load_resources() {
-    auto& limits = *container().mutable_limits();
-    if (const auto* node = find("cpus"))
-      if (const auto cpus = read_nano_cpus(*node, "cpus", problems_))
-        set_resource(*cpus, *node, "cpus", limits.nano_cpus(), &v1::Resources::set_nano_cpus, limits, context_);
-    if (const auto* node = find("mem_limit"))
-      if (const auto bytes = read_bytes(*node, "mem_limit", problems_))
-        set_resource(*bytes, *node, "mem_limit", limits.memory_bytes(), &v1::Resources::set_memory_bytes, limits,
-                     context_);
-    if (const auto* node = find("pids_limit"))
-      if (const auto pids = read_integer(*node, "pids_limit", -1, kPidsMax, problems_))
-        set_resource(std::max<std::int64_t>(*pids, 0), *node, "pids_limit", limits.pids(), &v1::Resources::set_pids,
-                     limits, context_);
-    if (limits.ByteSizeLong() == 0) container().clear_limits();
+  void load_models() {
+    const auto* node = find("models");
+    if (!node) return;
+    if (node->is_list()) {
+      for (auto& model : read_list(*node, "models", Single::kRefused, problems_))
+        spec_.add_models()->set_model(std::move(model));
+      return;
+    }
+    if (!expect_map(*node, "models", problems_)) return;
+    for (const auto& entry : node->entries) {
+      auto& binding = *spec_.add_models();
+      binding.set_model(entry.key);
+      if (!expect_map(entry.value, entry.key, problems_)) continue;
+      check_keys(entry.value, kModelBindingKeys, problems_);
+      if (const auto* name = find_value(entry.value, "endpoint_var"))
+        binding.set_endpoint_variable(read_text(*name, "endpoint_var", problems_).value_or(""));
+      if (const auto* name = find_value(entry.value, "model_var"))
+        binding.set_model_variable(read_text(*name, "model_var", problems_).value_or(""));
+    }
+  }
+
+  // "linux/arm64/v8": images name the architecture, and so do nodes.
+  void load_platform() {
+    const auto* node = find("platform");
+    const auto text = node ? read_text(*node, "platform", problems_) : std::nullopt;
+    if (!text) return;
+    const auto slash = text->find('/');
+    const auto architecture = slash == std::string::npos ? std::string() : text->substr(slash + 1);
+    if (text->substr(0, slash) != "linux" || (slash != std::string::npos && architecture.empty()))
+      return problems_.add(node->at, fmt::format("the platform `{}` isn't supported: write it as linux/amd64", *text));
+    if (!architecture.empty())
+      spec_.add_constraints("node.platform.arch==" + architecture.substr(0, architecture.find('/')));
   }
 
   void load_replicas() {
     const Node* deploy = find("deploy");
-    const Node* replicas = deploy && deploy->is_map() ? deploy->find("replicas") : nullptr;
+    const Node* replicas = deploy && deploy->is_map() ? find_value(*deploy, "replicas") : nullptr;
     const Node* scale = find("scale");
     std::optional<std::int64_t> wanted;
-    if (replicas && !replicas->is_null()) wanted = read_integer(*replicas, "replicas", 0, kReplicasMax, problems_);
+    if (replicas) wanted = read_integer(*replicas, "replicas", 0, kReplicasMax, problems_);
     if (scale) {
       const auto scaled = read_integer(*scale, "scale", 0, kReplicasMax, problems_);
       if (scaled && wanted && *scaled != *wanted)
@@ -229,16 +231,34 @@ class ServiceLoader {
     spec_.set_replicas(static_cast<std::uint32_t>(wanted.value_or(1)));
   }
 
+  // Other containers of its networks find it by this name too; tasks keep their own names.
+  void load_container_name() {
+    const auto* node = find("container_name");
+    const auto text = node ? read_text(*node, "container_name", problems_) : std::nullopt;
+    if (!text) return;
+    if (spec_.replicas() > 1)
+      problems_.add(node->at, fmt::format("`container_name` can't name {} replicas: remove it, they are reached as "
+                                          "`{}`",
+                                          spec_.replicas(), name_));
+    auto name = *text;
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (!core::is_host_alias(name))
+      return problems_.add(node->at, fmt::format("`{}` can't be a name: use letters, digits, `-` and `_`", *text));
+    if (name != name_)
+      for (auto& attachment : *container().mutable_networks()) attachment.add_aliases(name);
+  }
+
   const std::string& name_;
   const Node& node_;
   LoadContext& context_;
   Problems& problems_;
   v1::ServiceSpec spec_;
+  std::vector<Link> links_;
 };
 
 }  // namespace
 
-v1::ServiceSpec load_service(const std::string& name, const Node& node, LoadContext& context) {
+LoadedService load_service(const std::string& name, const Node& node, LoadContext& context) {
   if (!node.is_map()) {
     context.problems.add(
         node.at, fmt::format("the service `{}` must be a map with at least `image`, not {}", name, node.describe()));
@@ -250,8 +270,14 @@ v1::ServiceSpec load_service(const std::string& name, const Node& node, LoadCont
 void set_resource(std::int64_t value, const Node& at, std::string_view what, std::int64_t before,
                   void (v1::Resources::*set)(std::int64_t), v1::Resources& resources, LoadContext& context) {
   if (before != 0 && before != value)
-    context.problems.add(at.at, fmt::format("`{}` and `deploy.resources.limits` say different things: keep one", what));
+    context.problems.add(at.at, fmt::format("`{}` and `deploy.resources` say different things: keep one", what));
   (resources.*set)(value);
+}
+
+void set_duration(base::Duration duration, google::protobuf::Duration& out) {
+  constexpr std::int64_t kNanosecondsInSecond = 1'000'000'000;
+  out.set_seconds(duration.count() / kNanosecondsInSecond);
+  out.set_nanos(static_cast<std::int32_t>(duration.count() % kNanosecondsInSecond));
 }
 
 }  // namespace orchion::spec

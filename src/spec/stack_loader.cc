@@ -1,38 +1,23 @@
 #include "spec/stack_loader.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "core/naming.h"
+#include "spec/files_loader.h"
 #include "spec/keys.h"
+#include "spec/network_volume_loader.h"
 #include "spec/service_loader.h"
+#include "spec/stack_names.h"
 #include "spec/values.h"
 
 namespace orchion::spec {
 
 namespace {
-
-// The nearest name that is one here: names become parts of host names.
-std::string as_label(std::string_view name) {
-  std::string label;
-  for (const char c : name) {
-    const auto low = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    label += std::isalnum(static_cast<unsigned char>(low)) != 0 ? low : '-';
-  }
-  label.resize(std::min(label.size(), core::kNameBytesMax));
-  while (label.starts_with('-')) label.erase(0, 1);
-  while (label.ends_with('-')) label.pop_back();
-  return label;
-}
-
-std::string bad_name(std::string_view name) {
-  const auto label = as_label(name);
-  return fmt::format("`{}` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `{}`", name,
-                     core::is_dns_label(label) ? label : "main");
-}
 
 class StackLoader {
  public:
@@ -44,24 +29,33 @@ class StackLoader {
     if (const auto* version = root_.find("version"))
       context_.warnings.push_back(
           fmt::format("{}: `version` means nothing any more and is passed over: remove it", version->at.text()));
-    for_each("services", [this](const Node::Entry& entry) { load_one_service(entry); });
-    for_each("networks", [this](const Node::Entry& entry) { load_network(entry); });
-    for_each("volumes", [this](const Node::Entry& entry) { load_volume(entry); });
+    for_each("services", names_.services, [this](const Node::Entry& entry) { load_one_service(entry); });
+    for_each("networks", names_.networks,
+             [this](const Node::Entry& entry) { load_network(entry, *spec_.add_networks(), context_); });
+    for_each("volumes", names_.volumes,
+             [this](const Node::Entry& entry) { volumes_.load(entry, *spec_.add_volumes(), context_); });
+    load_models();
     if (const auto* services = root_.find("services"); !services || services->is_null() || services->entries.empty())
       problems_.add(services ? services->at : root_.at, "the file has no `services`: describe at least one");
+    check_profiles();
+    name_anonymous_volumes(spec_);
     check_references();
     check_cycles();
+    apply_links();
+    volumes_.apply(spec_);
+    fill_files(root_, spec_, context_);
+    names_.apply(spec_);
     return std::move(spec_);
   }
 
  private:
   template <class Action>
-  void for_each(std::string_view key, Action action) {
+  void for_each(std::string_view key, NameMap& names, Action action) {
     const auto* map = root_.find(key);
     if (!map || !expect_map(*map, key, problems_)) return;
     for (const auto& entry : map->entries) {
       if (is_extension(entry.key)) continue;
-      if (!core::is_dns_label(entry.key)) problems_.add(entry.key_at, bad_name(entry.key));
+      settle_name(entry, names, context_);
       action(entry);
     }
   }
@@ -71,73 +65,59 @@ class StackLoader {
     if (!node || node->is_null()) return true;
     const auto wanted = read_list(*node, "profiles", Single::kRefused, problems_);
     if (wanted.empty()) return true;
+    for (const auto& name : wanted)
+      if (!is_profile_name(name))
+        problems_.add(node->at, fmt::format("`{}` isn't a profile: use letters, digits, `_`, `.` and `-`", name));
+    known_profiles_.insert(wanted.begin(), wanted.end());
     return std::ranges::any_of(profiles_, [&](const std::string& active) {
       return active == "*" || std::ranges::find(wanted, active) != wanted.end();
     });
   }
 
+  static bool is_profile_name(std::string_view name) {
+    const auto plain = [](unsigned char c) { return std::isalnum(c) != 0; };
+    return !name.empty() && plain(static_cast<unsigned char>(name.front())) &&
+           std::ranges::all_of(name, [&](unsigned char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
+  }
+
+  void check_profiles() {
+    for (const auto& active : profiles_)
+      if (active != "*" && !known_profiles_.contains(active))
+        context_.warnings.push_back(fmt::format("no service belongs to the profile `{}`: check its name", active));
+  }
+
   void load_one_service(const Node::Entry& entry) {
     if (!is_active(entry.value)) {
-      inactive_.insert(entry.key);
+      inactive_.emplace(entry.key, entry.value.find("profiles")->items.front().text);
       return;
     }
     nodes_[entry.key] = &entry.value;
+    auto loaded = load_service(entry.key, entry.value, context_);
     auto& service = *spec_.add_services();
     service.set_name(entry.key);
-    *service.mutable_spec() = load_service(entry.key, entry.value, context_);
+    *service.mutable_spec() = std::move(loaded.spec);
+    std::ranges::move(loaded.links, std::back_inserter(links_));
   }
 
-  void load_network(const Node::Entry& entry) {
-    auto& network = *spec_.add_networks();
-    network.set_name(entry.key);
-    const Node& node = entry.value;
-    auto& out = *network.mutable_spec();
-    if (!expect_map(node, entry.key, problems_)) return;
-    check_keys(node, kNetworkKeys, problems_);
-    check_driver(node, "bridge");
-    if (const auto* internal = node.find("internal"))
-      out.set_internal(read_bool(*internal, "internal", problems_).value_or(false));
-    if (const auto* labels = node.find("labels")) load_labels(*labels, *out.mutable_labels());
-    if (const auto* ipam = node.find("ipam"); ipam && expect_map(*ipam, "ipam", problems_)) load_ipam(*ipam, out);
-  }
-
-  void load_ipam(const Node& ipam, v1::NetworkSpec& out) {
-    check_keys(ipam, kIpamKeys, problems_);
-    const auto* configs = ipam.find("config");
-    if (!configs || !expect_list(*configs, "config", problems_)) return;
-    for (const auto& config : configs->items) {
-      if (!expect_map(config, "config", problems_)) continue;
-      check_keys(config, kIpamConfigKeys, problems_);
-      const auto* subnet = config.find("subnet");
-      if (!subnet) continue;
-      if (!out.subnet().empty())
-        problems_.add(subnet->at, "a second subnet isn't supported yet: keep one");
-      else
-        out.set_subnet(read_text(*subnet, "subnet", problems_).value_or(""));
+  void load_models() {
+    const auto* map = find_value(root_, "models");
+    if (!map || !expect_map(*map, "models", problems_)) return;
+    for (const auto& entry : map->entries) {
+      if (is_extension(entry.key)) continue;
+      auto& model = *spec_.add_models();
+      model.set_name(entry.key);
+      if (!expect_map(entry.value, entry.key, problems_)) continue;
+      check_keys(entry.value, kModelKeys, problems_);
+      const auto* name = find_value(entry.value, "model");
+      if (!name) problems_.add(entry.value.at, fmt::format("the model `{}` has no `model`: name one", entry.key));
+      if (name) model.mutable_spec()->set_model(read_text(*name, "model", problems_).value_or(""));
+      if (const auto* size = find_value(entry.value, "context_size"))
+        model.mutable_spec()->set_context_size(static_cast<std::uint32_t>(
+            read_integer(*size, "context_size", 0, std::int64_t{1} << 31, problems_).value_or(0)));
+      if (const auto* flags = find_value(entry.value, "runtime_flags"))
+        for (auto& flag : read_list(*flags, "runtime_flags", Single::kRefused, problems_))
+          model.mutable_spec()->add_runtime_flags(std::move(flag));
     }
-  }
-
-  void load_volume(const Node::Entry& entry) {
-    auto& volume = *spec_.add_volumes();
-    volume.set_name(entry.key);
-    auto& out = *volume.mutable_spec();
-    if (!expect_map(entry.value, entry.key, problems_)) return;
-    check_keys(entry.value, kVolumeKeys, problems_);
-    check_driver(entry.value, "local");
-    if (const auto* labels = entry.value.find("labels")) load_labels(*labels, *out.mutable_labels());
-  }
-
-  void check_driver(const Node& node, std::string_view supported) {
-    const auto* driver = node.find("driver");
-    if (!driver || driver->is_null()) return;
-    const auto text = read_text(*driver, "driver", problems_);
-    if (text && *text != supported)
-      problems_.add(driver->at, fmt::format("the driver `{}` isn't supported yet: remove it, {} is meant without it",
-                                            *text, supported));
-  }
-
-  void load_labels(const Node& node, google::protobuf::Map<std::string, std::string>& out) {
-    for (const auto& pair : read_pairs(node, "labels", problems_)) out[pair.key] = pair.value.value_or("");
   }
 
   // Where in a service's part of the file `name` stands below `key`.
@@ -160,7 +140,7 @@ class StackLoader {
     for (const auto& network : spec_.networks()) networks.insert(network.name());
     for (const auto& volume : spec_.volumes()) volumes.insert(volume.name());
     bool default_is_used = false;
-    for (const auto& service : spec_.services()) {
+    for (auto& service : *spec_.mutable_services()) {
       for (const auto& attachment : service.spec().container().networks()) {
         default_is_used = default_is_used || attachment.network() == "default";
         if (attachment.network() != "default" && !networks.contains(attachment.network()))
@@ -170,6 +150,9 @@ class StackLoader {
         if (mount.type() == v1::Mount::VOLUME && !volumes.contains(mount.source()))
           undeclared(service.name(), "volumes", mount.source());
       check_dependencies(service);
+      for (const auto& binding : service.spec().models())
+        if (std::ranges::find(spec_.models(), binding.model(), &v1::NamedModel::name) == spec_.models().end())
+          undeclared(service.name(), "models", binding.model());
     }
     if (!default_is_used || networks.contains("default")) return;
     auto& network = *spec_.add_networks();
@@ -182,16 +165,52 @@ class StackLoader {
                   fmt::format("`{}` isn't declared: add it under the top-level `{}`", name, kind));
   }
 
-  void check_dependencies(const v1::NamedService& service) {
-    for (const auto& dependency : service.spec().depends_on()) {
-      if (nodes_.contains(dependency.service())) continue;
-      const auto at = place_of(service.name(), "depends_on", dependency.service());
-      if (inactive_.contains(dependency.service()))
-        problems_.add(at, fmt::format("`{}` belongs to a profile that isn't active: activate it with --profile",
-                                      dependency.service()));
-      else
-        problems_.add(
-            at, fmt::format("there is no service `{}` to depend on: add it, or remove this", dependency.service()));
+  void check_dependencies(v1::NamedService& service) {
+    auto& dependencies = *service.mutable_spec()->mutable_depends_on();
+    for (int i = 0; i < dependencies.size();) {
+      const auto& dependency = dependencies[i];
+      if (nodes_.contains(dependency.service())) {
+        if (dependency.condition() == v1::Dependency::HEALTHY) check_health_of(service.name(), dependency.service());
+        ++i;
+        continue;
+      }
+      if (!dependency.optional()) complain_of_dependency(service.name(), dependency.service());
+      dependencies.DeleteSubrange(i, 1);
+    }
+  }
+
+  void check_health_of(const std::string& service, const std::string& name) {
+    const auto found = std::ranges::find(spec_.services(), name, &v1::NamedService::name);
+    const auto& container = found->spec().container();
+    if (!container.has_health_check() || container.health_check().disabled())
+      problems_.add(place_of(service, "depends_on", name),
+                    fmt::format("`{}` has no `healthcheck`, so it never counts as healthy: write one, or wait for "
+                                "service_started",
+                                name));
+  }
+
+  void complain_of_dependency(const std::string& service, const std::string& name) {
+    const auto at = place_of(service, nodes_.at(service)->find("depends_on") ? "depends_on" : "links", name);
+    if (inactive_.contains(name))
+      problems_.add(at, fmt::format("`{}` belongs to a profile that isn't active: activate it with --profile {}", name,
+                                    inactive_.at(name)));
+    else
+      problems_.add(at, fmt::format("there is no service `{}` to depend on: add it, or remove this", name));
+  }
+
+  // The aliases stand with the service they name, in all its networks.
+  void apply_links() {
+    for (const auto& link : links_) {
+      if (link.alias.empty()) continue;
+      if (!core::is_host_alias(link.alias)) {
+        problems_.add(link.at, fmt::format("`{}` can't be a name: use letters, digits, `-` and `_`", link.alias));
+        continue;
+      }
+      for (auto& service : *spec_.mutable_services()) {
+        if (service.name() != link.service || link.alias == link.service) continue;
+        for (auto& attachment : *service.mutable_spec()->mutable_container()->mutable_networks())
+          add_alias(attachment, link.alias);
+      }
     }
   }
 
@@ -232,8 +251,12 @@ class StackLoader {
   LoadContext& context_;
   Problems& problems_;
   v1::StackSpec spec_;
-  std::map<std::string, const Node*> nodes_;  // of the loaded services
-  std::set<std::string> inactive_;
+  std::map<std::string, const Node*> nodes_;     // of the loaded services
+  std::map<std::string, std::string> inactive_;  // service → its first profile
+  std::set<std::string> known_profiles_;
+  std::vector<Link> links_;
+  StackNames names_;
+  VolumeLoader volumes_;
 };
 
 }  // namespace

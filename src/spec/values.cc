@@ -132,6 +132,16 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
   return words;
 }
 
+Result<std::uint32_t> parse_file_mode(std::string_view text) {
+  constexpr std::uint32_t kMost = 07777;
+  std::string_view digits = text.starts_with("0o") ? text.substr(2) : text;
+  std::uint32_t mode = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mode, 8);
+  if (error != std::errc() || end != digits.data() + digits.size() || mode > kMost || mode == 0)
+    return fail(Code::kInvalidArgument, fmt::format("`{}` isn't a mode: write permissions as 0440", text));
+  return mode;
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -144,6 +154,11 @@ std::optional<bool> parse_bool(std::string_view text) {
   if (word == "true" || word == "yes" || word == "on" || word == "y" || word == "1") return true;
   if (word == "false" || word == "no" || word == "off" || word == "n" || word == "0") return false;
   return std::nullopt;
+}
+
+const Node* find_value(const Node& map, std::string_view key) {
+  const auto* value = map.find(key);
+  return value && !value->is_null() ? value : nullptr;
 }
 
 std::optional<std::string> read_text(const Node& node, std::string_view what, Problems& problems) {

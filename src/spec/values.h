@@ -28,8 +28,14 @@ base::Result<std::int64_t> parse_nano_cpus(std::string_view text);
 // Words as a POSIX shell would split them: quotes and backslashes, nothing expanded.
 base::Result<std::vector<std::string>> split_words(std::string_view text);
 
+// "0440", "0o440" and "1777": permissions.
+base::Result<std::uint32_t> parse_file_mode(std::string_view text);
+
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<bool> parse_bool(std::string_view text);
+
+// The value of `key`; nullptr where it isn't there, or says nothing.
+const Node* find_value(const Node& map, std::string_view key);
 
 std::optional<std::string> read_text(const Node& node, std::string_view what, Problems& problems);
 std::optional<bool> read_bool(const Node& node, std::string_view what, Problems& problems);

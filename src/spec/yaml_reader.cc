@@ -17,8 +17,6 @@ namespace orchion::spec {
 
 namespace {
 
-using base::Code;
-
 struct ReadFailure {
   Position at;
   std::string sentence;
@@ -33,8 +31,8 @@ std::string clean_tag(const std::string& tag) {
 // Builds the tree from the parser's events; throws ReadFailure out of the parser.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::shared_ptr<const std::string> file, const ReadLimits& limits)
-      : file_(std::move(file)), limits_(limits) {}
+  TreeBuilder(std::shared_ptr<const std::string> file, const ReadLimits& limits, Problems& problems)
+      : file_(std::move(file)), limits_(limits), problems_(problems) {}
 
   std::optional<Node> take_root() { return std::move(root_); }
   Position position(const YAML::Mark& mark) const {
@@ -90,6 +88,7 @@ class TreeBuilder final : public YAML::EventHandler {
     std::optional<std::pair<std::string, Position>> key = {};
     std::unordered_set<std::string> keys = {};
     std::vector<Node> merged = {};  // values of `<<`, in order
+    bool drops_value = false;       // its key was there before
   };
   struct Anchored {
     Node node;
@@ -150,6 +149,7 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     auto [key, key_at] = *std::exchange(parent.key, std::nullopt);
+    if (std::exchange(parent.drops_value, false)) return;
     if (key == "<<") {
       take_merge(parent, std::move(child.node));
     } else {
@@ -159,8 +159,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void take_key(Frame& parent, Node key) {
     if (!key.is_scalar()) throw ReadFailure{key.at, fmt::format("a key must be plain text, not {}", key.describe())};
-    if (!parent.keys.insert(key.text).second)
-      throw ReadFailure{key.at, fmt::format("the key `{}` stands here twice: remove one", key.text)};
+    if (!parent.keys.insert(key.text).second) {
+      problems_.add(key.at, fmt::format("the key `{}` stands here twice: remove one", key.text));
+      parent.drops_value = true;
+    }
     parent.key.emplace(std::move(key.text), key.at);
   }
 
@@ -183,43 +185,60 @@ class TreeBuilder final : public YAML::EventHandler {
 
   std::shared_ptr<const std::string> file_;
   ReadLimits limits_;
+  Problems& problems_;
   std::size_t nodes_ = 0;
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::optional<Node> root_;
 };
 
-std::unexpected<base::Error> fail_at(const Position& at, std::string_view sentence) {
-  return base::fail(Code::kInvalidArgument, fmt::format("{}: {}", at.text(), sentence));
-}
-
-base::Result<Node> parse(std::string_view text, TreeBuilder& builder, const Position& start) {
+std::optional<Node> parse(std::string_view text, TreeBuilder& builder, const Position& start, Problems& problems) {
+  const auto fail = [&](const Position& at, std::string sentence) {
+    problems.add(at, std::move(sentence));
+    return std::nullopt;
+  };
   std::istringstream stream{std::string(text)};
   try {
     YAML::Parser parser(stream);
-    if (!parser.HandleNextDocument(builder)) return fail_at(start, "the file is empty: describe at least one service");
+    if (!parser.HandleNextDocument(builder)) return fail(start, "the file is empty: describe at least one service");
     auto root = builder.take_root();
     if (parser.HandleNextDocument(builder))
-      return fail_at(start, "the file holds more than one document: split it at `---` and pass each with -f");
-    if (!root) return fail_at(start, "the file is empty: describe at least one service");
-    return std::move(*root);
+      return fail(start, "the file holds more than one document: split it at `---` and pass each with -f");
+    if (!root) return fail(start, "the file is empty: describe at least one service");
+    return root;
   } catch (const ReadFailure& failure) {
-    return fail_at(failure.at, failure.sentence);
+    return fail(failure.at, failure.sentence);
   } catch (const YAML::Exception& error) {
-    return fail_at(builder.position(error.mark),
-                   fmt::format("this isn't valid YAML ({}): check indentation, quotes and colons here", error.msg));
+    return fail(builder.position(error.mark),
+                fmt::format("this isn't valid YAML ({}): check indentation, quotes and colons here", error.msg));
   }
 }
 
 }  // namespace
 
-base::Result<Node> read_yaml(std::string_view text, std::string file, const ReadLimits& limits) {
+std::optional<Node> read_yaml(std::string_view text, std::string file, const ReadLimits& limits, Problems& problems) {
   const Position start{std::make_shared<const std::string>(std::move(file)), 1, 1};
-  if (text.size() > limits.bytes_max)
-    return fail_at(start, fmt::format("the file is larger than {} KiB: make it smaller", limits.bytes_max >> 10));
-  if (!is_clean_text(text)) return fail_at(start, "the file isn't text in UTF-8: save it as such");
-  TreeBuilder builder(start.file, limits);
-  return parse(text, builder, start);
+  if (text.size() > limits.bytes_max) {
+    problems.add(start, fmt::format("the file is larger than {} KiB: make it smaller", limits.bytes_max >> 10));
+    return std::nullopt;
+  }
+  if (!is_clean_text(text)) {
+    problems.add(start, "the file isn't text in UTF-8: save it as such");
+    return std::nullopt;
+  }
+  Problems own;
+  TreeBuilder builder(start.file, limits, own);
+  auto root = parse(text, builder, start, own);
+  if (own.empty()) return root;
+  problems.add_all(std::move(own));
+  return std::nullopt;
+}
+
+base::Result<Node> read_yaml(std::string_view text, std::string file, const ReadLimits& limits) {
+  Problems problems;
+  auto root = read_yaml(text, std::move(file), limits, problems);
+  if (!root) return std::unexpected(problems.error());
+  return *std::move(root);
 }
 
 }  // namespace orchion::spec

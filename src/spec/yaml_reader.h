@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "spec/node.h"
+#include "spec/problems.h"
 
 namespace orchion::spec {
 
@@ -19,5 +21,8 @@ struct ReadLimits {
 // twice in a map, a key that isn't plain text, and whatever passes the limits are kInvalidArgument, with the
 // place. `file` is the name for positions.
 base::Result<Node> read_yaml(std::string_view text, std::string file, const ReadLimits& limits = {});
+
+// The same for one file of several: what is wrong goes to `problems`, keys that stand twice all at once; nullopt then.
+std::optional<Node> read_yaml(std::string_view text, std::string file, const ReadLimits& limits, Problems& problems);
 
 }  // namespace orchion::spec

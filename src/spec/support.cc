@@ -1,0 +1,173 @@
+#include "spec/support.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <boost/json.hpp>
+
+#include "spec/keys.h"
+
+namespace orchion::spec {
+
+namespace {
+
+namespace json = boost::json;
+
+// How the maps of one table hang below a key of another.
+enum class Below {
+  kItself,  // the value
+  kValues,  // each value of a map whose keys are names
+  kItems,   // each item of a list
+};
+
+struct Child {
+  const KeyTable& parent;
+  std::string_view key;
+  const KeyTable& table;
+  Below below;
+};
+
+const Child kChildren[] = {
+    {kTopKeys, "services", kServiceKeys, Below::kValues},
+    {kTopKeys, "networks", kNetworkKeys, Below::kValues},
+    {kTopKeys, "volumes", kVolumeKeys, Below::kValues},
+    {kTopKeys, "secrets", kSecretKeys, Below::kValues},
+    {kTopKeys, "configs", kConfigKeys, Below::kValues},
+    {kTopKeys, "models", kModelKeys, Below::kValues},
+    {kTopKeys, "include", kIncludeKeys, Below::kItems},
+    {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
+    {kServiceKeys, "depends_on", kDependencyKeys, Below::kValues},
+    {kServiceKeys, "env_file", kEnvFileKeys, Below::kItems},
+    {kServiceKeys, "extends", kExtendsKeys, Below::kItself},
+    {kServiceKeys, "ports", kPortKeys, Below::kItems},
+    {kServiceKeys, "volumes", kMountKeys, Below::kItems},
+    {kServiceKeys, "networks", kAttachmentKeys, Below::kValues},
+    {kServiceKeys, "healthcheck", kHealthCheckKeys, Below::kItself},
+    {kServiceKeys, "logging", kLoggingKeys, Below::kItself},
+    {kServiceKeys, "ulimits", kUlimitKeys, Below::kValues},
+    {kServiceKeys, "devices", kDeviceKeys, Below::kItems},
+    {kServiceKeys, "blkio_config", kBlockIoKeys, Below::kItself},
+    {kServiceKeys, "secrets", kFileKeys, Below::kItems},
+    {kServiceKeys, "configs", kFileKeys, Below::kItems},
+    {kServiceKeys, "models", kModelBindingKeys, Below::kValues},
+    {kLoggingKeys, "options", kLoggingOptionKeys, Below::kItself},
+    {kBlockIoKeys, "weight_device", kBlockWeightKeys, Below::kItems},
+    {kBlockIoKeys, "device_read_bps", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_read_iops", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_write_bps", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_write_iops", kBlockRateKeys, Below::kItems},
+    {kMountKeys, "bind", kBindKeys, Below::kItself},
+    {kMountKeys, "volume", kMountVolumeKeys, Below::kItself},
+    {kMountKeys, "tmpfs", kTmpfsKeys, Below::kItself},
+    {kDeployKeys, "resources", kResourcesKeys, Below::kItself},
+    {kDeployKeys, "restart_policy", kRestartPolicyKeys, Below::kItself},
+    {kDeployKeys, "placement", kPlacementKeys, Below::kItself},
+    {kResourcesKeys, "limits", kLimitsKeys, Below::kItself},
+    {kResourcesKeys, "reservations", kReservationsKeys, Below::kItself},
+    {kNetworkKeys, "ipam", kIpamKeys, Below::kItself},
+    {kIpamKeys, "config", kIpamConfigKeys, Below::kItems},
+    {kVolumeKeys, "driver_opts", kDriverOptionKeys, Below::kItself},
+};
+
+// "a network of a service" as "network_of_a_service".
+std::string definition_name(const KeyTable& table) {
+  std::string name(table.where.starts_with("a ") ? table.where.substr(2) : table.where);
+  std::ranges::replace_if(name, [](char c) { return c == ' ' || c == '.'; }, '_');
+  return name;
+}
+
+json::array types_of(Shape shape) {
+  switch (shape) {
+    case Shape::kText: return {"string", "number", "boolean", "null"};
+    case Shape::kNumber: return {"number", "string", "null"};
+    case Shape::kFlag: return {"boolean", "string", "null"};
+    case Shape::kMap: return {"object", "null"};
+    case Shape::kList: return {"array", "null"};
+    case Shape::kTextOrList: return {"string", "array", "null"};
+    case Shape::kMapOrList: return {"object", "array", "null"};
+    case Shape::kAny: break;
+  }
+  return {"string", "number", "boolean", "object", "array", "null"};
+}
+
+json::object property(const Key& key, const KeyTable& table) {
+  json::object out{{"type", types_of(key.shape)}};
+  if (!key.note.empty()) out["description"] = json::string_view(key.note.data(), key.note.size());
+  for (const auto& child : kChildren) {
+    if (&child.parent != &table || child.key != key.name) continue;
+    const json::object reference{{"$ref", "#/$defs/" + definition_name(child.table)}};
+    if (child.below == Below::kItself) out["$ref"] = reference.at("$ref");
+    if (child.below == Below::kItems) out["items"] = reference;
+    if (child.below == Below::kValues) {
+      out["patternProperties"] = json::object{{"^x-", true}};
+      out["additionalProperties"] = reference;
+    }
+  }
+  return out;
+}
+
+// Keywords about maps say nothing about a value that isn't one, so short forms pass.
+json::object definition(const KeyTable& table) {
+  json::object properties;
+  for (const auto& key : table.keys)
+    if (key.supported) properties[key.name] = property(key, table);
+  return {{"properties", std::move(properties)},
+          {"patternProperties", json::object{{"^x-", true}}},
+          {"additionalProperties", false}};
+}
+
+void print(const json::value& value, std::size_t indent, std::string& out) {
+  const std::string lead(indent + 2, ' ');
+  const auto items = [&](const auto& list, char open, char close, const auto& print_one) {
+    out += open;
+    bool first = true;
+    for (const auto& item : list) {
+      out += first ? "\n" : ",\n";
+      out += lead;
+      print_one(item);
+      first = false;
+    }
+    if (!first) out += "\n" + std::string(indent, ' ');
+    out += close;
+  };
+  if (value.is_object()) {
+    items(value.get_object(), '{', '}', [&](const json::key_value_pair& member) {
+      out += json::serialize(json::string(member.key())) + ": ";
+      print(member.value(), indent + 2, out);
+    });
+  } else if (value.is_array() && !value.get_array().empty() && !value.get_array()[0].is_string()) {
+    items(value.get_array(), '[', ']', [&](const json::value& item) { print(item, indent + 2, out); });
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+std::string json_schema() {
+  json::object root{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                    {"$id", "urn:orchion:compose:1"},
+                    {"title", "A Compose file as orchion reads it"},
+                    {"type", "object"}};
+  for (auto& [key, value] : definition(kTopKeys)) root[key] = value;
+  json::object definitions;
+  for (const auto* table : all_key_tables())
+    if (table != &kTopKeys) definitions[definition_name(*table)] = definition(*table);
+  root["$defs"] = std::move(definitions);
+  std::string out;
+  print(root, 0, out);
+  return out + "\n";
+}
+
+std::string support_tables() {
+  std::string out;
+  for (const auto* table : all_key_tables()) {
+    out += fmt::format("### In {}\n\n| key | | |\n|---|---|---|\n", table->where);
+    for (const auto& key : table->keys)
+      out += fmt::format("| `{}` | {} | {} |\n", key.name, key.supported ? "yes" : "**no**", key.note);
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace orchion::spec
