@@ -113,6 +113,10 @@ class Parser {
   static void add_files(CLI::App* command, FileOptions& files) {
     command->add_option("-f,--file", files.files, "Compose file; several are merged (default: ./compose.yaml)");
     command->add_option("--env-file", files.env_files, "File with variables, instead of .env");
+    command->add_option("--profile", files.profiles, "Profile whose services belong to the stack; `*` for all");
+    command->add_option("--project-directory", files.project_folder, "Where relative paths begin");
+    command->add_flag("--allow-outside-files", files.allow_outside_files,
+                      "Files that are included, or read for variables and secrets, may lie outside the project folder");
   }
 
   void add_stack_commands() {

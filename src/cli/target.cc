@@ -24,6 +24,9 @@ spec::LoadOptions load_options(Context& context, const FileOptions& options) {
   spec::LoadOptions load;
   for (const auto& file : options.files) load.files.emplace_back(file);
   for (const auto& file : options.env_files) load.env_files.emplace_back(file);
+  load.profiles = options.profiles;
+  if (!options.project_folder.empty()) load.project_folder = options.project_folder;
+  load.allow_outside_files = options.allow_outside_files;
   load.working_folder = std::filesystem::current_path();
   if (!context.options().stack.empty()) load.stack_name = context.options().stack;
   load.environment = shell_environment();

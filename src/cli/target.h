@@ -14,6 +14,9 @@ namespace orchion::cli {
 struct FileOptions {
   std::vector<std::string> files;  // -f; empty: those of the working folder
   std::vector<std::string> env_files;
+  std::vector<std::string> profiles;  // active ones, beside COMPOSE_PROFILES
+  std::string project_folder;         // empty: the first file's
+  bool allow_outside_files = false;   // what the files name may lie outside the project folder
 };
 
 // Loads them in the working folder with this process's environment. Warnings go to standard error.
