@@ -43,6 +43,7 @@ constexpr Key kServiceKeyList[] = {
     {"label_file", kTextOrList},
     {"user", kText},
     {"working_dir", kText},
+    {"x-orchion", kMap, true, "what Compose has no word for; other `x-` keys are passed over"},
     {"hostname", kText},
     {"domainname", kText},
     {"container_name", kText, true, "a further name in the service's networks; one replica only"},
@@ -149,6 +150,8 @@ constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
                                          {"max_attempts", kNumber},
                                          {"delay", kText},
                                          refused("window", "remove it; a start counts as good after 10 s")};
+constexpr Key kOrchionKeyList[] = {
+    {"on_node_loss", kText, true, "`replace`, `wait` or `fence`: what becomes of tasks whose node is silent"}};
 constexpr Key kPlacementKeyList[] = {
     {"constraints", kList},
     refused("preferences", "remove it; tasks are spread over the nodes that have room"),
@@ -269,6 +272,7 @@ const KeyTable kResourcesKeys{"deploy.resources", kResourcesKeyList};
 const KeyTable kLimitsKeys{"deploy.resources.limits", kLimitsKeyList};
 const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsKeyList};
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
+const KeyTable kOrchionKeys{"x-orchion", kOrchionKeyList};
 const KeyTable kPlacementKeys{"deploy.placement", kPlacementKeyList};
 const KeyTable kDependencyKeys{"depends_on", kDependencyKeyList};
 const KeyTable kIncludeKeys{"include", kIncludeKeyList};
@@ -308,7 +312,7 @@ std::span<const KeyTable* const> all_key_tables() {
       &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
       &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
       &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
-      &kModelKeys};
+      &kModelKeys,         &kOrchionKeys};
   return kAll;
 }
 

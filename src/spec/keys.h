@@ -44,6 +44,7 @@ extern const KeyTable kResourcesKeys;
 extern const KeyTable kLimitsKeys;
 extern const KeyTable kReservationsKeys;
 extern const KeyTable kRestartPolicyKeys;
+extern const KeyTable kOrchionKeys;
 extern const KeyTable kPlacementKeys;
 extern const KeyTable kDependencyKeys;
 extern const KeyTable kIncludeKeys;

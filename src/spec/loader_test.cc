@@ -514,6 +514,12 @@ TEST(Loader, MergeRefusesWhatDoesNotFit) {
             "b.yaml:1:11: a list can't be laid over a map at compose.yaml:1:11: write both the same way");
 }
 
+TEST(Loader, OrchionsOwnWordsAreCheckedLikeTheOthers) {
+  EXPECT_EQ(error_of("services: {web: {image: nginx, x-orchion: {on_node_loss: burn, on_nodeloss: wait}}}"),
+            "compose.yaml:1:58: `burn` says nothing about a node's loss: use replace, wait or fence\n"
+            "compose.yaml:1:64: `on_nodeloss` isn't a key of x-orchion: did you mean `on_node_loss`?");
+}
+
 TEST(Loader, FindsFiles) {
   Folder folder;
   folder.files.files["/srv/shop/docker-compose.yml"] = "services: {web: {image: a}}";

@@ -42,6 +42,7 @@ class ServiceRenderer {
     files("secrets", container, true);
     files("configs", container, false);
     models(spec);
+    orchion(spec.on_node_loss());
     yaml_.end_map();
   }
 
@@ -229,6 +230,15 @@ class ServiceRenderer {
       yaml_.list("constraints", spec.constraints());
       yaml_.end_map();
     }
+    yaml_.end_map();
+  }
+
+  void orchion(v1::OnNodeLoss on_node_loss) {
+    const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
+    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED) return;
+    yaml_.key("x-orchion");
+    yaml_.begin_map();
+    yaml_.field("on_node_loss", word);
     yaml_.end_map();
   }
 

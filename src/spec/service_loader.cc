@@ -41,6 +41,7 @@ class ServiceLoader {
     if (const auto* node = find("restart")) load_restart(*node, *spec_.mutable_restart(), context_);
     if (const auto* node = find("deploy")) load_deploy(*node, spec_, context_);
     load_resources(node_, container(), context_);
+    load_orchion();
     load_platform();
     load_replicas();
     load_container_name();
@@ -79,6 +80,24 @@ class ServiceLoader {
       container().set_pull_policy(v1::PULL_NEVER);
     } else {
       problems_.add(node->at, fmt::format("the pull policy `{}` isn't supported: use missing, always or never", *text));
+    }
+  }
+
+  void load_orchion() {
+    const auto* orchion = find("x-orchion");
+    if (!orchion || !expect_map(*orchion, "x-orchion", problems_)) return;
+    check_keys(*orchion, kOrchionKeys, problems_);
+    const auto* node = find_value(*orchion, "on_node_loss");
+    const auto text = node ? read_text(*node, "on_node_loss", problems_) : std::nullopt;
+    if (!text) return;
+    if (*text == "replace") {
+      spec_.set_on_node_loss(v1::REPLACE);
+    } else if (*text == "wait") {
+      spec_.set_on_node_loss(v1::WAIT);
+    } else if (*text == "fence") {
+      spec_.set_on_node_loss(v1::FENCE);
+    } else {
+      problems_.add(node->at, fmt::format("`{}` says nothing about a node's loss: use replace, wait or fence", *text));
     }
   }
 

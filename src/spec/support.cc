@@ -36,6 +36,7 @@ const Child kChildren[] = {
     {kTopKeys, "models", kModelKeys, Below::kValues},
     {kTopKeys, "include", kIncludeKeys, Below::kItems},
     {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
+    {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
     {kServiceKeys, "depends_on", kDependencyKeys, Below::kValues},
     {kServiceKeys, "env_file", kEnvFileKeys, Below::kItems},
     {kServiceKeys, "extends", kExtendsKeys, Below::kItself},
