@@ -8,6 +8,7 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
 
 #include "base/worker_pool.h"
 #include "wire/grpc/conversion.h"
@@ -162,7 +163,12 @@ class ClientStream final : public ByteStream {
   std::shared_ptr<ClientCall> call_;
 };
 
-std::shared_ptr<::grpc::Channel> open_channel(const std::string& address) {
+std::shared_ptr<::grpc::ChannelCredentials> credentials(const std::optional<ClientTls>& tls) {
+  if (!tls) return ::grpc::InsecureChannelCredentials();
+  return ::grpc::SslCredentials({tls->authority, tls->key, tls->certificate});
+}
+
+std::shared_ptr<::grpc::Channel> open_channel(const std::string& address, const std::optional<ClientTls>& tls) {
   quiet_log();
   ::grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
@@ -175,21 +181,23 @@ std::shared_ptr<::grpc::Channel> open_channel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  return ::grpc::CreateCustomChannel(address, ::grpc::InsecureChannelCredentials(), arguments);
+  if (tls) arguments.SetSslTargetNameOverride(tls->server_name);
+  return ::grpc::CreateCustomChannel(address, credentials(tls), arguments);
 }
 
 }  // namespace
 
 struct GrpcClient::State {
-  State(base::Executor e, std::string a) : executor(std::move(e)), address(std::move(a)), stub(open_channel(address)) {}
+  State(base::Executor e, std::string a, const std::optional<ClientTls>& tls)
+      : executor(std::move(e)), address(std::move(a)), stub(open_channel(address, tls)) {}
   base::Executor executor;
   std::string address;
   ::grpc::GenericStub stub;
   std::shared_ptr<LiveCalls> live = std::make_shared<LiveCalls>();
 };
 
-GrpcClient::GrpcClient(base::Executor executor, const std::string& address)
-    : state_(std::make_shared<State>(std::move(executor), address)) {}
+GrpcClient::GrpcClient(base::Executor executor, const std::string& address, const std::optional<ClientTls>& tls)
+    : state_(std::make_shared<State>(std::move(executor), address, tls)) {}
 
 GrpcClient::~GrpcClient() {
   for (const auto& call : state_->live->all()) call->detach();

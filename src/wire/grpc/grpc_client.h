@@ -11,12 +11,20 @@
 
 namespace orchion::wire::grpc {
 
+// How a client and a server know each other.
+struct ClientTls {
+  std::string authority;    // PEM: vouches for the server
+  std::string server_name;  // what the server's certificate must say, whatever its address is
+  std::string certificate;  // PEM; empty: the client stays unknown
+  std::string key;          // PEM
+};
+
 // A channel to one server; calls are opened by method name. Reconnects by itself; a call in flight when the
 // connection breaks ends with kUnavailable.
 class GrpcClient {
  public:
   // `address` is "127.0.0.1:4601". Without TLS: loopback only.
-  GrpcClient(base::Executor executor, const std::string& address);
+  GrpcClient(base::Executor executor, const std::string& address, const std::optional<ClientTls>& tls = std::nullopt);
 
   // Cancels its calls and waits, shortly, until gRPC has let go of them: nothing reaches the executor afterwards.
   ~GrpcClient();

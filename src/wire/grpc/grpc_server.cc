@@ -2,8 +2,10 @@
 
 #include <exception>
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -25,10 +27,14 @@ using base::Code;
 namespace {
 
 Call describe(const ::grpc::GenericCallbackServerContext& context) {
-  Call call{context.method(), {}, context.peer()};
+  Call call{context.method(), {}, context.peer(), {}};
   for (const auto& [name, value] : context.client_metadata()) {
     call.metadata.emplace(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
   }
+  const auto peer = context.auth_context();
+  if (!peer) return call;
+  const auto certificates = peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (!certificates.empty()) call.peer_certificate.assign(certificates.front().data(), certificates.front().size());
   return call;
 }
 
@@ -142,10 +148,18 @@ void ServerCall::run(Call call, const CallHandler& handler) {
   asio::co_spawn(executor_, std::move(coroutine), asio::bind_cancellation_slot(signal_.slot(), std::move(ended)));
 }
 
+std::shared_ptr<::grpc::ServerCredentials> credentials(const std::optional<ServerTls>& tls) {
+  if (!tls) return ::grpc::InsecureServerCredentials();
+  ::grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = tls->client_authority;
+  options.pem_key_cert_pairs.push_back({tls->key, tls->chain});
+  return ::grpc::SslServerCredentials(options);
+}
+
 class Service final : public ::grpc::CallbackGenericService {
  public:
   Service(base::Executor executor, CallHandler handler, GrpcServerOptions options)
-      : executor_(std::move(executor)), handler_(std::move(handler)), options_(options) {}
+      : executor_(std::move(executor)), handler_(std::move(handler)), options_(std::move(options)) {}
 
   ::grpc::ServerGenericBidiReactor* CreateReactor(::grpc::GenericCallbackServerContext* context) override {
     auto call = std::make_shared<ServerCall>(executor_, options_.message_bytes_max);
@@ -174,7 +188,7 @@ struct GrpcServer::State {
 };
 
 GrpcServer::GrpcServer(base::Executor executor, CallHandler handler, GrpcServerOptions options)
-    : state_(std::make_shared<State>(State{std::move(executor), std::move(handler), options, {}})) {}
+    : state_(std::make_shared<State>(State{std::move(executor), std::move(handler), std::move(options), {}})) {}
 
 GrpcServer::~GrpcServer() {
   shutdown(std::chrono::milliseconds(0));
@@ -184,7 +198,7 @@ base::Result<std::uint16_t> GrpcServer::listen(const std::string& address) {
   quiet_log();
   ::grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(address, ::grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, credentials(state_->options.tls), &port);
   auto service = std::make_unique<Service>(state_->executor, state_->handler, state_->options);
   builder.RegisterCallbackGenericService(service.get());
   // Somewhat above our own limit, which answers with a sentence; gRPC's own guards the memory.

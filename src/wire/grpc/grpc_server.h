@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/stream.h"
@@ -20,13 +21,23 @@ struct Call {
   std::string method;                                // "/orchion.v1.StackService/GetStack"
   std::multimap<std::string, std::string> metadata;  // names in lower case
   std::string peer;
+  std::string peer_certificate;  // PEM, vouched for by the authority; empty: the client presented none
 };
 
 // Serves one call to its end; what it returns is the call's status. Cancelled when the client goes away.
 using CallHandler = std::function<base::Co<>(Call, std::shared_ptr<ByteStream>)>;
 
+// A client's certificate is asked for, and refused with the connection where `client_authority` doesn't vouch for it;
+// who presents none is let in.
+struct ServerTls {
+  std::string chain;  // PEM: the server's certificate first
+  std::string key;    // PEM
+  std::string client_authority;
+};
+
 struct GrpcServerOptions {
   std::size_t message_bytes_max = 4u << 20;
+  std::optional<ServerTls> tls;
 };
 
 // gRPC's threads only move bytes; `handler` and its streams run on `executor`.
