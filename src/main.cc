@@ -7,8 +7,10 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "daemon/agent_daemon.h"
 #include "daemon/background.h"
 #include "daemon/folders.h"
+#include "daemon/join_client.h"
 #include "daemon/server_daemon.h"
 #include "daemon/version.h"
 #include "v1/control.pb.h"
@@ -58,6 +60,8 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                           "--node-lost-after",
                                           std::to_string(flags.lost_seconds)};
     if (flags.no_agent) arguments.push_back("--no-agent");
+    if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
+    if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
     auto started = daemon::start_in_background(data, std::move(arguments));
     return started ? cli::kExitOk : context.fail(started.error());
   }
@@ -65,6 +69,8 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
   const daemon::ServerOptions options{.data = data,
                                       .http = flags.http,
                                       .grpc = flags.grpc,
+                                      .advertise = flags.advertise,
+                                      .nodes = flags.nodes,
                                       .agent = !flags.no_agent,
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
                                       .node_lost_after = std::chrono::seconds(flags.lost_seconds)};
@@ -72,32 +78,79 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
   return served ? cli::kExitOk : context.fail(served.error());
 }
 
-int run_agent(cli::Context& context, const cli::AgentFlags& flags) {
-  base::log::set_level(log_level(flags.log_level));
-  const auto& settings = context.options().connection;
-  auto connection = client::find_connection(settings);
-  if (!connection) return context.fail(connection.error());
-  if (connection->endpoint.transport != wire::Transport::kTcp)
-    return context.fail({base::Code::kInvalidArgument,
-                         "which server? Name its gRPC address with --server, like http://127.0.0.1:4601",
-                         {}});
-  daemon::AgentOptions options{.data = std::filesystem::absolute(client::data_folder(settings)),
-                               .server = connection->endpoint.host + ":" + std::to_string(connection->endpoint.port),
-                               .token = connection->token,
-                               .hostname = flags.hostname,
-                               .labels = {}};
+std::map<std::string, std::string> labels_of(const cli::AgentFlags& flags) {
+  std::map<std::string, std::string> labels;
   for (const auto& label : flags.labels) {
     const auto equals = label.find('=');
-    options.labels[label.substr(0, equals)] = equals == std::string::npos ? "" : label.substr(equals + 1);
+    labels[label.substr(0, equals)] = equals == std::string::npos ? "" : label.substr(equals + 1);
   }
-  auto served = daemon::run_agent(options);
+  return labels;
+}
+
+std::filesystem::path data_of(const cli::Context& context) {
+  return std::filesystem::absolute(client::data_folder(context.options().connection));
+}
+
+int start_agent(cli::Context& context, const cli::AgentFlags& flags) {
+  const auto data = data_of(context);
+  std::vector<std::string> arguments = {"agent", "--data", data.string(), "--log-level", flags.log_level};
+  if (!flags.hostname.empty()) arguments.insert(arguments.end(), {"--hostname", flags.hostname});
+  if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
+  auto started = daemon::start_in_background(data, std::move(arguments));
+  return started ? cli::kExitOk : context.fail(started.error());
+}
+
+int serve_agent(cli::Context& context, const cli::AgentFlags& flags, daemon::AgentOptions options) {
+  base::log::set_level(log_level(flags.log_level));
+  options.data = data_of(context);
+  options.hostname = flags.hostname;
+  options.labels = labels_of(flags);
+  options.advertise = flags.advertise;
+  auto served = daemon::run_agent(options, [] { daemon::tell_ready(); });
   return served ? cli::kExitOk : context.fail(served.error());
+}
+
+int run_agent(cli::Context& context, const cli::AgentFlags& flags) {
+  if (flags.stop) {
+    auto stopped = daemon::stop_server(data_of(context));
+    return stopped ? cli::kExitOk : context.fail(stopped.error());
+  }
+  if (flags.background) return start_agent(context, flags);
+  daemon::AgentOptions options;
+  auto connection = client::find_connection(context.options().connection);
+  if (!connection) return context.fail(connection.error());
+  // No server was named: that of the cluster this machine joined.
+  if (connection->endpoint.transport == wire::Transport::kTcp) {
+    options.server = connection->endpoint.host + ":" + std::to_string(connection->endpoint.port);
+    options.token = connection->token;
+  }
+  return serve_agent(context, flags, std::move(options));
+}
+
+int run_join(cli::Context& context, const cli::JoinFlags& flags) {
+  daemon::JoinOptions options;
+  options.data = data_of(context);
+  options.server = flags.server;
+  options.token = flags.token;
+  options.hostname = flags.agent.hostname;
+  options.labels = labels_of(flags.agent);
+  options.advertise = flags.agent.advertise;
+  const auto joined = daemon::join_cluster(options);
+  if (!joined) return context.fail(joined.error());
+  context.say("this machine is now the node " + joined->name);
+  if (flags.foreground) return serve_agent(context, flags.agent, {});
+  const int started = start_agent(context, flags.agent);
+  if (started == cli::kExitOk) context.say("its agent runs in the background; `orchion agent --stop` ends it");
+  return started;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return cli::run_cli(
-      argc, argv,
-      {.version = daemon::kVersion, .start_server = start_server, .server = run_server, .agent = run_agent});
+  return cli::run_cli(argc, argv,
+                      {.version = daemon::kVersion,
+                       .start_server = start_server,
+                       .server = run_server,
+                       .agent = run_agent,
+                       .join = run_join});
 }

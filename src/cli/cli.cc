@@ -199,6 +199,14 @@ class Parser {
         [this](Context& context) { return run_node_availability(context, what_, "ACTIVE"); })
         ->add_option("NODE", what_)
         ->required();
+    add(*node, "invite", "Print the line that lets another machine join",
+        [](Context& context) { return run_node_invite(context); });
+    auto* join = add(*node, "join", "Make this machine a node of the cluster that invited it",
+                     [this](Context& context) { return hooks_.join(context, join_); });
+    join->add_option("SERVER", join_.server, "HOST:PORT, as `node invite` prints it")->required();
+    join->add_option("TOKEN", join_.token, "As `node invite` prints it")->required();
+    join->add_flag("--foreground", join_.foreground, "Run the agent here instead of in the background");
+    add_agent_options(join, join_.agent);
     auto* rm = add(*node, "rm", "Take it out of the cluster",
                    [this](Context& context) { return run_node_rm(context, what_, force_); });
     rm->add_option("NODE", what_)->required();
@@ -234,6 +242,8 @@ class Parser {
                        [this](Context& context) { return hooks_.server(context, server_); });
     server->add_option("--http", server_.http, "Where REST listens")->capture_default_str();
     server->add_option("--grpc", server_.grpc, "Where gRPC listens")->capture_default_str();
+    server->add_option("--advertise", server_.advertise, "HOST or HOST:PORT at which other machines reach this one");
+    server->add_option("--nodes", server_.nodes, "Where it listens for them (default: as --advertise says)");
     server->add_flag("--no-agent", server_.no_agent, "Run nothing on this machine");
     server->add_flag("--background", server_.background, "Start one in the background where none answers");
     server->add_flag("--stop", server_.stop, "End the one on this data folder; its containers run on");
@@ -245,13 +255,21 @@ class Parser {
         ->check(CLI::Range(2, 86400));
     add_log_level(server, server_.log_level);
 
-    auto* agent = add(app_, "agent", "Run the agent of this machine for the server at --server",
-                      [this](Context& context) { return hooks_.agent(context, agent_); });
-    agent->add_option("--hostname", agent_.hostname, "The node's name (default: the machine's)");
-    agent->add_option("--label", agent_.labels, "NAME=VALUE, for placement");
-    add_log_level(agent, agent_.log_level);
+    auto* agent =
+        add(app_, "agent", "Run the agent of this machine: for the cluster it joined, or the server at --server",
+            [this](Context& context) { return hooks_.agent(context, agent_); });
+    agent->add_flag("--background", agent_.background, "Start it in the background");
+    agent->add_flag("--stop", agent_.stop, "End the one on this data folder; its containers run on");
+    add_agent_options(agent, agent_);
 
     add(app_, "version", "Print versions", [this](Context& context) { return run_version(context, hooks_.version); });
+  }
+
+  static void add_agent_options(CLI::App* command, AgentFlags& flags) {
+    command->add_option("--hostname", flags.hostname, "The node's name (default: the machine's)");
+    command->add_option("--label", flags.labels, "NAME=VALUE, for placement");
+    command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
+    add_log_level(command, flags.log_level);
   }
 
   static void add_log_level(CLI::App* command, std::string& level) {
@@ -272,6 +290,7 @@ class Parser {
   ExecOptions exec_;
   ServerFlags server_;
   AgentFlags agent_;
+  JoinFlags join_;
   std::vector<std::string> targets_;
   std::string what_;
   std::string name_;

@@ -11,6 +11,8 @@ namespace orchion::cli {
 struct ServerFlags {
   std::string http = "127.0.0.1:4600";
   std::string grpc = "127.0.0.1:4601";
+  std::string advertise;  // HOST or HOST:PORT that other machines reach
+  std::string nodes;      // ADDRESS:PORT to listen on for them
   bool no_agent = false;
   bool background = false;  // start one in the background where none answers, return when it is ready
   bool stop = false;        // end the one that runs on this data folder; its containers run on
@@ -22,7 +24,17 @@ struct ServerFlags {
 struct AgentFlags {
   std::string hostname;             // empty: the machine's
   std::vector<std::string> labels;  // "name=value"
+  std::string advertise;            // where other nodes reach this one
+  bool background = false;          // start it in the background, return when it is ready
+  bool stop = false;                // end the one that runs on this data folder; its containers run on
   std::string log_level = "info";
+};
+
+struct JoinFlags {
+  std::string server;  // HOST:PORT
+  std::string token;
+  AgentFlags agent;
+  bool foreground = false;
 };
 
 // What main gives the command line: the commands that run parts of the system in this process.
@@ -31,6 +43,7 @@ struct CliHooks {
   ServerStarter start_server;
   std::function<int(Context&, const ServerFlags&)> server;
   std::function<int(Context&, const AgentFlags&)> agent;
+  std::function<int(Context&, const JoinFlags&)> join;
 };
 
 // The whole program: parses, runs one command, returns the exit code.

@@ -66,6 +66,20 @@ int run_node_availability(Context& context, const std::string& name, const std::
   return kExitOk;
 }
 
+int run_node_invite(Context& context) {
+  constexpr const char* kMethod = "orchion.v1.NodeService.InviteNode";
+  const auto output = context.options().output;
+  if (output == OutputFormat::kJson || output == OutputFormat::kYaml)
+    return object_command(context, kMethod, v1::InviteNodeRequest());
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  auto made = context.run((*api)->call<v1::InviteNodeResponse>(kMethod, v1::InviteNodeRequest()));
+  if (!made) return context.fail(made.error());
+  fmt::print("orchion node join {} {}\n", made->address(), made->token());
+  context.say("type this on the other machine, as root; it is good once, for 15 minutes");
+  return kExitOk;
+}
+
 int run_node_rm(Context& context, const std::string& name, bool force) {
   v1::RemoveNodeRequest request;
   request.set_name(name);

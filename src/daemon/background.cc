@@ -25,7 +25,7 @@ constexpr int kReadyLimitMs = 30'000;
 constexpr auto kStopLimit = std::chrono::seconds(30);
 constexpr auto kStopLook = std::chrono::milliseconds(10);
 
-// What the server said last: "orchion: …" is its own error.
+// What it said last: "orchion: …" is its own error.
 std::string last_word(const std::filesystem::path& log) {
   const auto text = base::read_file(log).value_or("");
   const auto at = text.rfind("orchion: ");
@@ -71,6 +71,7 @@ base::Result<> start_in_background(const std::filesystem::path& data, std::vecto
   base::UniqueFd read_end(fds[0]);
   base::UniqueFd write_end(fds[1]);
   ::setenv(kReadyVariable, std::to_string(write_end.get()).c_str(), 1);
+  const auto what = arguments.front();
   arguments.insert(arguments.begin(), "orchion");
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
@@ -86,11 +87,11 @@ base::Result<> start_in_background(const std::filesystem::path& data, std::vecto
   char byte = 0;
   if (::poll(&wait, 1, kReadyLimitMs) == 0)
     return base::fail(base::Code::kDeadlineExceeded,
-                      fmt::format("the server is not ready after {} s: see {}", kReadyLimitMs / 1000, path.string()));
+                      fmt::format("the {} is not ready after {} s: see {}", what, kReadyLimitMs / 1000, path.string()));
   if (::read(read_end.get(), &byte, 1) == 1) return {};
   // It closed its end without a word, so it ends: what it said last is in the log by then.
   ::waitpid(pid, nullptr, 0);
-  return base::fail(base::Code::kFailedPrecondition, fmt::format("cannot start a server: {}", last_word(path)));
+  return base::fail(base::Code::kFailedPrecondition, fmt::format("cannot start the {}: {}", what, last_word(path)));
 }
 
 void tell_ready() {
@@ -107,13 +108,13 @@ base::Result<> stop_server(const std::filesystem::path& data) {
   const auto text = base::read_file(path);
   // Nobody holds the lock: the pid there is of a process long gone, perhaps somebody else's by now.
   if (!fd || !text || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
-    return base::fail(base::Code::kNotFound, fmt::format("no server runs on {}", data.string()));
+    return base::fail(base::Code::kNotFound, fmt::format("no server or agent runs on {}", data.string()));
   const pid_t pid = std::atoi(text->c_str());
   if (pid <= 1 || ::kill(pid, SIGTERM) != 0) return base::fail_errno(errno, fmt::format("cannot end process {}", pid));
   const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
   while (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() > deadline)
-      return base::fail(base::Code::kDeadlineExceeded, fmt::format("the server (pid {}) does not end", pid));
+      return base::fail(base::Code::kDeadlineExceeded, fmt::format("process {} does not end", pid));
     std::this_thread::sleep_for(kStopLook);
   }
   return {};

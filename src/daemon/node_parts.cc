@@ -42,6 +42,11 @@ base::Result<node::runtimes::oci::RuntimeBinary> check_machine() {
   return node::runtimes::oci::find_oci_runtime();
 }
 
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
+}
+
 NodeParts::NodeParts(Folders folders)
     : folders_(std::move(folders)), workers_(worker_threads()), image_workers_(kImageThreads) {}
 

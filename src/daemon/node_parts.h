@@ -21,6 +21,9 @@ namespace orchion::daemon {
 // Whether this process can run containers at all, and if not why: not root, no OCI runtime.
 base::Result<node::runtimes::oci::RuntimeBinary> check_machine();
 
+// What this machine calls itself.
+std::string host_name();
+
 // One executor; destroyed on it, after the agent.
 class NodeParts {
  public:

@@ -8,9 +8,11 @@
 #include "base/code_pages.h"
 #include "base/log.h"
 #include "base/task_group.h"
+#include "control/auth/node_authenticator.h"
 #include "control/auth/token_authenticator.h"
 #include "control/controllers/controller_set.h"
 #include "control/services/handlers.h"
+#include "control/services/join_service.h"
 #include "control/serving/health.h"
 #include "control/serving/http_guard.h"
 #include "control/serving/reflection.h"
@@ -19,9 +21,10 @@
 #include "daemon/folders.h"
 #include "daemon/local_link.h"
 #include "daemon/loop_thread.h"
+#include "daemon/node_door.h"
 #include "daemon/node_parts.h"
+#include "daemon/underlay.h"
 #include "daemon/version.h"
-#include "node/agent/grpc_link.h"
 
 namespace orchion::daemon {
 
@@ -31,20 +34,18 @@ constexpr auto kShutdownGrace = std::chrono::seconds(2);
 constexpr auto kConnectLimit = std::chrono::seconds(10);
 constexpr auto kConnectLook = std::chrono::milliseconds(5);
 
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
-}
-
-// What serving asks, answered by the tokens.
-class TokenCheck final : public control::serving::Authenticator {
+// What serving asks, answered by the tokens and the certificates.
+class IdentityCheck final : public control::serving::Authenticator {
  public:
-  explicit TokenCheck(const control::auth::TokenAuthenticator& tokens) : tokens_(tokens) {}
+  IdentityCheck(const control::auth::TokenAuthenticator& tokens, const control::store::ObjectStore& objects,
+                const std::string& cluster)
+      : tokens_(tokens), nodes_(objects, cluster) {}
 
   base::Result<std::string> authenticate(std::string_view bearer) override {
-    ASSIGN_OR_RETURN(auto identity, tokens_.authenticate(bearer));
-    identities_[identity.name] = identity;
-    return identity.name;
+    return remember(tokens_.authenticate(bearer));
+  }
+  base::Result<std::string> authenticate_certificate(std::string_view certificate) override {
+    return remember(nodes_.authenticate(certificate));
   }
   base::Result<> allowed(const std::string& identity, const std::string& permission) override {
     const auto known = identities_.find(identity);
@@ -52,15 +53,27 @@ class TokenCheck final : public control::serving::Authenticator {
   }
 
  private:
+  base::Result<std::string> remember(base::Result<control::auth::Identity> identity) {
+    if (!identity) return std::unexpected(std::move(identity).error());
+    identities_[identity->name] = *identity;
+    return identity->name;
+  }
+
   const control::auth::TokenAuthenticator& tokens_;
+  const control::auth::NodeAuthenticator nodes_;
   std::map<std::string, control::auth::Identity> identities_;
 };
 
 // Everything that lives on the control loop. Built there, taken down there.
 class ControlPlane {
  public:
-  ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster)
-      : executor_(executor), options_(options), cluster_(std::move(cluster)), calls_(executor), health_(executor) {}
+  ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster, NodeDoor door)
+      : executor_(executor),
+        options_(options),
+        cluster_(std::move(cluster)),
+        door_(std::move(door)),
+        calls_(executor),
+        health_(executor) {}
 
   base::Co<> start(v1::ServerInfo info) {
     const Folders folders{options_.data};
@@ -68,7 +81,8 @@ class ControlPlane {
     objects_ = std::make_unique<control::store::ObjectStore>(executor_, *store_);
     CO_RETURN_IF_ERROR(co_await objects_->start());
     tokens_ = std::make_unique<control::auth::TokenAuthenticator>(*objects_, clock_, options_.data);
-    check_ = std::make_unique<TokenCheck>(*tokens_);
+    check_ = std::make_unique<IdentityCheck>(*tokens_, *objects_, cluster_);
+    CO_ASSIGN_OR_RETURN(authority_, control::auth::CertificateAuthority::open(options_.data, cluster_, clock_.wall()));
     CO_ASSIGN_OR_RETURN(const auto token_file, co_await tokens_->ensure_admin_token());
     base::log::info("the administrator's token is in {}", token_file.string());
     liveness_ = std::make_unique<control::controllers::NodeLiveness>(clock_.now());
@@ -76,6 +90,12 @@ class ControlPlane {
     const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
     dispatcher_ = std::make_unique<control::services::Dispatcher>(context, *streams_, dispatcher_options());
     control::services::add_handlers(methods_, context, *dispatcher_, *streams_, std::move(info));
+    control::services::add_agent_handlers(node_methods_, context, *dispatcher_, *streams_);
+    control::services::add_join_service(
+        methods_, node_methods_,
+        std::make_shared<control::services::JoinService>(
+            context, *authority_,
+            control::services::JoinOptions{.cluster_id = cluster_, .address = door_.address, .advice = door_.advice}));
     health_.add_to(methods_);
     control::serving::add_reflection(methods_);
     calls_.spawn("the writer of reports", dispatcher_->run());
@@ -96,6 +116,7 @@ class ControlPlane {
     agent.folder = folders.agent();
     agent.hostname = host_name();
     agent.version = kVersion;
+    agent.address = [address = door_.underlay] { return address; };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
                                                   random_.next());
     CO_RETURN_IF_ERROR(co_await agent_->start());
@@ -125,7 +146,14 @@ class ControlPlane {
   }
 
   const core::MethodTable& methods() const { return methods_; }
+  const core::MethodTable& node_methods() const { return node_methods_; }
   control::serving::Authenticator& check() { return *check_; }
+
+  // What nodes meet at the door.
+  base::Result<wire::grpc::ServerTls> node_tls() const {
+    ASSIGN_OR_RETURN(auto identity, authority_->make_server_identity(clock_.wall()));
+    return wire::grpc::ServerTls{std::move(identity.chain), std::move(identity.key), authority_->certificate()};
+  }
   // Where the store stands; empty once it is closed.
   std::string bookmark() const { return objects_ ? objects_->bookmark().text() : ""; }
 
@@ -141,15 +169,18 @@ class ControlPlane {
   base::Executor executor_;
   const ServerOptions& options_;
   std::string cluster_;
+  NodeDoor door_;
   base::SystemClock clock_;
   base::Random random_ = base::Random::from_system();
   base::TaskGroup calls_;
   core::MethodTable methods_;
+  core::MethodTable node_methods_;  // what other machines may call
   control::serving::Health health_;
   std::unique_ptr<control::store::SqliteStore> store_;
   std::unique_ptr<control::store::ObjectStore> objects_;
   std::unique_ptr<control::auth::TokenAuthenticator> tokens_;
-  std::unique_ptr<TokenCheck> check_;
+  std::unique_ptr<IdentityCheck> check_;
+  std::optional<control::auth::CertificateAuthority> authority_;
   std::unique_ptr<control::controllers::NodeLiveness> liveness_;
   std::unique_ptr<control::services::NodeStreams> streams_;
   std::unique_ptr<control::services::Dispatcher> dispatcher_;
@@ -171,8 +202,8 @@ v1::ServerInfo server_info(const ServerOptions& options, const std::string& clus
 }
 
 // Serves until a signal comes.
-base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptions& options, EndSignals& signals,
-                     const std::function<void()>& ready) {
+base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptions& options, const NodeDoor& door,
+                     EndSignals& signals, const std::function<void()>& ready) {
   LoopThread http;
   std::atomic<bool> is_ready = false;
   control::serving::ServingOptions serving_options;
@@ -191,6 +222,11 @@ base::Result<> serve(ControlPlane& plane, LoopThread& control, const ServerOptio
   auto begin = [&]() -> base::Result<> {
     RETURN_IF_ERROR(http.run(listen(&serving, options.http, Folders{options.data}.socket().string())));
     RETURN_IF_ERROR(serving.listen_grpc(options.grpc));
+    if (!door.listen.empty()) {
+      ASSIGN_OR_RETURN(auto tls, plane.node_tls());
+      RETURN_IF_ERROR(serving.listen_nodes(door.listen, plane.node_methods(), std::move(tls)));
+      base::log::info("other machines join and connect at {}", door.address.empty() ? door.listen : door.address);
+    }
     if (options.agent) RETURN_IF_ERROR(control.run(plane.start_agent()));
     return {};
   };
@@ -216,51 +252,17 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
   if (options.agent) RETURN_IF_ERROR(check_machine());
   for (const auto& address : {options.http, options.grpc})
     RETURN_IF_ERROR(control::serving::check_listen_address(address, false));
+  ASSIGN_OR_RETURN(const auto door, plan_node_door(options.advertise, options.nodes, default_address()));
   RETURN_IF_ERROR(prepare_data_folder(options.data));
   ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{options.data}, "a server"));
   ASSIGN_OR_RETURN(const auto cluster, cluster_id(options.data));
 
   LoopThread control;
-  ControlPlane plane(control.executor(), options, cluster);
+  ControlPlane plane(control.executor(), options, cluster, door);
   auto result = control.run(plane.start(server_info(options, cluster)));
-  if (result) result = serve(plane, control, options, signals, ready);
+  if (result) result = serve(plane, control, options, door, signals, ready);
   auto down = control.run(plane.shut_down());
   return result ? down : result;
-}
-
-base::Result<> run_agent(const AgentOptions& options) {
-  EndSignals signals;
-  RETURN_IF_ERROR(check_machine());
-  RETURN_IF_ERROR(prepare_data_folder(options.data));
-  const Folders folders{options.data};
-  ASSIGN_OR_RETURN(const auto lock, lock_data_folder(folders, "a server or an agent"));
-  ASSIGN_OR_RETURN(const auto id, cluster_id(options.data));
-
-  LoopThread loop;
-  base::SystemClock clock;
-  auto random = base::Random::from_system();
-  ASSIGN_OR_RETURN(auto parts, NodeParts::open(loop.executor(), folders, short_id(id)));
-  node::agent::GrpcLink link(loop.executor(), options.server, {{"authorization", "Bearer " + options.token}});
-  node::agent::AgentOptions agent_options;
-  agent_options.folder = folders.agent();
-  agent_options.hostname = options.hostname.empty() ? host_name() : options.hostname;
-  agent_options.version = kVersion;
-  agent_options.labels = options.labels;
-  node::agent::Agent agent(loop.executor(), std::move(agent_options), parts->for_agent(link, clock), random.next());
-  base::TaskGroup group(loop.executor());
-  auto start = [](node::agent::Agent* a, base::TaskGroup* g) -> base::Co<> {
-    CO_RETURN_IF_ERROR(co_await a->start());
-    g->spawn("the agent", a->run());
-    co_return base::Result<>{};
-  };
-  auto stop = [](node::agent::Agent* a, base::TaskGroup* g) -> base::Co<> {
-    CO_RETURN_IF_ERROR(co_await a->shutdown(node::agent::Agent::Goodbye::kSilent));
-    co_return co_await g->shutdown();
-  };
-  auto result = loop.run(start(&agent, &group));
-  if (result) signals.wait();
-  auto stopped = loop.run(stop(&agent, &group));
-  return result ? stopped : result;
 }
 
 }  // namespace orchion::daemon

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <string>
 
 #include "base/error.h"
@@ -14,6 +13,8 @@ struct ServerOptions {
   std::filesystem::path data;
   std::string http = "127.0.0.1:4600";
   std::string grpc = "127.0.0.1:4601";
+  std::string advertise;  // HOST or HOST:PORT that other machines reach; empty: as `nodes` says
+  std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
   bool agent = true;
   std::chrono::seconds heartbeat{5};
   std::chrono::seconds node_lost_after{30};
@@ -22,16 +23,5 @@ struct ServerOptions {
 // Runs the control plane, and the agent of this machine, until SIGTERM or SIGINT. `ready` is called once, when it
 // serves and its agent is connected. What runs in containers runs on afterwards. Blocks; one at a time in a process.
 base::Result<> run_server(const ServerOptions& options, const std::function<void()>& ready);
-
-struct AgentOptions {
-  std::filesystem::path data;
-  std::string server;  // "127.0.0.1:4601": loopback only, without TLS
-  std::string token;
-  std::string hostname;  // empty: the machine's
-  std::map<std::string, std::string> labels;
-};
-
-// Runs the agent of this machine for a control plane elsewhere, until SIGTERM or SIGINT. Blocks.
-base::Result<> run_agent(const AgentOptions& options);
 
 }  // namespace orchion::daemon

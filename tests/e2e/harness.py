@@ -61,10 +61,11 @@ class Result:
 class Cluster:
     """One server with its agent, on a data folder of its own."""
 
-    def __init__(self, arguments=()):
+    def __init__(self, arguments=(), prefix=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="orchion-e2e-"))
         self.data = self.folder / "data"
         self.arguments = list(arguments)
+        self.prefix = list(prefix)  # what puts a command onto its machine
         self.process = None
         self.log = self.folder / "server.log"
 
@@ -75,9 +76,9 @@ class Cluster:
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(ORCHION), "server", "--data", str(self.data), *self.arguments],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
-                                            start_new_session=True)
+            command = [*self.prefix, str(ORCHION), "server", "--data", str(self.data), *self.arguments]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=self.environment(), start_new_session=True)
         wait_for("the server to be ready", self.is_ready)
         return self
 
@@ -107,8 +108,9 @@ class Cluster:
     def run(self, *arguments, stdin=None, cwd=None, env=None, timeout=120):
         environment = self.environment()
         environment.update(env or {})
-        return Result(subprocess.run([str(ORCHION), *map(str, arguments)], input=stdin, capture_output=True, text=True,
-                                     cwd=cwd, env=environment, timeout=timeout))
+        command = [*self.prefix, str(ORCHION), *map(str, arguments)]
+        return Result(subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=environment,
+                                     timeout=timeout))
 
     def ok(self, *arguments, **options):
         result = self.run(*arguments, **options)

@@ -14,6 +14,8 @@ bool holds(const Identity& identity, std::string_view permission) {
   return std::ranges::find(identity.permissions, permission) != identity.permissions.end();
 }
 
+constexpr std::string_view kNodePrefix = "node:";
+
 }  // namespace
 
 base::Result<> allowed(const Identity& identity, std::string_view permission) {
@@ -33,6 +35,19 @@ base::Result<> allowed(const Identity& identity, std::string_view permission) {
   return fail(Code::kPermissionDenied,
               fmt::format("{} lacks the permission \"{}\"; use a token that has it, or ask the administrator",
                           identity.name, permission));
+}
+
+std::string node_identity(const std::string& node_uid) {
+  return std::string(kNodePrefix) + node_uid;
+}
+
+bool is_node(std::string_view identity) {
+  return identity.starts_with(kNodePrefix);
+}
+
+base::Result<> may_speak_for(const std::string& identity, const std::string& node_uid) {
+  if (!is_node(identity) || identity == node_identity(node_uid)) return {};
+  return fail(Code::kPermissionDenied, "a node may speak for itself only: its certificate is another node's");
 }
 
 }  // namespace orchion::control::auth

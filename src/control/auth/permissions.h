@@ -24,4 +24,12 @@ struct Identity {
 // kPermissionDenied names the permission that is missing; kUnauthenticated: nobody was identified.
 base::Result<> allowed(const Identity& identity, std::string_view permission);
 
+// "node:UID": who calls, where a node does by its certificate.
+std::string node_identity(const std::string& node_uid);
+bool is_node(std::string_view identity);
+
+// A node speaks for itself alone; who isn't one and was let in as an agent (an administrator, the agent of the same
+// process) for any. kPermissionDenied.
+base::Result<> may_speak_for(const std::string& identity, const std::string& node_uid);
+
 }  // namespace orchion::control::auth

@@ -5,10 +5,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "control/auth/private_file.h"
 #include "control/auth/token_text.h"
 
 namespace orchion::control::auth {
@@ -33,19 +33,10 @@ Identity identity_of(const v1::Token& token) {
   return identity;
 }
 
-// What others may have read is no secret any more.
-base::Result<> check_private(const std::filesystem::path& file) {
-  struct stat status{};
-  if (::lstat(file.c_str(), &status) != 0) return base::fail_errno(errno, "looking at " + file.string());
-  if (S_ISREG(status.st_mode) && (status.st_mode & 077) == 0) return {};
-  return fail(Code::kFailedPrecondition,
-              fmt::format("{} can be read by others; remove it, and a new token is made", file.string()));
-}
-
 // kNotFound where there is no such file.
 base::Result<std::string> read_token(const std::filesystem::path& file) {
   ASSIGN_OR_RETURN(std::string text, base::read_file(file, 4096));
-  RETURN_IF_ERROR(check_private(file));
+  RETURN_IF_ERROR(check_private(file, "remove it, and a new token is made"));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (is_token(text)) return text;
   return fail(Code::kFailedPrecondition,
@@ -130,7 +121,8 @@ base::Result<Identity> TokenAuthenticator::authenticate(std::string_view token) 
   if (is_token(token)) {
     const std::string hash = hash_token(token);
     for (const auto& [name, object] : objects_.view().tokens().all()) {
-      if (object->meta().has_deleted_at()) continue;
+      // An invitation is nobody's identity.
+      if (object->meta().has_deleted_at() || object->spec().identity() == kInvitationIdentity) continue;
       if (equal_hashes(hash, object->spec().hash())) return identity_of(*object);
     }
   }

@@ -12,6 +12,9 @@
 
 namespace orchion::control::auth {
 
+// The identity of Token objects that are invitations to join: no bearer's.
+inline constexpr char kInvitationIdentity[] = "invitation";
+
 // Tokens are Token objects of the store, which keep only the hash; one whose object is removed stops working at once.
 // Belongs to the control loop, as the ObjectStore does. Both references outlive it.
 class TokenAuthenticator {

@@ -1,5 +1,7 @@
 #include "control/controllers/network_planner.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "core/lifecycle.h"
@@ -44,6 +46,18 @@ base::Result<core::Subnet> choose_free(const NetworkSnapshot& snapshot) {
                     fmt::format("the pool {} has no free subnet left; remove networks or name a subnet", kPool.text()));
 }
 
+// At random, so that two clusters on one wire hardly meet; far from the small numbers that people choose.
+constexpr std::uint32_t kFirstVni = 1u << 16;
+constexpr std::uint32_t kVniCount = (1u << 24) - kFirstVni;
+
+std::uint32_t choose_vni(const NetworkSnapshot& snapshot, base::Random& random) {
+  while (true) {
+    const auto vni = kFirstVni + static_cast<std::uint32_t>(random.below(kVniCount));
+    const auto has_it = [&](const auto& network) { return network->status().vni() == vni; };
+    if (std::ranges::none_of(snapshot.networks, has_it)) return vni;
+  }
+}
+
 Write network_event(const v1::Network& network, v1::Event::Severity severity, const char* reason,
                     const std::string& message, Now now, base::Random& random) {
   return write_event({severity, "Network", network.meta().stack(), network.meta().name(), network.meta().uid(), reason,
@@ -82,7 +96,14 @@ NetworkPlan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random&
     plan_deletion(snapshot, result.plan);
     return result;
   }
-  if (!snapshot.network->status().subnet().empty()) return result;
+  v1::Network network = *snapshot.network;
+  if (!network.status().subnet().empty()) {
+    // Made by a version that had no tunnels.
+    if (network.status().vni() != 0) return result;
+    network.mutable_status()->set_vni(choose_vni(snapshot, random));
+    result.plan.units.push_back({{Verb::kPutStatus, std::move(network)}});
+    return result;
+  }
   const auto subnet = snapshot.network->spec().subnet().empty() ? choose_free(snapshot) : choose_named(snapshot);
   if (!subnet) {
     result.said = subnet.error().message;
@@ -91,8 +112,8 @@ NetworkPlan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random&
           {network_event(*snapshot.network, v1::Event::ERROR, "NoSubnet", result.said, now, random)});
     return result;
   }
-  v1::Network network = *snapshot.network;
   network.mutable_status()->set_subnet(subnet->text());
+  network.mutable_status()->set_vni(choose_vni(snapshot, random));
   network.mutable_status()->set_gateway(core::format_ipv4(subnet->gateway()));
   result.plan.units.push_back({{Verb::kPutStatus, std::move(network)}});
   return result;

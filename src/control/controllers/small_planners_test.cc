@@ -19,6 +19,7 @@ NetworkPtr network(const std::string& name, const std::string& wanted, const std
   result->mutable_meta()->set_uid("uid-" + name);
   result->mutable_spec()->set_subnet(wanted);
   result->mutable_status()->set_subnet(has);
+  if (!has.empty()) result->mutable_status()->set_vni(70'000);
   return result;
 }
 
@@ -43,6 +44,23 @@ TEST(NetworkPlanner, Table) {
   EXPECT_EQ(outcome({network("n", "", "10.192.0.0/20"), {}}), "") << "it has one";
   EXPECT_EQ(outcome({network("n", ""), {network("all", "", "10.128.0.0/9")}}),
             "the pool 10.192.0.0/10 has no free subnet left; remove networks or name a subnet");
+}
+
+TEST(NetworkPlanner, EachHasANumberOfItsOwn) {
+  base::Random random(1);
+  const auto other = network("other", "", "10.192.16.0/20");
+  const auto made = plan_network({network("n", ""), {other}}, kNow, random);
+  const auto vni = std::get<v1::Network>(made.plan.units.at(0).at(0).object).status().vni();
+  EXPECT_GE(vni, 1u << 16);
+  EXPECT_LT(vni, 1u << 24);
+  EXPECT_NE(vni, other->status().vni());
+  // One that a former version made keeps its subnet.
+  auto old = std::make_shared<v1::Network>(*network("n", "", "10.192.0.0/20"));
+  old->mutable_status()->clear_vni();
+  const auto mended = plan_network({old, {other}}, kNow, random);
+  const auto& status = std::get<v1::Network>(mended.plan.units.at(0).at(0).object).status();
+  EXPECT_EQ(status.subnet(), "10.192.0.0/20");
+  EXPECT_NE(status.vni(), 0u);
 }
 
 TEST(NetworkPlanner, GoesWhenNobodyHoldsAnAddress) {

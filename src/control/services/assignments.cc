@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/services/image_carrier.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::services {
@@ -13,7 +14,12 @@ bool is_reachable(const v1::Task& task) {
   return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING;
 }
 
-v1::NetworkAssignment network_assignment(const v1::Network& network) {
+std::string address_of(const store::View& view, const std::string& node_uid) {
+  const auto node = view.nodes().find_uid(node_uid);
+  return node ? node->status().address() : "";
+}
+
+v1::NetworkAssignment network_assignment(const v1::Network& network, bool across_nodes) {
   v1::NetworkAssignment out;
   out.set_uid(network.meta().uid());
   out.set_stack(network.meta().stack());
@@ -21,6 +27,7 @@ v1::NetworkAssignment network_assignment(const v1::Network& network) {
   out.set_subnet(network.status().subnet());
   out.set_gateway(network.status().gateway());
   out.set_internal(network.spec().internal());
+  if (across_nodes) out.set_vni(network.status().vni());
   return out;
 }
 
@@ -74,6 +81,8 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
                                                      const store::ObjectStore::Commit& commit) {
   v1::Assignments out;
   for (const auto& change : commit.changes) {
+    if (change.kind == "Node" && change.before && change.after)
+      visit_node(view, static_cast<const v1::Node&>(*change.before), static_cast<const v1::Node&>(*change.after), out);
     if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
     if (change.kind == "Network" && change.after) visit_network(static_cast<const v1::Network&>(*change.after), out);
     if (change.kind != "Task") continue;
@@ -105,6 +114,9 @@ void AssignmentFeed::visit_task(const store::View& view, const v1::Task* before,
 void AssignmentFeed::add_task(const store::View& view, const v1::Task& task, v1::Assignments& out) {
   auto assignment = assignment_of(view, task);
   if (!assignment) return;
+  const auto& container = assignment->container();
+  assignment->set_image_elsewhere(
+      is_held_elsewhere(view, container.image(), container.image_digest(), task.spec().assignment().node()));
   add_networks(view, task, out);
   *out.add_tasks() = std::move(*assignment);
 }
@@ -121,7 +133,7 @@ void AssignmentFeed::add_networks(const store::View& view, const v1::Task& task,
     const auto network = view.networks().find_uid(address.network_uid());
     if (!network) continue;
     networks_.insert(address.network_uid());
-    *out.add_networks() = network_assignment(*network);
+    *out.add_networks() = network_assignment(*network, !address_of(view, node_uid_).empty());
     for (const auto& neighbour : view.tasks().of_stack(network->meta().stack()))
       visit_endpoints(view, nullptr, neighbour.get(), out);
   }
@@ -154,6 +166,17 @@ void AssignmentFeed::visit_network(const v1::Network& network, v1::Assignments& 
     out.add_removed_networks(network.meta().uid());
 }
 
+// Its tasks are reached elsewhere now.
+void AssignmentFeed::visit_node(const store::View& view, const v1::Node& before, const v1::Node& after,
+                                v1::Assignments& out) {
+  if (before.status().address() == after.status().address() || after.meta().uid() == node_uid_) return;
+  for (const auto& task : view.tasks_of_node(after.meta().uid())) {
+    for (const auto& address : task->spec().assignment().addresses())
+      endpoints_.erase({task->meta().uid(), address.network_uid()});
+    visit_endpoints(view, nullptr, task.get(), out);
+  }
+}
+
 void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after,
                                      v1::Assignments& out) {
   const v1::Task* task = after != nullptr ? after : before;
@@ -163,7 +186,9 @@ void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* be
     if (!networks_.contains(address.network_uid())) continue;
     const auto key = std::pair(task->meta().uid(), address.network_uid());
     if (reachable && endpoints_.insert(key).second) {
-      *out.add_endpoints() = endpoint_of(view, *task, address);
+      auto endpoint = endpoint_of(view, *task, address);
+      if (!is_mine(*task)) endpoint.set_node_address(address_of(view, task->spec().assignment().node_uid()));
+      *out.add_endpoints() = std::move(endpoint);
     } else if (!reachable && endpoints_.erase(key) > 0) {
       auto* removed = out.add_removed_endpoints();
       removed->set_task_uid(key.first);

@@ -32,6 +32,7 @@ class AssignmentFeed {
   void drop_unused_networks(v1::Assignments& out);
   void visit_volume(const v1::Volume& volume, v1::Assignments& out) const;
   void visit_network(const v1::Network& network, v1::Assignments& out) const;
+  void visit_node(const store::View& view, const v1::Node& before, const v1::Node& after, v1::Assignments& out);
   void visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
   bool is_mine(const v1::Task& task) const { return task.spec().assignment().node_uid() == node_uid_; }
 

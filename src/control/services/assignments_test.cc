@@ -19,6 +19,7 @@ class AssignmentFeedTest : public testing::Test {
     network.mutable_meta()->set_uid("net");
     network.mutable_status()->set_subnet("10.192.0.0/20");
     network.mutable_status()->set_gateway("10.192.0.1");
+    network.mutable_status()->set_vni(70'000);
     v1::Revision revision;
     revision.mutable_meta()->set_stack("shop");
     revision.mutable_meta()->set_name("web.1");
@@ -118,6 +119,58 @@ TEST_F(AssignmentFeedTest, DeltasAreNumberedAndSayOnlyWhatChanged) {
   ASSERT_TRUE(third.has_value());
   EXPECT_EQ(third->removed_tasks(0), "mine");
   EXPECT_EQ(third->removed_networks(0), "net");
+}
+
+TEST_F(AssignmentFeedTest, NetworksAndEndpointsSayHowNodesReachEachOther) {
+  for (const std::string uid : {kNode, "node-2"}) {
+    v1::Node node;
+    node.mutable_meta()->set_name(uid);
+    node.mutable_meta()->set_uid(uid);
+    node.mutable_status()->set_address(uid == kNode ? "192.0.2.1" : "192.0.2.2");
+    create(node);
+  }
+  create(task("mine", kNode, v1::RUNNING));
+  create(task("theirs", "node-2", v1::RUNNING));
+  const auto full = feed_.full(view_);
+  EXPECT_EQ(full.networks(0).vni(), 70'000u);
+  for (const auto& endpoint : full.endpoints())
+    EXPECT_EQ(endpoint.node_address(), endpoint.task_uid() == "mine" ? "" : "192.0.2.2");
+
+  v1::Node moved = *view_.nodes().find_uid("node-2");
+  moved.mutable_status()->set_address("192.0.2.3");
+  store::Transaction transaction;
+  store::put_status(transaction, moved);
+  const auto delta = feed_.delta(view_, play(std::move(transaction)));
+  ASSERT_TRUE(delta.has_value());
+  ASSERT_EQ(delta->endpoints_size(), 1);
+  EXPECT_EQ(delta->endpoints(0).node_address(), "192.0.2.3");
+}
+
+TEST_F(AssignmentFeedTest, ANodeThatNobodyReachesGetsNoTunnel) {
+  create(task("mine", kNode, v1::RUNNING));
+  EXPECT_EQ(feed_.full(view_).networks(0).vni(), 0u);
+}
+
+TEST_F(AssignmentFeedTest, AnImageThatAnotherNodeHoldsIsSaidToBeThere) {
+  v1::Node other;
+  other.mutable_meta()->set_name("node-2");
+  other.mutable_meta()->set_uid("node-2");
+  other.mutable_status()->set_state(v1::NodeStatus::READY);
+  create(other);
+  v1::Image image;
+  image.mutable_meta()->set_name("docker.io/library/nginx:latest");
+  image.mutable_status()->add_nodes("node-2");
+  create(image);
+  auto mine = task("mine", kNode, v1::PENDING);
+  mine.mutable_spec()->mutable_assignment()->set_node("node-1");
+  create(mine);
+  EXPECT_TRUE(feed_.full(view_).tasks(0).image_elsewhere());
+  other = *view_.nodes().find_uid("node-2");
+  other.mutable_status()->set_state(v1::NodeStatus::LOST);
+  store::Transaction transaction;
+  store::put_status(transaction, other);
+  play(std::move(transaction));
+  EXPECT_FALSE(feed_.full(view_).tasks(0).image_elsewhere());
 }
 
 TEST_F(AssignmentFeedTest, DataGoesOnlyWhenOnlyTheAgentIsWaitedFor) {

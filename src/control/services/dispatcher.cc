@@ -6,8 +6,10 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/log.h"
+#include "control/auth/permissions.h"
 #include "control/services/assignments.h"
 #include "control/services/image_holders.h"
+#include "control/services/node_names.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::services {
@@ -26,12 +28,6 @@ constexpr int kConflictsMax = 20;
 constexpr int kImageTries = 50;
 
 constexpr auto kRetryDelay = std::chrono::seconds(1);
-
-std::string free_node_name(const store::View& view, const std::string& hostname) {
-  std::string name = hostname.empty() ? "node" : hostname;
-  for (int i = 2; view.nodes().find(name) != nullptr; ++i) name = fmt::format("{}-{}", hostname, i);
-  return name;
-}
 
 bool is_terminal(v1::TaskState state) {
   return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
@@ -74,7 +70,7 @@ Dispatcher::Dispatcher(ServiceContext context, NodeStreams& streams, DispatcherO
 
 Dispatcher::~Dispatcher() = default;
 
-base::Co<> Dispatcher::serve(SessionStream stream) {
+base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
   CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
   if (!first || !first->has_hello())
     co_return base::fail(base::Code::kInvalidArgument, "a session must begin with a hello");
@@ -83,8 +79,9 @@ base::Co<> Dispatcher::serve(SessionStream stream) {
                          fmt::format("the agent speaks protocol {}, this server {}: install the same version of "
                                      "orchion on both",
                                      first->hello().protocol(), kProtocolVersion));
+  CO_RETURN_IF_ERROR(auth::may_speak_for(call.identity, first->hello().node_uid()));
   auto session = std::make_shared<Session>(context_.executor, ++sessions_);
-  CO_RETURN_IF_ERROR(co_await register_node(first->hello(), session));
+  CO_RETURN_IF_ERROR(co_await register_node(first->hello(), !auth::is_node(call.identity), session));
 
   // However the session ends: nobody talks to it any more.
   struct Closing {
@@ -104,11 +101,12 @@ base::Co<> Dispatcher::serve(SessionStream stream) {
   co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
 }
 
-base::Co<> Dispatcher::register_node(v1::Hello hello, std::shared_ptr<Session> session) {
+base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session) {
   for (int attempt = 0;; ++attempt) {
     const auto known = context_.objects.view().nodes().find_uid(hello.node_uid());
     v1::Node node;
     if (known) node = *known;
+    if (!known && !may_be_new) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
     store::Transaction transaction;
     const auto now = core::to_timestamp(context_.clock.wall());
     if (!known) {
@@ -123,6 +121,7 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, std::shared_ptr<Session> s
     node.mutable_status()->set_state(v1::NodeStatus::READY);
     node.mutable_status()->clear_message();
     *node.mutable_status()->mutable_capabilities() = hello.capabilities();
+    node.mutable_status()->set_address(hello.address());
     store::put_status(transaction, node);
     auto committed = co_await context_.objects.commit(std::move(transaction));
     if (committed) {

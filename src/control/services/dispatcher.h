@@ -40,8 +40,8 @@ class Dispatcher {
   // Writes what the agents report, until it is cancelled. Exactly one runs.
   base::Co<> run();
 
-  // DispatcherService.Session: runs until the agent goes away.
-  base::Co<> serve(SessionStream stream);
+  // DispatcherService.Session: runs until the agent goes away. A node known by its certificate is that one, or nobody.
+  base::Co<> serve(core::CallContext call, SessionStream stream);
 
   // The session of a node that was removed is ended with this error.
   void disconnect(const std::string& node_uid, base::Error error);
@@ -54,7 +54,7 @@ class Dispatcher {
     v1::TaskReport report;
   };
 
-  base::Co<> register_node(v1::Hello hello, std::shared_ptr<Session> session);
+  base::Co<> register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session);
   base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);

@@ -41,12 +41,14 @@ class DispatcherTest : public ServicesFixture {
     dispatcher_.reset();
   }
 
-  Agent& connect() {
+  Agent& connect(const std::string& identity = "admin") {
     auto [mine, theirs] = base::make_pipe<core::MessagePtr, core::MessagePtr>(loop_.executor(), 100);
     auto agent = std::make_unique<Agent>();
     agent->stream = std::move(mine);
-    agent->ended =
-        loop_.start(dispatcher_->serve(SessionStream(std::shared_ptr<core::MessageStream>(std::move(theirs)))));
+    core::CallContext call;
+    call.identity = identity;
+    agent->ended = loop_.start(
+        dispatcher_->serve(std::move(call), SessionStream(std::shared_ptr<core::MessageStream>(std::move(theirs)))));
     agents_.push_back(std::move(agent));
     return *agents_.back();
   }
@@ -75,8 +77,8 @@ class DispatcherTest : public ServicesFixture {
     return agent.heard;
   }
 
-  Agent& join(const std::string& hostname, const std::string& uid = "") {
-    auto& agent = connect();
+  Agent& join(const std::string& hostname, const std::string& uid = "", const std::string& identity = "admin") {
+    auto& agent = connect(identity);
     v1::FromAgent message;
     auto& hello = *message.mutable_hello();
     hello.set_hostname(hostname);
@@ -164,6 +166,26 @@ TEST_F(DispatcherTest, ANodeIsRegisteredOnceAndNamesStayApart) {
   const auto& again = join("renamed", "uid-nas");
   EXPECT_EQ(again.heard[0].welcome().node_name(), "nas") << "an identity keeps its name";
   EXPECT_EQ(view().nodes().all().size(), 2u);
+}
+
+TEST_F(DispatcherTest, ACertificateSpeaksForItsNodeAlone) {
+  join("nas", "uid-nas");
+  join("pi", "uid-pi");
+  const auto& own = join("pi", "uid-pi", "node:uid-pi");
+  EXPECT_EQ(own.heard[0].welcome().node_name(), "pi");
+  auto& forged = join("nas", "uid-nas", "node:uid-pi");
+  EXPECT_EQ(loop_.wait(forged.ended).error().code, Code::kPermissionDenied);
+  auto& unnamed = join("nas", "", "node:uid-pi");
+  EXPECT_EQ(loop_.wait(unnamed.ended).error().code, Code::kPermissionDenied);
+  EXPECT_EQ(view().nodes().all().size(), 2u);
+}
+
+TEST_F(DispatcherTest, ANodeThatWasRemovedIsNotMadeAnew) {
+  auto& gone = join("pi", "uid-pi", "node:uid-pi");
+  const auto refused = loop_.wait(gone.ended);
+  EXPECT_EQ(refused.error().code, Code::kNotFound);
+  EXPECT_THAT(refused.error().message, HasSubstr("removed from the cluster"));
+  EXPECT_THAT(view().nodes().all(), IsEmpty());
 }
 
 TEST_F(DispatcherTest, ReportsCountFromTheNewestSessionOnly) {

@@ -1,5 +1,6 @@
 #include "control/services/handlers.h"
 
+#include "control/services/image_carrier.h"
 #include "control/services/image_service.h"
 #include "control/services/list_service.h"
 #include "control/services/node_service.h"
@@ -21,6 +22,15 @@ base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchReques
   co_return co_await watch(context, std::move(*request), stream);
 }
 
+// What the control plane asked for, or what the agent itself wants.
+base::Co<> serve_agent_stream(ServiceContext context, NodeStreams* streams, core::CallContext call,
+                              AgentStream stream) {
+  CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
+  if (first && first->has_id()) co_return co_await streams->serve(std::move(call), first->id(), stream);
+  if (first && first->has_fetch()) co_return co_await carry_image(context, *streams, first->fetch(), stream);
+  co_return base::fail(base::Code::kInvalidArgument, "the first message of a stream must say what it is for");
+}
+
 }  // namespace
 
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
@@ -39,12 +49,18 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   table.stream<v1::WatchRequest, v1::WatchEvent>(
       "orchion.v1.WatchService.Watch",
       [context](core::CallContext, auto stream) { return serve_watch(context, stream); });
+  add_agent_handlers(table, context, dispatcher, streams);
+}
+
+void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher,
+                        NodeStreams& streams) {
   table.stream<v1::FromAgent, v1::ToAgent>(
       "orchion.v1.DispatcherService.Session",
-      [&dispatcher](core::CallContext, auto stream) { return dispatcher.serve(stream); });
+      [&dispatcher](core::CallContext call, auto stream) { return dispatcher.serve(std::move(call), stream); });
   table.stream<v1::StreamFromAgent, v1::StreamToAgent>(
-      "orchion.v1.DispatcherService.OpenStream",
-      [&streams](core::CallContext, auto stream) { return streams.serve(stream); });
+      "orchion.v1.DispatcherService.OpenStream", [context, &streams](core::CallContext call, auto stream) {
+        return serve_agent_stream(context, &streams, std::move(call), stream);
+      });
 }
 
 }  // namespace orchion::control::services

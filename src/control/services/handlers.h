@@ -10,7 +10,10 @@
 
 namespace orchion::control::services {
 
-// Adds every handler of the contract to `table`. `dispatcher` and `streams` outlive it.
+// The part of it that agents use.
+void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams);
+
+// Adds every handler of the contract to `table` but those of join_service.h. `dispatcher` and `streams` outlive it.
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
                   v1::ServerInfo info);
 

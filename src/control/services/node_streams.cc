@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/timeout.h"
+#include "control/auth/permissions.h"
 
 namespace orchion::control::services {
 
@@ -11,7 +12,8 @@ constexpr auto kDialLimit = std::chrono::seconds(10);
 }
 
 struct NodeStream::Meeting {
-  explicit Meeting(base::Executor executor) : changed(executor) {}
+  Meeting(base::Executor executor, std::string node) : node_uid(std::move(node)), changed(executor) {}
+  const std::string node_uid;
   base::Notifier changed;
   std::optional<AgentStream> stream;  // set when the agent has dialled
   bool over = false;                  // the user's end is gone
@@ -57,7 +59,7 @@ base::Co<std::unique_ptr<NodeStream>> NodeStreams::open(std::string node_uid, v1
   if (session == sessions_.end())
     co_return base::fail(base::Code::kUnavailable, "the node is not connected: see `orchion node ls`");
   const std::string id = base::new_uid(random_);
-  auto meeting = std::make_shared<NodeStream::Meeting>(executor_);
+  auto meeting = std::make_shared<NodeStream::Meeting>(executor_, node_uid);
   // Whatever happens below, nobody dials an id that is no longer awaited.
   struct Awaited {
     std::map<std::string, std::shared_ptr<NodeStream::Meeting>>& map;
@@ -75,13 +77,11 @@ base::Co<std::unique_ptr<NodeStream>> NodeStreams::open(std::string node_uid, v1
   co_return user;
 }
 
-base::Co<> NodeStreams::serve(AgentStream stream) {
-  CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
-  if (!first || !first->has_id())
-    co_return base::fail(base::Code::kInvalidArgument, "the first message of a stream must carry its id");
-  const auto it = awaited_.find(first->id());
+base::Co<> NodeStreams::serve(core::CallContext call, std::string id, AgentStream stream) {
+  const auto it = awaited_.find(id);
   if (it == awaited_.end()) co_return base::fail(base::Code::kNotFound, "nobody waits for this stream any more");
   auto meeting = it->second;
+  CO_RETURN_IF_ERROR(auth::may_speak_for(call.identity, meeting->node_uid));
   meeting->stream = stream;
   meeting->changed.notify();
   while (!meeting->over) CO_RETURN_IF_ERROR(co_await meeting->changed.wait());

@@ -45,8 +45,9 @@ class NodeStreams {
   // kUnavailable where the node has no session, or doesn't dial within 10 s.
   base::Co<std::unique_ptr<NodeStream>> open(std::string node_uid, v1::StreamRequest request);
 
-  // DispatcherService.OpenStream: returns when the user's end is gone.
-  base::Co<> serve(AgentStream stream);
+  // DispatcherService.OpenStream: returns when the user's end is gone. kPermissionDenied where another node was asked.
+  // `id` is what the stream began with.
+  base::Co<> serve(core::CallContext call, std::string id, AgentStream stream);
 
  private:
   struct Session {

@@ -17,4 +17,9 @@ namespace orchion::control::serving {
 base::Result<std::string> admit(Authenticator& authenticator, const google::protobuf::MethodDescriptor& method,
                                 const std::optional<std::string>& authorization);
 
+// The same for who calls over mutual TLS: `certificate` is the client's, empty where it presented none.
+base::Result<std::string> admit_certificate(Authenticator& authenticator,
+                                            const google::protobuf::MethodDescriptor& method,
+                                            const std::string& certificate);
+
 }  // namespace orchion::control::serving

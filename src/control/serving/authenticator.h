@@ -15,6 +15,9 @@ class Authenticator {
   // The identity behind a token; kUnauthenticated where it is unknown.
   virtual base::Result<std::string> authenticate(std::string_view bearer) = 0;
 
+  // The same behind a client's certificate (PEM) that TLS has verified.
+  virtual base::Result<std::string> authenticate_certificate(std::string_view certificate) = 0;
+
   // kPermissionDenied, with what is lacking, where `identity` may not do this ("tasks.read").
   virtual base::Result<> allowed(const std::string& identity, const std::string& permission) = 0;
 };

@@ -76,7 +76,9 @@ base::Co<> GrpcFront::handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::
   if (method == nullptr) {
     co_return base::fail(Code::kUnimplemented, "this server has no " + call.method + ": see whether its version fits");
   }
-  CO_ASSIGN_OR_RETURN(auto identity, admit(authenticator_, *method->descriptor, find(call, "authorization")));
+  CO_ASSIGN_OR_RETURN(auto identity, callers_ == Callers::kNodes
+                                         ? admit_certificate(authenticator_, *method->descriptor, call.peer_certificate)
+                                         : admit(authenticator_, *method->descriptor, find(call, "authorization")));
   CO_ASSIGN_OR_RETURN(auto context, context_of(call, std::move(identity)));
   const bool to_agent = core::permission_of(*method->descriptor) == "agent";
   auto messages = std::make_shared<MessagesOfBytes>(*method, std::move(stream), to_agent);

@@ -13,14 +13,19 @@ namespace orchion::control::serving {
 // agents, which need them. Both arguments must outlive it.
 class GrpcFront {
  public:
-  GrpcFront(Authenticator& authenticator, const core::MethodTable& methods)
-      : authenticator_(authenticator), methods_(methods) {}
+  enum class Callers {
+    kUsers,  // known by their tokens
+    kNodes,  // known by their certificates; a token is not looked at
+  };
+  GrpcFront(Authenticator& authenticator, const core::MethodTable& methods, Callers callers = Callers::kUsers)
+      : authenticator_(authenticator), methods_(methods), callers_(callers) {}
 
   base::Co<> handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::ByteStream> stream);
 
  private:
   Authenticator& authenticator_;
   const core::MethodTable& methods_;
+  const Callers callers_;
 };
 
 }  // namespace orchion::control::serving

@@ -14,10 +14,11 @@ namespace asio = boost::asio;
 
 struct Serving::Parts {
   Parts(base::Executor control_executor, base::Executor http_executor, const core::MethodTable& methods,
-        Authenticator& authenticator, ServingOptions o)
+        Authenticator& who, ServingOptions o)
       : control(control_executor),
         http(http_executor),
         tls(o.tls),
+        authenticator(who),
         calls(control, authenticator, std::move(o.bookmark)),
         rest(calls, methods, std::move(o.rest)),
         http_server(http,
@@ -30,11 +31,14 @@ struct Serving::Parts {
   base::Executor control;
   base::Executor http;
   bool tls;
+  Authenticator& authenticator;
   ControlCalls calls;
   RestFront rest;
   wire::HttpServer http_server;
   GrpcFront grpc;
   wire::grpc::GrpcServer grpc_server;
+  std::unique_ptr<GrpcFront> node_front;
+  std::unique_ptr<wire::grpc::GrpcServer> node_server;
 };
 
 Serving::Serving(base::Executor control, base::Executor http, const core::MethodTable& methods,
@@ -59,9 +63,25 @@ base::Result<std::uint16_t> Serving::listen_grpc(const std::string& address) {
   return parts_->grpc_server.listen(address);
 }
 
+base::Result<std::uint16_t> Serving::listen_nodes(const std::string& address, const core::MethodTable& methods,
+                                                  wire::grpc::ServerTls tls) {
+  auto& parts = *parts_;
+  parts.node_front = std::make_unique<GrpcFront>(parts.authenticator, methods, GrpcFront::Callers::kNodes);
+  wire::grpc::GrpcServerOptions options;
+  options.tls = std::move(tls);
+  parts.node_server = std::make_unique<wire::grpc::GrpcServer>(
+      parts.control,
+      [front = parts.node_front.get()](wire::grpc::Call call, std::shared_ptr<wire::grpc::ByteStream> stream) {
+        return front->handle(std::move(call), std::move(stream));
+      },
+      std::move(options));
+  return parts.node_server->listen(address);
+}
+
 void Serving::shutdown(std::chrono::milliseconds grace) {
   auto http = asio::co_spawn(parts_->http, parts_->http_server.shutdown(grace), asio::use_future);
   parts_->grpc_server.shutdown(grace);
+  if (parts_->node_server) parts_->node_server->shutdown(grace);
   (void)http.get();
   // What the HTTP side cancelled still unwinds on the control loop.
   (void)asio::co_spawn(parts_->control, parts_->calls.drain(), asio::use_future).get();

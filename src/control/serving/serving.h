@@ -12,6 +12,7 @@
 #include "control/serving/control_call.h"
 #include "control/serving/rest_front.h"
 #include "core/methods.h"
+#include "wire/grpc/grpc_server.h"
 
 namespace orchion::control::serving {
 
@@ -37,6 +38,11 @@ class Serving {
 
   // Anywhere.
   base::Result<std::uint16_t> listen_grpc(const std::string& address);
+
+  // For other machines, by mutual TLS: these methods alone, and callers are known by their certificates. `methods`
+  // outlives this. Once; anywhere.
+  base::Result<std::uint16_t> listen_nodes(const std::string& address, const core::MethodTable& methods,
+                                           wire::grpc::ServerTls tls);
 
   // Refuses new calls, gives running ones `grace`, cancels the rest, and returns when the last handler has ended.
   // Blocks: on a thread that runs neither executor, while both still run.

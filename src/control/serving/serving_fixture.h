@@ -32,7 +32,12 @@ class FakeAuthenticator final : public Authenticator {
     if (bearer == "reader") return std::string("reader");
     return base::fail(Code::kUnauthenticated, "the token is not known: use the one the server made");
   }
+  base::Result<std::string> authenticate_certificate(std::string_view certificate) override {
+    if (certificate.starts_with("-----BEGIN CERTIFICATE-----")) return std::string("node:n1");
+    return base::fail(Code::kUnauthenticated, "the certificate is not known");
+  }
   base::Result<> allowed(const std::string& identity, const std::string& permission) override {
+    if (identity == "node:n1" && permission == "agent") return {};
     if (identity == "admin" || permission.ends_with(".read")) return {};
     return base::fail(Code::kPermissionDenied, identity + " lacks " + permission + ": ask an administrator for it");
   }

@@ -48,6 +48,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::GetNodeRequest, v1::Node>(table, "NodeService.GetNode");
   unimplemented<v1::SetNodeAvailabilityRequest, v1::Node>(table, "NodeService.SetNodeAvailability");
   unimplemented<v1::RemoveNodeRequest, Empty>(table, "NodeService.RemoveNode");
+  unimplemented<v1::InviteNodeRequest, v1::InviteNodeResponse>(table, "NodeService.InviteNode");
   unimplemented<v1::ListImagesRequest, v1::ListImagesResponse>(table, "ImageService.ListImages");
   unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
   unimplemented<v1::PushImageRequest, v1::Image>(table, "ImageService.PushImage");

@@ -41,16 +41,19 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                 .records = parts_.records,
                                 .resolver = parts_.resolver,
                                 .folder = folder_,
+                                .address = options_.address,
                                 .gone =
                                     [this](const std::string& uid) {
                                       gone_networks_.insert(uid);
                                       say_gone_networks();
                                     }}),
       image_reporter_(executor, parts_.clock, parts_.images, outbox_),
+      image_fetcher_(executor, parts_.link, parts_.clock, parts_.images),
       tools_{.clock = parts_.clock,
              .random = random_,
              .runtime = parts_.runtime,
              .images = parts_.images,
+             .image_fetcher = image_fetcher_,
              .networks = parts_.networks,
              .volumes = parts_.volumes,
              .network_table = network_table_,
@@ -147,6 +150,7 @@ base::Co<v1::Hello> Agent::make_hello() {
   hello.set_hostname(options_.hostname);
   hello.set_protocol(kProtocol);
   hello.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
+  if (options_.address) hello.set_address(options_.address());
   auto read = [capabilities = parts_.capabilities]() -> base::Result<v1::NodeCapabilities> { return capabilities(); };
   CO_ASSIGN_OR_RETURN(*hello.mutable_capabilities(), co_await run_blocking(parts_.workers, std::move(read)));
   hello.mutable_capabilities()->set_hostname(options_.hostname);

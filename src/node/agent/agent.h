@@ -23,6 +23,7 @@ struct AgentOptions {
   std::string hostname;
   std::string version;  // empty: as the capabilities say
   std::map<std::string, std::string> labels;
+  std::function<std::string()> address;   // IPv4, where other nodes reach this one, or ""; empty: nowhere
   std::int64_t log_bytes_max = 32 << 20;  // of each task
   int starts_at_once = 0;                 // 0: four for each CPU
   std::string boot_id;                    // empty: the machine's
@@ -93,6 +94,7 @@ class Agent final : private SessionHandler {
   NetworkTable network_table_;
   std::set<std::string> gone_networks_;  // uids, not told yet
   ImageReporter image_reporter_;
+  ImageFetcher image_fetcher_;
   TaskTools tools_;
   TaskTable tasks_;
   StreamServer streams_;

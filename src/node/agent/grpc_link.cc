@@ -10,7 +10,8 @@ namespace {
 template <class In, class Out>
 class MessageStream final : public base::Stream<In, Out> {
  public:
-  explicit MessageStream(std::unique_ptr<wire::grpc::ByteStream> bytes) : bytes_(std::move(bytes)) {}
+  MessageStream(std::shared_ptr<wire::grpc::GrpcClient> client, std::unique_ptr<wire::grpc::ByteStream> bytes)
+      : client_(std::move(client)), bytes_(std::move(bytes)) {}
 
   base::Co<std::optional<In>> receive() override {
     CO_ASSIGN_OR_RETURN(auto bytes, co_await bytes_->receive());
@@ -28,24 +29,32 @@ class MessageStream final : public base::Stream<In, Out> {
   void finish(base::Error error) override { bytes_->finish(std::move(error)); }
 
  private:
+  std::shared_ptr<wire::grpc::GrpcClient> client_;  // outlives the stream
   std::unique_ptr<wire::grpc::ByteStream> bytes_;
 };
 
 }  // namespace
 
-GrpcLink::GrpcLink(base::Executor executor, const std::string& address,
-                   std::multimap<std::string, std::string> metadata)
-    : client_(std::move(executor), address), metadata_(std::move(metadata)) {}
+GrpcLink::GrpcLink(base::Executor executor, std::string address, std::multimap<std::string, std::string> metadata,
+                   std::optional<wire::grpc::ClientTls> tls)
+    : executor_(std::move(executor)),
+      address_(std::move(address)),
+      client_(std::make_shared<wire::grpc::GrpcClient>(executor_, address_, tls)),
+      metadata_(std::move(metadata)) {}
+
+void GrpcLink::use(wire::grpc::ClientTls tls) {
+  client_ = std::make_shared<wire::grpc::GrpcClient>(executor_, address_, std::move(tls));
+}
 
 base::Co<std::unique_ptr<SessionStream>> GrpcLink::open_session() {
   std::unique_ptr<SessionStream> stream = std::make_unique<MessageStream<v1::ToAgent, v1::FromAgent>>(
-      client_.call("/orchion.v1.DispatcherService/Session", metadata_));
+      client_, client_->call("/orchion.v1.DispatcherService/Session", metadata_));
   co_return stream;
 }
 
 base::Co<std::unique_ptr<DataStream>> GrpcLink::open_stream() {
   std::unique_ptr<DataStream> stream = std::make_unique<MessageStream<v1::StreamToAgent, v1::StreamFromAgent>>(
-      client_.call("/orchion.v1.DispatcherService/OpenStream", metadata_));
+      client_, client_->call("/orchion.v1.DispatcherService/OpenStream", metadata_));
   co_return stream;
 }
 

@@ -84,6 +84,7 @@ class TestImages final : public images::Images {
   base::Co<images::ImageRecord> pull(std::string reference) override { return ensure(std::move(reference)); }
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<images::ImageRecord> import(std::string name, std::shared_ptr<images::ByteSource> archive) override;
+  base::Co<std::shared_ptr<images::ByteSource>> export_image(std::string reference) override;
   base::Co<std::vector<images::ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;
@@ -94,6 +95,7 @@ class TestNetworks final : public networks::Networks {
  public:
   std::map<std::string, networks::NetworkConfig> made;
   std::map<std::string, networks::TaskNetwork> attached;
+  std::map<std::string, std::vector<networks::Remote>> remotes;
   std::set<std::string> published;
   std::optional<base::Error> attach_error;  // each while it stands here
   std::optional<base::Error> ensure_error;
@@ -102,6 +104,7 @@ class TestNetworks final : public networks::Networks {
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
+  base::Co<> set_remotes(std::string network_uid, std::vector<networks::Remote> remotes) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(networks::TaskNetwork task) override;
   base::Co<> publish(std::string task_uid) override;

@@ -178,6 +178,29 @@ base::Co<images::ImageRecord> TestImages::import(std::string name, std::shared_p
   co_return records.at(name);
 }
 
+namespace {
+
+// "one ", "two", the end.
+class TwoPieces final : public images::ByteSource {
+ public:
+  base::Co<std::optional<std::string>> read() override {
+    ++reads_;
+    if (reads_ > 2) co_return std::nullopt;
+    co_return std::optional<std::string>(reads_ == 1 ? "one " : "two");
+  }
+
+ private:
+  int reads_ = 0;
+};
+
+}  // namespace
+
+base::Co<std::shared_ptr<images::ByteSource>> TestImages::export_image(std::string reference) {
+  if (!records.contains(reference)) co_return base::fail(base::Code::kNotFound, "no such image");
+  std::shared_ptr<images::ByteSource> archive = std::make_shared<TwoPieces>();
+  co_return archive;
+}
+
 base::Co<std::vector<images::ImageRecord>> TestImages::list() {
   std::vector<images::ImageRecord> result;
   for (const auto& [reference, record] : records) result.push_back(record);
@@ -209,6 +232,12 @@ base::Co<> TestNetworks::remove_network(std::string uid) {
   CO_RETURN_IF_ERROR(co_await next_turn());
   if (remove_error) co_return std::unexpected(*remove_error);
   made.erase(uid);
+  co_return base::Result<>{};
+}
+
+base::Co<> TestNetworks::set_remotes(std::string network_uid, std::vector<networks::Remote> others) {
+  CO_RETURN_IF_ERROR(co_await next_turn());
+  if (made[network_uid].vni != 0) remotes[network_uid] = std::move(others);
   co_return base::Result<>{};
 }
 

@@ -72,6 +72,7 @@ void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
   if (const auto found = endpoints_.find(key); found != endpoints_.end() && same(found->second, endpoint)) return;
   remove_endpoint(key);
   endpoints_[key] = endpoint;
+  names_changed(endpoint.network_uid());
   parts_.records.put({.task_uid = endpoint.task_uid(),
                       .network_uid = endpoint.network_uid(),
                       .address = endpoint.address(),
@@ -82,7 +83,13 @@ void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
 }
 
 void NetworkTable::remove_endpoint(const EndpointKey& key) {
-  if (endpoints_.erase(key) > 0) parts_.records.remove(key.first, key.second);
+  if (endpoints_.erase(key) == 0) return;
+  parts_.records.remove(key.first, key.second);
+  names_changed(key.second);
+}
+
+void NetworkTable::names_changed(const std::string& network_uid) {
+  if (const auto found = entries_.find(network_uid); found != entries_.end()) found->second->led = false;
 }
 
 void NetworkTable::hold(const v1::Task& task) {
@@ -155,11 +162,28 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   // A variable of its own: g++ 12 destroys an aggregate that is made within a co_await twice.
   networks::NetworkConfig config{
       .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
+  if (network.vni() != 0 && parts_.address) config.underlay = parts_.address();
+  if (!config.underlay.empty()) config.vni = network.vni();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
+  CO_RETURN_IF_ERROR(co_await lead(entry));
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
   parts_.records.put_network(network.uid(), network.gateway());
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
+}
+
+// Names may change meanwhile: then it isn't as they say, and done again.
+base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
+  const auto uid = entry->network.uid();
+  std::vector<networks::Remote> remotes;
+  for (const auto& [key, endpoint] : endpoints_) {
+    if (key.second == uid && !endpoint.node_address().empty())
+      remotes.push_back({endpoint.address(), endpoint.node_address()});
+  }
+  entry->led = true;
+  auto done = co_await parts_.networks.set_remotes(uid, std::move(remotes));
+  if (!done) entry->led = false;
+  co_return done;
 }
 
 base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
@@ -199,6 +223,9 @@ base::Co<bool> NetworkTable::settle() {
     base::Result<> done;
     if (entry->wanted && !entry->ready) {
       done = co_await make(entry);
+    } else if (entry->wanted && !entry->led) {
+      Busy busy(entry->busy, changed_);
+      done = co_await lead(entry);
     } else if (!entry->wanted && entry->holders.empty()) {
       done = co_await remove(entry);
     }

@@ -27,6 +27,7 @@ class NetworkTable {
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
+    std::function<std::string()> address;              // as AgentOptions::address
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
   };
   NetworkTable(base::Executor executor, Parts parts);
@@ -58,6 +59,7 @@ class NetworkTable {
     v1::NetworkAssignment network;
     bool wanted = true;
     bool ready = false;
+    bool led = false;               // the way to its tasks on other nodes is as the names say
     bool busy = false;              // somebody is making or removing it
     std::set<std::string> holders;  // task uids
   };
@@ -68,7 +70,9 @@ class NetworkTable {
   void remove_endpoint(const EndpointKey& key);
   void drop_unnamed(const v1::Assignments& assignments);
   base::Co<> make(std::shared_ptr<Entry> entry);
+  base::Co<> lead(std::shared_ptr<Entry> entry);
   base::Co<> remove(std::shared_ptr<Entry> entry);
+  void names_changed(const std::string& network_uid);
   base::Co<bool> settle();
   v1::NetworkCheckpoint checkpoint() const;
 

@@ -48,6 +48,41 @@ TEST_F(NetworkTableTest, NamesFollowTheAssignments) {
   EXPECT_THAT(found(), ElementsAre("10.0.0.52"));
 }
 
+TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
+  options.address = [] { return "192.0.2.1"; };
+  server.full = assignments({task("a")});
+  server.full.mutable_networks(0)->set_vni(70'000);
+  auto far = endpoint("db-1", "10.0.0.50");
+  far.set_node_address("192.0.2.2");
+  *server.full.add_endpoints() = far;
+  *server.full.add_endpoints() = endpoint("db-2", "10.0.0.51");
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.made.at("net-uid").vni, 70'000u);
+  EXPECT_EQ(networks.made.at("net-uid").underlay, "192.0.2.1");
+  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "192.0.2.2"}));
+  v1::Assignments delta;
+  far.set_node_address("192.0.2.3");
+  *delta.add_endpoints() = far;
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "192.0.2.3"}));
+  delta.Clear();
+  delta.add_removed_endpoints()->set_task_uid("db-1");
+  delta.mutable_removed_endpoints(0)->set_network_uid("net-uid");
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(networks.remotes.at("net-uid"), testing::IsEmpty());
+}
+
+TEST_F(NetworkTableTest, ANodeThatOthersCannotReachHasNoTunnels) {
+  server.full = assignments({task("a")});
+  server.full.mutable_networks(0)->set_vni(70'000);
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.made.at("net-uid").vni, 0u);
+}
+
 TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {
   auto web = task("a");
   web.mutable_container()->mutable_stop_grace_period()->set_seconds(5);

@@ -80,6 +80,7 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kPush: co_return co_await push(request.push(), stream);
     case v1::StreamRequest::kRemoveImage: co_return co_await remove_image(request.remove_image(), stream);
     case v1::StreamRequest::kPruneImages: co_return co_await prune(stream);
+    case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);
     case v1::StreamRequest::WANT_NOT_SET: break;
   }
   co_return base::fail(base::Code::kUnimplemented, "this node's agent doesn't know this request: update orchion on it");
@@ -112,6 +113,17 @@ base::Co<> StreamServer::remove_image(v1::NodeRemoveImage want, std::shared_ptr<
   v1::StreamFromAgent message;
   message.mutable_image()->mutable_meta()->set_name(want.reference());
   co_return co_await stream->send(std::move(message));
+}
+
+base::Co<> StreamServer::export_image(v1::NodeExport want, std::shared_ptr<DataStream> stream) {
+  CO_ASSIGN_OR_RETURN(const auto archive, co_await parts_.images.export_image(want.reference()));
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto piece, co_await archive->read());
+    v1::StreamFromAgent message;
+    message.set_data(piece ? std::move(*piece) : "");
+    CO_RETURN_IF_ERROR(co_await stream->send(std::move(message)));
+    if (!piece) co_return base::Result<>{};
+  }
 }
 
 base::Co<> StreamServer::prune(std::shared_ptr<DataStream> stream) {

@@ -39,6 +39,7 @@ class StreamServer {
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);
   base::Co<> remove_image(v1::NodeRemoveImage want, std::shared_ptr<DataStream> stream);
   base::Co<> prune(std::shared_ptr<DataStream> stream);
+  base::Co<> export_image(v1::NodeExport want, std::shared_ptr<DataStream> stream);
   base::Co<> send_image(base::Result<images::ImageRecord> record, std::shared_ptr<DataStream> stream);
 
   Parts parts_;

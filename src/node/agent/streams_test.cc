@@ -240,6 +240,77 @@ TEST_F(StreamsTest, ImagesArePulledPushedRemovedAndPruned) {
   EXPECT_EQ(server.images->images().size(), 0);
 }
 
+TEST_F(StreamsTest, AnExportComesInPiecesAndEndsWithAnEmptyOne) {
+  images.add("nginx");
+  v1::StreamRequest request;
+  request.mutable_export_()->set_reference("nginx");
+  want(request);
+  for (const std::string piece : {"one ", "two", ""}) {
+    const auto message = next();
+    ASSERT_TRUE(message.has_value() && message->has_value());
+    EXPECT_TRUE((*message)->has_data());
+    EXPECT_EQ((*message)->data(), piece);
+  }
+  server.stream.reset();
+  request.mutable_export_()->set_reference("nothing");
+  want(request);
+  EXPECT_EQ(next().error().code, base::Code::kNotFound);
+}
+
+class FetchTest : public StreamsTest {
+ protected:
+  // A task whose image another node holds, up to the wish for it.
+  void assign() {
+    auto wanted = task("c", 3);
+    wanted.mutable_container()->set_image("elsewhere:1");
+    wanted.set_image_elsewhere(true);
+    v1::Assignments delta;
+    *delta.add_tasks() = wanted;
+    server.stream.reset();
+    server.send_delta(delta);
+    settle();
+    ASSERT_NE(server.stream, nullptr);
+    const auto first = finish(server.stream->receive());
+    ASSERT_TRUE(first.has_value() && first->has_value());
+    EXPECT_EQ((*first)->fetch().reference(), "elsewhere:1");
+  }
+
+  void send_piece(const std::string& data) {
+    v1::StreamToAgent message;
+    message.set_data(data);
+    send(std::move(message));
+  }
+};
+
+TEST_F(FetchTest, AnImageComesFromTheNodeThatHasIt) {
+  const int ensured = images.ensured;
+  assign();
+  send_piece("an ");
+  send_piece("image");
+  EXPECT_EQ(state("c"), v1::PREPARING);
+  send_piece("");
+  advance(seconds(1));
+  EXPECT_EQ(state("c"), v1::RUNNING);
+  EXPECT_EQ(images.uploaded, "an image");
+  EXPECT_EQ(images.ensured, ensured) << "no registry was asked";
+}
+
+TEST_F(FetchTest, WhereNoNodeHasItAnyMoreTheRegistryIsAsked) {
+  const int ensured = images.ensured;
+  assign();
+  server.stream->finish(base::Error{base::Code::kNotFound, "no other node has it", {}});
+  advance(seconds(1));
+  EXPECT_EQ(state("c"), v1::RUNNING);
+  EXPECT_EQ(images.ensured, ensured + 1);
+}
+
+TEST_F(FetchTest, AnImageThatStopsOnItsWayIsNotWaitedForForever) {
+  assign();
+  send_piece("an ");
+  advance(seconds(90));
+  EXPECT_EQ(state("c"), v1::RUNNING) << "its registry had it";
+}
+
 TEST_F(StreamsTest, AnUnknownWishIsRefused) {
   want({});
   EXPECT_EQ(next().error().code, base::Code::kUnimplemented);

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/task_group.h"
 #include "node/agent/checkpoint_folder.h"
+#include "node/agent/image_fetcher.h"
 #include "node/agent/lease.h"
 #include "node/agent/network_table.h"
 #include "node/agent/outbox.h"
@@ -25,6 +26,7 @@ struct TaskTools {
   base::Random& random;
   runtimes::Runtime& runtime;
   images::Images& images;
+  ImageFetcher& image_fetcher;
   networks::Networks& networks;
   volumes::Volumes& volumes;
   NetworkTable& network_table;

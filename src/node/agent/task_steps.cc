@@ -51,9 +51,19 @@ base::Co<images::ImageRecord> TaskRunner::find_image() {
   const auto spec = checkpoint_.assignment().container();
   if (spec.pull_policy() == v1::PULL_ALWAYS) co_return co_await tools_.images.pull(image_reference(spec));
   if (spec.pull_policy() == v1::PULL_NEVER) co_return co_await find_present_image(spec);
-  if (spec.image_digest().empty()) co_return co_await tools_.images.ensure(spec.image());
+  const bool elsewhere = checkpoint_.assignment().image_elsewhere();
+  if (spec.image_digest().empty() && !elsewhere) co_return co_await tools_.images.ensure(spec.image());
   CO_ASSIGN_OR_RETURN(auto named, co_await tools_.images.find(spec.image()));
-  if (named && named->digest == spec.image_digest()) co_return std::move(*named);
+  if (named && (spec.image_digest().empty() || named->digest == spec.image_digest())) co_return std::move(*named);
+  // A node that has it is nearer than a registry, which perhaps never had it.
+  if (elsewhere) {
+    CO_ASSIGN_OR_RETURN(auto present, co_await tools_.images.find(image_reference(spec)));
+    if (present) co_return std::move(*present);
+    auto fetched = co_await tools_.image_fetcher.fetch(spec.image(), spec.image_digest());
+    if (fetched) co_return fetched;
+    base::log::warn("task {}: cannot get {} from another node ({}): trying its registry", task().meta().name(),
+                    spec.image(), fetched.error().message);
+  }
   co_return co_await tools_.images.ensure(image_reference(spec));
 }
 

@@ -69,7 +69,33 @@ base::Co<ImageRecord> FakeImages::import(std::string name, std::shared_ptr<ByteS
     if (!piece) break;
     content += *piece;
   }
-  co_return present_[reference] = make_record(reference, content, {});
+  contents_[reference] = content;
+  // What came from another node's registry is what this one's has.
+  const auto known = registry_.find(reference);
+  const bool same = known != registry_.end() && known->second.digest == digest_of(content);
+  co_return present_[reference] = same ? known->second : make_record(reference, content, {});
+}
+
+namespace {
+
+class OnePiece final : public ByteSource {
+ public:
+  explicit OnePiece(std::string piece) : piece_(std::move(piece)) {}
+  base::Co<std::optional<std::string>> read() override { co_return std::exchange(piece_, std::nullopt); }
+
+ private:
+  std::optional<std::string> piece_;
+};
+
+}  // namespace
+
+base::Co<std::shared_ptr<ByteSource>> FakeImages::export_image(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto image, co_await find(reference));
+  if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", reference));
+  const auto imported = contents_.find(image->reference);
+  std::shared_ptr<ByteSource> archive =
+      std::make_shared<OnePiece>(imported == contents_.end() ? image->reference : imported->second);
+  co_return archive;
 }
 
 base::Co<std::vector<ImageRecord>> FakeImages::list() {

@@ -24,6 +24,7 @@ class FakeImages final : public Images {
   base::Co<ImageRecord> pull(std::string reference) override;
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) override;
+  base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) override;
   base::Co<std::vector<ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;
@@ -34,6 +35,7 @@ class FakeImages final : public Images {
 
   std::map<std::string, ImageRecord> registry_;
   std::map<std::string, ImageRecord> present_;
+  std::map<std::string, std::string> contents_;  // of what was imported, by reference
   std::set<std::string> used_;
   std::optional<base::Error> pull_error_;
   int pulls_ = 0;

@@ -11,6 +11,7 @@
 #include "node/images/archive_import.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
+#include "node/images/image_export.h"
 #include "node/images/registry.h"
 
 namespace orchion::node::images {
@@ -213,6 +214,13 @@ base::Co<ImageRecord> ImageStore::import(std::string name, std::shared_ptr<ByteS
     return import_archive(state->store, spool->path, reference, state->import_options());
   };
   co_return co_await state_->workers.run(std::move(job));
+}
+
+base::Co<std::shared_ptr<ByteSource>> ImageStore::export_image(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  auto job = [state = state_, name] { return ImageExport::open(state->store, name, state->workers); };
+  CO_ASSIGN_OR_RETURN(std::shared_ptr<ByteSource> archive, co_await state_->workers.run(std::move(job)));
+  co_return archive;
 }
 
 base::Co<std::vector<ImageRecord>> ImageStore::list() {

@@ -69,6 +69,36 @@ TEST_F(ImageStoreTest, ImportsARootFileSystemThatLasts) {
   EXPECT_EQ(by_digest.value().reference, image->reference);
 }
 
+std::string read_all(boost::asio::io_context& io, ByteSource& source) {
+  std::string all;
+  while (auto piece = run(io, source.read()).value()) all += *piece;
+  return all;
+}
+
+TEST_F(ImageStoreTest, WhatIsExportedIsTheSameImageElsewhere) {
+  const auto image = import("hello-web:latest", busybox_root()).value();
+  const auto source = run(io_, images_->export_image("hello-web")).value();
+  const auto archive = read_all(io_, *source);
+  const auto there =
+      ImageStore::open(io_.get_executor(), *workers_, {.folder = folder_ / "there", .architecture = "amd64"}).value();
+  const auto copy = run(io_, there->import("hello-web:latest", std::make_shared<StringSource>(archive)));
+  ASSERT_TRUE(copy.has_value()) << copy.error().message;
+  EXPECT_EQ(copy->digest, image.digest);
+  EXPECT_EQ(copy->reference, image.reference);
+  EXPECT_EQ(fs::read_symlink(copy->layers[0] / "bin/sh"), "busybox");
+  // Others read it too.
+  base::write_file(folder_ / "image.tar", archive).value();
+  skopeo({"oci-archive:" + (folder_ / "image.tar").string(), "dir:" + (folder_ / "unpacked").string()});
+}
+
+TEST_F(ImageStoreTest, WhatIsExportedStaysUntilItIsRead) {
+  const auto image = import("hello-web:latest", busybox_root()).value();
+  const auto source = run(io_, images_->export_image("hello-web")).value();
+  run(io_, images_->remove("hello-web")).value();
+  EXPECT_GT(read_all(io_, *source).size(), 100'000u);
+  EXPECT_EQ(run(io_, images_->export_image("hello-web")).error().code, base::Code::kNotFound);
+}
+
 TEST_F(ImageStoreTest, GivesTheSameContentTheSameDigestAndSharesIt) {
   const auto first = import("a", small_root("x")).value();
   const auto second = import("b", small_root("x")).value();

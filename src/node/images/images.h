@@ -59,6 +59,9 @@ class Images {
   // the archive names itself. Nothing is left of one that is refused.
   virtual base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) = 0;
 
+  // As an OCI layout in a tar, which import() of another node takes to the same digest. kNotFound.
+  virtual base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) = 0;
+
   virtual base::Co<std::vector<ImageRecord>> list() = 0;
 
   // kFailedPrecondition while a task uses it (see use()).

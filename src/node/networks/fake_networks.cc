@@ -12,6 +12,12 @@ base::Co<> FakeNetworks::ensure_network(NetworkConfig config) {
 base::Co<> FakeNetworks::remove_network(std::string uid) {
   if (removal_error) co_return std::unexpected(*removal_error);
   networks.erase(uid);
+  remotes.erase(uid);
+  co_return base::Result<>{};
+}
+
+base::Co<> FakeNetworks::set_remotes(std::string network_uid, std::vector<Remote> others) {
+  remotes[network_uid] = std::move(others);
   co_return base::Result<>{};
 }
 

@@ -19,6 +19,7 @@ class FakeNetworks final : public Networks {
   // What tests read.
   std::map<std::string, NetworkConfig> networks;
   std::map<std::string, TaskNetwork> tasks;
+  std::map<std::string, std::vector<Remote>> remotes;  // by network uid
   std::set<std::string> published;
   std::uint16_t resolver_port = 0;
 
@@ -29,6 +30,7 @@ class FakeNetworks final : public Networks {
 
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
+  base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> publish(std::string task_uid) override;

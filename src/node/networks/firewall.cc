@@ -35,6 +35,13 @@ base::Result<> Firewall::remove_bridge(const std::string& bridge) {
   return {};
 }
 
+base::Result<> Firewall::set_tunnels(const Tunnels& tunnels) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  RETURN_IF_ERROR(nft_.run(set_tunnels_text(table_, tunnels)));
+  return {};
+}
+
 base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
   const std::lock_guard lock(mutex_);
   if (port == resolver_port_) return {};

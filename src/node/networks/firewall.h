@@ -25,6 +25,8 @@ class Firewall {
   base::Result<> remove_bridge(const std::string& bridge);
   base::Result<> set_resolver_port(std::uint16_t port);
 
+  base::Result<> set_tunnels(const Tunnels& tunnels);
+
   // All of it or nothing. `selves` are addresses of containers that begin, or end, to have ports.
   base::Result<> change_ports(const std::vector<PortChange>& changes, const std::vector<std::string>& selves_added,
                               const std::vector<std::string>& selves_removed);

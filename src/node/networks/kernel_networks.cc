@@ -57,7 +57,7 @@ KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::pa
       ports_(firewall_) {}
 
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
-  Network network{names_.bridge(config.uid), {}, {}, config.internal};
+  Network network{names_.bridge(config.uid), {}, {}, config.internal, config.vni, {}};
   ASSIGN_OR_RETURN(network.subnet, parse_subnet(config.subnet));
   ASSIGN_OR_RETURN(network.gateway, parse_ipv4(config.gateway));
   if (!network.subnet.contains(network.gateway)) {
@@ -67,10 +67,59 @@ base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
   const std::lock_guard turn(bridges_turn_);
   // The rules first: at no moment is a bridge open that should be closed.
   RETURN_IF_ERROR(firewall_.add_bridge(network.bridge, network.internal));
-  RETURN_IF_ERROR(ensure_bridge({network.bridge, network.subnet, network.gateway}));
-  const std::lock_guard lock(mutex_);
-  networks_.insert_or_assign(config.uid, std::move(network));
+  RETURN_IF_ERROR(ensure_bridge({network.bridge, network.subnet, network.gateway, network.mtu()}));
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  if (config.vni == 0) {
+    RETURN_IF_ERROR(delete_if_there(socket, names_.tunnel(config.uid)));
+  } else {
+    ASSIGN_OR_RETURN(const Ipv4 underlay, parse_ipv4(config.underlay));
+    RETURN_IF_ERROR(ensure_tunnel(socket, {names_.tunnel(config.uid), network.bridge, config.vni, underlay}));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = networks_.find(config.uid); known != networks_.end())
+      network.peers = std::move(known->second.peers);
+    networks_.insert_or_assign(config.uid, std::move(network));
+  }
+  return tell_tunnels();
+}
+
+// Nobody is listened to before it is named here: a number without peers is refused.
+base::Result<> KernelNetworks::tell_tunnels() {
+  Tunnels tunnels;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [uid, network] : networks_) {
+      if (network.vni == 0) continue;
+      tunnels.vnis.insert(network.vni);
+      tunnels.peers.insert(network.peers.begin(), network.peers.end());
+    }
+  }
+  if (tunnels == told_) return {};
+  RETURN_IF_ERROR(firewall_.set_tunnels(tunnels));
+  told_ = std::move(tunnels);
   return {};
+}
+
+base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes) {
+  const std::lock_guard turn(bridges_turn_);
+  std::vector<RemoteTask> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = networks_.find(network_uid);
+    if (found == networks_.end() || found->second.vni == 0) return {};
+    found->second.peers.clear();
+    for (const auto& remote : remotes) {
+      ASSIGN_OR_RETURN(const Ipv4 address, parse_ipv4(remote.address));
+      ASSIGN_OR_RETURN(const Ipv4 node, parse_ipv4(remote.node));
+      if (!found->second.subnet.contains(address) || address == found->second.gateway) continue;
+      tasks.push_back({address, node});
+      found->second.peers.insert(remote.node);
+    }
+  }
+  RETURN_IF_ERROR(tell_tunnels());
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  return forward_to(socket, names_.tunnel(network_uid), tasks);
 }
 
 base::Result<> KernelNetworks::remove_network(const std::string& uid) {
@@ -82,7 +131,9 @@ base::Result<> KernelNetworks::remove_network(const std::string& uid) {
     last = networks_.empty();
   }
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(delete_if_there(socket, names_.tunnel(uid)));
   RETURN_IF_ERROR(delete_if_there(socket, names_.bridge(uid)));
+  if (!last) RETURN_IF_ERROR(tell_tunnels());
   RETURN_IF_ERROR(firewall_.remove_bridge(names_.bridge(uid)));
   // Without a network there is nothing to keep on the machine; the next one makes it anew.
   ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
@@ -115,7 +166,8 @@ base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task
                     .subnet = network.subnet,
                     .gateway = network.gateway,
                     .hairpin = !task.ports.empty(),
-                    .way_out = !network.internal});
+                    .way_out = !network.internal,
+                    .mtu = network.mtu()});
   }
   return legs;
 }
@@ -191,7 +243,13 @@ base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uid
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   ASSIGN_OR_RETURN(const auto veths, list_links(socket, names_.veth_prefix()));
   ASSIGN_OR_RETURN(const auto present, list_links(socket, names_.bridge_prefix()));
+  ASSIGN_OR_RETURN(const auto tunnels, list_links(socket, names_.tunnel_prefix()));
+  std::set<std::string> kept_tunnels;
+  for (const auto& uid : network_uids) kept_tunnels.insert(names_.tunnel(uid));
   std::vector<std::string> leftovers;
+  for (const auto& link : tunnels) {
+    if (!kept_tunnels.contains(link.name)) leftovers.push_back(link.name);
+  }
   for (const auto& link : veths) {
     if (!stems.contains(link.name.substr(0, link.name.size() - 1))) leftovers.push_back(link.name);
   }
@@ -209,6 +267,7 @@ base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uid
 base::Result<> KernelNetworks::remove_all() {
   RETURN_IF_ERROR(sweep({}, {}));
   RETURN_IF_ERROR(firewall_.remove_all());
+  told_ = {};
   ports_.forget_all();
   return base::remove_tree(folder_);
 }

@@ -15,6 +15,7 @@
 #include "node/networks/names.h"
 #include "node/networks/networks.h"
 #include "node/networks/published_ports.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -27,6 +28,7 @@ class KernelNetworks {
 
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
+  base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
   std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<> attach(const TaskNetwork& task);
   base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
@@ -48,19 +50,24 @@ class KernelNetworks {
     Subnet subnet;
     Ipv4 gateway;
     bool internal = false;
+    std::uint32_t vni = 0;        // 0: it stays on this machine
+    std::set<std::string> peers;  // the machines that have tasks in it
+    int mtu() const { return vni == 0 ? 0 : kTunnelledMtu; }
   };
   class TaskTurn;
 
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
   base::Result<> release_in_turn(const std::string& task_uid);
   base::Result<std::vector<std::string>> namespace_files() const;
+  base::Result<> tell_tunnels();
 
   const Names names_;
   const std::filesystem::path folder_;  // of the namespaces
   Firewall firewall_;
   PublishedPorts ports_;
-  std::mutex bridges_turn_;  // networks come and go one at a time
-  std::mutex mutex_;         // guards what follows
+  std::mutex bridges_turn_;  // networks come and go one at a time; guards what the firewall was told
+  Tunnels told_;
+  std::mutex mutex_;  // guards what follows
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

@@ -32,8 +32,10 @@ Link link_from(const NetlinkMessage& message) {
   const auto info = message.body<ifinfomsg>();
   const auto name = message.attribute(sizeof(info), IFLA_IFNAME);
   const auto state = message.attribute(sizeof(info), IFLA_OPERSTATE);
+  const auto alias = message.attribute(sizeof(info), IFLA_IFALIAS);
   Link link;
   link.index = info.ifi_index;
+  if (!alias.empty()) link.alias.assign(alias.begin(), alias.end() - 1);
   if (!name.empty()) link.name.assign(name.begin(), name.end() - 1);
   link.up = (info.ifi_flags & IFF_UP) != 0;
   link.usable = !state.empty() && state[0] == kOperationalUp;
@@ -102,6 +104,7 @@ NetlinkRequest make_veth(const VethPlan& plan) {
   NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
   request.text(IFLA_IFNAME, plan.name);
   request.value(IFLA_MASTER, plan.bridge_index);
+  if (plan.mtu != 0) request.value(IFLA_MTU, plan.mtu);
   const auto info = request.open(IFLA_LINKINFO);
   request.text(IFLA_INFO_KIND, "veth");
   const auto data = request.open(IFLA_INFO_DATA);
@@ -109,6 +112,7 @@ NetlinkRequest make_veth(const VethPlan& plan) {
   request.body(ifinfomsg{});
   request.text(IFLA_IFNAME, plan.peer);
   request.value(IFLA_ADDRESS, plan.peer_mac);
+  if (plan.mtu != 0) request.value(IFLA_MTU, plan.mtu);
   request.value(IFLA_NET_NS_FD, plan.namespace_fd);
   return request.close(peer).close(data).close(info);
 }
@@ -135,6 +139,12 @@ NetlinkRequest with_hairpin(const std::string& name) {
   const auto data = request.open(IFLA_INFO_SLAVE_DATA);
   request.value(IFLA_BRPORT_MODE, std::uint8_t{1});
   return request.close(data).close(info);
+}
+
+NetlinkRequest with_mtu(const std::string& name, int mtu) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, 0);
+  request.text(IFLA_IFNAME, name);
+  return request.value(IFLA_MTU, mtu);
 }
 
 NetlinkRequest delete_link(const std::string& name) {

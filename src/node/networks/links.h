@@ -15,6 +15,7 @@ namespace orchion::node::networks {
 struct Link {
   int index = 0;
   std::string name;
+  std::string alias;    // a note for people and for us
   bool up = false;      // administratively
   bool usable = false;  // it carries packets: carrier seen, queues running
 };
@@ -42,6 +43,7 @@ struct VethPlan {
   std::string peer;
   Mac peer_mac{};
   int namespace_fd = -1;
+  int mtu = 0;  // of both ends; 0: the kernel's choice
 };
 NetlinkRequest make_veth(const VethPlan& plan);
 
@@ -52,6 +54,7 @@ NetlinkRequest bring_up(const std::string& name);
 // Lets the bridge give a frame back to the port it came by: a task that reaches itself by its published port, where
 // the bridge's frames pass the firewall and are translated before they leave the bridge.
 NetlinkRequest with_hairpin(const std::string& name);
+NetlinkRequest with_mtu(const std::string& name, int mtu);
 NetlinkRequest delete_link(const std::string& name);
 NetlinkRequest move_to_group(const std::string& name, std::uint32_t group);
 NetlinkRequest delete_group(std::uint32_t group);

@@ -25,6 +25,13 @@ base::Co<> LinuxNetworks::remove_network(std::string uid) {
   co_return co_await workers_.run(std::move(job));
 }
 
+base::Co<> LinuxNetworks::set_remotes(std::string network_uid, std::vector<Remote> remotes) {
+  auto job = [kernel = kernel_, network_uid, remotes = std::move(remotes)] {
+    return kernel->set_remotes(network_uid, remotes);
+  };
+  co_return co_await workers_.run(std::move(job));
+}
+
 std::filesystem::path LinuxNetworks::namespace_path(const std::string& task_uid) const {
   return kernel_->namespace_path(task_uid);
 }

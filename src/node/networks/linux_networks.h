@@ -35,6 +35,7 @@ class LinuxNetworks final : public Networks {
 
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
+  base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> publish(std::string task_uid) override;

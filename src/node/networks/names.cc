@@ -40,12 +40,17 @@ std::string identifier(std::string_view text) {
 Names::Names(std::string_view cluster_short_id)
     : bridge_prefix_("or" + hash_text(cluster_short_id, 4) + "b"),
       veth_prefix_("or" + hash_text(cluster_short_id, 4) + "v"),
+      tunnel_prefix_("or" + hash_text(cluster_short_id, 4) + "x"),
       // Far from the small numbers that people give groups.
       removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
 std::string Names::bridge(std::string_view network_uid) const {
   return bridge_prefix_ + hash_text(network_uid, 8);
+}
+
+std::string Names::tunnel(std::string_view network_uid) const {
+  return tunnel_prefix_ + hash_text(network_uid, 8);
 }
 
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {

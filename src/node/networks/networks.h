@@ -17,6 +17,17 @@ struct NetworkConfig {
   std::string subnet;     // "10.192.0.0/20"
   std::string gateway;    // "10.192.0.1": the bridge's own address
   bool internal = false;  // no way out
+  // Other machines have tasks in it too: its number in VXLAN, and this machine's address there; 0: it stays here.
+  std::uint32_t vni = 0;
+  std::string underlay;
+};
+
+// A task of a network on another machine.
+struct Remote {
+  std::string address;  // IPv4, in the network
+  std::string node;     // IPv4, of the machine
+
+  auto operator<=>(const Remote&) const = default;
 };
 
 struct Attachment {
@@ -48,6 +59,10 @@ class Networks {
   // Makes the bridge and its rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
+
+  // All tasks of a network that are on other machines, in place of those named before: nobody else is reached, and
+  // their machines alone are listened to. Nothing happens where the network doesn't leave this machine.
+  virtual base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) = 0;
 
   // Where the task's network namespace is, or will be: known before it is made.
   virtual std::filesystem::path namespace_path(const std::string& task_uid) const = 0;

@@ -10,7 +10,8 @@
 namespace orchion::node::networks {
 namespace {
 
-// {0} the table, {1} our bridges, {2} leading queries to the resolver, {3} letting internal networks' queries in.
+// {0} the table, {1} our bridges, {2} leading queries to the resolver, {3} letting internal networks' queries in,
+// {4} the port of VXLAN.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the bridge's address.
@@ -21,6 +22,8 @@ namespace {
 //
 // members: who is behind each port, as a record for the next process; no rule reads it.
 //
+// input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP.
+//
 // forward: containers of one network reach each other; others, on this machine or elsewhere, only what is published.
 constexpr std::string_view kTable = R"(
 add table inet {0}
@@ -28,6 +31,8 @@ add set inet {0} same {{ type ifname . ifname; }}
 add set inet {0} internal {{ type ifname; }}
 add set inet {0} selves {{ type ipv4_addr . ipv4_addr; }}
 add set inet {0} members {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service; }}
+add set inet {0} tunnels {{ typeof @th,96,24; }}
+add set inet {0} peers {{ type ipv4_addr; }}
 add map inet {0} published {{ type inet_proto . inet_service : verdict; }}
 add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
@@ -88,6 +93,7 @@ table inet {0} {{
   }}
   chain input {{
     iifname @internal jump from_internal
+    udp dport {4} @th,96,24 @tunnels ip saddr != @peers drop
   }}
 }}
 )";
@@ -193,7 +199,7 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
     lead = fmt::format("meta l4proto {{ tcp, udp }} th dport 53 redirect to :{}", resolver_port);
     admit = fmt::format("ct status dnat meta l4proto {{ tcp, udp }} th dport {} accept", resolver_port);
   }
-  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit);
+  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort);
 }
 
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal) {
@@ -206,6 +212,15 @@ std::string add_bridge_text(const Table& table, const std::string& bridge, bool 
 std::string remove_bridge_text(const Table& table, const std::string& bridge) {
   std::string text = add_bridge_text(table, bridge, false);
   return text + fmt::format("delete element inet {0} same {{ \"{1}\" . \"{1}\" }}\n", table.name, bridge);
+}
+
+std::string set_tunnels_text(const Table& table, const Tunnels& tunnels) {
+  std::string text = fmt::format("flush set inet {0} tunnels\nflush set inet {0} peers\n", table.name);
+  if (!tunnels.vnis.empty())
+    text += fmt::format("add element inet {} tunnels {{ {} }}\n", table.name, fmt::join(tunnels.vnis, ", "));
+  if (!tunnels.peers.empty())
+    text += fmt::format("add element inet {} peers {{ {} }}\n", table.name, fmt::join(tunnels.peers, ", "));
+  return text;
 }
 
 std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes) {

@@ -7,11 +7,15 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace orchion::node::networks {
+
+// VXLAN's, RFC 7348.
+inline constexpr std::uint16_t kTunnelPort = 4789;
 
 // What every text here is about.
 struct Table {
@@ -51,6 +55,15 @@ std::string table_text(const Table& table, std::uint16_t resolver_port);
 // Removing what isn't there is no error, in these two.
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal);
 std::string remove_bridge_text(const Table& table, const std::string& bridge);
+
+// Who may send what arrives by VXLAN: for these numbers, these machines alone. In place of what was there.
+struct Tunnels {
+  std::set<std::uint32_t> vnis;
+  std::set<std::string> peers;  // IPv4
+
+  bool operator==(const Tunnels&) const = default;
+};
+std::string set_tunnels_text(const Table& table, const Tunnels& tunnels);
 
 // One transaction, which touches the named ports alone. `before` must be what the table holds.
 std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes);

@@ -45,7 +45,8 @@ base::Result<> make_pairs(NetlinkSocket& host, NetlinkSocket& inside, int namesp
                          .bridge_index = bridge.index,
                          .peer = leg.task_link,
                          .peer_mac = mac_of(leg.address),
-                         .namespace_fd = namespace_fd}),
+                         .namespace_fd = namespace_fd,
+                         .mtu = leg.mtu}),
               "making the link " + leg.host_link);
   }
   return steps.run(host);
@@ -58,6 +59,7 @@ base::Result<> configure_inside(NetlinkSocket& inside, const std::vector<Leg>& l
   for (const auto& leg : legs) {
     ASSIGN_OR_RETURN(const Link link, find_link(inside, leg.task_link));
     steps.add_optional(without_ipv6(leg.task_link));
+    if (leg.mtu != 0) steps.add(with_mtu(leg.task_link, leg.mtu), "setting up a task's " + leg.task_link);
     steps.add(bring_up(leg.task_link), "bringing up a task's " + leg.task_link);
     steps.add(add_address(link.index, leg.address, leg.subnet), "giving a task the address " + to_string(leg.address));
     if (leg.way_out && !routed) {
@@ -73,6 +75,7 @@ base::Result<> open_up(NetlinkSocket& host, NetlinkSocket& inside, const std::ve
   Steps steps;
   for (const auto& leg : legs) {
     steps.add_optional(without_ipv6(leg.host_link));
+    if (leg.mtu != 0) steps.add(with_mtu(leg.host_link, leg.mtu), "setting up " + leg.host_link);
     if (leg.hairpin) steps.add(with_hairpin(leg.host_link), "setting up " + leg.host_link);
     steps.add(bring_up(leg.host_link), "bringing up " + leg.host_link);
   }
@@ -136,6 +139,7 @@ base::Result<> ensure_bridge(const BridgePlan& plan) {
   ASSIGN_OR_RETURN(const auto addresses, list_addresses(socket, link->index));
   Steps steps;
   steps.add_optional(without_ipv6(plan.name));
+  if (plan.mtu != 0) steps.add(with_mtu(plan.name, plan.mtu), "setting up " + plan.name);
   for (const auto& address : addresses) {
     if (address == LinkAddress{plan.gateway, plan.subnet.prefix_length}) continue;
     steps.add(delete_address(link->index, address), "removing an old address of " + plan.name);

@@ -20,6 +20,7 @@ struct Leg {
   Ipv4 gateway;
   bool hairpin = false;  // it publishes ports, and may use them itself
   bool way_out = false;  // the default route goes through the first leg that has one
+  int mtu = 0;           // 0: as it is
 };
 
 // Makes the namespace at `path` and its links, or completes what is there. Blocks.
@@ -30,6 +31,7 @@ struct BridgePlan {
   std::string name;
   Subnet subnet;
   Ipv4 gateway;
+  int mtu = 0;  // 0: as it is
 };
 base::Result<> ensure_bridge(const BridgePlan& plan);
 

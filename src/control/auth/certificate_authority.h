@@ -1,0 +1,56 @@
+#pragma once
+
+// Vouches for the server and the nodes of one cluster.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace orchion::control::auth {
+
+// A key and its certificate in the folder "authority" of the server's data folder, made on first run and good for ten
+// years. Whoever has the key is the cluster: 0600. A value once opened; its members only read.
+class CertificateAuthority {
+ public:
+  // Blocks for a few small files. kFailedPrecondition: others may read the key, or the two don't fit.
+  static base::Result<CertificateAuthority> open(const std::filesystem::path& data_folder, std::string cluster_id,
+                                                 base::WallTime now);
+
+  const std::string& certificate() const { return certificate_; }  // PEM
+  const std::string& fingerprint() const { return fingerprint_; }  // SHA-256, hexadecimal
+
+  // A new key and certificate for the server, the authority's own at the end of the chain, so that who knows only its
+  // fingerprint gets it. It ends with the authority: it lies beside that key, and a short life would protect nothing.
+  struct ServerIdentity {
+    std::string chain;
+    std::string key;
+  };
+  base::Result<ServerIdentity> make_server_identity(base::WallTime now) const;
+
+  // For the key of a certificate signing request; good for a day.
+  base::Result<std::string> issue_to_node(std::string_view request, const std::string& node_uid,
+                                          base::WallTime now) const;
+
+ private:
+  CertificateAuthority(std::string cluster_id, std::string key, std::string certificate, std::string fingerprint,
+                       base::WallTime not_after)
+      : cluster_id_(std::move(cluster_id)),
+        key_(std::move(key)),
+        certificate_(std::move(certificate)),
+        fingerprint_(std::move(fingerprint)),
+        not_after_(not_after) {}
+
+  std::string cluster_id_;
+  std::string key_;
+  std::string certificate_;
+  std::string fingerprint_;
+  base::WallTime not_after_;
+};
+
+// How certificates name a node: "orchion://CLUSTER/node/UID".
+std::string node_uri(const std::string& cluster_id, const std::string& node_uid);
+
+}  // namespace orchion::control::auth

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/auth/permissions.h"
+#include "control/store/object_store.h"
+
+namespace orchion::control::auth {
+
+// Certificates of nodes: whose they are, and whether that node still belongs to the cluster. Belongs to the control
+// loop. `objects` outlives it.
+class NodeAuthenticator {
+ public:
+  NodeAuthenticator(const store::ObjectStore& objects, std::string cluster_id)
+      : objects_(objects), cluster_id_(std::move(cluster_id)) {}
+
+  // `certificate` (PEM) was vouched for by the cluster's authority already. The identity's name is node_identity() of
+  // the node's uid. kUnauthenticated: it names no node, or one that was removed, or has another key by now.
+  base::Result<Identity> authenticate(std::string_view certificate) const;
+
+ private:
+  const store::ObjectStore& objects_;
+  std::string cluster_id_;
+};
+
+}  // namespace orchion::control::auth

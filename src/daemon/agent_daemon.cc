@@ -1,0 +1,120 @@
+#include "daemon/agent_daemon.h"
+
+#include "base/log.h"
+#include "base/task_group.h"
+#include "daemon/folders.h"
+#include "daemon/join_client.h"
+#include "daemon/loop_thread.h"
+#include "daemon/node_door.h"
+#include "daemon/node_parts.h"
+#include "daemon/underlay.h"
+#include "daemon/version.h"
+#include "node/agent/grpc_link.h"
+
+namespace orchion::daemon {
+
+namespace {
+
+constexpr auto kConnectLimit = std::chrono::seconds(10);
+constexpr auto kConnectLook = std::chrono::milliseconds(5);
+
+// Everything that lives on the agent's loop. Built and taken down there.
+class AgentDaemon {
+ public:
+  AgentDaemon(base::Executor executor, const AgentOptions& options)
+      : executor_(executor), options_(options), folders_{options.data}, group_(executor) {}
+
+  base::Co<> start(std::string short_id) {
+    CO_RETURN_IF_ERROR(options_.server.empty() ? connect_as_node() : connect_locally());
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, folders_, short_id));
+    node::agent::AgentOptions agent;
+    agent.folder = folders_.agent();
+    agent.hostname = options_.hostname.empty() ? host_name() : options_.hostname;
+    agent.version = kVersion;
+    agent.labels = options_.labels;
+    agent.address = [address = address_, server = server_host_] {
+      return address.empty() ? address_towards(server).value_or("") : address;
+    };
+    agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
+                                                  random_.next());
+    CO_RETURN_IF_ERROR(co_await agent_->start());
+    if (options_.server.empty()) {
+      auto renewed = [this](const Membership& membership) {
+        if (auto tls = as_node(membership)) link_->use(std::move(*tls));
+      };
+      group_.spawn("the certificate", keep_certificate(executor_, clock_, folders_.agent(), std::move(renewed)));
+    }
+    group_.spawn("the agent", agent_->run());
+    const auto deadline = clock_.now() + kConnectLimit;
+    while (!agent_->connected() && clock_.now() < deadline) CO_RETURN_IF_ERROR(co_await clock_.sleep(kConnectLook));
+    if (!agent_->connected()) base::log::warn("the server does not answer yet; the agent goes on trying");
+    co_return base::Result<>{};
+  }
+
+  base::Co<> shut_down() {
+    if (agent_) CO_RETURN_IF_ERROR(co_await agent_->shutdown(node::agent::Agent::Goodbye::kSilent));
+    CO_RETURN_IF_ERROR(co_await group_.shutdown());
+    agent_.reset();
+    link_.reset();
+    parts_.reset();
+    co_return base::Result<>{};
+  }
+
+ private:
+  base::Result<> connect_locally() {
+    link_ = std::make_unique<node::agent::GrpcLink>(
+        executor_, options_.server,
+        std::multimap<std::string, std::string>{{"authorization", "Bearer " + options_.token}});
+    address_ = options_.advertise;
+    ASSIGN_OR_RETURN(const auto server, parse_host_and_port(options_.server, kNodePort));
+    server_host_ = server.host;
+    return {};
+  }
+
+  base::Result<> connect_as_node() {
+    ASSIGN_OR_RETURN(const auto membership, load_membership(folders_.agent()));
+    ASSIGN_OR_RETURN(auto tls, as_node(membership));
+    link_ = std::make_unique<node::agent::GrpcLink>(executor_, membership.server,
+                                                    std::multimap<std::string, std::string>{}, std::move(tls));
+    address_ = options_.advertise.empty() ? membership.address : options_.advertise;
+    ASSIGN_OR_RETURN(const auto server, parse_host_and_port(membership.server, kNodePort));
+    server_host_ = server.host;
+    return {};
+  }
+
+  base::Executor executor_;
+  const AgentOptions& options_;
+  Folders folders_;
+  base::SystemClock clock_;
+  base::Random random_ = base::Random::from_system();
+  base::TaskGroup group_;
+  std::string address_;
+  std::string server_host_;
+  std::unique_ptr<NodeParts> parts_;
+  std::unique_ptr<node::agent::GrpcLink> link_;
+  std::unique_ptr<node::agent::Agent> agent_;
+};
+
+}  // namespace
+
+base::Result<> run_agent(const AgentOptions& options, const std::function<void()>& ready) {
+  EndSignals signals;
+  RETURN_IF_ERROR(check_machine());
+  RETURN_IF_ERROR(prepare_data_folder(options.data));
+  const Folders folders{options.data};
+  if (options.server.empty()) RETURN_IF_ERROR(load_membership(folders.agent()));
+  ASSIGN_OR_RETURN(const auto lock, lock_data_folder(folders, "a server or an agent"));
+  ASSIGN_OR_RETURN(const auto id, cluster_id(options.data));
+
+  LoopThread loop;
+  AgentDaemon daemon(loop.executor(), options);
+  auto result = loop.run(daemon.start(short_id(id)));
+  if (result) {
+    ready();
+    signals.wait();
+  }
+  auto stopped = loop.run(daemon.shut_down());
+  return result ? stopped : result;
+}
+
+}  // namespace orchion::daemon

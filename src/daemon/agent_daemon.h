@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+
+namespace orchion::daemon {
+
+struct AgentOptions {
+  std::filesystem::path data;
+  std::string server;    // "127.0.0.1:4601": loopback only, without TLS; empty: of the cluster that this machine joined
+  std::string token;     // for that; a node that joined has its certificate
+  std::string hostname;  // empty: the machine's
+  std::map<std::string, std::string> labels;
+  std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
+};
+
+// Runs the agent of this machine for a control plane elsewhere, until SIGTERM or SIGINT. `ready` is called once, when
+// it is connected or has tried for some seconds. Blocks. kNotFound: no server is named and no cluster was joined.
+base::Result<> run_agent(const AgentOptions& options, const std::function<void()>& ready);
+
+}  // namespace orchion::daemon

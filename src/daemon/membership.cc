@@ -1,0 +1,76 @@
+#include "daemon/membership.h"
+
+#include <fmt/core.h>
+
+#include "base/file.h"
+#include "core/cluster_names.h"
+#include "wire/tls/certificates.h"
+#include "wire/tls/keys.h"
+
+namespace orchion::daemon {
+
+using base::Code;
+
+namespace {
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+base::Result<Membership> load_membership(const std::filesystem::path& folder) {
+  Membership membership;
+  auto certificate = base::read_file(folder / "certificate.pem");
+  if (!certificate && certificate.error().code == Code::kNotFound)
+    return base::fail(Code::kNotFound,
+                      "this machine has joined no cluster: type `orchion node invite` on the server's machine, and the "
+                      "line it prints here");
+  ASSIGN_OR_RETURN(membership.certificate, std::move(certificate));
+  ASSIGN_OR_RETURN(membership.server, base::read_file(folder / "server"));
+  ASSIGN_OR_RETURN(membership.key, base::read_file(folder / "key.pem"));
+  ASSIGN_OR_RETURN(membership.authority, base::read_file(folder / "authority.pem"));
+  membership.server = trimmed(std::move(membership.server));
+  membership.address = trimmed(base::read_file(folder / "address").value_or(""));
+  return membership;
+}
+
+base::Result<> save_membership(const std::filesystem::path& folder, const Membership& membership) {
+  RETURN_IF_ERROR(base::write_file_durably(folder / "server", membership.server + "\n"));
+  RETURN_IF_ERROR(base::write_file_durably(folder / "authority.pem", membership.authority));
+  RETURN_IF_ERROR(base::write_file_durably(folder / "address", membership.address + "\n"));
+  return save_certificate(folder, membership.certificate);
+}
+
+base::Result<> save_certificate(const std::filesystem::path& folder, const std::string& certificate) {
+  return base::write_file_durably(folder / "certificate.pem", certificate);
+}
+
+base::Result<std::string> node_key(const std::filesystem::path& folder) {
+  const auto file = folder / "key.pem";
+  auto key = base::read_file(file);
+  if (key || key.error().code != Code::kNotFound) return key;
+  ASSIGN_OR_RETURN(key, wire::tls::make_key());
+  RETURN_IF_ERROR(base::write_file_durably(file, *key, 0600));
+  return key;
+}
+
+base::Result<wire::grpc::ClientTls> as_stranger(const std::string& authority) {
+  ASSIGN_OR_RETURN(const auto certificate, wire::tls::read_certificate(authority));
+  return wire::grpc::ClientTls{authority, core::control_name(certificate.common_name), {}, {}};
+}
+
+base::Result<wire::grpc::ClientTls> as_node(const Membership& membership) {
+  ASSIGN_OR_RETURN(auto tls, as_stranger(membership.authority));
+  tls.certificate = membership.certificate;
+  tls.key = membership.key;
+  return tls;
+}
+
+base::Result<base::WallTime> renewal_time(const std::string& pem) {
+  ASSIGN_OR_RETURN(const auto certificate, wire::tls::read_certificate(pem));
+  return certificate.not_before + (certificate.not_after - certificate.not_before) / 2;
+}
+
+}  // namespace orchion::daemon
