@@ -96,7 +96,8 @@ class OneStack(Machines):
         self.one.stop()
         self.one.start()
         harness.wait_for("both nodes again", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
-        self.assertTrue(self.reaches("far", "http://web"))
+        # READY may stand there from before: a command gets to the second once its agent has found the new server.
+        harness.wait_for("the way back again", lambda: self.reaches("far", "http://web"))
 
         self.one.ok("down", "--stack", "shop", "--yes")
         self.assertEqual(self.one.tasks("shop"), [])
