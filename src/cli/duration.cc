@@ -7,6 +7,8 @@
 #include <fmt/core.h>
 #include <google/protobuf/util/time_util.h>
 
+#include "core/timestamps.h"
+
 namespace orchion::cli {
 
 namespace {
@@ -52,7 +54,7 @@ base::Result<base::WallTime> parse_moment(std::string_view text, base::WallTime 
   if (!google::protobuf::util::TimeUtil::FromString(std::string(text), &time))
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("{} is no time: write how long ago (10m) or a time like 2026-01-31T12:00:00Z", text));
-  return base::WallTime(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
+  return core::from_timestamp(time);
 }
 
 }  // namespace orchion::cli

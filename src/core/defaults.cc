@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/timestamps.h"
+
 namespace orchion::core {
 
 namespace {
@@ -55,8 +57,7 @@ void fill_defaults(v1::StackSpec& spec) {
 
 base::Duration stop_grace_period(const v1::ContainerSpec& container) {
   if (!container.has_stop_grace_period()) return std::chrono::seconds(kDefaultGraceSeconds);
-  return std::chrono::seconds(container.stop_grace_period().seconds()) +
-         std::chrono::nanoseconds(container.stop_grace_period().nanos());
+  return from_duration(container.stop_grace_period());
 }
 
 }  // namespace orchion::core

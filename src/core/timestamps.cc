@@ -14,4 +14,8 @@ base::WallTime from_timestamp(const google::protobuf::Timestamp& timestamp) {
   return base::WallTime(std::chrono::seconds(timestamp.seconds()) + std::chrono::nanoseconds(timestamp.nanos()));
 }
 
+base::Duration from_duration(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
 }  // namespace orchion::core

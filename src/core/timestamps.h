@@ -1,5 +1,6 @@
 #pragma once
 
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
 #include "base/clock.h"
@@ -8,5 +9,6 @@ namespace orchion::core {
 
 google::protobuf::Timestamp to_timestamp(base::WallTime time);
 base::WallTime from_timestamp(const google::protobuf::Timestamp& timestamp);
+base::Duration from_duration(const google::protobuf::Duration& duration);
 
 }  // namespace orchion::core

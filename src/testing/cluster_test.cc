@@ -45,6 +45,13 @@ std::set<std::string> uids(const Cluster& cluster, const std::string& service) {
   return result;
 }
 
+base::Result<google::protobuf::Empty> remove_node(Cluster& cluster, const std::string& name, bool force) {
+  v1::RemoveNodeRequest request;
+  request.set_name(name);
+  request.set_force(force);
+  return cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+}
+
 TEST(Cluster, BringsUpAHundredTasksSpreadOverFiftyNodes) {
   Cluster cluster(50, 1);
   apply(cluster, shop(100));
@@ -205,14 +212,11 @@ TEST(Cluster, ARemovedNodesTasksAreReplacedAndItStopsThem) {
   cluster.quiet();
   const auto former = cluster.running_on(2);
   ASSERT_FALSE(former.empty());
-  v1::RemoveNodeRequest request;
-  request.set_name("node-02");
-  const auto refused = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  const auto refused = remove_node(cluster, "node-02", false);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::Code::kFailedPrecondition);
   EXPECT_EQ(cluster.running_on(2), former);
-  request.set_force(true);
-  const auto removed = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  const auto removed = remove_node(cluster, "node-02", true);
   ASSERT_TRUE(removed.has_value()) << removed.error().message;
   cluster.quiet();
   EXPECT_EQ(cluster.view().stacks().find("shop")->status().tasks_running(), 20);
@@ -234,10 +238,7 @@ TEST(Cluster, ASwitchedOffNodeCanBeTakenOut) {
   apply(cluster, shop(20));
   cluster.quiet();
   cluster.lose_power(1);
-  v1::RemoveNodeRequest request;
-  request.set_name("node-01");
-  request.set_force(true);
-  const auto removed = cluster.call<google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode", request);
+  const auto removed = remove_node(cluster, "node-01", true);
   ASSERT_TRUE(removed.has_value()) << removed.error().message;
   cluster.quiet();
   EXPECT_FALSE(cluster.view().nodes().find("node-01"));

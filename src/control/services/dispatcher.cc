@@ -11,6 +11,7 @@
 #include "control/services/image_holders.h"
 #include "control/services/node_names.h"
 #include "core/lifecycle.h"
+#include "core/task_state.h"
 
 namespace orchion::control::services {
 
@@ -28,10 +29,6 @@ constexpr int kConflictsMax = 20;
 constexpr int kImageTries = 50;
 
 constexpr auto kRetryDelay = std::chrono::seconds(1);
-
-bool is_terminal(v1::TaskState state) {
-  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
-}
 
 // The last finalizer taken away removes the object.
 template <class T>
@@ -368,7 +365,8 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     return;
   }
   store::put_spec(transaction, changed);
-  if (pending.report.has_status() && is_terminal(changed.status().state())) store::put_status(transaction, changed);
+  if (pending.report.has_status() && core::is_terminal(changed.status().state()))
+    store::put_status(transaction, changed);
 }
 
 bool Dispatcher::is_newest(const std::string& node_uid, std::uint64_t session) const {

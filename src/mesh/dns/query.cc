@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "base/free_with.h"
+
 namespace orchion::mesh::dns {
 namespace {
 
@@ -18,15 +20,8 @@ constexpr std::size_t kUdpBytesMin = 512;
 // What fits one unfragmented packet on any path; https://www.dnsflagday.net/2020/
 constexpr std::size_t kUdpBytesMax = 1232;
 
-template <auto Free>
-struct Freer {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-using Packet = std::unique_ptr<ldns_pkt, Freer<ldns_pkt_free>>;
-using Text = std::unique_ptr<char, Freer<std::free>>;
+using Packet = std::unique_ptr<ldns_pkt, base::FreeWith<ldns_pkt_free>>;
+using Text = std::unique_ptr<char, base::FreeWith<std::free>>;
 
 Packet parse(std::span<const std::uint8_t> message) {
   ldns_pkt* packet = nullptr;
@@ -63,7 +58,7 @@ Bytes to_wire(const ldns_pkt* packet) {
   std::uint8_t* data = nullptr;
   std::size_t size = 0;
   if (ldns_pkt2wire(&data, packet, &size) != LDNS_STATUS_OK) return {};
-  const std::unique_ptr<std::uint8_t, Freer<std::free>> owner(data);
+  const std::unique_ptr<std::uint8_t, base::FreeWith<std::free>> owner(data);
   return {data, data + size};
 }
 

@@ -355,7 +355,7 @@ TEST_F(AgentTest, StopsFencedTasksWhenItsLeaseEnds) {
   server.away = false;
   advance(seconds(10));
   EXPECT_EQ(state("fenced"), v1::STOPPED);
-  EXPECT_THAT(status("fenced").message(), HasSubstr("onNodeLoss: fence"));
+  EXPECT_THAT(status("fenced").message(), HasSubstr("on_node_loss: fence"));
 }
 
 TEST_F(AgentTest, AnAgentThatWasAwayForLongerThanItsLeaseFindsNothingFencedRunning) {

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/timeout.h"
+#include "core/timestamps.h"
 
 namespace orchion::node::agent {
 
@@ -22,8 +23,7 @@ constexpr std::size_t kMessageBytesMax = 300;
 
 base::Duration duration_or(bool there, const google::protobuf::Duration& duration, base::Duration otherwise) {
   if (!there) return otherwise;
-  return std::max<base::Duration>(std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos()),
-                                  std::chrono::milliseconds(1));
+  return std::max<base::Duration>(core::from_duration(duration), std::chrono::milliseconds(1));
 }
 
 // What was said last, as one line.

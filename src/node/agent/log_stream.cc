@@ -6,6 +6,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "core/task_state.h"
 #include "core/timestamps.h"
 #include "node/agent/streams.h"
 #include "node/logs/log_reader.h"
@@ -91,7 +92,7 @@ base::Co<> read_merged(Sources sources, std::shared_ptr<Lines> lines, base::Cloc
 
 bool may_say_more(const TaskTable& tasks, const std::string& task_uid) {
   const auto* runner = tasks.find(task_uid);
-  return runner != nullptr && !is_terminal(runner->status().state());
+  return runner != nullptr && !core::is_terminal(runner->status().state());
 }
 
 base::Co<> wait_for_task_end(std::shared_ptr<Source> source, const TaskTable& tasks, base::Clock& clock) {

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/task_state.h"
 #include "core/timestamps.h"
 
 namespace orchion::node::agent {
@@ -44,13 +45,9 @@ Step run(const TaskView& view, base::Time now) {
 
 Step next_step(const TaskView& view, base::Time now) {
   if (view.removed) return {StepKind::kWait};
-  if (is_terminal(view.state)) return clean_up(view, now);
+  if (core::is_terminal(view.state)) return clean_up(view, now);
   // A stop that was begun is finished, whatever is wanted by then.
   return view.wanted && !view.stop_signalled && now < view.fenced_at ? run(view, now) : stop(view, now);
-}
-
-bool is_terminal(v1::TaskState state) {
-  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::STOPPED;
 }
 
 bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, const AttemptEnd& end) {
@@ -108,7 +105,7 @@ Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& con
 Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtimes::ContainerInfo>& container,
                const std::string& boot_id, base::WallTime now) {
   const auto& status = checkpoint.status();
-  if (checkpoint.removed() || is_terminal(status.state())) return {status};
+  if (checkpoint.removed() || core::is_terminal(status.state())) return {status};
   const bool has_attempt = container && container->attempt >= std::max(status.attempt(), 1u);
   if (has_attempt && container->phase == runtimes::ContainerPhase::kRunning)
     return adopt_running(status, *container, now);
@@ -127,7 +124,7 @@ Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtime
 
 v1::TaskStatus first_status(const v1::Task& task, base::WallTime now) {
   v1::TaskStatus status = task.status();
-  if (is_terminal(status.state())) return status;
+  if (core::is_terminal(status.state())) return status;
   if (status.state() >= v1::RUNNING) {
     status.set_attempt(status.attempt() + 1);
     status.set_restarts(status.restarts() + 1);

@@ -60,8 +60,6 @@ struct Step {
 
 Step next_step(const TaskView& view, base::Time now);
 
-bool is_terminal(v1::TaskState state);
-
 // Whether an attempt that ended like this is followed by another. `restarts` were made before.
 bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, const AttemptEnd& end);
 

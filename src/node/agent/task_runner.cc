@@ -1,4 +1,5 @@
 #include "node/agent/task_runner.h"
+#include "core/task_state.h"
 
 #include <utility>
 
@@ -44,7 +45,7 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
   if (checkpoint_.removed()) return;
   stop_signalled_ = status().state() == v1::STOPPING && !running_;
   holds_resources_ = true;
-  if (!is_terminal(status().state())) tools.network_table.hold(task());
+  if (!core::is_terminal(status().state())) tools.network_table.hold(task());
 }
 
 base::Co<> TaskRunner::run() {
@@ -198,7 +199,7 @@ void TaskRunner::failed(StepKind step, base::Error error) {
     slot_.reset();
   }
   base::log::warn("task {}: {}", task().meta().name(), error.message);
-  if (is_terminal(status().state())) return;
+  if (core::is_terminal(status().state())) return;
   status_now().set_message(fmt::format("{}; trying again in {:.1f} s", error.message, in_seconds(delay)));
   report();
 }

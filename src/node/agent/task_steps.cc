@@ -21,15 +21,11 @@ namespace {
 using boost::asio::experimental::awaitable_operators::operator&&;
 
 constexpr char kFenced[] =
-    "stopped, because this node has not heard the control plane for as long as its lease is (onNodeLoss: fence)";
+    "stopped, because this node has not heard the control plane for as long as its lease is (on_node_loss: fence)";
 
 // As a shell reports them.
 constexpr int kExitNotExecutable = 126;
 constexpr int kExitNoCommand = 127;
-
-base::Duration duration_of(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 base::Result<> first_error(base::Result<> first, base::Result<> second) {
   return first ? second : first;
@@ -197,7 +193,8 @@ base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await unpublish());
   record_end();
   auto delay = restart_backoff_.next(tools_.random);
-  if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay()) delay = duration_of(policy.delay());
+  if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay())
+    delay = core::from_duration(policy.delay());
   const auto why = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
   end_.reset();
   not_before_ = tools_.clock.now() + delay;

@@ -13,16 +13,11 @@
 #include <openssl/x509v3.h>
 
 #include "base/error.h"
+#include "base/free_with.h"
 
 namespace orchion::wire::tls {
 
-template <auto kFree>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
+using base::FreeWith;
 
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using RequestPtr = std::unique_ptr<X509_REQ, FreeWith<X509_REQ_free>>;
