@@ -9,12 +9,10 @@
 #include <fstream>
 #include <set>
 
-#include "base/random.h"
+#include "node/networks/lab_networks.h"
 #include "node/networks/links.h"
 #include "node/networks/names.h"
 #include "node/networks/namespaces.h"
-#include "node/networks/network_lab.h"
-#include "node/networks/nft.h"
 
 namespace orchion::node::networks {
 namespace {
@@ -37,18 +35,9 @@ struct Traces {
   bool operator==(const Traces&) const = default;
 };
 
-class LinuxNetworksTest : public testing::Test {
+class LinuxNetworksTest : public lab::NetworksTest {
  protected:
   const Place host_;
-
-  LinuxNetworksTest() : workers_(std::make_unique<base::WorkerPool>(4)) { renew(); }
-
-  // As after a crash: what was in memory is gone, the kernel has all.
-  void renew() {
-    if (networks_) loop_.on_loop([&] { networks_.reset(); });
-    networks_ = std::make_unique<LinuxNetworks>(
-        loop_.executor(), *workers_, LinuxNetworks::Options{.cluster_short_id = id_, .run_folder = machine_.folder()});
-  }
 
   void network(const std::string& uid, int number, bool internal = false) {
     const std::string prefix = "10.77." + std::to_string(number) + ".";
@@ -71,11 +60,6 @@ class LinuxNetworksTest : public testing::Test {
     return path.value_or(Place("/nowhere"));
   }
 
-  void expect_ok(base::Co<> coroutine) {
-    auto done = loop_.run(std::move(coroutine));
-    EXPECT_TRUE(done.has_value()) << done.error().message;
-  }
-
   Traces traces() {
     Traces found;
     auto socket = NetlinkSocket::open().value();
@@ -87,18 +71,6 @@ class LinuxNetworksTest : public testing::Test {
     found.tables = nft("list tables");
     return found;
   }
-
-  std::string nft(const std::string& command) {
-    auto output = Nft().run(command + "\n");
-    EXPECT_TRUE(output.has_value()) << output.error().message;
-    return output.value_or("");
-  }
-
-  lab::Machine machine_;  // first: threads started later are on it
-  lab::Loop loop_;
-  std::unique_ptr<base::WorkerPool> workers_;
-  const std::string id_ = base::Random::from_system().text(6);
-  std::unique_ptr<LinuxNetworks> networks_;
 };
 
 TEST_F(LinuxNetworksTest, TasksOfANetworkReachEachOtherWithTheirFirstPacket) {

@@ -5,11 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/random.h"
-#include "node/networks/linux_networks.h"
+#include "node/networks/lab_networks.h"
 #include "node/networks/names.h"
-#include "node/networks/network_lab.h"
-#include "node/networks/nft.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -28,19 +25,9 @@ constexpr std::uint32_t kVni = 70'001;
 constexpr char kHere[] = "10.77.1.2";
 constexpr char kThere[] = "10.77.1.9";
 
-class TunnelsTest : public testing::Test {
+class TunnelsTest : public lab::NetworksTest {
  protected:
-  TunnelsTest() : workers_(std::make_unique<base::WorkerPool>(4)) {
-    renew();
-    make_other_machine();
-  }
-
-  // As after a crash: what was in memory is gone, the kernel has all.
-  void renew() {
-    if (networks_) loop_.on_loop([&] { networks_.reset(); });
-    networks_ = std::make_unique<LinuxNetworks>(
-        loop_.executor(), *workers_, LinuxNetworks::Options{.cluster_short_id = id_, .run_folder = machine_.folder()});
-  }
+  TunnelsTest() { make_other_machine(); }
 
   // A bridge that is a task too, whose only way here is a tunnel.
   void make_other_machine() {
@@ -68,23 +55,10 @@ class TunnelsTest : public testing::Test {
     return networks_->namespace_path("a");
   }
 
-  void expect_ok(base::Co<> coroutine) {
-    const auto done = loop_.run(std::move(coroutine));
-    EXPECT_TRUE(done.has_value()) << done.error().message;
-  }
-
-  static std::string nft(const std::string& command) { return Nft().run(command + "\n").value_or("failed"); }
-
   std::size_t links() {
     auto socket = NetlinkSocket::open().value();
     return list_links(socket, "or").value().size();
   }
-
-  lab::Machine machine_;  // first: threads started later are on it
-  lab::Loop loop_;
-  std::unique_ptr<base::WorkerPool> workers_;
-  const std::string id_ = base::Random::from_system().text(6);
-  std::unique_ptr<LinuxNetworks> networks_;
 };
 
 TEST_F(TunnelsTest, ATaskReachesOneOnAnotherMachineAndIsReached) {
