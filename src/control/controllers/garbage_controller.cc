@@ -8,6 +8,14 @@
 
 namespace orchion::control::controllers {
 
+namespace {
+
+bool fences(const v1::Service* service) {
+  return service != nullptr && !core::is_deleted(service->meta()) && service->spec().on_node_loss() == v1::FENCE;
+}
+
+}  // namespace
+
 GarbageController::GarbageController(const Context& context, base::Random random)
     : Controller(context, random, "garbage controller", 4) {}
 
@@ -24,7 +32,9 @@ Plan GarbageController::plan(const Key& key) {
 Plan GarbageController::plan_task(const store::ObjectName& name) {
   TaskGarbage facts{view().tasks().find(name.stack, name.name)};
   if (!facts.task) return {};
-  facts.has_service = view().services().find(name.stack, facts.task->spec().service()) != nullptr;
+  const auto service = view().services().find(name.stack, facts.task->spec().service());
+  facts.has_service = service != nullptr;
+  facts.fenced = fences(service.get());
   facts.has_node = !facts.task->spec().has_assignment() ||
                    view().nodes().find_uid(facts.task->spec().assignment().node_uid()) != nullptr;
   return plan_task_garbage(facts, now());
@@ -67,8 +77,9 @@ void GarbageController::on_change(const store::ObjectChange& change) {
     on_event(change);
   } else if (change.kind == "Volume" && change.after && core::is_deleted(after<v1::Volume>(change)->meta())) {
     enqueue("Volume", change.name);
-  } else if (change.kind == "Service" && !change.after) {
-    on_service_gone(change.name);
+  } else if (change.kind == "Service") {
+    const auto* is = after<v1::Service>(change);
+    if (is == nullptr || fences(before<v1::Service>(change)) != fences(is)) on_service(change.name);
   } else if (change.kind == "Node" && !change.after) {
     on_node_gone(before<v1::Node>(change)->meta().uid());
   }
@@ -81,7 +92,7 @@ void GarbageController::on_task(const store::ObjectChange& change) {
   }
   const auto* task = before<v1::Task>(change);
   const store::ObjectName service{task->meta().stack(), task->spec().service()};
-  if (!view().services().find(service.stack, service.name)) on_service_gone(service);
+  if (!view().services().find(service.stack, service.name)) on_service(service);
   for (const auto& volume : view().volumes().of_stack(service.stack))
     if (core::is_deleted(volume->meta())) enqueue("Volume", {service.stack, volume->meta().name()});
 }
@@ -96,7 +107,7 @@ void GarbageController::on_event(const store::ObjectChange& change) {
   if (events_.size() > context_.options.events_kept + events_slack()) enqueue("Event", {});
 }
 
-void GarbageController::on_service_gone(const store::ObjectName& service) {
+void GarbageController::on_service(const store::ObjectName& service) {
   for (const auto& task : view().tasks_of_service(service.stack, service.name))
     enqueue("Task", {service.stack, task->meta().name()});
   for (const auto& revision : revisions_of(view(), service))

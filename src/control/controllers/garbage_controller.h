@@ -26,7 +26,7 @@ class GarbageController final : public Controller {
   void on_task(const store::ObjectChange& change);
   void on_event(const store::ObjectChange& change);
   void on_node_gone(const std::string& node_uid);
-  void on_service_gone(const store::ObjectName& service);
+  void on_service(const store::ObjectName& service);
   std::size_t events_slack() const { return context_.options.events_kept / 100; }
 
   std::set<std::pair<std::string, std::string>> events_;  // name, then stack: the oldest first

@@ -11,7 +11,8 @@ Plan plan_task_garbage(const TaskGarbage& facts, Now now) {
   if (!facts.task) return plan;
   const v1::Task& task = *facts.task;
   const bool deleted = core::is_deleted(task.meta());
-  const bool nobody_answers = !facts.has_node || !task.spec().has_assignment();
+  const bool given_up = !facts.fenced || task.spec().desired_state() == v1::DESIRED_LOST;
+  const bool nobody_answers = !task.spec().has_assignment() || (!facts.has_node && given_up);
   if ((deleted || !facts.has_service) && (nobody_answers || core::is_ready_to_go(task.meta()))) {
     plan.units.push_back({{Verb::kRemove, task}});
   } else if (!deleted && !facts.has_service) {

@@ -248,6 +248,80 @@ TEST_F(NodeLife, WhatWasOnARemovedNodeIsReplacedAndForgotten) {
   }
 }
 
+// Told to stop while nobody heard it, on a node that is then removed: it may run on for a lease, a grace and a margin.
+TEST_F(NodeLife, WhatIsFencedHoldsItsSlotAlsoWhenItsNodeIsRemoved) {
+  for (const char* name : {"a", "b"}) add_node(name);
+  const auto fenced = [](const char* image) {
+    return make_stack({{"web", image, 2, [](v1::ServiceSpec& s) { s.set_on_node_loss(v1::FENCE); }}});
+  };
+  apply("shop", fenced("app:1"));
+  settle();
+  silence("a");
+  apply("shop", fenced("app:2"));
+  run_controllers();
+  advance(std::chrono::seconds(5));
+  store::Transaction transaction;
+  store::remove(transaction, *view().nodes().find("a"));
+  commit(std::move(transaction));
+  run_controllers();
+  advance(std::chrono::seconds(48));
+  EXPECT_THAT(running("web"), SizeIs(1)) << "the other could still run where nobody answers";
+  advance(std::chrono::seconds(10));
+  settle();
+  EXPECT_EQ(per_node("web"), (std::map<std::string, int>{{"b", 2}}));
+  EXPECT_THAT(tasks("web", true), IsEmpty());
+}
+
+// A slot that nobody wants any more is given up as well, and holds nothing up for ever.
+TEST_F(NodeLife, WhatIsFencedAndSurplusGoesWithItsNode) {
+  for (const char* name : {"a", "b"}) add_node(name);
+  const auto fenced = [](std::uint32_t replicas) {
+    return make_stack({{"web", "app:1", replicas, [](v1::ServiceSpec& s) { s.set_on_node_loss(v1::FENCE); }}});
+  };
+  apply("shop", fenced(2));
+  settle();
+  for (const char* name : {"a", "b"}) silence(name);
+  apply("shop", fenced(0));
+  run_controllers();
+  for (const char* name : {"a", "b"}) {
+    store::Transaction transaction;
+    store::remove(transaction, *view().nodes().find(name));
+    commit(std::move(transaction));
+  }
+  run_controllers();
+  EXPECT_THAT(tasks("web", true), SizeIs(2));
+  advance(std::chrono::seconds(55));
+  EXPECT_THAT(tasks("web", true), IsEmpty());
+  remove_stack("shop");
+  settle();
+  EXPECT_FALSE(view().stacks().find("shop"));
+}
+
+// Whether the whole service is to go, or is no longer fenced: then nothing is left to wait for.
+TEST_F(NodeLife, WhatIsNoLongerFencedIsNotWaitedFor) {
+  for (const bool whole : {true, false}) {
+    const std::string name = whole ? "a" : "b";
+    add_node(name);
+    const auto stack = [](std::uint32_t replicas, v1::OnNodeLoss loss) {
+      return make_stack({{"web", "app:1", replicas, [=](v1::ServiceSpec& s) { s.set_on_node_loss(loss); }}});
+    };
+    apply("shop", stack(1, v1::FENCE));
+    settle();
+    silence(name);
+    apply("shop", stack(0, v1::FENCE));
+    run_controllers();
+    store::Transaction transaction;
+    store::remove(transaction, *view().nodes().find(name));
+    commit(std::move(transaction));
+    run_controllers();
+    EXPECT_THAT(tasks("web", true), SizeIs(1));
+    whole ? remove_stack("shop") : apply("shop", stack(0, v1::REPLACE));
+    settle();
+    EXPECT_THAT(tasks("web", true), IsEmpty());
+    EXPECT_EQ(view().stacks().find("shop") == nullptr, whole);
+  }
+}
+
 TEST_F(NodeLife, ANodeThatIsToGoIsEmptiedFirst) {
   for (const char* name : {"a", "b"}) add_node(name);
   apply("shop", make_stack({{"web", "app:1", 2}}));

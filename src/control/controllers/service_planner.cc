@@ -41,6 +41,7 @@ class ServicePlanner {
     if (obstacle_.empty() && revisions_.is_new()) plan_.units.push_back({{Verb::kCreate, revision()}});
     auto slots = slots_of(snapshot_.tasks);
     for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
+    give_up_what_left_with_its_node();
     // The highest first, so that what is stopped by scaling down is the last that came.
     for (auto& [number, slot] : std::views::reverse(slots)) stop_surplus(number, slot);
     for (auto& [number, slot] : slots)
@@ -54,6 +55,16 @@ class ServicePlanner {
 
  private:
   // --- one slot ---
+
+  // Fenced tasks that were told to stop, on nodes that are gone, have nobody to say that they ended.
+  void give_up_what_left_with_its_node() {
+    if (spec_.on_node_loss() != v1::FENCE) return;
+    for (const auto& task : snapshot_.tasks) {
+      const bool leaves = core::is_deleted(task->meta()) && task->spec().desired_state() != v1::DESIRED_LOST;
+      if (leaves && nodes_.condition_of(*task) == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease))
+        plan_.units.push_back({stop(*task, v1::DESIRED_LOST)});
+    }
+  }
 
   void stop_surplus(std::uint32_t number, Slot& slot) {
     for (const auto& extra : slot.extras) plan_.units.push_back({stop(*extra, v1::DESIRED_STOPPED)});

@@ -213,6 +213,13 @@ TEST(GarbagePlanner, TasksTable) {
     if (c.finalizer) core::add_finalizer(*task->mutable_meta(), core::kAgentFinalizer);
     EXPECT_EQ(fate(plan_task_garbage({task, c.has_service, c.has_node}, kNow)), c.expected) << c.name;
   }
+  auto fenced = std::make_shared<v1::Task>();
+  core::mark_deleted(*fenced->mutable_meta(), kNow.wall);
+  core::add_finalizer(*fenced->mutable_meta(), core::kAgentFinalizer);
+  fenced->mutable_spec()->mutable_assignment()->set_node_uid("n");
+  EXPECT_EQ(fate(plan_task_garbage({fenced, true, false, true}, kNow)), Fate::kStays);
+  fenced->mutable_spec()->set_desired_state(v1::DESIRED_LOST);
+  EXPECT_EQ(fate(plan_task_garbage({fenced, true, false, true}, kNow)), Fate::kRemoved) << "its service gave it up";
 }
 
 TEST(GarbagePlanner, RevisionsAndVolumes) {
