@@ -1,6 +1,6 @@
 #include "daemon/agent_daemon.h"
 
-#include "base/log.h"
+#include "base/code_pages.h"
 #include "base/task_group.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
@@ -14,9 +14,6 @@
 namespace orchion::daemon {
 
 namespace {
-
-constexpr auto kConnectLimit = std::chrono::seconds(10);
-constexpr auto kConnectLook = std::chrono::milliseconds(5);
 
 // Everything that lives on the agent's loop. Built and taken down there.
 class AgentDaemon {
@@ -45,10 +42,8 @@ class AgentDaemon {
       group_.spawn("the certificate", keep_certificate(executor_, clock_, folders_.agent(), std::move(renewed)));
     }
     group_.spawn("the agent", agent_->run());
-    const auto deadline = clock_.now() + kConnectLimit;
-    while (!agent_->connected() && clock_.now() < deadline) CO_RETURN_IF_ERROR(co_await clock_.sleep(kConnectLook));
-    if (!agent_->connected()) base::log::warn("the server does not answer yet; the agent goes on trying");
-    co_return base::Result<>{};
+    co_return co_await wait_for_session(agent_.get(), &clock_,
+                                        "the server does not answer yet; the agent goes on trying");
   }
 
   base::Co<> shut_down() {
@@ -111,6 +106,7 @@ base::Result<> run_agent(const AgentOptions& options, const std::function<void()
   auto result = loop.run(daemon.start(short_id(id)));
   if (result) {
     ready();
+    base::release_code_pages();
     signals.wait();
   }
   auto stopped = loop.run(daemon.shut_down());

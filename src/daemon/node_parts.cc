@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/log.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
 #include "node/runtimes/oci/runtime_binary.h"
@@ -14,6 +15,9 @@ namespace {
 
 // Pulls and imports at a time; the others wait their turn.
 constexpr int kImageThreads = 3;
+
+constexpr auto kSessionLimit = std::chrono::seconds(10);
+constexpr auto kSessionLook = std::chrono::milliseconds(5);
 
 int worker_threads() {
   return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency()));
@@ -45,6 +49,13 @@ base::Result<node::runtimes::oci::RuntimeBinary> check_machine() {
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
+}
+
+base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock, std::string otherwise) {
+  const auto deadline = clock->now() + kSessionLimit;
+  while (!agent->connected() && clock->now() < deadline) CO_RETURN_IF_ERROR(co_await clock->sleep(kSessionLook));
+  if (!agent->connected()) base::log::warn("{}", otherwise);
+  co_return base::Result<>{};
 }
 
 NodeParts::NodeParts(Folders folders)

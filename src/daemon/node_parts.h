@@ -24,6 +24,10 @@ base::Result<node::runtimes::oci::RuntimeBinary> check_machine();
 // What this machine calls itself.
 std::string host_name();
 
+// Returns once the agent has a session; after ten seconds without one the log says `otherwise`, and the agent goes on
+// trying. Both outlive the call.
+base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock, std::string otherwise);
+
 // One executor; destroyed on it, after the agent.
 class NodeParts {
  public:

@@ -31,8 +31,6 @@ namespace orchion::daemon {
 namespace {
 
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
-constexpr auto kConnectLimit = std::chrono::seconds(10);
-constexpr auto kConnectLook = std::chrono::milliseconds(5);
 
 // What serving asks, answered by the tokens and the certificates.
 class IdentityCheck final : public control::serving::Authenticator {
@@ -121,10 +119,7 @@ class ControlPlane {
                                                   random_.next());
     CO_RETURN_IF_ERROR(co_await agent_->start());
     calls_.spawn("the agent", agent_->run());
-    const auto deadline = clock_.now() + kConnectLimit;
-    while (!agent_->connected() && clock_.now() < deadline) CO_RETURN_IF_ERROR(co_await clock_.sleep(kConnectLook));
-    if (!agent_->connected()) base::log::warn("the agent of this machine is not connected yet");
-    co_return base::Result<>{};
+    co_return co_await wait_for_session(agent_.get(), &clock_, "the agent of this machine is not connected yet");
   }
 
   // The agent first: what it leaves running, it leaves in order.
