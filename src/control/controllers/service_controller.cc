@@ -45,9 +45,11 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   for (const auto& task : result.tasks)
     if (!core::is_deleted(task->meta()) && is_ended(*task))
       result.ended_since.insert(*ended_since_.try_emplace(task->meta().uid(), now().time).first);
-  note_silent_nodes(result.tasks);
-  result.silent_since = silent_since_;
-  result.lease = context_.options.node_lost_after;
+  if (result.service->spec().on_node_loss() == v1::FENCE) {
+    note_silent_nodes(result.tasks);
+    result.silent_since = silent_since_;
+    result.lease = context_.options.node_lost_after;
+  }
   return result;
 }
 

@@ -27,7 +27,7 @@ class ServiceController final : public Controller {
   void note_silent_nodes(const std::vector<TaskPtr>& tasks);
 
   // When this server first saw that a node was lost or gone, by uid; of those only that have tasks of a service that
-  // was looked at meanwhile.
+  // fences.
   std::map<std::string, base::Time> silent_since_;
   // When this server first saw that a task had ended, by uid.
   std::map<std::string, base::Time> ended_since_;

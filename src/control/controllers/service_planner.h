@@ -28,7 +28,7 @@ struct ServiceSnapshot {
   bool replacement_paused = false;
   // Uids of tasks that ended and since when this server knows: nodes' clocks are not to be relied on for delays.
   std::map<std::string, base::Time> ended_since;
-  // Uids of nodes that are lost, or no longer there, and since when this server knows.
+  // For a service that fences: uids of nodes that are lost, or no longer there, and since when this server knows.
   std::map<std::string, base::Time> silent_since;
   base::Duration lease{};  // what nodes are given; see Welcome.lease_seconds
 };
