@@ -1,0 +1,40 @@
+#include "cli/command_tree.h"
+
+namespace orchion::cli {
+
+CLI::App* CommandTree::add(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
+  auto* command = parent.add_subcommand(name, help);
+  command->fallthrough();
+  if (action) command->callback([this, action = std::move(action)] { action_ = action; });
+  return command;
+}
+
+CLI::App* CommandTree::add_group(const std::string& name, const std::string& help) {
+  auto* group = add(app_, name, help, nullptr);
+  group->require_subcommand(1);
+  return group;
+}
+
+void add_file_options(CLI::App* command, FileOptions& files) {
+  command->add_option("-f,--file", files.files, "Compose file; several are merged (default: ./compose.yaml)");
+  command->add_option("--env-file", files.env_files, "File with variables, instead of .env");
+  command->add_option("--profile", files.profiles, "Profile whose services belong to the stack; `*` for all");
+  command->add_option("--project-directory", files.project_folder, "Where relative paths begin");
+  command->add_flag("--allow-outside-files", files.allow_outside_files,
+                    "Files that are included, or read for variables and secrets, may lie outside the project folder");
+}
+
+void add_agent_options(CLI::App* command, AgentFlags& flags) {
+  command->add_option("--hostname", flags.hostname, "The node's name (default: the machine's)");
+  command->add_option("--label", flags.labels, "NAME=VALUE, for placement");
+  command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
+  add_log_level(command, flags.log_level);
+}
+
+void add_log_level(CLI::App* command, std::string& level) {
+  command->add_option("--log-level", level, "debug, info, warn or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+}
+
+}  // namespace orchion::cli

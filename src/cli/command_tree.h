@@ -1,0 +1,57 @@
+#pragma once
+
+// What every file that adds commands needs: the parser, and a way to say what a command does.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/cli.h"
+#include "cli/context.h"
+#include "cli/target.h"
+
+namespace orchion::cli {
+
+// The commands as the user types them. Their callbacks only store what is to be run, so that global options, which may
+// stand behind the command, are known by then.
+class CommandTree {
+ public:
+  using Action = std::function<int(Context&)>;
+
+  CommandTree(const std::string& description, const std::string& name) : app_(description, name) {}
+  CommandTree(const CommandTree&) = delete;
+  CommandTree& operator=(const CommandTree&) = delete;
+
+  CLI::App& root() { return app_; }
+
+  // What the command that was parsed does; a command without an action is a group.
+  const Action& action() const { return action_; }
+
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, Action action);
+  CLI::App* add(const std::string& name, const std::string& help, Action action) {
+    return add(app_, name, help, std::move(action));
+  }
+
+  // `orchion NAME COMMAND`.
+  CLI::App* add_group(const std::string& name, const std::string& help);
+
+ private:
+  CLI::App app_;
+  Action action_;
+};
+
+// One function a file: what belongs together.
+void add_stack_commands(CommandTree& tree);
+void add_task_commands(CommandTree& tree);
+void add_node_commands(CommandTree& tree, const CliHooks& hooks);
+void add_image_commands(CommandTree& tree);
+void add_server_commands(CommandTree& tree, const CliHooks& hooks);
+
+// Options that several commands have. What they fill in belongs to the command's action.
+void add_file_options(CLI::App* command, FileOptions& files);
+void add_agent_options(CLI::App* command, AgentFlags& flags);
+void add_log_level(CLI::App* command, std::string& level);
+
+}  // namespace orchion::cli

@@ -1,0 +1,58 @@
+#include "cli/command_tree.h"
+#include "cli/commands.h"
+
+namespace orchion::cli {
+
+namespace {
+
+void add_for_image(CommandTree& tree, CLI::App& group, const std::string& name, const std::string& help,
+                   int (*run)(Context&, const std::string&)) {
+  auto image = std::make_shared<std::string>();
+  tree.add(group, name, help, [image, run](Context& context) { return run(context, *image); })
+      ->add_option("IMAGE", *image)
+      ->required();
+}
+
+struct PushOptions {
+  std::string image;
+  std::string destination;
+  bool plain_http = false;
+};
+
+void add_push(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<PushOptions>();
+  auto* push = tree.add(group, "push", "Send an image to a registry", [options](Context& context) {
+    return run_image_push(context, options->image, options->destination, options->plain_http);
+  });
+  push->add_option("IMAGE", options->image)->required();
+  push->add_option("DESTINATION", options->destination, "Another name for it there");
+  push->add_flag("--plain-http", options->plain_http, "The registry speaks no TLS; loopback only");
+}
+
+struct ImportOptions {
+  std::string file;
+  std::string name;
+};
+
+void add_import(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<ImportOptions>();
+  auto* import =
+      tree.add(group, "import", "Add an image from an archive: a root file system, docker-archive or OCI layout",
+               [options](Context& context) { return run_image_import(context, options->file, options->name); });
+  import->add_option("FILE", options->file, "The archive; - for standard input")->required();
+  import->add_option("NAME", options->name, "Its name; needed where the archive has none");
+}
+
+}  // namespace
+
+void add_image_commands(CommandTree& tree) {
+  auto& image = *tree.add_group("image", "Images on the nodes");
+  tree.add(image, "ls", "List images", run_image_ls);
+  add_for_image(tree, image, "pull", "Fetch an image from its registry", run_image_pull);
+  add_push(tree, image);
+  add_import(tree, image);
+  add_for_image(tree, image, "rm", "Remove an image", run_image_rm);
+  tree.add(image, "prune", "Remove every image that no task uses", run_image_prune);
+}
+
+}  // namespace orchion::cli

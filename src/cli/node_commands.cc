@@ -1,0 +1,57 @@
+#include "cli/command_tree.h"
+#include "cli/commands.h"
+
+namespace orchion::cli {
+
+namespace {
+
+// A command about the one node that it names.
+void add_for_node(CommandTree& tree, CLI::App& group, const std::string& name, const std::string& help,
+                  std::function<int(Context&, const std::string&)> run) {
+  auto node = std::make_shared<std::string>();
+  tree.add(group, name, help, [node, run = std::move(run)](Context& context) { return run(context, *node); })
+      ->add_option("NODE", *node)
+      ->required();
+}
+
+void add_join(CommandTree& tree, CLI::App& group, const CliHooks& hooks) {
+  auto flags = std::make_shared<JoinFlags>();
+  auto* join = tree.add(group, "join", "Make this machine a node of the cluster that invited it",
+                        [flags, &hooks](Context& context) { return hooks.join(context, *flags); });
+  join->add_option("SERVER", flags->server, "HOST:PORT, as `node invite` prints it")->required();
+  join->add_option("TOKEN", flags->token, "As `node invite` prints it")->required();
+  join->add_flag("--foreground", flags->foreground, "Run the agent here instead of in the background");
+  add_agent_options(join, flags->agent);
+}
+
+struct RemoveOptions {
+  std::string node;
+  bool force = false;
+};
+
+void add_rm(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<RemoveOptions>();
+  auto* rm = tree.add(group, "rm", "Take it out of the cluster",
+                      [options](Context& context) { return run_node_rm(context, options->node, options->force); });
+  rm->add_option("NODE", options->node)->required();
+  rm->add_flag("--force", options->force, "Also while it has tasks");
+}
+
+}  // namespace
+
+void add_node_commands(CommandTree& tree, const CliHooks& hooks) {
+  auto& node = *tree.add_group("node", "Machines of the cluster");
+  tree.add(node, "ls", "List nodes", run_node_ls);
+  add_for_node(tree, node, "inspect", "Everything about a node", run_node_inspect);
+  add_for_node(
+      tree, node, "drain", "Move its tasks away and give it no new ones",
+      [](Context& context, const std::string& name) { return run_node_availability(context, name, "DRAINED"); });
+  add_for_node(tree, node, "activate", "Give it tasks again", [](Context& context, const std::string& name) {
+    return run_node_availability(context, name, "ACTIVE");
+  });
+  tree.add(node, "invite", "Print the line that lets another machine join", run_node_invite);
+  add_join(tree, node, hooks);
+  add_rm(tree, node);
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,53 @@
+#include "cli/command_tree.h"
+#include "cli/commands.h"
+
+namespace orchion::cli {
+
+namespace {
+
+void add_up(CommandTree& tree) {
+  auto options = std::make_shared<UpOptions>();
+  auto* up = tree.add("up", "Start or change a stack, and wait until it runs",
+                      [options](Context& context) { return run_up(context, *options); });
+  add_file_options(up, options->files);
+  auto* detach = up->add_flag("-d,--detach", options->detach, "Don't wait until everything runs");
+  up->add_flag_callback("--wait", [] {}, "Wait until everything runs; the default")->excludes(detach);
+  up->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+}
+
+void add_plan_and_config(CommandTree& tree) {
+  auto plan = std::make_shared<FileOptions>();
+  add_file_options(
+      tree.add("plan", "Show what `up` would change", [plan](Context& context) { return run_plan(context, *plan); }),
+      *plan);
+  auto config = std::make_shared<FileOptions>();
+  add_file_options(tree.add("config", "Print the file as it is understood",
+                            [config](Context& context) { return run_config(context, *config); }),
+                   *config);
+}
+
+void add_down(CommandTree& tree) {
+  auto options = std::make_shared<DownOptions>();
+  auto* down =
+      tree.add("down", "Stop and remove a stack", [options](Context& context) { return run_down(context, *options); });
+  add_file_options(down, options->files);
+  down->add_flag("-v,--volumes", options->volumes, "Remove its volumes and their data too");
+  down->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+
+  auto timeout = std::make_shared<std::string>(options->timeout);
+  auto* stop_all = tree.add("stop-all", "Stop every stack that orchion started",
+                            [timeout](Context& context) { return run_stop_all(context, *timeout); });
+  stop_all->add_option("--timeout", *timeout, "How long to wait")->capture_default_str();
+}
+
+}  // namespace
+
+void add_stack_commands(CommandTree& tree) {
+  add_up(tree);
+  add_plan_and_config(tree);
+  add_down(tree);
+  auto* stack = tree.add_group("stack", "Stacks");
+  tree.add(*stack, "ls", "List stacks", run_stack_ls);
+}
+
+}  // namespace orchion::cli

@@ -1,0 +1,71 @@
+#include "cli/command_tree.h"
+#include "cli/commands.h"
+
+namespace orchion::cli {
+
+namespace {
+
+void add_ps(CommandTree& tree) {
+  auto all = std::make_shared<bool>(false);
+  auto* ps = tree.add("ps", "List tasks", [all](Context& context) { return run_ps(context, *all); });
+  ps->add_flag("-a,--all", *all, "Those that ended and were replaced too");
+}
+
+void add_inspect(CommandTree& tree) {
+  auto what = std::make_shared<std::string>();
+  auto* inspect = tree.add("inspect", "Everything about a stack, a service or a task",
+                           [what](Context& context) { return run_inspect(context, *what); });
+  inspect->add_option("WHAT", *what, "STACK, STACK/SERVICE or STACK/SERVICE.N")->required();
+}
+
+void add_scale(CommandTree& tree) {
+  auto targets = std::make_shared<std::vector<std::string>>();
+  auto* scale = tree.add("scale", "Change how many tasks a service has",
+                         [targets](Context& context) { return run_scale(context, *targets); });
+  scale->add_option("TARGET", *targets, "STACK/SERVICE=N")->required();
+}
+
+void add_logs(CommandTree& tree) {
+  auto options = std::make_shared<LogsOptions>();
+  auto* logs = tree.add("logs", "Print what containers print",
+                        [options](Context& context) { return run_logs(context, *options); });
+  logs->add_option("WHAT", options->what, "STACK/SERVICE or STACK/SERVICE.N; the whole stack where left out");
+  logs->add_flag("-f,--follow", options->follow, "Go on with what is printed from now on");
+  logs->add_option("--since", options->since, "From a time on, or how long ago (10m)");
+  logs->add_option("--until", options->until, "Up to a time, or how long ago");
+  logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task");
+  logs->add_option("--grep", options->grep, "Only lines that match this regular expression");
+}
+
+void add_exec(CommandTree& tree) {
+  auto options = std::make_shared<ExecOptions>();
+  auto* exec = tree.add("exec", "Run a command in a container",
+                        [options](Context& context) { return run_exec(context, *options); });
+  exec->add_flag("-i,--interactive", options->interactive, "Pass standard input on");
+  exec->add_flag("-t,--tty", options->tty, "With a terminal");
+  exec->add_option("-u,--user", options->user, "As this user");
+  exec->add_option("-w,--workdir", options->working_dir, "In this folder");
+  exec->add_option("-e,--env", options->environment, "NAME=VALUE");
+  exec->add_option("WHAT", options->what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
+  exec->add_option("COMMAND", options->command, "After --")->required();
+}
+
+void add_events(CommandTree& tree) {
+  auto follow = std::make_shared<bool>(false);
+  auto* events =
+      tree.add("events", "What happened", [follow](Context& context) { return run_events(context, *follow); });
+  events->add_flag("-f,--follow", *follow, "Go on with what happens from now on");
+}
+
+}  // namespace
+
+void add_task_commands(CommandTree& tree) {
+  add_ps(tree);
+  add_inspect(tree);
+  add_scale(tree);
+  add_logs(tree);
+  add_exec(tree);
+  add_events(tree);
+}
+
+}  // namespace orchion::cli
