@@ -117,7 +117,7 @@ int run_image_prune(Context& context) {
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto pruned = context.run(
-      (*api)->call<v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages", google::protobuf::Empty()));
+      (*api)->call<v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages", v1::PruneImagesRequest()));
   if (!pruned) return context.fail(pruned.error());
   for (const auto& reference : pruned->removed()) std::cout << reference << "\n";
   context.say(fmt::format("{} image{} removed, {} freed", pruned->removed_size(),

@@ -55,6 +55,10 @@ void fill_defaults(v1::StackSpec& spec) {
   network.mutable_spec();
 }
 
+std::uint32_t tasks_wanted(const v1::ServiceSpec& spec) {
+  return spec.stopped() ? 0 : spec.replicas();
+}
+
 base::Duration stop_grace_period(const v1::ContainerSpec& container) {
   if (!container.has_stop_grace_period()) return std::chrono::seconds(kDefaultGraceSeconds);
   return from_duration(container.stop_grace_period());

@@ -15,6 +15,9 @@ inline constexpr const char* kDefaultNetwork = "default";
 void fill_defaults(v1::ServiceSpec& spec);
 void fill_defaults(v1::StackSpec& spec);
 
+// How many tasks shall run: none of a stopped service, else its replicas.
+std::uint32_t tasks_wanted(const v1::ServiceSpec& spec);
+
 // From the stop signal to SIGKILL; 10 s where the spec says nothing.
 base::Duration stop_grace_period(const v1::ContainerSpec& container);
 

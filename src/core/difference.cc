@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
 #include "core/fingerprint.h"
 
 namespace orchion::core {
@@ -42,8 +43,8 @@ v1::Change compare(const char* kind, const std::string& name, const Named* befor
 
 v1::Change compare_services(const std::string& name, const v1::NamedService* before, const v1::NamedService* after) {
   v1::Change change = compare("Service", name, before, after);
-  if (before != nullptr) change.set_tasks_before(before->spec().replicas());
-  if (after != nullptr) change.set_tasks_after(after->spec().replicas());
+  if (before != nullptr) change.set_tasks_before(tasks_wanted(before->spec()));
+  if (after != nullptr) change.set_tasks_after(tasks_wanted(after->spec()));
   if (before != nullptr && after != nullptr && fingerprint(before->spec()) != fingerprint(after->spec()))
     change.set_action(v1::Change::REPLACE);
   return change;

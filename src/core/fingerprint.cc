@@ -84,6 +84,7 @@ std::string fingerprint(const v1::ServiceSpec& spec) {
   *counted.mutable_container() = spec.container();
   *counted.mutable_restart() = spec.restart();
   *counted.mutable_constraints() = spec.constraints();
+  counted.set_restarts(spec.restarts());
   return fnv1a_128(canonical(counted));
 }
 

@@ -105,6 +105,99 @@ TEST(Cluster, AChangedImageReplacesTasksOneByOne) {
   EXPECT_EQ(cluster.report(), "");
 }
 
+template <class Request>
+base::Result<v1::Service> change(Cluster& cluster, const std::string& method, const std::string& service) {
+  Request request;
+  request.set_stack("shop");
+  request.set_name(service);
+  return cluster.call<v1::Service>("orchion.v1.ServiceService." + method, request);
+}
+
+std::size_t running_tasks(const Cluster& cluster, const std::string& service) {
+  std::size_t running = 0;
+  for (const auto& task : cluster.view().tasks_of_service("shop", service))
+    running += task->status().state() == v1::RUNNING ? 1 : 0;
+  return running;
+}
+
+TEST(Cluster, AStoppedServiceComesBackWithAsManyTasksAndSoDoesAnAppliedOne) {
+  Cluster cluster(5, 21);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto before = uids(cluster, "web").size();
+  ASSERT_TRUE(change<v1::StopServiceRequest>(cluster, "StopService", "web"));
+  cluster.quiet();
+  EXPECT_THAT(uids(cluster, "web"), IsEmpty());
+  EXPECT_EQ(cluster.view().services().find("shop", "web")->status().tasks_desired(), 0);
+  ASSERT_TRUE(change<v1::StartServiceRequest>(cluster, "StartService", "web"));
+  cluster.quiet();
+  EXPECT_EQ(running_tasks(cluster, "web"), before);
+  ASSERT_TRUE(change<v1::StopServiceRequest>(cluster, "StopService", "web"));
+  cluster.quiet();
+  apply(cluster, shop(20));
+  cluster.quiet();
+  EXPECT_EQ(running_tasks(cluster, "web"), before);
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, ARestartReplacesEveryTaskOneByOneAndAnApplyAfterItNone) {
+  Cluster cluster(5, 22);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  const auto before = uids(cluster, "web");
+  const auto others = uids(cluster, "worker");
+  ASSERT_TRUE(change<v1::RestartServiceRequest>(cluster, "RestartService", "web"));
+  auto fewest = before.size();
+  for (int i = 0; i < 600; ++i) {
+    cluster.advance(milliseconds(100));
+    fewest = std::min(fewest, running_tasks(cluster, "web"));
+  }
+  EXPECT_EQ(fewest, before.size() - 1);
+  const auto after = uids(cluster, "web");
+  EXPECT_EQ(after.size(), before.size());
+  for (const auto& uid : after) EXPECT_FALSE(before.contains(uid));
+  EXPECT_EQ(uids(cluster, "worker"), others);
+  apply(cluster, shop(20));
+  cluster.quiet();
+  EXPECT_EQ(uids(cluster, "web"), after);
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, OneServiceCanComeAndGoAndItsStackWithTheLast) {
+  Cluster cluster(2, 23);
+  v1::CreateServiceRequest request;
+  request.set_stack("shop");
+  for (const char* name : {"one", "two"}) {
+    request.set_name(name);
+    *request.mutable_spec() = service(name, 1).spec();
+    request.set_dry_run(true);
+    ASSERT_TRUE(cluster.call<v1::Service>("orchion.v1.ServiceService.CreateService", request));
+    EXPECT_EQ(cluster.view().services().find("shop", name), nullptr);
+    request.set_dry_run(false);
+    ASSERT_TRUE(cluster.call<v1::Service>("orchion.v1.ServiceService.CreateService", request));
+  }
+  cluster.quiet();
+  EXPECT_EQ(running_tasks(cluster, "one"), 1u);
+  const auto gone = change<v1::DeleteServiceRequest>(cluster, "DeleteService", "one");
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_TRUE(core::is_deleted(gone->meta()));
+  cluster.quiet();
+  EXPECT_EQ(cluster.view().services().find("shop", "one"), nullptr);
+  EXPECT_EQ(running_tasks(cluster, "two"), 1u);
+  ASSERT_TRUE(change<v1::DeleteServiceRequest>(cluster, "DeleteService", "two"));
+  cluster.quiet();
+  EXPECT_EQ(cluster.view().stacks().find("shop"), nullptr);
+  EXPECT_EQ(cluster.report(), "");
+}
+
+TEST(Cluster, WhatIsNotThereCannotBeChanged) {
+  Cluster cluster(1, 24);
+  EXPECT_EQ(change<v1::StopServiceRequest>(cluster, "StopService", "web").error().code, base::Code::kNotFound);
+  apply(cluster, shop(20));
+  EXPECT_EQ(change<v1::RestartServiceRequest>(cluster, "RestartService", "nope").error().code, base::Code::kNotFound);
+  EXPECT_EQ(change<v1::DeleteServiceRequest>(cluster, "DeleteService", "nope").error().code, base::Code::kNotFound);
+}
+
 // How many of the service's containers ran at once, at the most, while its machine could not reach the control plane.
 std::size_t most_at_once(v1::OnNodeLoss on_node_loss, Cluster& cluster) {
   v1::ApplyStackRequest request;

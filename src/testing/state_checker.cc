@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
 
@@ -118,7 +119,7 @@ void check_service(const View& view, const v1::Service& service, const Machines&
     if (machine_of(machines, task->spec().assignment().node()) == nullptr)
       wrong.push_back(fmt::format("{} is on a node that is none", task->meta().name()));
   }
-  const auto replicas = service.spec().replicas();
+  const auto replicas = core::tasks_wanted(service.spec());
   if (slots.size() != replicas || running + completed != replicas || (!slots.empty() && *slots.rbegin() != replicas))
     wrong.push_back(fmt::format("{} has {} slots, {} running and {} completed, of {}: {}", name, slots.size(), running,
                                 completed, replicas, service.status().message()));

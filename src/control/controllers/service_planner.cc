@@ -30,6 +30,7 @@ class ServicePlanner {
       : snapshot_(snapshot),
         service_(*snapshot.service),
         spec_(snapshot.service->spec()),
+        wanted_(core::tasks_wanted(snapshot.service->spec())),
         now_(now),
         random_(random),
         nodes_(snapshot.cluster.nodes),
@@ -40,12 +41,12 @@ class ServicePlanner {
     if (obstacle_.empty()) obstacle_ = missing_network(snapshot_.cluster, service_);
     if (obstacle_.empty() && revisions_.is_new()) plan_.units.push_back({{Verb::kCreate, revision()}});
     auto slots = slots_of(snapshot_.tasks);
-    for (std::uint32_t n = 1; n <= spec_.replicas(); ++n) slots[n];
+    for (std::uint32_t n = 1; n <= wanted_; ++n) slots[n];
     give_up_what_left_with_its_node();
     // The highest first, so that what is stopped by scaling down is the last that came.
     for (auto& [number, slot] : std::views::reverse(slots)) stop_surplus(number, slot);
     for (auto& [number, slot] : slots)
-      if (number >= 1 && number <= spec_.replicas()) settle(number, slot);
+      if (number >= 1 && number <= wanted_) settle(number, slot);
     update_one();
     make_tasks();
     revisions_.prune(plan_);
@@ -68,7 +69,7 @@ class ServicePlanner {
 
   void stop_surplus(std::uint32_t number, Slot& slot) {
     for (const auto& extra : slot.extras) plan_.units.push_back({stop(*extra, v1::DESIRED_STOPPED)});
-    const bool wanted = number >= 1 && number <= spec_.replicas();
+    const bool wanted = number >= 1 && number <= wanted_;
     if (wanted || !slot.current) return;
     plan_.units.push_back({stop(*slot.current, v1::DESIRED_STOPPED)});
     ++stopped_by_scaling_;
@@ -303,7 +304,7 @@ class ServicePlanner {
     status.set_observed_generation(service_.meta().generation());
     if (obstacle_.empty()) status.set_revision(revision().meta().name());
     status.set_tasks_running(running_);
-    status.set_tasks_desired(spec_.replicas() - std::min(completed_, spec_.replicas()));
+    status.set_tasks_desired(wanted_ - std::min(completed_, wanted_));
     status.set_updating(is_updating());
     status.set_message(message());
     Unit unit = status_events(status);
@@ -323,7 +324,7 @@ class ServicePlanner {
           fmt::format("{}: {} of revision {} made", name(), tasks(filled_), revision().meta().name()));
     if (stopped_by_scaling_ > 0)
       say(v1::Event::INFO, "TasksStopped",
-          fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), spec_.replicas()));
+          fmt::format("{}: {} more than {} stopped", name(), tasks(stopped_by_scaling_), wanted_));
     if (!before.updating() && status.updating())
       say(v1::Event::INFO, "UpdateStarted", fmt::format("{} moves to revision {}", name(), status.revision()));
     if (before.updating() && !status.updating())
@@ -350,6 +351,7 @@ class ServicePlanner {
   const ServiceSnapshot& snapshot_;
   const v1::Service& service_;
   const v1::ServiceSpec& spec_;
+  const std::uint32_t wanted_;
   Now now_;
   base::Random& random_;
   NodeTable nodes_;

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
 
@@ -42,14 +43,14 @@ bool holds(const DependencyFacts& facts) {
   }
   if (facts.dependency.condition() == v1::Dependency::HEALTHY) return healthy > 0;
   if (facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY)
-    return succeeded > 0 && succeeded >= facts.service->spec().replicas();
+    return succeeded > 0 && succeeded >= core::tasks_wanted(facts.service->spec());
   return started > 0;
 }
 
 // What isn't there, and won't be soon, holds nobody up who can do without it.
 bool is_given_up(const DependencyFacts& facts) {
   if (!facts.dependency.optional()) return false;
-  return !facts.service || facts.service->spec().replicas() == 0 ||
+  return !facts.service || core::tasks_wanted(facts.service->spec()) == 0 ||
          std::any_of(facts.tasks.begin(), facts.tasks.end(), [](const TaskPtr& task) {
            return !core::is_deleted(task->meta()) && task->status().state() == v1::FAILED;
          });
@@ -133,6 +134,7 @@ std::string missing_dependency(const std::vector<DependencyFacts>& dependencies)
     if (is_given_up(facts)) continue;
     if (!facts.service) return fmt::format("waits for service {}, which does not exist", name);
     if (holds(facts)) continue;
+    if (facts.service->spec().stopped()) return fmt::format("waits for service {}, which is stopped", name);
     if (facts.service->spec().replicas() == 0) return fmt::format("waits for service {}, which is scaled to 0", name);
     std::string text = fmt::format("waits for service {} to {}", name, awaited(facts.dependency.condition()));
     for (const auto& task : facts.tasks)

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::controllers {
@@ -176,7 +177,7 @@ class StackPlanner {
       const bool seen =
           found != present.end() && found->second->status().observed_generation() == found->second->meta().generation();
       behind = behind || !seen;
-      desired += seen ? found->second->status().tasks_desired() : named.spec().replicas();
+      desired += seen ? found->second->status().tasks_desired() : core::tasks_wanted(named.spec());
       if (found == present.end()) continue;
       running += found->second->status().tasks_running();
       if (message.empty() && !found->second->status().message().empty())

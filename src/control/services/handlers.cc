@@ -2,8 +2,9 @@
 
 #include "control/services/image_carrier.h"
 #include "control/services/image_service.h"
-#include "control/services/list_service.h"
 #include "control/services/node_service.h"
+#include "control/services/read_service.h"
+#include "control/services/service_service.h"
 #include "control/services/stack_service.h"
 #include "control/services/task_service.h"
 #include "control/services/watch_service.h"
@@ -35,14 +36,16 @@ base::Co<> serve_agent_stream(ServiceContext context, NodeStreams* streams, core
 
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
                   v1::ServerInfo info) {
-  add_stack_service(table, std::make_shared<StackService>(context));
+  auto manifests = std::make_shared<StackManifests>(context);
+  add_stack_service(table, std::make_shared<StackService>(context, manifests));
+  add_service_service(table, std::make_shared<ServiceService>(context, manifests));
   add_task_service(table, std::make_shared<TaskService>(context, streams));
   add_image_service(table, std::make_shared<ImageService>(context, streams));
   add_node_service(table,
                    std::make_shared<NodeService>(context, [&dispatcher](const std::string& uid, base::Error error) {
                      dispatcher.disconnect(uid, std::move(error));
                    }));
-  add_list_services(table, context);
+  add_read_services(table, context);
   table.unary<google::protobuf::Empty, v1::ServerInfo>(
       "orchion.v1.ServerService.GetServer",
       [info](core::CallContext, google::protobuf::Empty) { return server_info(info); });

@@ -10,13 +10,15 @@ using base::Code;
 
 class IdempotencyTest : public ServicesFixture {
  protected:
-  IdempotencyTest() { service_ = std::make_unique<StackService>(context()); }
+  IdempotencyTest() {
+    service_ = std::make_unique<StackService>(context(), std::make_shared<StackManifests>(context()));
+  }
 
   void restart() {
     service_.reset();
     stop();
     start();
-    service_ = std::make_unique<StackService>(context());
+    service_ = std::make_unique<StackService>(context(), std::make_shared<StackManifests>(context()));
   }
 
   static core::CallContext with_key(const std::string& key, const std::string& identity = "admin") {

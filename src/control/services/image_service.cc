@@ -173,7 +173,7 @@ base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::Re
   co_return google::protobuf::Empty();
 }
 
-base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, google::protobuf::Empty) {
+base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, v1::PruneImagesRequest) {
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(""));
   v1::PruneImagesResponse total;
   for (const auto& node : nodes) {
@@ -194,7 +194,7 @@ void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> s
   table.unary<v1::PushImageRequest, v1::Image>("orchion.v1.ImageService.PushImage", bind(&ImageService::push));
   table.unary<v1::RemoveImageRequest, google::protobuf::Empty>("orchion.v1.ImageService.RemoveImage",
                                                                bind(&ImageService::remove));
-  table.unary<google::protobuf::Empty, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
+  table.unary<v1::PruneImagesRequest, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
                                                                 bind(&ImageService::prune));
   table.stream<v1::ImportImageRequest, v1::Image>(
       "orchion.v1.ImageService.ImportImage",

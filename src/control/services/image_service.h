@@ -21,7 +21,7 @@ class ImageService {
   base::Co<v1::Image> push(core::CallContext call, v1::PushImageRequest request);
   base::Co<> import(core::CallContext call, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
   base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveImageRequest request);
-  base::Co<v1::PruneImagesResponse> prune(core::CallContext call, google::protobuf::Empty request);
+  base::Co<v1::PruneImagesResponse> prune(core::CallContext call, v1::PruneImagesRequest request);
 
  private:
   // The node of that name, or every ready one; an error where there is none.

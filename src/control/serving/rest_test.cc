@@ -21,6 +21,13 @@ TEST_F(RestTest, UnaryWithETagAndRedaction) {
   EXPECT_EQ(handlers_.last_context.identity, "admin");
 }
 
+TEST_F(RestTest, ANameMayHaveSlashes) {
+  const auto answer = send("GET", "/v1/images/docker.io%2Flibrary%2Fnginx:1.27");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json().at("meta").at("name"), "docker.io/library/nginx:1.27");
+  EXPECT_EQ(send("GET", "/v1/images/docker.io/library/nginx:1.27").status, 404);
+}
+
 TEST_F(RestTest, AListThatStandsIsNotMadeAgain) {
   const auto set_bookmark = [&](const std::string& bookmark) {
     handlers_.bookmark = bookmark;

@@ -70,6 +70,7 @@ class CannedHandlers {
 
   base::Co<v1::Stack> get_stack(core::CallContext context, v1::GetStackRequest request);
   base::Co<v1::ApplyStackResponse> apply(core::CallContext context, v1::ApplyStackRequest request);
+  base::Co<v1::Image> get_image(v1::GetImageRequest request);
   base::Co<v1::ListTasksResponse> list_tasks(core::CallContext context, v1::ListTasksRequest request);
   base::Co<> logs(core::CallContext context, core::TypedStream<v1::LogsRequest, v1::LogLine> stream);
   base::Co<> watch(core::CallContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream);

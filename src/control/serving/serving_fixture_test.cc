@@ -40,9 +40,16 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::GetServiceRequest, v1::Service>(table, "ServiceService.GetService");
   unimplemented<v1::CreateServiceRequest, v1::Service>(table, "ServiceService.CreateService");
   unimplemented<v1::ScaleServiceRequest, v1::Service>(table, "ServiceService.ScaleService");
+  unimplemented<v1::DeleteServiceRequest, v1::Service>(table, "ServiceService.DeleteService");
+  unimplemented<v1::RestartServiceRequest, v1::Service>(table, "ServiceService.RestartService");
+  unimplemented<v1::StopServiceRequest, v1::Service>(table, "ServiceService.StopService");
+  unimplemented<v1::StartServiceRequest, v1::Service>(table, "ServiceService.StartService");
   unimplemented<v1::GetTaskRequest, v1::Task>(table, "TaskService.GetTask");
+  unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
+  unimplemented<v1::GetVolumeRequest, v1::Volume>(table, "ResourceService.GetVolume");
   unimplemented<v1::ListVolumesRequest, v1::ListVolumesResponse>(table, "ResourceService.ListVolumes");
+  unimplemented<v1::GetRevisionRequest, v1::Revision>(table, "ResourceService.GetRevision");
   unimplemented<v1::ListRevisionsRequest, v1::ListRevisionsResponse>(table, "ResourceService.ListRevisions");
   unimplemented<v1::ListNodesRequest, v1::ListNodesResponse>(table, "NodeService.ListNodes");
   unimplemented<v1::GetNodeRequest, v1::Node>(table, "NodeService.GetNode");
@@ -53,7 +60,8 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
   unimplemented<v1::PushImageRequest, v1::Image>(table, "ImageService.PushImage");
   unimplemented<v1::RemoveImageRequest, Empty>(table, "ImageService.RemoveImage");
-  unimplemented<Empty, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
+  unimplemented<v1::PruneImagesRequest, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
+  unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
   unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
   unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");
   unimplemented_stream<v1::FromAgent, v1::ToAgent>(table, "DispatcherService.Session");
@@ -71,6 +79,9 @@ void CannedHandlers::add_to(core::MethodTable& table) {
   table.unary<v1::ListTasksRequest, v1::ListTasksResponse>(
       "orchion.v1.TaskService.ListTasks",
       [this](core::CallContext context, v1::ListTasksRequest request) { return list_tasks(context, request); });
+  table.unary<v1::GetImageRequest, v1::Image>(
+      "orchion.v1.ImageService.GetImage",
+      [this](core::CallContext, v1::GetImageRequest request) { return get_image(request); });
   table.stream<v1::LogsRequest, v1::LogLine>(
       "orchion.v1.TaskService.Logs", [this](core::CallContext context, auto stream) { return logs(context, stream); });
   table.stream<v1::WatchRequest, v1::WatchEvent>(
@@ -113,6 +124,12 @@ base::Co<v1::ApplyStackResponse> CannedHandlers::apply(core::CallContext context
         base::Error{Code::kInvalidArgument, "two fields are wrong", {{"/spec/services/0", "has no image"}}});
   }
   co_return v1::ApplyStackResponse();
+}
+
+base::Co<v1::Image> CannedHandlers::get_image(v1::GetImageRequest request) {
+  v1::Image image;
+  image.mutable_meta()->set_name(request.name());
+  co_return image;
 }
 
 base::Co<v1::ListTasksResponse> CannedHandlers::list_tasks(core::CallContext, v1::ListTasksRequest request) {

@@ -1,6 +1,11 @@
-#include "control/services/list_service.h"
+#include "control/services/read_service.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
 
 #include "control/services/paging.h"
+#include "core/image_reference.h"
 #include "v1/control.pb.h"
 
 namespace orchion::control::services {
@@ -58,6 +63,49 @@ base::Co<v1::ListImagesResponse> list_images(ServiceContext context, v1::ListIma
       [](v1::ListImagesResponse& response) { return response.add_images(); });
 }
 
+// `lists` is the path that lists what there is.
+template <class T>
+base::Result<T> of_stack(const store::ObjectTable<T>& table, const char* what, const char* lists,
+                         const std::string& stack, const std::string& name) {
+  if (const auto object = table.find(stack, name)) return *object;
+  return base::fail(
+      base::Code::kNotFound,
+      fmt::format("there is no {0} {1}/{2}: GET {3}?stack={1} lists those there are", what, stack, name, lists));
+}
+
+base::Co<v1::Network> get_network(ServiceContext context, v1::GetNetworkRequest request) {
+  co_return of_stack(context.objects.view().networks(), "network", "/v1/networks", request.stack(), request.name());
+}
+
+base::Co<v1::Volume> get_volume(ServiceContext context, v1::GetVolumeRequest request) {
+  co_return of_stack(context.objects.view().volumes(), "volume", "/v1/volumes", request.stack(), request.name());
+}
+
+base::Co<v1::Revision> get_revision(ServiceContext context, v1::GetRevisionRequest request) {
+  co_return of_stack(context.objects.view().revisions(), "revision", "/v1/revisions", request.stack(), request.name());
+}
+
+base::Co<v1::Image> get_image(ServiceContext context, v1::GetImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(request.name()));
+  const auto image = context.objects.view().images().find(name);
+  if (!image)
+    co_return base::fail(base::Code::kNotFound,
+                         fmt::format("no node has the image {}: see `orchion image ls`", request.name()));
+  co_return *image;
+}
+
+// An event's name says nothing of its stack, yet is its alone.
+base::Co<v1::Event> get_event(ServiceContext context, v1::GetEventRequest request) {
+  const auto& events = context.objects.view().events().all();
+  const auto found =
+      std::ranges::find_if(events, [&](const auto& entry) { return entry.first.name == request.name(); });
+  if (found == events.end())
+    co_return base::fail(base::Code::kNotFound,
+                         fmt::format("there is no event {}, or no longer: see `orchion events` for those that are kept",
+                                     request.name()));
+  co_return *found->second;
+}
+
 template <class Request, class Response>
 void add(core::MethodTable& table, ServiceContext context, std::string_view name,
          base::Co<Response> (*handler)(ServiceContext, Request)) {
@@ -67,7 +115,12 @@ void add(core::MethodTable& table, ServiceContext context, std::string_view name
 
 }  // namespace
 
-void add_list_services(core::MethodTable& table, ServiceContext context) {
+void add_read_services(core::MethodTable& table, ServiceContext context) {
+  add(table, context, "orchion.v1.ResourceService.GetNetwork", &get_network);
+  add(table, context, "orchion.v1.ResourceService.GetVolume", &get_volume);
+  add(table, context, "orchion.v1.ResourceService.GetRevision", &get_revision);
+  add(table, context, "orchion.v1.EventService.GetEvent", &get_event);
+  add(table, context, "orchion.v1.ImageService.GetImage", &get_image);
   add(table, context, "orchion.v1.ResourceService.ListNetworks", &list_networks);
   add(table, context, "orchion.v1.ResourceService.ListVolumes", &list_volumes);
   add(table, context, "orchion.v1.ResourceService.ListRevisions", &list_revisions);

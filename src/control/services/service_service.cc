@@ -1,0 +1,202 @@
+#include "control/services/service_service.h"
+
+#include <fmt/core.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include "control/services/bind.h"
+#include "control/services/paging.h"
+#include "control/services/view_wait.h"
+#include "core/defaults.h"
+#include "core/lifecycle.h"
+#include "core/validation.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+constexpr auto kExpandLimit = std::chrono::seconds(5);
+
+// nullptr where the service doesn't stand yet as this manifest has it, and no later one took its place.
+std::shared_ptr<const v1::Service> present_service(const store::View& view, const v1::Stack& manifest,
+                                                   const v1::NamedService& wanted) {
+  const auto service = view.services().find(manifest.meta().name(), wanted.name());
+  if (!service || core::is_deleted(service->meta())) return nullptr;
+  if (google::protobuf::util::MessageDifferencer::Equals(service->spec(), wanted.spec())) return service;
+  const auto owner = view.stacks().find(manifest.meta().name());
+  return owner && owner->status().observed_generation() >= manifest.meta().generation() ? service : nullptr;
+}
+
+// What would stand, for a dry run.
+v1::Service imagined(const store::View& view, const std::string& stack, const v1::NamedService& named) {
+  const auto present = view.services().find(stack, named.name());
+  v1::Service service = present ? *present : v1::Service();
+  service.mutable_meta()->set_stack(stack);
+  service.mutable_meta()->set_name(named.name());
+  *service.mutable_spec() = named.spec();
+  return service;
+}
+
+void change_spec(v1::ServiceSpec& spec, const v1::ScaleServiceRequest& request) {
+  spec.set_replicas(request.replicas());
+  spec.set_stopped(false);
+}
+
+void change_spec(v1::ServiceSpec& spec, const v1::RestartServiceRequest&) {
+  spec.set_restarts(spec.restarts() + 1);
+  spec.set_stopped(false);
+}
+
+void change_spec(v1::ServiceSpec& spec, const v1::StopServiceRequest&) {
+  spec.set_stopped(true);
+}
+
+void change_spec(v1::ServiceSpec& spec, const v1::StartServiceRequest&) {
+  spec.set_stopped(false);
+}
+
+void erase_service(v1::StackSpec& spec, const std::string& name) {
+  auto& services = *spec.mutable_services();
+  for (int i = 0; i < services.size(); ++i) {
+    if (services[i].name() == name) return services.DeleteSubrange(i, 1);
+  }
+}
+
+}  // namespace
+
+base::Co<v1::ListServicesResponse> ServiceService::list(core::CallContext, v1::ListServicesRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
+  v1::ListServicesResponse response;
+  response.set_revision(context_.objects.bookmark().text());
+  auto keep = [&](const v1::Service& service) {
+    return request.stack().empty() || service.meta().stack() == request.stack();
+  };
+  for (const auto& service :
+       page_of(context_.objects.view().services(), page, keep, *response.mutable_next_page_token()))
+    *response.add_services() = *service;
+  co_return response;
+}
+
+base::Co<v1::Service> ServiceService::get(core::CallContext, v1::GetServiceRequest request) {
+  const auto service = context_.objects.view().services().find(request.stack(), request.name());
+  if (!service) co_return std::unexpected(no_service(request.stack(), request.name()));
+  co_return *service;
+}
+
+base::Co<v1::Service> ServiceService::create(core::CallContext call, v1::CreateServiceRequest request) {
+  return manifests_->once<v1::Service>(std::move(call), std::move(request),
+                                       [this](core::CallContext, v1::CreateServiceRequest wanted, IdempotentCall same) {
+                                         return create_once(std::move(wanted), std::move(same));
+                                       });
+}
+
+base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest request, IdempotentCall idempotent) {
+  const auto present = context_.objects.view().stacks().find(request.stack());
+  v1::Stack stack = present ? *present : v1::Stack();
+  stack.mutable_meta()->set_name(request.stack());
+  const bool is_there = find_service(*stack.mutable_spec(), request.name()) != nullptr;
+  if (idempotent.done && !is_there) co_return std::unexpected(no_service(request.stack(), request.name()));
+  if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
+  if (is_there)
+    co_return base::fail(base::Code::kAlreadyExists,
+                         fmt::format("there is a service {}/{} already", request.stack(), request.name()));
+  if (core::is_deleted(stack.meta())) co_return std::unexpected(stack_going(request.stack()));
+  auto* added = stack.mutable_spec()->add_services();
+  added->set_name(request.name());
+  added->set_standalone(true);
+  *added->mutable_spec() = request.spec();
+  core::fill_defaults(*stack.mutable_spec());
+  CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
+  if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *added);
+  CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), !present, std::move(idempotent)));
+  co_return co_await standing(std::move(written), request.name());
+}
+
+base::Result<v1::Stack> ServiceService::stack_of(const core::CallContext& call, const std::string& stack,
+                                                 const std::string& name) {
+  const auto present = context_.objects.view().stacks().find(stack);
+  if (!present) return std::unexpected(no_stack(stack));
+  v1::Stack copy = *present;
+  if (find_service(*copy.mutable_spec(), name) == nullptr) return std::unexpected(no_service(stack, name));
+  if (core::is_deleted(copy.meta())) return std::unexpected(stack_going(stack));
+  const auto service = context_.objects.view().services().find(stack, name);
+  if (call.if_match && (!service || service->meta().revision() != *call.if_match))
+    return base::fail(base::Code::kAborted,
+                      fmt::format("service {}/{} was changed by somebody else meanwhile: read it again", stack, name));
+  return copy;
+}
+
+template <class Request>
+base::Co<v1::Service> ServiceService::change(core::CallContext call, Request request) {
+  return manifests_->once<v1::Service>(std::move(call), std::move(request),
+                                       [this](core::CallContext same_call, Request wanted, IdempotentCall same) {
+                                         return change_once(std::move(same_call), std::move(wanted), std::move(same));
+                                       });
+}
+
+template <class Request>
+base::Co<v1::Service> ServiceService::change_once(core::CallContext call, Request request, IdempotentCall idempotent) {
+  if (idempotent.done) call.if_match.reset();
+  CO_ASSIGN_OR_RETURN(auto stack, stack_of(call, request.stack(), request.name()));
+  if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
+  auto* named = find_service(*stack.mutable_spec(), request.name());
+  change_spec(*named->mutable_spec(), request);
+  CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
+  if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *named);
+  CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), false, std::move(idempotent)));
+  co_return co_await standing(std::move(written), request.name());
+}
+
+base::Co<v1::Service> ServiceService::remove(core::CallContext call, v1::DeleteServiceRequest request) {
+  CO_ASSIGN_OR_RETURN(auto stack, stack_of(call, request.stack(), request.name()));
+  const auto named = *find_service(*stack.mutable_spec(), request.name());
+  v1::Service going = imagined(context_.objects.view(), request.stack(), named);
+  erase_service(*stack.mutable_spec(), request.name());
+  CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
+  core::mark_deleted(*going.mutable_meta(), context_.clock.wall());
+  if (request.dry_run()) co_return going;
+  // A stack that came with its first service goes with its last.
+  const bool was_all = named.standalone() && stack.spec().services().empty() && stack.spec().volumes().empty();
+  if (was_all) core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
+  IdempotentCall without_key;
+  CO_RETURN_IF_ERROR(co_await manifests_->write(std::move(stack), false, std::move(without_key)));
+  auto left = [this, uid = going.meta().uid(), stack_name = request.stack(), name = request.name()] {
+    const auto service = context_.objects.view().services().find(stack_name, name);
+    return !service || service->meta().uid() != uid || core::is_deleted(service->meta());
+  };
+  CO_RETURN_IF_ERROR(co_await wait_for_view(context_, std::move(left), kExpandLimit, "taking the service away"));
+  co_return going;
+}
+
+// The service as the stack controller made it from that manifest.
+base::Co<v1::Service> ServiceService::standing(v1::Stack stack, std::string name) {
+  const v1::NamedService wanted = *find_service(*stack.mutable_spec(), name);
+  std::shared_ptr<const v1::Service> service;
+  auto stands = [&] {
+    service = present_service(context_.objects.view(), stack, wanted);
+    return service != nullptr;
+  };
+  CO_RETURN_IF_ERROR(
+      co_await wait_for_view(context_, std::move(stands), kExpandLimit, "making the service from the stack"));
+  co_return *service;
+}
+
+void add_service_service(core::MethodTable& table, std::shared_ptr<ServiceService> service) {
+  const auto bind = binder(service);
+  table.unary<v1::ListServicesRequest, v1::ListServicesResponse>("orchion.v1.ServiceService.ListServices",
+                                                                 bind(&ServiceService::list));
+  table.unary<v1::GetServiceRequest, v1::Service>("orchion.v1.ServiceService.GetService", bind(&ServiceService::get));
+  table.unary<v1::CreateServiceRequest, v1::Service>("orchion.v1.ServiceService.CreateService",
+                                                     bind(&ServiceService::create));
+  table.unary<v1::DeleteServiceRequest, v1::Service>("orchion.v1.ServiceService.DeleteService",
+                                                     bind(&ServiceService::remove));
+  table.unary<v1::ScaleServiceRequest, v1::Service>("orchion.v1.ServiceService.ScaleService",
+                                                    bind(&ServiceService::change<v1::ScaleServiceRequest>));
+  table.unary<v1::RestartServiceRequest, v1::Service>("orchion.v1.ServiceService.RestartService",
+                                                      bind(&ServiceService::change<v1::RestartServiceRequest>));
+  table.unary<v1::StopServiceRequest, v1::Service>("orchion.v1.ServiceService.StopService",
+                                                   bind(&ServiceService::change<v1::StopServiceRequest>));
+  table.unary<v1::StartServiceRequest, v1::Service>("orchion.v1.ServiceService.StartService",
+                                                    bind(&ServiceService::change<v1::StartServiceRequest>));
+}
+
+}  // namespace orchion::control::services

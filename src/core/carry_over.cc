@@ -1,0 +1,41 @@
+#include "core/carry_over.h"
+
+#include <algorithm>
+
+namespace orchion::core {
+
+namespace {
+
+template <class List>
+auto find_named(List& list, const std::string& name) {
+  return std::find_if(list.begin(), list.end(), [&](const auto& named) { return named.name() == name; });
+}
+
+// Keeps `name` in `after` where it is in `before` only.
+template <class Named>
+void keep(const google::protobuf::RepeatedPtrField<Named>& before, google::protobuf::RepeatedPtrField<Named>& after,
+          const std::string& name) {
+  if (find_named(after, name) != after.end()) return;
+  if (const auto found = find_named(before, name); found != before.end()) *after.Add() = *found;
+}
+
+}  // namespace
+
+void carry_over(const v1::StackSpec& before, v1::StackSpec& after) {
+  for (const auto& service : before.services()) {
+    auto& services = *after.mutable_services();
+    if (const auto same = find_named(services, service.name()); same != services.end()) {
+      same->mutable_spec()->set_restarts(service.spec().restarts());
+      continue;
+    }
+    if (!service.standalone()) continue;
+    *services.Add() = service;
+    const auto& container = service.spec().container();
+    for (const auto& attachment : container.networks())
+      keep(before.networks(), *after.mutable_networks(), attachment.network());
+    for (const auto& mount : container.mounts())
+      if (mount.type() == v1::Mount::VOLUME) keep(before.volumes(), *after.mutable_volumes(), mount.source());
+  }
+}
+
+}  // namespace orchion::core
