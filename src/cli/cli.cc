@@ -31,6 +31,7 @@ class Parser {
     add_globals();
     add_stack_commands(tree_);
     add_task_commands(tree_);
+    add_service_commands(tree_);
     add_node_commands(tree_, hooks);
     add_image_commands(tree_);
     add_server_commands(tree_, hooks);

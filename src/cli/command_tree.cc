@@ -17,7 +17,7 @@ CLI::App* CommandTree::add_group(const std::string& name, const std::string& hel
 
 void add_file_options(CLI::App* command, FileOptions& files) {
   command->add_option("-f,--file", files.files, "Compose file; several are merged (default: ./compose.yaml)");
-  command->add_option("--env-file", files.env_files, "File with variables, instead of .env");
+  command->add_option("--env-file", files.env_files, "File with variables, instead of .env")->allow_extra_args(false);
   command->add_option("--profile", files.profiles, "Profile whose services belong to the stack; `*` for all");
   command->add_option("--project-directory", files.project_folder, "Where relative paths begin");
   command->add_flag("--allow-outside-files", files.allow_outside_files,
@@ -26,7 +26,7 @@ void add_file_options(CLI::App* command, FileOptions& files) {
 
 void add_agent_options(CLI::App* command, AgentFlags& flags) {
   command->add_option("--hostname", flags.hostname, "The node's name (default: the machine's)");
-  command->add_option("--label", flags.labels, "NAME=VALUE, for placement");
+  command->add_option("--label", flags.labels, "NAME=VALUE, for placement")->allow_extra_args(false);
   command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
   add_log_level(command, flags.log_level);
 }

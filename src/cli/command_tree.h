@@ -45,6 +45,7 @@ class CommandTree {
 // One function a file: what belongs together.
 void add_stack_commands(CommandTree& tree);
 void add_task_commands(CommandTree& tree);
+void add_service_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);
 void add_image_commands(CommandTree& tree);
 void add_server_commands(CommandTree& tree, const CliHooks& hooks);

@@ -33,6 +33,42 @@ int run_inspect(Context& context, const std::string& what);
 int run_stack_ls(Context& context);
 int run_scale(Context& context, const std::vector<std::string>& targets);
 
+// To what is done what the command says; see find_stack_parts().
+struct ServicesOptions {
+  std::vector<std::string> what;
+  bool detach = false;  // don't wait until it is done
+  std::string timeout = "5m";
+};
+int run_restart(Context& context, const ServicesOptions& options);
+int run_stop(Context& context, const ServicesOptions& options);
+int run_start(Context& context, const ServicesOptions& options);
+int run_rm(Context& context, const ServicesOptions& options);
+
+// `condition`: running, healthy, completed, stopped or removed.
+int run_wait(Context& context, const std::vector<std::string>& what, const std::string& condition,
+             const std::string& timeout);
+
+int run_health(Context& context, const std::vector<std::string>& what);
+
+struct RunOptions {
+  std::string what;  // an image, or a service of the file that lies here
+  std::vector<std::string> command;
+  std::string name;  // of the service; empty: made up
+  bool detach = false;
+  bool keep = false;  // not removed when it has ended
+  std::string entrypoint;
+  std::string user;
+  std::string working_dir;
+  std::string memory;
+  std::string cpus;
+  std::string restart;
+  std::vector<std::string> environment;  // NAME=value, or NAME for this shell's value
+  std::vector<std::string> ports;
+  std::vector<std::string> mounts;
+  std::string timeout = "5m";
+};
+int run_run(Context& context, const RunOptions& options);
+
 struct LogsOptions {
   std::string what;  // empty: the whole stack
   bool follow = false;

@@ -23,6 +23,7 @@ constexpr auto kPoll = std::chrono::milliseconds(50);
 void hand_over(const v1::WatchEvent& event, StackProgress& progress) {
   if (event.type() == v1::WatchEvent::REMOVED) {
     if (event.has_task()) progress.remove_task(event.task().meta().uid());
+    if (event.has_service()) progress.remove_service(event.service().meta().name());
     return;
   }
   if (event.has_task()) progress.put(event.task());

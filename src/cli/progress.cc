@@ -5,33 +5,76 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
 #include "core/naming.h"
+#include "core/task_state.h"
 
 namespace orchion::cli {
 
 void StackProgress::put(const v1::Task& task) {
-  if (task.spec().desired_state() != v1::DESIRED_RUNNING || task.meta().has_deleted_at()) {
-    tasks_.erase(task.meta().uid());
-  } else {
-    tasks_[task.meta().uid()] = task;
+  const auto& uid = task.meta().uid();
+  remove_task(uid);
+  if (task.spec().desired_state() == v1::DESIRED_RUNNING && !task.meta().has_deleted_at()) {
+    tasks_[uid] = task;
+  } else if (!core::is_terminal(task.status().state())) {
+    leaving_[uid] = task.spec().service();
   }
 }
 
+bool StackProgress::is_fine(const v1::Task& task) const {
+  const auto state = task.status().state();
+  switch (goal_) {
+    case Goal::kCompleted: return state == v1::SUCCEEDED;
+    case Goal::kHealthy: {
+      const auto health = task.status().health();
+      return state == v1::SUCCEEDED ||
+             (state == v1::RUNNING && (health == v1::HEALTH_GOOD || !has_check(task.spec().service())));
+    }
+    default: return state == v1::RUNNING || state == v1::SUCCEEDED;
+  }
+}
+
+bool StackProgress::has_check(const std::string& service) const {
+  const auto it = services_.find(service);
+  if (it == services_.end()) return false;
+  const auto& container = it->second.spec().container();
+  return container.has_health_check() && !container.health_check().disabled();
+}
+
+bool StackProgress::has_stopped(const std::string& service) const {
+  return std::ranges::none_of(leaving_, [&](const auto& entry) { return entry.second == service; }) &&
+         std::ranges::none_of(tasks_, [&](const auto& entry) {
+           return entry.second.spec().service() == service && !core::is_terminal(entry.second.status().state());
+         });
+}
+
+bool StackProgress::concerns(const std::string& service) const {
+  return std::ranges::any_of(wanted_.spec().services(), [&](const v1::NamedService& named) {
+    if (named.name() == service) return true;
+    const auto it = services_.find(named.name());
+    const auto& waits_for = it == services_.end() ? named.spec().depends_on() : it->second.spec().depends_on();
+    return std::ranges::any_of(waits_for, [&](const v1::Dependency& other) { return other.service() == service; });
+  });
+}
+
 bool StackProgress::is_service_done(const v1::NamedService& service) const {
+  if (goal_ == Goal::kStopped && !services_.contains(service.name())) return has_stopped(service.name());
   const auto it = services_.find(service.name());
   if (it == services_.end()) return false;
   const auto& status = it->second.status();
   if (status.observed_generation() < it->second.meta().generation() || status.updating()) return false;
+  if (goal_ == Goal::kStopped) return has_stopped(service.name());
   std::uint32_t fine = 0;
   for (const auto& [uid, task] : tasks_) {
     if (task.spec().service() != service.name() || task.spec().revision() != status.revision()) continue;
-    if (task.status().state() == v1::RUNNING || task.status().state() == v1::SUCCEEDED) ++fine;
+    if (is_fine(task)) ++fine;
   }
-  return fine >= service.spec().replicas();
+  return fine >= core::tasks_wanted(it->second.spec());
 }
 
 bool StackProgress::is_done() const {
-  if (observed_generation_ < wanted_.meta().generation()) return false;
+  // A stack whose last service went may be gone itself.
+  if (goal_ != Goal::kStopped && observed_generation_ < wanted_.meta().generation()) return false;
   return std::all_of(wanted_.spec().services().begin(), wanted_.spec().services().end(),
                      [&](const auto& service) { return is_service_done(service); });
 }
@@ -39,7 +82,7 @@ bool StackProgress::is_done() const {
 bool StackProgress::waits_for_others(const v1::Service& service) const {
   return std::ranges::any_of(service.spec().depends_on(), [&](const v1::Dependency& dependency) {
     const auto other = services_.find(dependency.service());
-    if (other == services_.end() || other->second.spec().replicas() == 0) return false;
+    if (other == services_.end() || core::tasks_wanted(other->second.spec()) == 0) return false;
     const bool completion = dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY;
     return std::ranges::none_of(tasks_, [&](const auto& entry) {
       const auto& task = entry.second;
@@ -52,7 +95,9 @@ bool StackProgress::waits_for_others(const v1::Service& service) const {
 
 std::vector<std::string> StackProgress::obstacles() const {
   std::set<std::string> found;
+  if (goal_ == Goal::kStopped) return {};
   for (const auto& [uid, task] : tasks_) {
+    if (!concerns(task.spec().service())) continue;
     const auto name = core::slot_name(task.spec().service(), task.spec().slot());
     if (!task.spec().placement_message().empty() && task.spec().assignment().node().empty())
       found.insert(fmt::format("{} is not placed: {}", name, task.spec().placement_message()));
@@ -62,7 +107,7 @@ std::vector<std::string> StackProgress::obstacles() const {
     found.insert(fmt::format("{}: {}", name, status.message()));
   }
   for (const auto& [name, service] : services_) {
-    if (!service.status().message().empty() && found.empty() && !waits_for_others(service))
+    if (concerns(name) && !service.status().message().empty() && found.empty() && !waits_for_others(service))
       found.insert(fmt::format("{}: {}", name, service.status().message()));
   }
   return {found.begin(), found.end()};
@@ -78,7 +123,7 @@ std::string StackProgress::summary() const {
   std::string out;
   for (const auto& service : wanted_.spec().services())
     out += fmt::format("{}{} {}/{}", out.empty() ? "" : ", ", service.name(), running(service.name()),
-                       service.spec().replicas());
+                       core::tasks_wanted(service.spec()));
   return out;
 }
 

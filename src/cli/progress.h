@@ -12,18 +12,30 @@
 
 namespace orchion::cli {
 
+enum class Goal {
+  kRunning,    // as many tasks of its newest revision as it should have, or it has completed
+  kHealthy,    // that, and every check succeeds
+  kCompleted,  // every task ended with exit code 0
+  kStopped,    // none runs, or is on its way to or from that; also where the service is gone
+};
+
 // What a watch has said about one stack. Pure.
 class StackProgress {
  public:
-  // `stack` as the apply returned it: what is reached must be of this generation or a later one.
-  explicit StackProgress(v1::Stack stack) : wanted_(std::move(stack)) {}
+  // `stack` as it was read, or as the apply returned it: what is reached must be of this generation or a later one. Its
+  // services are those that count.
+  explicit StackProgress(v1::Stack stack, Goal goal = Goal::kRunning) : wanted_(std::move(stack)), goal_(goal) {}
 
   void put(const v1::Service& service) { services_[service.meta().name()] = service; }
   void put(const v1::Stack& stack) { observed_generation_ = stack.status().observed_generation(); }
   void put(const v1::Task& task);
-  void remove_task(const std::string& uid) { tasks_.erase(uid); }
+  void remove_task(const std::string& uid) {
+    tasks_.erase(uid);
+    leaving_.erase(uid);
+  }
+  void remove_service(const std::string& name) { services_.erase(name); }
 
-  // Every service of the manifest runs as many tasks of its newest revision as it should, or has completed.
+  // Every service of the manifest has reached the goal.
   bool is_done() const;
 
   // Why it doesn't stand, one sentence a cause; empty while nothing speaks against it.
@@ -42,14 +54,21 @@ class StackProgress {
 
  private:
   bool is_service_done(const v1::NamedService& service) const;
+  bool is_fine(const v1::Task& task) const;
+  bool has_check(const std::string& service) const;
+  bool has_stopped(const std::string& service) const;
+  // Whether it is one of those that count, or what one of them waits for.
+  bool concerns(const std::string& service) const;
   // Whether a service that it depends on is still on its way, which may take long: an image is pulled, a migration
   // runs. What is wrong with that one speaks for itself.
   bool waits_for_others(const v1::Service& service) const;
 
   v1::Stack wanted_;
+  Goal goal_;
   std::uint64_t observed_generation_ = 0;
   std::map<std::string, v1::Service> services_;
-  std::map<std::string, v1::Task> tasks_;  // by uid; those that should run
+  std::map<std::string, v1::Task> tasks_;       // by uid; those that should run
+  std::map<std::string, std::string> leaving_;  // uid → service; those that were told to stop and haven't yet
 };
 
 }  // namespace orchion::cli

@@ -45,7 +45,7 @@ void add_exec(CommandTree& tree) {
   exec->add_flag("-t,--tty", options->tty, "With a terminal");
   exec->add_option("-u,--user", options->user, "As this user");
   exec->add_option("-w,--workdir", options->working_dir, "In this folder");
-  exec->add_option("-e,--env", options->environment, "NAME=VALUE");
+  exec->add_option("-e,--env", options->environment, "NAME=VALUE")->allow_extra_args(false);
   exec->add_option("WHAT", options->what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
   exec->add_option("COMMAND", options->command, "After --")->required();
 }

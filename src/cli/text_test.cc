@@ -107,6 +107,7 @@ v1::Stack stack_of(std::uint32_t replicas) {
 
 v1::Service service_at(std::uint64_t generation, const std::string& revision) {
   v1::Service service;
+  service.mutable_spec()->set_replicas(2);
   service.mutable_meta()->set_name("web");
   service.mutable_meta()->set_generation(generation);
   service.mutable_status()->set_observed_generation(generation);
@@ -140,6 +141,61 @@ TEST(StackProgress, IsDoneWhenEveryTaskOfTheNewRevisionRuns) {
   EXPECT_FALSE(progress.is_done());
   progress.put(task_of("b", 2, "web.3", v1::SUCCEEDED));
   EXPECT_TRUE(progress.is_done());
+}
+
+TEST(StackProgress, IsStoppedWhenNothingRunsAnyMoreAndWithoutTheService) {
+  StackProgress progress(stack_of(2), Goal::kStopped);
+  auto stopped = service_at(3, "web.3");
+  stopped.mutable_spec()->set_stopped(true);
+  progress.put(stopped);
+  auto leaving = task_of("a", 1, "web.3", v1::STOPPING);
+  leaving.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
+  progress.put(leaving);
+  EXPECT_FALSE(progress.is_done());
+  leaving.mutable_status()->set_state(v1::STOPPED);
+  progress.put(leaving);
+  EXPECT_TRUE(progress.is_done());
+  progress.put(task_of("b", 1, "web.3", v1::FAILED));
+  EXPECT_TRUE(progress.is_done());
+  EXPECT_THAT(progress.obstacles(), testing::IsEmpty()) << "what has failed has stopped";
+  progress.put(task_of("c", 1, "web.3", v1::RUNNING));
+  progress.remove_service("web");
+  EXPECT_FALSE(progress.is_done());
+  progress.remove_task("c");
+  EXPECT_TRUE(progress.is_done());
+}
+
+TEST(StackProgress, IsHealthyWhenEveryCheckSucceedsAndCompletedWhenAllEndedWell) {
+  StackProgress healthy(stack_of(1), Goal::kHealthy), completed(stack_of(1), Goal::kCompleted);
+  const auto put = [&](const auto& object) {
+    healthy.put(object);
+    completed.put(object);
+  };
+  auto web = service_at(3, "web.3");
+  web.mutable_spec()->set_replicas(1);
+  web.mutable_spec()->mutable_container()->mutable_health_check()->mutable_test()->add_values("CMD");
+  put(web);
+  v1::Stack seen = stack_of(1);
+  seen.mutable_status()->set_observed_generation(2);
+  put(seen);
+  auto task = task_of("a", 1, "web.3", v1::RUNNING);
+  put(task);
+  EXPECT_FALSE(healthy.is_done());
+  task.mutable_status()->set_health(v1::HEALTH_GOOD);
+  put(task);
+  EXPECT_TRUE(healthy.is_done());
+  EXPECT_FALSE(completed.is_done());
+  put(task_of("a", 1, "web.3", v1::SUCCEEDED));
+  EXPECT_TRUE(completed.is_done());
+}
+
+TEST(StackProgress, OnlyTheServicesThatAreMeantCount) {
+  StackProgress progress(stack_of(1));
+  auto failing = task_of("x", 1, "db.1", v1::STARTING);
+  failing.mutable_spec()->set_service("db");
+  failing.mutable_status()->set_message("no such image");
+  progress.put(failing);
+  EXPECT_THAT(progress.obstacles(), testing::IsEmpty());
 }
 
 TEST(StackProgress, NamesWhatIsInTheWay) {

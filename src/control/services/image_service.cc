@@ -195,7 +195,7 @@ void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> s
   table.unary<v1::RemoveImageRequest, google::protobuf::Empty>("orchion.v1.ImageService.RemoveImage",
                                                                bind(&ImageService::remove));
   table.unary<v1::PruneImagesRequest, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
-                                                                bind(&ImageService::prune));
+                                                               bind(&ImageService::prune));
   table.stream<v1::ImportImageRequest, v1::Image>(
       "orchion.v1.ImageService.ImportImage",
       [service](core::CallContext call, auto stream) { return service->import(std::move(call), stream); });

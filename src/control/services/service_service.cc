@@ -15,6 +15,8 @@ namespace orchion::control::services {
 namespace {
 
 constexpr auto kExpandLimit = std::chrono::seconds(5);
+constexpr auto kGoingLimit = std::chrono::seconds(10);
+constexpr int kAttemptsMax = 10;
 
 // nullptr where the service doesn't stand yet as this manifest has it, and no later one took its place.
 std::shared_ptr<const v1::Service> present_service(const store::View& view, const v1::Stack& manifest,
@@ -82,14 +84,29 @@ base::Co<v1::Service> ServiceService::get(core::CallContext, v1::GetServiceReque
   co_return *service;
 }
 
+template <class Attempt>
+base::Co<v1::Service> ServiceService::insist(Attempt attempt) {
+  for (int n = 1;; ++n) {
+    auto done = co_await attempt();
+    if (done || done.error().code != base::Code::kAborted || n == kAttemptsMax) co_return done;
+  }
+}
+
 base::Co<v1::Service> ServiceService::create(core::CallContext call, v1::CreateServiceRequest request) {
   return manifests_->once<v1::Service>(std::move(call), std::move(request),
                                        [this](core::CallContext, v1::CreateServiceRequest wanted, IdempotentCall same) {
-                                         return create_once(std::move(wanted), std::move(same));
+                                         return insist([this, wanted, same] { return create_once(wanted, same); });
                                        });
 }
 
 base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest request, IdempotentCall idempotent) {
+  // A stack that goes with its last service may come again with a new one.
+  auto settled = [this, name = request.stack()] {
+    const auto stack = context_.objects.view().stacks().find(name);
+    return !stack || !core::is_deleted(stack->meta());
+  };
+  const auto waited = co_await wait_for_view(context_, settled, kGoingLimit, "removing the stack that was there");
+  if (!waited) co_return std::unexpected(stack_going(request.stack()));
   const auto present = context_.objects.view().stacks().find(request.stack());
   v1::Stack stack = present ? *present : v1::Stack();
   stack.mutable_meta()->set_name(request.stack());
@@ -99,7 +116,6 @@ base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest reque
   if (is_there)
     co_return base::fail(base::Code::kAlreadyExists,
                          fmt::format("there is a service {}/{} already", request.stack(), request.name()));
-  if (core::is_deleted(stack.meta())) co_return std::unexpected(stack_going(request.stack()));
   auto* added = stack.mutable_spec()->add_services();
   added->set_name(request.name());
   added->set_standalone(true);
@@ -127,10 +143,10 @@ base::Result<v1::Stack> ServiceService::stack_of(const core::CallContext& call, 
 
 template <class Request>
 base::Co<v1::Service> ServiceService::change(core::CallContext call, Request request) {
-  return manifests_->once<v1::Service>(std::move(call), std::move(request),
-                                       [this](core::CallContext same_call, Request wanted, IdempotentCall same) {
-                                         return change_once(std::move(same_call), std::move(wanted), std::move(same));
-                                       });
+  return manifests_->once<v1::Service>(
+      std::move(call), std::move(request), [this](core::CallContext same_call, Request wanted, IdempotentCall same) {
+        return insist([this, same_call, wanted, same] { return change_once(same_call, wanted, same); });
+      });
 }
 
 template <class Request>
@@ -147,6 +163,10 @@ base::Co<v1::Service> ServiceService::change_once(core::CallContext call, Reques
 }
 
 base::Co<v1::Service> ServiceService::remove(core::CallContext call, v1::DeleteServiceRequest request) {
+  return insist([this, call, request] { return remove_once(call, request); });
+}
+
+base::Co<v1::Service> ServiceService::remove_once(core::CallContext call, v1::DeleteServiceRequest request) {
   CO_ASSIGN_OR_RETURN(auto stack, stack_of(call, request.stack(), request.name()));
   const auto named = *find_service(*stack.mutable_spec(), request.name());
   v1::Service going = imagined(context_.objects.view(), request.stack(), named);

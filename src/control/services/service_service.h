@@ -27,7 +27,12 @@ class ServiceService {
   base::Co<v1::Service> change(core::CallContext call, Request request);
 
  private:
+  // Does it again where somebody else wrote the stack at the same time: who didn't say which state of the stack it was
+  // about doesn't mind.
+  template <class Attempt>
+  base::Co<v1::Service> insist(Attempt attempt);
   base::Co<v1::Service> create_once(v1::CreateServiceRequest request, IdempotentCall idempotent);
+  base::Co<v1::Service> remove_once(core::CallContext call, v1::DeleteServiceRequest request);
   template <class Request>
   base::Co<v1::Service> change_once(core::CallContext call, Request request, IdempotentCall idempotent);
 

@@ -1,0 +1,284 @@
+// One container, as `docker run` and `docker compose run` have it: a service of its own, made from an image or from a
+// service of the file that lies here.
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "base/random.h"
+#include "base/timeout.h"
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/follow.h"
+#include "cli/stack_part.h"
+#include "client/patience.h"
+#include "core/image_reference.h"
+#include "core/quantities.h"
+#include "core/task_state.h"
+#include "spec/mount_syntax.h"
+#include "spec/port_syntax.h"
+#include "v1/control.pb.h"
+
+namespace orchion::cli {
+
+namespace {
+
+constexpr auto kLook = std::chrono::milliseconds(50);
+// An obstacle may pass by itself (a node that joins): it counts after this long.
+constexpr auto kObstacleGrace = std::chrono::seconds(3);
+// Where a container goes that is run outside a project.
+constexpr const char* kDefaultStack = "default";
+
+base::Result<> set_restart(const std::string& text, v1::RestartPolicy& policy) {
+  static const std::map<std::string, v1::RestartPolicy::Condition> conditions = {
+      {"no", v1::RestartPolicy::NO},
+      {"on-failure", v1::RestartPolicy::ON_FAILURE},
+      {"always", v1::RestartPolicy::ALWAYS},
+      {"unless-stopped", v1::RestartPolicy::UNLESS_STOPPED}};
+  const auto found = conditions.find(text);
+  if (found == conditions.end())
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("--restart {}: it is no, on-failure, always or unless-stopped", text));
+  policy.set_condition(found->second);
+  return {};
+}
+
+void set_variable(const std::string& text, v1::ContainerSpec& container) {
+  const auto equals = text.find('=');
+  const auto name = text.substr(0, equals);
+  const char* of_shell = equals == std::string::npos ? std::getenv(name.c_str()) : nullptr;
+  if (equals == std::string::npos && of_shell == nullptr) return;
+  const std::string value = of_shell != nullptr ? of_shell : text.substr(equals + 1);
+  for (auto& variable : *container.mutable_environment()) {
+    if (variable.name() == name) return variable.set_value(value);
+  }
+  auto& added = *container.add_environment();
+  added.set_name(name);
+  added.set_value(value);
+}
+
+base::Result<> set_limits(const RunOptions& options, v1::ContainerSpec& container) {
+  if (!options.memory.empty()) {
+    ASSIGN_OR_RETURN(const auto bytes, core::parse_bytes(options.memory));
+    container.mutable_limits()->set_memory_bytes(bytes);
+  }
+  if (!options.cpus.empty()) {
+    ASSIGN_OR_RETURN(const auto cpus, core::parse_cpus(options.cpus));
+    container.mutable_limits()->set_nano_cpus(cpus);
+  }
+  return {};
+}
+
+base::Result<> set_ports_and_mounts(const RunOptions& options, v1::CreateServiceRequest& request) {
+  auto& container = *request.mutable_spec()->mutable_container();
+  for (const auto& text : options.ports) {
+    ASSIGN_OR_RETURN(const auto ports, spec::parse_ports(text));
+    for (const auto& port : ports) *container.add_ports() = port;
+  }
+  const char* home = std::getenv("HOME");
+  const spec::HostFolders folders{std::filesystem::current_path(), home == nullptr ? "" : home};
+  for (const auto& text : options.mounts) {
+    ASSIGN_OR_RETURN(auto mount, spec::parse_mount(text, folders));
+    if (mount.type() == v1::Mount::VOLUME)
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("-v {}: a volume belongs to a Compose file; name a folder, which begins with ./ or "
+                                    "/, or write a compose.yaml",
+                                    text));
+    *container.add_mounts() = std::move(mount);
+  }
+  return {};
+}
+
+// What the words and flags say, over what the image or the file's service says.
+base::Result<> apply_options(const RunOptions& options, v1::CreateServiceRequest& request) {
+  auto& spec = *request.mutable_spec();
+  auto& container = *spec.mutable_container();
+  if (!options.command.empty()) {
+    container.mutable_command()->clear_values();
+    for (const auto& word : options.command) container.mutable_command()->add_values(word);
+  }
+  if (!options.entrypoint.empty()) {
+    container.mutable_entrypoint()->clear_values();
+    container.mutable_entrypoint()->add_values(options.entrypoint);
+  }
+  if (!options.user.empty()) container.set_user(options.user);
+  if (!options.working_dir.empty()) container.set_working_dir(options.working_dir);
+  for (const auto& variable : options.environment) set_variable(variable, container);
+  RETURN_IF_ERROR(set_limits(options, container));
+  RETURN_IF_ERROR(set_ports_and_mounts(options, request));
+  spec.set_replicas(1);
+  // In front of somebody it runs once; in the background it is kept up.
+  if (!options.detach) spec.mutable_restart()->set_condition(v1::RestartPolicy::NO);
+  if (!options.restart.empty()) RETURN_IF_ERROR(set_restart(options.restart, *spec.mutable_restart()));
+  return {};
+}
+
+// The file's service, alone: its ports are taken by the one that runs.
+void take_service(const v1::NamedService& service, v1::ServiceSpec& spec) {
+  spec = service.spec();
+  spec.mutable_container()->clear_ports();
+  spec.clear_restart();
+}
+
+std::string suffix() {
+  auto random = base::Random::from_system();
+  return fmt::format("{:04x}", random.below(0x10000));
+}
+
+// "nginx" of "docker.io/library/nginx:1.27@sha256:…".
+std::string short_image_name(const std::string& image) {
+  std::string name = image.substr(image.rfind('/') == std::string::npos ? 0 : image.rfind('/') + 1);
+  name = name.substr(0, name.find_first_of(":@"));
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? static_cast<char>(std::tolower(c)) : '-';
+  return name;
+}
+
+// A word that the file here has as a service is that service; any other is an image.
+base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunOptions& options) {
+  v1::CreateServiceRequest request;
+  const auto& what = options.what;
+  std::string base_name = short_image_name(what);
+  const auto here = find_stack(context);
+  request.set_stack(here ? *here : kDefaultStack);
+  request.mutable_spec()->mutable_container()->set_image(what);
+  if (here && context.options().stack.empty()) {
+    ASSIGN_OR_RETURN(const auto loaded, load_stack(context, {}));
+    for (const auto& service : loaded.spec.services()) {
+      if (service.name() != what) continue;
+      take_service(service, *request.mutable_spec());
+      base_name = what + "-run";
+    }
+  }
+  request.set_name(options.name.empty() ? fmt::format("{}-{}", base_name, suffix()) : options.name);
+  RETURN_IF_ERROR(apply_options(options, request));
+  return request;
+}
+
+// Why a task doesn't get on, as far as anybody knows; empty while nothing is in its way.
+std::string obstacle_of(const v1::Task& task) {
+  return task.spec().assignment().node().empty() ? task.spec().placement_message() : task.status().message();
+}
+
+// The task once it runs or has ended; why not, where that stands for some seconds.
+base::Co<v1::Task> poll_start(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted) {
+  client::Patience patience(*clock);
+  std::string obstacle;
+  auto since = clock->now();
+  while (true) {
+    auto task = co_await api->call<v1::Task>("orchion.v1.TaskService.GetTask", wanted);
+    if (task) {
+      patience.answered();
+      const auto state = task->status().state();
+      if (core::is_terminal(state) || state == v1::RUNNING) co_return task;
+      auto now = obstacle_of(*task);
+      if (now != obstacle) since = clock->now();
+      obstacle = std::move(now);
+      if (!obstacle.empty() && clock->now() - since > kObstacleGrace)
+        co_return base::fail(base::Code::kFailedPrecondition, fmt::format("{}: {}", wanted.name(), obstacle));
+    } else if (task.error().code != base::Code::kNotFound) {
+      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(task).error()));
+    }
+    CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
+  }
+}
+
+base::Co<v1::Task> poll_end(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted) {
+  client::Patience patience(*clock);
+  while (true) {
+    auto task = co_await api->call<v1::Task>("orchion.v1.TaskService.GetTask", wanted);
+    if (task) {
+      patience.answered();
+      if (core::is_terminal(task->status().state())) co_return task;
+    } else {
+      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(task).error()));
+    }
+    CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
+  }
+}
+
+base::Co<> print_output(std::shared_ptr<client::ApiClient> api, std::shared_ptr<const v1::LogsRequest> request) {
+  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.TaskService.Logs", request, ""));
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
+    if (!event) co_return base::Result<>{};
+    v1::LogLine line;
+    CO_RETURN_IF_ERROR(client::parse_json(event->data, line));
+    if (!line.notice().empty()) std::cerr << "orchion: " << line.notice() << "\n";
+    auto& out = line.stream() == v1::LogLine::STDERR ? std::cerr : std::cout;
+    if (line.notice().empty()) out << line.line() << "\n" << std::flush;
+  }
+}
+
+// Prints what it prints until it ends; its exit code.
+base::Co<int> attend(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted,
+                     base::Duration start_limit) {
+  CO_ASSIGN_OR_RETURN(auto task, co_await base::with_timeout(*clock, start_limit, "starting " + wanted.name(),
+                                                             poll_start(api, clock, wanted)));
+  auto logs = std::make_shared<v1::LogsRequest>();
+  logs->set_stack(wanted.stack());
+  logs->set_service(task.spec().service());
+  logs->set_follow(true);
+  // A container that never began has no output, and says so by its message.
+  if (task.status().has_started_at()) CO_RETURN_IF_ERROR(co_await print_output(api, logs));
+  CO_ASSIGN_OR_RETURN(task, co_await poll_end(api, clock, wanted));
+  if (!task.status().has_exit_code())
+    co_return base::fail(base::Code::kInternal,
+                         fmt::format("{} did not run: {}", wanted.name(), task.status().message()));
+  co_return static_cast<int>(task.status().exit_code());
+}
+
+base::Result<> remove_service(Context& context, client::ApiClient& api, const v1::CreateServiceRequest& made) {
+  v1::DeleteServiceRequest request;
+  request.set_stack(made.stack());
+  request.set_name(made.name());
+  RETURN_IF_ERROR(context.run(api.call<v1::Service>("orchion.v1.ServiceService.DeleteService", std::move(request))));
+  return {};
+}
+
+int run_in_front(Context& context, std::shared_ptr<client::ApiClient> api, const v1::CreateServiceRequest& made,
+                 const RunOptions& options, base::Duration limit) {
+  v1::GetTaskRequest wanted;
+  wanted.set_stack(made.stack());
+  wanted.set_name(core::slot_name(made.name(), 1));
+  const auto code = context.run(attend(api, &context.clock(), wanted, limit));
+  if (!options.keep) {
+    if (auto removed = remove_service(context, *api, made); !removed) return context.fail(removed.error());
+  }
+  return code ? *code : context.fail(code.error());
+}
+
+int run_behind(Context& context, std::shared_ptr<client::ApiClient> api, const v1::CreateServiceRequest& made,
+               base::Duration limit) {
+  auto parts = find_stack_parts(context, *api, {made.stack() + "/" + made.name()});
+  if (!parts) return context.fail(parts.error());
+  std::cout << made.stack() << "/" << made.name() << "\n";
+  auto progress = std::make_shared<StackProgress>(parts->front());
+  const auto done = context.run(follow_stack(api, &context.clock(), made.stack(), progress, limit));
+  for (const auto& obstacle : progress->obstacles()) context.say(fmt::format("orchion: {}", obstacle));
+  if (!done) return context.fail(done.error());
+  if (*done) {
+    for (const auto& url : progress->urls()) context.say(url);
+  }
+  context.say(fmt::format("next: orchion logs -f {0}/{1} · orchion rm {0}/{1}", made.stack(), made.name()));
+  return *done ? kExitOk : kExitFailed;
+}
+
+}  // namespace
+
+int run_run(Context& context, const RunOptions& options) {
+  auto limit = parse_duration(options.timeout);
+  if (!limit) return context.fail(limit.error());
+  auto request = make_request(context, options);
+  if (!request) return context.fail(request.error());
+  auto api = context.api_or_start();
+  if (!api) return context.fail(api.error());
+  auto made = context.run((*api)->call<v1::Service>("orchion.v1.ServiceService.CreateService", *request));
+  if (!made) return context.fail(made.error());
+  return options.detach ? run_behind(context, *api, *request, *limit)
+                        : run_in_front(context, *api, *request, options, *limit);
+}
+
+}  // namespace orchion::cli

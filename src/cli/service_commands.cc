@@ -1,0 +1,74 @@
+#include "cli/command_tree.h"
+#include "cli/commands.h"
+
+namespace orchion::cli {
+
+namespace {
+
+using ServicesAction = int (*)(Context&, const ServicesOptions&);
+
+CLI::Option* add_services(CommandTree& tree, const std::string& name, const std::string& help, ServicesAction action) {
+  auto options = std::make_shared<ServicesOptions>();
+  auto* command = tree.add(name, help, [options, action](Context& context) { return action(context, *options); });
+  command->add_flag("-d,--detach", options->detach, "Don't wait until it is done");
+  command->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+  return command->add_option("WHAT", options->what, "STACK/SERVICE or STACK; the stack of this folder where left out");
+}
+
+void add_wait(CommandTree& tree) {
+  auto what = std::make_shared<std::vector<std::string>>();
+  auto condition = std::make_shared<std::string>("running");
+  auto timeout = std::make_shared<std::string>("5m");
+  auto* wait = tree.add("wait", "Return when something holds: `orchion wait shop/db --for healthy`",
+                        [=](Context& context) { return run_wait(context, *what, *condition, *timeout); });
+  wait->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder where left out");
+  wait->add_option("--for", *condition, "running, healthy, completed, stopped or removed")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"running", "healthy", "completed", "stopped", "removed"}));
+  wait->add_option("--timeout", *timeout, "How long to wait")->capture_default_str();
+}
+
+void add_health(CommandTree& tree) {
+  auto what = std::make_shared<std::vector<std::string>>();
+  auto* health = tree.add("health", "Whether tasks are well; fails where one isn't",
+                          [what](Context& context) { return run_health(context, *what); });
+  health->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder, else all, where left out");
+}
+
+void add_run(CommandTree& tree) {
+  auto options = std::make_shared<RunOptions>();
+  auto* run =
+      tree.add("run", "Run one container: `orchion run alpine:3 -- echo hi`, or beside a file `orchion run web -- sh`",
+               [options](Context& context) { return run_run(context, *options); });
+  run->add_flag("-d,--detach", options->detach, "In the background, and kept up");
+  run->add_flag_callback("--rm", [] {}, "Remove it when it has ended; the default");
+  run->add_flag("--keep", options->keep, "Don't remove it when it has ended");
+  run->add_option("--name", options->name, "The service's name (default: made up)");
+  run->add_option("-e,--env", options->environment, "NAME=VALUE, or NAME for this shell's value")
+      ->allow_extra_args(false);
+  run->add_option("-p,--publish", options->ports, "[ADDRESS:][PORT:]PORT[/udp]")->allow_extra_args(false);
+  run->add_option("-v,--volume", options->mounts, "FOLDER:TARGET[:ro]")->allow_extra_args(false);
+  run->add_option("-u,--user", options->user, "As this user");
+  run->add_option("-w,--workdir", options->working_dir, "In this folder");
+  run->add_option("--entrypoint", options->entrypoint, "Instead of the image's");
+  run->add_option("-m,--memory", options->memory, "Limit, as 512m");
+  run->add_option("--cpus", options->cpus, "Limit, as 1.5");
+  run->add_option("--restart", options->restart, "no, on-failure, always or unless-stopped");
+  run->add_option("--timeout", options->timeout, "How long it may take to start")->capture_default_str();
+  run->add_option("WHAT", options->what, "IMAGE, or a service of the file here")->required();
+  run->add_option("COMMAND", options->command, "After --; instead of the image's");
+}
+
+}  // namespace
+
+void add_service_commands(CommandTree& tree) {
+  add_run(tree);
+  add_services(tree, "restart", "Replace tasks by new ones, one by one", &run_restart);
+  add_services(tree, "stop", "Stop tasks; `start` or `up` have them run again", &run_stop);
+  add_services(tree, "start", "Start what was stopped", &run_start);
+  add_services(tree, "rm", "Stop and remove services", &run_rm)->required();
+  add_wait(tree);
+  add_health(tree);
+}
+
+}  // namespace orchion::cli
