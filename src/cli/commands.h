@@ -17,7 +17,12 @@ struct UpOptions {
   std::string timeout = "5m";  // of that wait
 };
 int run_up(Context& context, const UpOptions& options);
-int run_plan(Context& context, const FileOptions& options);
+
+struct PlanOptions {
+  FileOptions files;
+  bool exit_code = false;  // tell by it whether anything would change
+};
+int run_plan(Context& context, const PlanOptions& options);
 int run_config(Context& context, const FileOptions& options);
 
 struct DownOptions {

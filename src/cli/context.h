@@ -34,6 +34,7 @@ enum ExitCode {
   kExitConflict = 5,
   kExitUnreachable = 6,
   kExitTimedOut = 7,
+  kExitChanges = 10,
   kExitInterrupted = 130,
 };
 

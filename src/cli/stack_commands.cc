@@ -16,10 +16,11 @@ void add_up(CommandTree& tree) {
 }
 
 void add_plan_and_config(CommandTree& tree) {
-  auto plan = std::make_shared<FileOptions>();
-  add_file_options(
-      tree.add("plan", "Show what `up` would change", [plan](Context& context) { return run_plan(context, *plan); }),
-      *plan);
+  auto options = std::make_shared<PlanOptions>();
+  auto* plan = tree.add("plan", "Show what `up` would change",
+                        [options](Context& context) { return run_plan(context, *options); });
+  add_file_options(plan, options->files);
+  plan->add_flag("--exit-code", options->exit_code, "End with 10 where something would change, with 0 where nothing");
   auto config = std::make_shared<FileOptions>();
   add_file_options(tree.add("config", "Print the file as it is understood",
                             [config](Context& context) { return run_config(context, *config); }),

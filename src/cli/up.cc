@@ -83,8 +83,8 @@ int run_up(Context& context, const UpOptions& options) {
   return wait_until_it_stands(context, *api, applied->stack(), *limit);
 }
 
-int run_plan(Context& context, const FileOptions& options) {
-  auto loaded = load_stack(context, options);
+int run_plan(Context& context, const PlanOptions& options) {
+  auto loaded = load_stack(context, options.files);
   if (!loaded) return context.fail(loaded.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
@@ -95,7 +95,7 @@ int run_plan(Context& context, const FileOptions& options) {
   auto planned = apply(context, **api, std::move(request));
   if (!planned) return context.fail(planned.error());
   std::cout << plan_text(loaded->name, planned->plan());
-  return kExitOk;
+  return options.exit_code && has_changes(planned->plan()) ? kExitChanges : kExitOk;
 }
 
 int run_config(Context& context, const FileOptions& options) {
