@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 
-#include <algorithm>
 #include <iostream>
 
 #include "cli/command_tree.h"
+#include "cli/refusal.h"
 
 namespace orchion::cli {
 
@@ -40,45 +40,30 @@ class Parser {
   int run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
-    } catch (const CLI::RequiredError& error) {
-      return refuse(error);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? kExitOk : kExitUsage;
+      return error.get_exit_code() == 0 ? app_.exit(error) : refuse(error);
     }
-    if (const auto format = formats().find(output_); format != formats().end()) globals_.output = format->second;
+    auto format = parse_output_format(output_);
+    if (!format) return refuse(format.error().message);
+    globals_.output = *format;
     Context context(globals_, hooks_.start_server);
     return tree_.action()(context);
   }
 
  private:
-  static const std::map<std::string, OutputFormat>& formats() {
-    static const std::map<std::string, OutputFormat> all = {{"table", OutputFormat::kTable},
-                                                            {"wide", OutputFormat::kWide},
-                                                            {"json", OutputFormat::kJson},
-                                                            {"yaml", OutputFormat::kYaml},
-                                                            {"name", OutputFormat::kName}};
-    return all;
+  static int refuse(const std::string& sentence) {
+    std::cerr << "orchion: " << sentence << "\n";
+    return kExitUsage;
   }
 
   // CLI11 says that a command is missing, not which word is none; alone, it doesn't say what there is.
-  int refuse(const CLI::RequiredError& error) {
-    CLI::App* group = &app_;
-    std::string path = "orchion";
-    while (!group->get_subcommands().empty()) {
-      group = group->get_subcommands().front();
-      path += " " + group->get_name();
-    }
-    if (group->get_require_subcommand_min() == 0) {
+  int refuse(const CLI::ParseError& error) {
+    if (const auto sentence = refusal_of(app_); !sentence.empty()) return refuse(sentence);
+    const auto [command, path] = parsed_command(app_);
+    if (command->get_require_subcommand_min() == 0) {
       app_.exit(error);
-      return kExitUsage;
-    }
-    const auto words = app_.remaining(true);
-    const auto word = std::ranges::find_if(words, [](const std::string& text) { return !text.starts_with('-'); });
-    if (word == words.end()) {
-      std::cerr << group->help(group == &app_ ? "" : "orchion");
     } else {
-      std::cerr << "orchion: there is no `" << path << " " << *word << "`: `" << path
-                << " --help` lists the commands\n";
+      std::cerr << command->help(command == &app_ ? "" : "orchion");
     }
     return kExitUsage;
   }
@@ -91,8 +76,7 @@ class Parser {
     app_.add_option("--data", globals_.connection.data, "Data folder of the server on this machine (ORCHION_DATA)");
     app_.add_option("--stack", globals_.stack, "The stack that is meant");
     app_.add_flag("-y,--yes", globals_.yes, "Don't ask");
-    app_.add_option("-o,--output", output_, "table, wide, json, yaml or name")
-        ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
+    app_.add_option("-o,--output", output_, "How to print it")->type_name(output_formats_text());
   }
 
   const CliHooks& hooks_;

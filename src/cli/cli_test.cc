@@ -147,11 +147,29 @@ TEST_F(CliTest, HelpBeginsWithExamples) {
 }
 
 TEST_F(CliTest, AWordThatIsNoCommandIsNamed) {
-  EXPECT_THAT(run({"upp"}).err, HasSubstr("there is no `orchion upp`: `orchion --help` lists"));
+  EXPECT_THAT(run({"start-all"}).err, HasSubstr("there is no `orchion start-all`: `orchion --help` lists"));
   EXPECT_THAT(run({"node", "--stack", "x", "list"}).err, HasSubstr("there is no `orchion node list`"));
   EXPECT_THAT(run({"node"}).err, AllOf(HasSubstr("Usage: orchion node"), HasSubstr("drain"), Not(HasSubstr("image"))));
   EXPECT_THAT(run({}).err, HasSubstr("Examples:"));
   EXPECT_THAT(run({"scale"}).err, HasSubstr("TARGET is required"));
+}
+
+TEST_F(CliTest, ASlipIsMetWithWhatWasMeant) {
+  EXPECT_EQ(run({"sacle", "shop/web=3"}).err, "orchion: there is no `orchion sacle`: did you mean `scale`?\n");
+  EXPECT_EQ(run({"node", "invit"}).err, "orchion: there is no `orchion node invit`: did you mean `invite`?\n");
+  EXPECT_EQ(run({"up", "--detahc"}).err, "orchion: `orchion up` has no option `--detahc`: did you mean `--detach`?\n");
+  EXPECT_EQ(run({"node", "rm", "--froce=1"}).err,
+            "orchion: `orchion node rm` has no option `--froce`: did you mean `--force`?\n");
+  EXPECT_EQ(run({"ps", "--satck", "shop"}).err,
+            "orchion: `orchion ps` has no option `--satck`: did you mean `--stack`?\n");
+  EXPECT_EQ(run({"ps", "--gpus"}).err,
+            "orchion: `orchion ps` has no option `--gpus`: `orchion ps --help` lists them\n");
+  EXPECT_EQ(run({"ps", "shop"}).err,
+            "orchion: `orchion ps` can do nothing with `shop`: `orchion ps --help` says what it takes\n");
+  EXPECT_EQ(run({"ps", "-o", "jsn"}).err, "orchion: there is no output format `jsn`: did you mean `json`?\n");
+  EXPECT_THAT(run({"ps", "-o", "xml"}).err, HasSubstr("no output format `xml`: choose one of table, wide, json"));
+  for (const auto* wrong : {"--detahc", "word"}) EXPECT_EQ(run({"up", wrong}).code, kExitUsage);
+  EXPECT_THAT(server_.asked(), IsEmpty());
 }
 
 TEST_F(CliTest, WrongUseIsExitCodeTwo) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "cli/output_format.h"
 #include "client/api_client.h"
 
 namespace boost::asio {
@@ -14,8 +15,6 @@ class io_context;
 }
 
 namespace orchion::cli {
-
-enum class OutputFormat { kTable, kWide, kJson, kYaml, kName };
 
 struct GlobalOptions {
   client::ConnectionSettings connection;

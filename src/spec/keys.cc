@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include "base/nearest_word.h"
+
 namespace orchion::spec {
 
 namespace {
@@ -318,22 +320,6 @@ std::span<const KeyTable* const> all_key_tables() {
 
 namespace {
 
-// Edits that lead from one word to the other; a swap of neighbours is one.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
-  for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-    }
-  }
-  return cost[a.size()][b.size()];
-}
-
 std::string complaint(const Node::Entry& entry, const KeyTable& table) {
   const auto known = std::ranges::find(table.keys, entry.key, &Key::name);
   if (known != table.keys.end()) return fmt::format("`{}` isn't supported: {}", entry.key, known->note);
@@ -353,18 +339,9 @@ void check_keys(const Node& map, const KeyTable& table, Problems& problems) {
 }
 
 std::string_view nearest_key(std::string_view word, const KeyTable& table) {
-  constexpr std::size_t kLongestWord = 40;
-  if (word.size() > kLongestWord) return {};
-  std::string_view best;
-  std::size_t best_distance = word.size() <= 4 ? 2 : 3;  // exclusive
-  for (const auto& key : table.keys) {
-    const auto distance = edit_distance(word, key.name);
-    if (distance < best_distance) {
-      best = key.name;
-      best_distance = distance;
-    }
-  }
-  return best;
+  std::vector<std::string_view> names;
+  for (const auto& key : table.keys) names.push_back(key.name);
+  return base::nearest_word(word, names);
 }
 
 }  // namespace orchion::spec
