@@ -43,9 +43,9 @@ class Parser {
     } catch (const CLI::ParseError& error) {
       return error.get_exit_code() == 0 ? app_.exit(error) : refuse(error);
     }
-    auto format = parse_output_format(output_);
-    if (!format) return refuse(format.error().message);
-    globals_.output = *format;
+    auto output = parse_output(output_);
+    if (!output) return refuse(output.error().message);
+    globals_.output = *output;
     Context context(globals_, hooks_.start_server);
     return tree_.action()(context);
   }
@@ -76,7 +76,9 @@ class Parser {
     app_.add_option("--data", globals_.connection.data, "Data folder of the server on this machine (ORCHION_DATA)");
     app_.add_option("--stack", globals_.stack, "The stack that is meant");
     app_.add_flag("-y,--yes", globals_.yes, "Don't ask");
-    app_.add_option("-o,--output", output_, "How to print it")->type_name(output_formats_text());
+    app_.add_option("-o,--output", output_,
+                    "How to print what is listed or inspected; `template=` names the fields of `template={meta.name}`")
+        ->type_name(output_formats_text());
   }
 
   const CliHooks& hooks_;

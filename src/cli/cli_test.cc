@@ -226,6 +226,62 @@ TEST_F(CliTest, AddressesNameTheStackOrTakeItFromTheFile) {
   EXPECT_EQ(server_.asked().size(), 3u);
 }
 
+TEST_F(CliTest, ATemplatePrintsALineForEachItem) {
+  std::string first = kTasks;
+  first.replace(first.find("\"nextPageToken\":\"\""), 18, R"("nextPageToken":"p2")");
+  server_.on("GET /v1/tasks", 200, first);
+  server_.on("GET /v1/tasks", 200, kTasks);
+  EXPECT_EQ(run({"ps", "-o", "template={meta.stack}: {status.state}{status.none}"}).out,
+            "shop: RUNNING\nshop: RUNNING\n");
+  EXPECT_THAT(run({"ps", "-o", "template="}).out,
+              AllOf(testing::StartsWith("meta.name\nmeta.stack\n"), HasSubstr("spec.assignment.ports.hostPort\n")));
+  const auto asked = server_.asked().size();
+  const auto broken = run({"ps", "-o", "template={meta.name"});
+  EXPECT_EQ(broken.code, kExitUsage);
+  EXPECT_THAT(broken.err, HasSubstr("orchion: `{meta.name` has no closing brace"));
+  EXPECT_EQ(server_.asked().size(), asked);
+}
+
+TEST_F(CliTest, WhatIsInspectedIsPrintedInEveryFormat) {
+  server_.on("GET /v1/stacks/shop/services/web", 200, R"({"meta":{"name":"web","stack":"shop"},"spec":{}})");
+  server_.on("GET /v1/stacks/shop/tasks/web.2", 200,
+             R"({"meta":{"name":"web.2.abc","stack":"shop"},"spec":{"service":"web","slot":2}})");
+  server_.on("GET /v1/nodes/nas", 200, R"({"meta":{"name":"nas","stack":""}})");
+  EXPECT_EQ(run({"inspect", "shop/web", "-o", "name"}).out, "shop/web\n");
+  EXPECT_EQ(run({"inspect", "shop/web.2", "-o", "name"}).out, "shop/web.2\n");
+  EXPECT_EQ(run({"node", "inspect", "nas", "-o", "name"}).out, "nas\n");
+  EXPECT_EQ(run({"node", "inspect", "nas", "-o", "template=<{meta.name}>"}).out, "<nas>\n");
+  EXPECT_EQ(run({"node", "inspect", "nas", "-o", "template="}).out, "meta.name\nmeta.stack\n");
+  EXPECT_EQ(run({"node", "inspect", "nas", "-o", "wide"}).out, run({"node", "inspect", "nas", "-o", "yaml"}).out);
+}
+
+TEST_F(CliTest, EveryListHasFurtherColumns) {
+  const std::map<std::string, std::vector<std::string>> lists = {{"tasks", {"ps"}},
+                                                                 {"stacks", {"stack", "ls"}},
+                                                                 {"nodes", {"node", "ls"}},
+                                                                 {"images", {"image", "ls"}},
+                                                                 {"events", {"events"}}};
+  for (const auto& [name, words] : lists) {
+    server_.on("GET /v1/" + name, 200, fmt::format(R"({{"{}":[{{"meta":{{"name":"one"}}}}]}})", name));
+    auto wide = words;
+    wide.insert(wide.end(), {"-o", "wide"});
+    auto line = words;
+    line.insert(line.end(), {"-o", "template={meta.name}"});
+    EXPECT_GT(run(wide).out.find('\n'), run(words).out.find('\n')) << name;
+    EXPECT_EQ(run(line).out, "one\n");
+  }
+}
+
+TEST_F(CliTest, LinesOfAStreamArePrintedAsTheyCome) {
+  server_.on("GET /v1/stacks/shop/logs", 200,
+             "data: {\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n\n"
+             "data: {\"service\":\"web\",\"slot\":1,\"line\":\"there\"}\n\n");
+  EXPECT_EQ(run({"logs", "shop/web", "-o", "template={slot} {line}"}).out, "2 hello\n1 there\n");
+  EXPECT_EQ(
+      run({"logs", "shop/web", "-o", "json"}).out,
+      "{\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n{\"service\":\"web\",\"slot\":1,\"line\":\"there\"}\n");
+}
+
 struct Failure {
   int status;
   std::string code;
@@ -285,6 +341,19 @@ constexpr const char* kPlanned =
 
 std::string watch_event(const std::string& json) {
   return "id: e.1\ndata: " + json + "\n\n";
+}
+
+TEST_F(CliTest, PlanTellsByItsExitCodeWhetherAnythingWouldChange) {
+  write("compose.yaml", kCompose);
+  server_.on("PUT /v1/stacks/shop", 200, kPlanned);
+  EXPECT_EQ(run({"plan"}).code, kExitOk);
+  EXPECT_EQ(run({"plan", "--exit-code"}).code, kExitChanges);
+  EXPECT_THAT(server_.asked(), testing::Each(HasSubstr("\"dryRun\":true")));
+  write("compose.yaml", std::string("name: same\n") + kCompose);
+  server_.on("PUT /v1/stacks/same", 200, R"({"plan":{"changes":[{"kind":"Service","name":"web","action":"NONE"}]}})");
+  EXPECT_EQ(run({"plan", "--exit-code"}).code, kExitOk);
+  write("compose.yaml", std::string("name: none\n") + kCompose);
+  EXPECT_EQ(run({"plan", "--exit-code"}).code, kExitNotFound) << "an error keeps its code";
 }
 
 TEST_F(CliTest, UpShowsThePlanAppliesItWaitsAndNamesTheUrl) {

@@ -19,7 +19,7 @@ namespace orchion::cli {
 struct GlobalOptions {
   client::ConnectionSettings connection;
   std::string stack;  // --stack; empty: not said
-  OutputFormat output = OutputFormat::kTable;
+  Output output;
   bool yes = false;
 };
 

@@ -2,7 +2,7 @@
 #include <iostream>
 #include <tuple>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
 
 #include "cli/commands.h"
@@ -21,31 +21,39 @@ std::vector<std::string> event_cells(const v1::Event& event) {
   return {google::protobuf::util::TimeUtil::ToString(time), event.reason(), subject, event.message()};
 }
 
-void print_in_order(const std::vector<v1::WatchEvent>& batch) {
+base::Result<> print_in_order(const Context& context, const std::vector<v1::WatchEvent>& batch) {
   std::vector<const v1::Event*> events;
   for (const auto& change : batch)
     if (change.type() == v1::WatchEvent::PUT && change.has_event()) events.push_back(&change.event());
   std::ranges::sort(events, {}, [](const v1::Event* event) {
     return std::tuple(event->time().seconds(), event->time().nanos(), event->meta().name());
   });
+  const auto format = context.options().output.format;
+  const bool for_people = format == OutputFormat::kTable || format == OutputFormat::kWide;
   for (const auto* event : events) {
-    const auto cells = event_cells(*event);
-    std::cout << fmt::format("{}  {}  {}  {}\n", cells[0], cells[1], cells[2], cells[3]);
+    if (!for_people) {
+      RETURN_IF_ERROR(print_streamed(context, json_of(*event)));
+      continue;
+    }
+    auto cells = event_cells(*event);
+    if (format == OutputFormat::kWide) cells.push_back(event->node());
+    std::cout << fmt::format("{}\n", fmt::join(cells, "  "));
   }
   std::cout << std::flush;
+  return {};
 }
 
 // What happened, then what happens, each once, whatever becomes of the connection.
-base::Co<> print_events(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack) {
+base::Co<> print_events(std::shared_ptr<client::ApiClient> api, Context* context) {
   v1::WatchRequest request;
   request.add_kinds("Event");
-  request.set_stack(stack);
+  request.set_stack(context->options().stack);
   client::WatchOptions options;
   options.say = [](const std::string& line) { std::cerr << "orchion: " << line << "\n"; };
-  client::ResumingWatch watch(api, *clock, std::move(request), std::move(options));
+  client::ResumingWatch watch(api, context->clock(), std::move(request), std::move(options));
   while (true) {
     CO_ASSIGN_OR_RETURN(const auto batch, co_await watch.next());
-    print_in_order(batch);
+    CO_RETURN_IF_ERROR(print_in_order(*context, batch));
   }
 }
 
@@ -55,7 +63,7 @@ int run_events(Context& context, bool follow) {
   if (follow) {
     auto api = context.api();
     if (!api) return context.fail(api.error());
-    auto printed = context.run(print_events(*api, &context.clock(), context.options().stack));
+    auto printed = context.run(print_events(*api, &context));
     return printed ? kExitOk : context.fail(printed.error());
   }
   v1::ListEventsRequest request;

@@ -37,8 +37,7 @@ int print_image(Context& context, base::Result<std::string> json, const std::str
   if (!json) return context.fail(json.error());
   v1::Image image;
   if (auto parsed = client::parse_json(*json, image); !parsed) return context.fail(parsed.error());
-  if (context.options().output == OutputFormat::kJson || context.options().output == OutputFormat::kYaml)
-    return print_object(context, *json);
+  if (wants_object(context)) return print_object(context, *json);
   std::cout << image.meta().name() << "\n";
   context.say(fmt::format("{} {} ({}, {})", verb, image.meta().name(), core::format_bytes(image.status().size_bytes()),
                           image.status().digest()));

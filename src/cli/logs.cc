@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/duration.h"
+#include "cli/output.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -66,12 +67,17 @@ class LinePrinter {
   bool colours_;
 };
 
-base::Co<> print_lines(std::shared_ptr<client::ApiClient> api, std::shared_ptr<const v1::LogsRequest> request) {
+base::Co<> print_lines(std::shared_ptr<client::ApiClient> api, std::shared_ptr<const v1::LogsRequest> request,
+                       Context* context) {
   CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.TaskService.Logs", request, ""));
   LinePrinter printer;
   while (true) {
     CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
     if (!event) co_return base::Result<>{};
+    if (wants_object(*context)) {
+      CO_RETURN_IF_ERROR(print_streamed(*context, event->data));
+      continue;
+    }
     v1::LogLine line;
     CO_RETURN_IF_ERROR(client::parse_json(event->data, line));
     printer.print(line);
@@ -85,7 +91,7 @@ int run_logs(Context& context, const LogsOptions& options) {
   if (!request) return context.fail(request.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  auto printed = context.run(print_lines(*api, std::make_shared<const v1::LogsRequest>(std::move(*request))));
+  auto printed = context.run(print_lines(*api, std::make_shared<const v1::LogsRequest>(std::move(*request)), &context));
   return printed ? kExitOk : context.fail(printed.error());
 }
 

@@ -68,9 +68,7 @@ int run_node_availability(Context& context, const std::string& name, const std::
 
 int run_node_invite(Context& context) {
   constexpr const char* kMethod = "orchion.v1.NodeService.InviteNode";
-  const auto output = context.options().output;
-  if (output == OutputFormat::kJson || output == OutputFormat::kYaml)
-    return object_command(context, kMethod, v1::InviteNodeRequest());
+  if (wants_object(context)) return object_command(context, kMethod, v1::InviteNodeRequest());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto made = context.run((*api)->call<v1::InviteNodeResponse>(kMethod, v1::InviteNodeRequest()));

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <iostream>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -39,6 +40,42 @@ void write_yaml(const boost::json::value& value, spec::YamlWriter& yaml) {
   }
 }
 
+base::Result<boost::json::value> parse(const std::string& json) {
+  boost::system::error_code error;
+  auto value = boost::json::parse(json, error);
+  if (error) return base::fail(base::Code::kInternal, "the server's answer is not JSON");
+  return value;
+}
+
+std::string text_at(const boost::json::value& item, const char* pointer) {
+  boost::system::error_code error;
+  const auto* found = item.find_pointer(pointer, error);
+  if (found == nullptr) return "";
+  return found->is_string() ? std::string(found->as_string()) : boost::json::serialize(*found);
+}
+
+// What commands take as its name: "shop", "shop/web" or, of a task, "shop/web.2".
+std::string address_of(const boost::json::value& item) {
+  const auto stack = text_at(item, "/meta/stack");
+  const auto slot = text_at(item, "/spec/slot");
+  const auto name = slot.empty() ? text_at(item, "/meta/name") : text_at(item, "/spec/service") + "." + slot;
+  return stack.empty() ? name : stack + "/" + name;
+}
+
+std::string template_text(const ItemTemplate& line, const boost::json::value& item) {
+  if (!line.empty()) return line.render(item) + "\n";
+  return fmt::format("{}\n", fmt::join(field_paths(item), "\n"));
+}
+
+base::Result<std::string> object_text(const Output& output, const std::string& json) {
+  if (output.format == OutputFormat::kJson) return json + "\n";
+  if (output.format == OutputFormat::kName || output.format == OutputFormat::kTemplate) {
+    ASSIGN_OR_RETURN(const auto value, parse(json));
+    return output.format == OutputFormat::kName ? address_of(value) + "\n" : template_text(output.line, value);
+  }
+  return yaml_of(json);
+}
+
 }  // namespace
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {
@@ -61,9 +98,7 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 base::Result<std::string> yaml_of(const std::string& json) {
-  boost::system::error_code error;
-  const auto value = boost::json::parse(json, error);
-  if (error) return base::fail(base::Code::kInternal, "the server's answer is not JSON");
+  ASSIGN_OR_RETURN(const auto value, parse(json));
   spec::YamlWriter yaml;
   write_yaml(value, yaml);
   return yaml.take();
@@ -79,20 +114,48 @@ std::string age_of(const google::protobuf::Timestamp& time, base::WallTime now) 
   return fmt::format("{}d", seconds / 86400);
 }
 
+bool wants_object(const Context& context) {
+  const auto format = context.options().output.format;
+  return format == OutputFormat::kJson || format == OutputFormat::kYaml || format == OutputFormat::kTemplate;
+}
+
 int print_object(Context& context, const std::string& json) {
-  if (context.options().output == OutputFormat::kJson) {
-    std::cout << json << "\n";
-    return kExitOk;
-  }
-  auto yaml = yaml_of(json);
-  if (!yaml) return context.fail(yaml.error());
-  std::cout << *yaml;
+  auto text = object_text(context.options().output, json);
+  if (!text) return context.fail(text.error());
+  std::cout << *text;
   return kExitOk;
+}
+
+base::Result<bool> print_items(const Context& context, const std::string& json, const std::string& key) {
+  ASSIGN_OR_RETURN(const auto value, parse(json));
+  const auto& line = context.options().output.line;
+  const auto* list = value.is_object() ? value.as_object().if_contains(key) : nullptr;
+  if (list == nullptr || !list->is_array()) return true;
+  for (const auto& item : list->as_array()) {
+    std::cout << template_text(line, item);
+    if (line.empty()) return false;
+  }
+  return true;
+}
+
+base::Result<> print_streamed(const Context& context, const std::string& json) {
+  ASSIGN_OR_RETURN(const auto text, object_text(context.options().output, json));
+  if (context.options().output.format == OutputFormat::kYaml) std::cout << "---\n";
+  std::cout << text << std::flush;
+  return {};
+}
+
+std::string json_of(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) json = "{}";
+  return json;
 }
 
 void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
                 const std::vector<Row>& rows) {
-  const auto format = context.options().output;
+  const auto format = context.options().output.format;
   if (format == OutputFormat::kName) {
     for (const auto& row : rows) std::cout << row.name << "\n";
     return;

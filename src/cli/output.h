@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <google/protobuf/message.h>
 #include <google/protobuf/timestamp.pb.h>
 
 #include "base/clock.h"
@@ -30,7 +31,20 @@ struct Row {
 void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
                 const std::vector<Row>& rows);
 
-// Prints one object: JSON (default for inspect is YAML) as it came.
+// Not for people: the object is wanted as JSON or YAML, or fields of it.
+bool wants_object(const Context& context);
+
+// Prints one object as -o says: as it came where that is JSON, else (tables are for lists) as YAML.
 int print_object(Context& context, const std::string& json);
+
+// Prints each object of the list `key` of `json` by the user's template. False: no further page is wanted, since only
+// the names of the fields were asked for.
+base::Result<bool> print_items(const Context& context, const std::string& json, const std::string& key);
+
+// Prints one object of an endless stream, each on a line of its own, or as a YAML document.
+base::Result<> print_streamed(const Context& context, const std::string& json);
+
+// A message as REST prints it.
+std::string json_of(const google::protobuf::Message& message);
 
 }  // namespace orchion::cli

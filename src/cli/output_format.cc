@@ -12,12 +12,13 @@ namespace orchion::cli {
 
 namespace {
 
+constexpr std::string_view kTemplate = "template=";
+
 const std::vector<std::pair<std::string, OutputFormat>>& formats() {
-  static const std::vector<std::pair<std::string, OutputFormat>> all = {{"table", OutputFormat::kTable},
-                                                                        {"wide", OutputFormat::kWide},
-                                                                        {"json", OutputFormat::kJson},
-                                                                        {"yaml", OutputFormat::kYaml},
-                                                                        {"name", OutputFormat::kName}};
+  static const std::vector<std::pair<std::string, OutputFormat>> all = {
+      {"table", OutputFormat::kTable}, {"wide", OutputFormat::kWide},
+      {"json", OutputFormat::kJson},   {"yaml", OutputFormat::kYaml},
+      {"name", OutputFormat::kName},   {std::string(kTemplate), OutputFormat::kTemplate}};
   return all;
 }
 
@@ -33,10 +34,14 @@ std::string output_formats_text() {
   return fmt::format("{{{}}}", fmt::join(names(), ","));
 }
 
-base::Result<OutputFormat> parse_output_format(const std::string& text) {
+base::Result<Output> parse_output(const std::string& text) {
+  if (text.starts_with(kTemplate)) {
+    ASSIGN_OR_RETURN(auto line, ItemTemplate::parse(std::string_view(text).substr(kTemplate.size())));
+    return Output{OutputFormat::kTemplate, std::move(line)};
+  }
   const auto& all = formats();
   const auto found = std::ranges::find(all, text, &std::pair<std::string, OutputFormat>::first);
-  if (found != all.end()) return found->second;
+  if (found != all.end()) return Output{found->second, {}};
   const auto choice = fmt::format(": choose one of {}", fmt::join(names(), ", "));
   return base::fail(base::Code::kInvalidArgument,
                     fmt::format("there is no output format `{}`{}", text, suggestion(text, names(), choice)));
