@@ -200,6 +200,32 @@ TEST_F(CliTest, ListsPrintTablesNamesOrTheServersOwnJson) {
   EXPECT_THAT(server_.asked().back(), testing::StartsWith("GET /v1/tasks?stack=shop"));
 }
 
+TEST_F(CliTest, HealthFailsWhereATaskIsNotWell) {
+  server_.on("GET /v1/tasks", 200, R"({"tasks":[]})");
+  EXPECT_EQ(run({"health"}).code, kExitOk);
+  write("vorc.json", R"({"services": {"web": {"image": "web:1"}}})");
+  EXPECT_EQ(run({"health", "-f", "vorc.json"}).code, kExitNotFound);
+  EXPECT_THAT(server_.asked().back(), testing::StartsWith("GET /v1/tasks?stack=shop"));
+  EXPECT_EQ(run({"health", "-f", "other.json"}).code, kExitNotFound);
+}
+
+TEST_F(CliTest, HealthSaysHowEachTaskIs) {
+  std::string bad = kTasks;
+  bad.replace(bad.find(R"("RUNNING")"), 9, R"("RUNNING","health":"HEALTH_BAD","healthMessage":"no answer")");
+  server_.on("GET /v1/tasks", 200, kTasks);
+  server_.on("GET /v1/tasks", 200, bad);
+  const auto good = run({"health"});
+  EXPECT_EQ(good.code, kExitOk);
+  EXPECT_THAT(good.out, HasSubstr("shop/web.1  runs, unchecked"));
+  const auto ill = run({"health"});
+  EXPECT_EQ(ill.code, kExitFailed);
+  EXPECT_THAT(ill.out, HasSubstr("shop/web.1  unhealthy  no answer"));
+  EXPECT_THAT(ill.err, HasSubstr("1 of 1 tasks isn't well"));
+  const auto json = run({"health", "-o", "json"});
+  EXPECT_EQ(json.out, bad + "\n");
+  EXPECT_EQ(json.code, kExitFailed);
+}
+
 TEST_F(CliTest, ListsGoOnUntilTheLastPage) {
   std::string first = kTasks;
   first.replace(first.find("\"nextPageToken\":\"\""), 18, R"("nextPageToken":"p2")");

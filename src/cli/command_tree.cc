@@ -16,7 +16,8 @@ CLI::App* CommandTree::add_group(const std::string& name, const std::string& hel
 }
 
 void add_file_options(CLI::App* command, FileOptions& files) {
-  command->add_option("-f,--file", files.files, "Compose file; several are merged (default: ./compose.yaml)");
+  command->add_option("-f,--file", files.files,
+                      "Compose file or vorc.json; several are merged (default: ./compose.yaml)");
   command->add_option("--env-file", files.env_files, "File with variables, instead of .env")->allow_extra_args(false);
   command->add_option("--profile", files.profiles, "Profile whose services belong to the stack; `*` for all");
   command->add_option("--project-directory", files.project_folder, "Where relative paths begin");

@@ -33,7 +33,10 @@ struct DownOptions {
 int run_down(Context& context, const DownOptions& options);
 int run_stop_all(Context& context, const std::string& timeout);
 
-int run_ps(Context& context, bool all);
+int run_ps(Context& context, bool all, const FileOptions& files);
+
+// How the tasks are: kExitFailed where one isn't well. `what`: STACK/SERVICE, SERVICE, STACK; empty: as `files` say.
+int run_health(Context& context, const FileOptions& files, const std::string& what);
 int run_inspect(Context& context, const std::string& what);
 int run_stack_ls(Context& context);
 int run_scale(Context& context, const std::vector<std::string>& targets);
@@ -52,8 +55,6 @@ int run_rm(Context& context, const ServicesOptions& options);
 // `condition`: running, healthy, completed, stopped or removed.
 int run_wait(Context& context, const std::vector<std::string>& what, const std::string& condition,
              const std::string& timeout);
-
-int run_health(Context& context, const std::vector<std::string>& what);
 
 struct RunOptions {
   std::string what;  // an image, or a service of the file that lies here

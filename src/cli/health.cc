@@ -1,86 +1,106 @@
-#include <algorithm>
-#include <iostream>
-
 #include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/list.h"
-#include "cli/target.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
 
 namespace {
 
-// What a person means by "is it well?": what runs without a check counts as long as it runs.
-std::string health_text(const v1::Task& task) {
-  const auto& status = task.status();
-  switch (status.state()) {
+constexpr const char* kListTasks = "orchion.v1.TaskService.ListTasks";
+
+struct Condition {
+  std::string word;
+  bool well = false;
+};
+
+Condition condition_of(const v1::Task& task) {
+  if (task.spec().desired_state() == v1::DESIRED_LOST) return {"lost", false};
+  switch (task.status().state()) {
+    case v1::SUCCEEDED: return {"done", true};
+    case v1::FAILED: return {"failed", false};
+    case v1::STOPPED: return {"stopped", false};
+    case v1::STOPPING: return {"stopping", false};
     case v1::RUNNING: break;
-    case v1::SUCCEEDED: return "completed";
-    case v1::FAILED: return "failed";
-    case v1::STOPPED: return "stopped";
-    default: return "starting";
+    default: return {"not started", false};
   }
-  switch (status.health()) {
-    case v1::HEALTH_GOOD: return "healthy";
-    case v1::HEALTH_BAD: return "unhealthy";
-    case v1::HEALTH_STARTING: return "starting";
-    default: return "running";
+  switch (task.status().health()) {
+    case v1::HEALTH_GOOD: return {"healthy", true};
+    case v1::HEALTH_STARTING: return {"starting", false};
+    case v1::HEALTH_BAD: return {"unhealthy", false};
+    default: return {"runs, unchecked", true};
   }
 }
 
-bool is_ill(const v1::Task& task) {
-  const auto text = health_text(task);
-  return text == "failed" || text == "unhealthy";
+std::string note_of(const v1::Task& task) {
+  if (!task.status().health_message().empty()) return task.status().health_message();
+  if (!task.status().message().empty()) return task.status().message();
+  return task.spec().assignment().node().empty() ? task.spec().placement_message() : "";
 }
 
-Row health_row(const v1::Task& task, base::WallTime now) {
-  const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
-  const auto& status = task.status();
-  std::string note = status.health_message().empty() ? status.message() : status.health_message();
-  if (task.spec().assignment().node().empty()) note = task.spec().placement_message();
-  return {name,
-          {name, health_text(task), age_of(status.since(), now), std::to_string(status.restarts()), note},
-          {task.spec().assignment().node(), task.meta().uid()}};
+// One service, one stack, or everything: a bare word is a service of the stack whose file lies here, else a stack.
+base::Result<v1::ListTasksRequest> make_request(Context& context, const FileOptions& files, const std::string& what) {
+  v1::ListTasksRequest request;
+  auto stack = find_stack(context, files);
+  if (!stack && !files.files.empty()) return std::unexpected(stack.error());
+  if (stack) request.set_stack(*stack);
+  if (what.empty()) return request;
+  ASSIGN_OR_RETURN(const auto address, core::parse_address(what));
+  if (address.slot != 0)
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("{} names one task: leave .{} out", what, address.slot));
+  if (!address.stack.empty()) request.set_stack(address.stack);
+  const bool is_stack = address.stack.empty() && (!stack || address.service == *stack);
+  is_stack ? request.set_stack(address.service) : request.set_service(address.service);
+  return request;
 }
 
-bool is_meant(const v1::Task& task, const std::vector<core::Address>& wanted) {
-  return wanted.empty() || std::ranges::any_of(wanted, [&](const core::Address& address) {
-           return address.stack == task.meta().stack() &&
-                  (address.service.empty() || address.service == task.spec().service()) &&
-                  (address.slot == 0 || address.slot == task.spec().slot());
-         });
+base::Co<std::vector<v1::Task>> all_tasks(std::shared_ptr<client::ApiClient> api, v1::ListTasksRequest request) {
+  std::vector<v1::Task> tasks;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto page, co_await api->call<v1::ListTasksResponse>(kListTasks, request));
+    tasks.insert(tasks.end(), page.tasks().begin(), page.tasks().end());
+    if (page.next_page_token().empty()) co_return tasks;
+    request.set_page_token(page.next_page_token());
+  }
 }
 
 }  // namespace
 
-int run_health(Context& context, const std::vector<std::string>& what) {
-  v1::ListTasksRequest request;
-  std::vector<core::Address> wanted;
-  const auto here = find_stack(context);
-  for (const auto& word : what) {
-    auto address = core::parse_address(word);
-    if (!address) return context.fail(address.error());
-    if (address->stack.empty() && here) address->stack = *here;
-    // Without a file beside it, a bare word is a stack.
-    if (address->stack.empty()) *address = core::Address{address->service, "", 0};
-    wanted.push_back(*address);
+int run_health(Context& context, const FileOptions& files, const std::string& what) {
+  auto found = make_request(context, files, what);
+  if (!found) return context.fail(found.error());
+  const auto& request = *found;
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  const auto tasks = context.run(all_tasks(*api, request));
+  if (!tasks) return context.fail(tasks.error());
+  if (!request.stack().empty() && tasks->empty())
+    return context.fail({base::Code::kNotFound,
+                         fmt::format("{}{}{} has no tasks: see `orchion ps`, or start it with `orchion up`",
+                                     request.stack(), request.service().empty() ? "" : "/", request.service()),
+                         {}});
+
+  std::vector<Row> rows;
+  std::size_t unwell = 0;
+  for (const auto& task : *tasks) {
+    const auto condition = condition_of(task);
+    if (!condition.well) ++unwell;
+    const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
+    rows.push_back({name, {name, condition.word, note_of(task)}, {}});
   }
-  if (what.empty() && here) request.set_stack(*here);
-  bool ill = false;
-  const int code = list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
-                                                       {"TASK", "HEALTH", "SINCE", "RESTARTS", "NOTE"}, {"NODE", "UID"},
-                                                       [&](const v1::ListTasksResponse& response) {
-                                                         std::vector<Row> rows;
-                                                         for (const auto& task : response.tasks()) {
-                                                           if (!is_meant(task, wanted)) continue;
-                                                           ill = ill || is_ill(task);
-                                                           rows.push_back(health_row(task, context.clock().wall()));
-                                                         }
-                                                         return rows;
-                                                       });
-  return code == kExitOk && ill ? int{kExitFailed} : code;
+  if (wants_object(context)) {
+    const int printed = list_command<v1::ListTasksResponse>(context, kListTasks, request, {}, {},
+                                                            [](const auto&) { return std::vector<Row>(); });
+    if (printed != kExitOk) return printed;
+  } else {
+    print_rows(context, {"TASK", "HEALTH", "NOTE"}, {}, rows);
+  }
+  if (unwell == 0) return kExitOk;
+  context.say(fmt::format("orchion: {} of {} tasks {} well: see `orchion ps` and `orchion logs`", unwell, tasks->size(),
+                          unwell == 1 ? "isn't" : "aren't"));
+  return kExitFailed;
 }
 
 }  // namespace orchion::cli

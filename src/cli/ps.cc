@@ -44,11 +44,13 @@ Row task_row(const v1::Task& task, base::WallTime now) {
 
 }  // namespace
 
-int run_ps(Context& context, bool all) {
+int run_ps(Context& context, bool all, const FileOptions& files) {
   v1::ListTasksRequest request;
   request.set_all(all);
   // Beside a file its stack is meant; elsewhere everything is shown.
-  if (auto stack = find_stack(context)) request.set_stack(*stack);
+  auto stack = find_stack(context, files);
+  if (stack) request.set_stack(*stack);
+  if (!stack && !files.files.empty()) return context.fail(stack.error());
   return list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
                                              {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"},
                                              {"REVISION", "ADDRESS", "PID", "UID"},

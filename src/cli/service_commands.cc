@@ -29,9 +29,11 @@ void add_wait(CommandTree& tree) {
 }
 
 void add_health(CommandTree& tree) {
-  auto what = std::make_shared<std::vector<std::string>>();
-  auto* health = tree.add("health", "Whether tasks are well; fails where one isn't",
-                          [what](Context& context) { return run_health(context, *what); });
+  auto files = std::make_shared<FileOptions>();
+  auto what = std::make_shared<std::string>();
+  auto* health = tree.add("health", "Say how the tasks are; exit code 1 where one isn't well",
+                          [=](Context& context) { return run_health(context, *files, *what); });
+  add_file_options(health, *files);
   health->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder, else all, where left out");
 }
 

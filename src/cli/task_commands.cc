@@ -7,7 +7,9 @@ namespace {
 
 void add_ps(CommandTree& tree) {
   auto all = std::make_shared<bool>(false);
-  auto* ps = tree.add("ps", "List tasks", [all](Context& context) { return run_ps(context, *all); });
+  auto files = std::make_shared<FileOptions>();
+  auto* ps = tree.add("ps", "List tasks", [all, files](Context& context) { return run_ps(context, *all, *files); });
+  add_file_options(ps, *files);
   ps->add_flag("-a,--all", *all, "Those that ended and were replaced too");
 }
 

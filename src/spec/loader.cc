@@ -8,6 +8,7 @@
 #include "core/naming.h"
 #include "spec/project_reader.h"
 #include "spec/stack_loader.h"
+#include "spec/vorc_loader.h"
 
 namespace orchion::spec {
 
@@ -209,6 +210,7 @@ Result<std::vector<path>> find_files(const FileSystem& files, const path& folder
       return found;
     }
   }
+  if (files.exists(folder / kVorcFile)) return std::vector<path>{kVorcFile};
   return base::fail(Code::kNotFound, fmt::format("there is no compose.yaml in {}: go to its folder, or name it with -f",
                                                  folder.string()));
 }

@@ -43,7 +43,7 @@ base::Result<LoadedStack> load(const FileSystem& files, const LoadOptions& optio
 base::Result<std::string> find_stack_name(const FileSystem& files, const LoadOptions& options);
 
 // compose.yaml, compose.yml, docker-compose.yaml or docker-compose.yml in `folder`, and its override file
-// where there is one. kNotFound names what was looked for.
+// where there is one; vorc.json where there is none of them. kNotFound names what was looked for.
 base::Result<std::vector<std::filesystem::path>> find_files(const FileSystem& files,
                                                             const std::filesystem::path& folder);
 

@@ -8,6 +8,7 @@
 #include "spec/extends.h"
 #include "spec/include.h"
 #include "spec/merge.h"
+#include "spec/vorc_loader.h"
 #include "spec/yaml_reader.h"
 
 namespace orchion::spec {
@@ -61,7 +62,11 @@ Node ProjectReader::assemble(std::vector<Node> roots, const Project& project) {
   Node merged;
   for (auto& root : roots) {
     context_.scopes.insert_or_assign(root.at.file, Scope{project.folder, lookup});
-    interpolator_.run(root, lookup);
+    if (is_vorc_file(*root.at.file)) {
+      check_vorc(root, context_.problems);
+    } else {
+      interpolator_.run(root, lookup);
+    }
     ExtendsResolver(*this, merged).run(root);
     IncludeResolver(*this, project).run(root);
     if (merged.is_null()) {
