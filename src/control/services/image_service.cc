@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "control/services/bind.h"
+#include "control/services/image_uses.h"
 #include "control/services/view_wait.h"
 #include "core/image_reference.h"
 
@@ -17,6 +18,24 @@ using Nodes = ImageService::Nodes;
 bool is_held(const store::View& view, const std::string& reference, const std::string& node) {
   const auto image = view.images().find(reference);
   return image && std::ranges::find(image->status().nodes(), node) != image->status().nodes().end();
+}
+
+// The error says which field holds what is no name of an image.
+base::Result<core::ImageReference> parse_field(const std::string& field, const std::string& text) {
+  auto reference = core::parse_image_reference(text);
+  if (!reference) reference.error().fields = {{"/" + field, reference.error().message}};
+  return reference;
+}
+
+// The image as the list has it, with `nodes` among those that hold it: what bringing it there would come to.
+v1::Image would_be(const store::View& view, const std::string& name, const Nodes& nodes) {
+  const auto known = view.images().find(name);
+  v1::Image image = known ? *known : v1::Image();
+  image.mutable_meta()->set_name(name);
+  for (const auto& node : nodes) {
+    if (!is_held(view, name, node->meta().name())) image.mutable_status()->add_nodes(node->meta().name());
+  }
+  return image;
 }
 
 // How long the answer waits for the nodes' own lists, so that what it tells of is listed, or no longer, by then. The
@@ -71,8 +90,8 @@ base::Result<ImageService::Nodes> ImageService::targets(const std::string& name)
 }
 
 base::Result<ImageService::Nodes> ImageService::holders(const std::string& reference) const {
-  ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
-  const auto image = context_.objects.view().images().find(normal);
+  ASSIGN_OR_RETURN(const auto parsed, parse_field("reference", reference));
+  const auto image = context_.objects.view().images().find(parsed.text());
   if (!image)
     return base::fail(base::Code::kNotFound,
                       fmt::format("no node has the image {}: see `orchion image ls`", reference));
@@ -93,7 +112,9 @@ base::Co<v1::StreamFromAgent> ImageService::ask(std::string node_uid, v1::Stream
 }
 
 base::Co<v1::Image> ImageService::pull(core::CallContext, v1::PullImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(request.node()));
+  if (request.dry_run()) co_return would_be(context_.objects.view(), reference.text(), nodes);
   v1::Image image;
   for (const auto& node : nodes) {
     v1::StreamRequest want;
@@ -109,10 +130,16 @@ base::Co<v1::Image> ImageService::pull(core::CallContext, v1::PullImageRequest r
 }
 
 base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest request) {
+  if (request.destination().empty()) request.set_destination(request.reference());
+  CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
+  CO_ASSIGN_OR_RETURN(const auto destination, parse_field("destination", request.destination()));
+  if (!destination.digest.empty())
+    co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
   CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
+  if (request.dry_run()) co_return would_be(context_.objects.view(), reference.text(), {});
   v1::StreamRequest want;
   want.mutable_push()->set_reference(request.reference());
-  want.mutable_push()->set_destination(request.destination().empty() ? request.reference() : request.destination());
+  want.mutable_push()->set_destination(request.destination());
   want.mutable_push()->set_plain_http(request.plain_http());
   CO_ASSIGN_OR_RETURN(auto answer, co_await ask(nodes.front()->meta().uid(), std::move(want)));
   co_return std::move(*answer.mutable_image());
@@ -121,7 +148,11 @@ base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest r
 base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {
   CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
   if (!first) co_return base::fail(base::Code::kInvalidArgument, "the upload carried nothing");
+  if (!first->name().empty()) {
+    CO_RETURN_IF_ERROR(parse_field("name", first->name()));
+  }
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(first->node()));
+  if (first->dry_run()) co_return co_await import_nothing(std::move(*first), nodes, stream);
   std::vector<std::unique_ptr<NodeStream>> uploads;
   for (const auto& node : nodes) {
     v1::StreamRequest want;
@@ -160,8 +191,20 @@ base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportI
   co_return co_await stream.send(std::move(image));
 }
 
+// The upload is taken to its end, so that a caller that is still sending hears the answer.
+base::Co<> ImageService::import_nothing(v1::ImportImageRequest first, Nodes nodes,
+                                        core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {
+  for (bool more = true; more;) {
+    CO_ASSIGN_OR_RETURN(const auto piece, co_await stream.receive());
+    more = piece.has_value();
+  }
+  const auto name = core::normalise_image(first.name()).value_or("");
+  co_return co_await stream.send(would_be(context_.objects.view(), name, nodes));
+}
+
 base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::RemoveImageRequest request) {
   CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
+  if (request.dry_run()) co_return would_remove(request.reference(), nodes);
   for (const auto& node : nodes) {
     v1::StreamRequest want;
     want.mutable_remove_image()->set_reference(request.reference());
@@ -173,8 +216,23 @@ base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::Re
   co_return google::protobuf::Empty();
 }
 
-base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, v1::PruneImagesRequest) {
+base::Result<google::protobuf::Empty> ImageService::would_remove(const std::string& reference,
+                                                                 const Nodes& nodes) const {
+  const auto& view = context_.objects.view();
+  ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
+  const auto image = view.images().find(name);
+  for (const auto& node : nodes) {
+    if (image && is_in_use(view, *image, *node))
+      return base::fail(
+          base::Code::kFailedPrecondition,
+          fmt::format("the image {} is used by a task on {}: stop what runs from it first", name, node->meta().name()));
+  }
+  return google::protobuf::Empty();
+}
+
+base::Co<v1::PruneImagesResponse> ImageService::prune(core::CallContext, v1::PruneImagesRequest request) {
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(""));
+  if (request.dry_run()) co_return prunable(context_.objects.view(), nodes);
   v1::PruneImagesResponse total;
   for (const auto& node : nodes) {
     v1::StreamRequest want;

@@ -24,6 +24,11 @@ class ImageService {
   base::Co<v1::PruneImagesResponse> prune(core::CallContext call, v1::PruneImagesRequest request);
 
  private:
+  // Checks what the first message says, and reads the rest without keeping it.
+  base::Co<> import_nothing(v1::ImportImageRequest first, Nodes nodes,
+                            core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
+  base::Result<google::protobuf::Empty> would_remove(const std::string& reference, const Nodes& nodes) const;
+
   // The node of that name, or every ready one; an error where there is none.
   base::Result<Nodes> targets(const std::string& name) const;
   base::Result<Nodes> holders(const std::string& reference) const;

@@ -14,6 +14,12 @@ base::Error no_node(const std::string& name) {
   return {base::Code::kNotFound, fmt::format("there is no node {}: see `orchion node ls`", name), {}};
 }
 
+// Whether the node is as the caller saw it.
+base::Result<> check_match(const core::CallContext& call, const v1::Node& node) {
+  if (!call.if_match || *call.if_match == node.meta().revision()) return {};
+  return base::fail(base::Code::kAborted, fmt::format("node {} was changed meanwhile: look again", node.meta().name()));
+}
+
 }  // namespace
 
 base::Co<v1::ListNodesResponse> NodeService::list(core::CallContext, v1::ListNodesRequest request) {
@@ -36,11 +42,10 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   const auto present = context_.objects.view().nodes().find(request.name());
   if (!present) co_return std::unexpected(no_node(request.name()));
   v1::Node node = *present;
-  if (call.if_match && *call.if_match != node.meta().revision())
-    co_return base::fail(base::Code::kAborted,
-                         fmt::format("node {} was changed meanwhile: look again", request.name()));
+  CO_RETURN_IF_ERROR(check_match(call, node));
   if (node.spec().availability() == request.availability()) co_return node;
   node.mutable_spec()->set_availability(request.availability());
+  if (request.dry_run()) co_return node;
   node.mutable_meta()->set_generation(node.meta().generation() + 1);
   store::Transaction transaction;
   store::put_spec(transaction, node);
@@ -49,15 +54,17 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   co_return node;
 }
 
-base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext, v1::RemoveNodeRequest request) {
+base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext call, v1::RemoveNodeRequest request) {
   const auto node = context_.objects.view().nodes().find(request.name());
   if (!node) co_return std::unexpected(no_node(request.name()));
+  CO_RETURN_IF_ERROR(check_match(call, *node));
   const auto tasks = context_.objects.view().tasks_of_node(node->meta().uid()).size();
   if (tasks > 0 && !request.force())
     co_return base::fail(base::Code::kFailedPrecondition,
                          fmt::format("node {0} still has {1} task{2}: drain it first (`orchion node drain {0}`), or "
                                      "remove it with --force",
                                      request.name(), tasks, tasks == 1 ? "" : "s"));
+  if (request.dry_run()) co_return google::protobuf::Empty();
   store::Transaction transaction;
   transaction.expect(store::spec_key("Node", "", node->meta().name()), node->meta().revision());
   store::remove(transaction, *node);
