@@ -34,22 +34,23 @@ std::string fingerprint_of(const google::protobuf::Message& message) {
   return core::fnv1a_128(bytes);
 }
 
-bool is_key(const std::string& key) {
-  return !key.empty() && key.size() <= kKeyBytesMax &&
-         std::ranges::all_of(key, [](unsigned char c) { return c > ' ' && c < 0x7f; });
-}
-
 }  // namespace
+
+base::Result<> check_idempotency_key(const std::string& key) {
+  if (!key.empty() && key.size() <= kKeyBytesMax &&
+      std::ranges::all_of(key, [](unsigned char c) { return c > ' ' && c < 0x7f; }))
+    return {};
+  return base::fail(
+      base::Code::kInvalidArgument,
+      fmt::format("the Idempotency-Key must have 1 to {} visible ASCII characters without spaces", kKeyBytesMax));
+}
 
 base::Co<IdempotentCall> IdempotencyRecords::begin(core::CallContext context, std::string method,
                                                    std::shared_ptr<const google::protobuf::Message> request) {
   IdempotentCall call;
   if (!context.idempotency_key) co_return call;
   const auto& key = *context.idempotency_key;
-  if (!is_key(key))
-    co_return base::fail(
-        base::Code::kInvalidArgument,
-        fmt::format("the Idempotency-Key must have 1 to {} visible ASCII characters without spaces", kKeyBytesMax));
+  CO_RETURN_IF_ERROR(check_idempotency_key(key));
   CO_RETURN_IF_ERROR(co_await load());
   *call.record.mutable_created_at() = core::to_timestamp(context_.clock.wall());
   call.record.set_method(std::move(method));

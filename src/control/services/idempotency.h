@@ -17,6 +17,9 @@ namespace orchion::control::services {
 constexpr std::size_t kIdempotencyRecordsMax = 1000;
 constexpr auto kIdempotencyAgeMax = std::chrono::hours(24);
 
+// kInvalidArgument: it is no key.
+base::Result<> check_idempotency_key(const std::string& key);
+
 // One call that may have come before. Without a key it does nothing.
 struct IdempotentCall {
   std::string store_key;         // empty: the caller gave none

@@ -5,7 +5,10 @@
 #include "control/auth/token_authenticator.h"
 #include "control/auth/token_text.h"
 #include "control/services/bind.h"
+#include "control/services/idempotency.h"
 #include "control/services/node_names.h"
+#include "control/store/keys.h"
+#include "core/fingerprint.h"
 #include "core/join_token.h"
 #include "core/timestamps.h"
 #include "wire/tls/certificates.h"
@@ -38,6 +41,20 @@ bool is_invitation(const v1::Token& token) {
   return token.spec().identity() == auth::kInvitationIdentity;
 }
 
+// The caller's key is kept as the invitation's name: as long as that is remembered, and in the transaction that makes
+// it. With the length of the identity two callers can't be taken for each other.
+std::string name_for_key(const core::CallContext& call) {
+  const auto whose = fmt::format("{}:{}/{}", call.identity.size(), call.identity, *call.idempotency_key);
+  return "invitation-" + core::fnv1a_128(whose);
+}
+
+// The token was told once and isn't kept, so that a second call can't have the first one's answer.
+std::unexpected<base::Error> made_before() {
+  return base::fail(Code::kAlreadyExists,
+                    "an invitation was made with this Idempotency-Key, and its token is told only once: where that "
+                    "answer was lost, ask again with a new key; the lost one ends by itself after 15 min");
+}
+
 std::string duration_text(base::Duration duration) {
   const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(duration).count();
   if (minutes < 120) return fmt::format("{} min", minutes);
@@ -58,15 +75,24 @@ base::Result<> check_size(const v1::JoinRequest& request) {
 
 }  // namespace
 
-base::Co<v1::InviteNodeResponse> JoinService::invite(core::CallContext, v1::InviteNodeRequest) {
+base::Co<v1::InviteNodeResponse> JoinService::invite(core::CallContext call, v1::InviteNodeRequest request) {
   if (options_.address.empty())
     co_return base::fail(Code::kFailedPrecondition,
                          fmt::format("other machines cannot reach this server: {}", options_.advice));
+  if (call.idempotency_key) {
+    CO_RETURN_IF_ERROR(check_idempotency_key(*call.idempotency_key));
+  }
+  const auto name = call.idempotency_key ? name_for_key(call) : "invitation-" + base::new_uid(context_.random);
+  if (context_.objects.view().tokens().find(name)) co_return made_before();
+  const auto expires = context_.clock.wall() + kInvitationLife;
+  v1::InviteNodeResponse response;
+  response.set_address(options_.address);
+  *response.mutable_expires_at() = core::to_timestamp(expires);
+  if (request.dry_run()) co_return response;
   CO_ASSIGN_OR_RETURN(const auto token_text, auth::make_token());
   const std::string secret = token_text.substr(token_text.find('_') + 1);
-  const auto expires = context_.clock.wall() + kInvitationLife;
   v1::Token token;
-  token.mutable_meta()->set_name("invitation-" + base::new_uid(context_.random));
+  token.mutable_meta()->set_name(name);
   *token.mutable_meta()->mutable_created_at() = core::to_timestamp(context_.clock.wall());
   token.mutable_spec()->set_identity(auth::kInvitationIdentity);
   token.mutable_spec()->set_hash(auth::hash_token(secret));
@@ -74,11 +100,14 @@ base::Co<v1::InviteNodeResponse> JoinService::invite(core::CallContext, v1::Invi
   store::Transaction transaction;
   store::create(transaction, token);
   remove_old(transaction);
-  CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
-  v1::InviteNodeResponse response;
-  response.set_address(options_.address);
+  const auto committed = co_await context_.objects.commit(std::move(transaction));
+  if (!committed && call.idempotency_key) {
+    // The same call may have been quicker; the view may not show it yet.
+    CO_ASSIGN_OR_RETURN(const auto quicker, co_await context_.objects.get(store::spec_key("Token", "", name)));
+    if (quicker) co_return made_before();
+  }
+  if (!committed) co_return std::unexpected(committed.error());
   response.set_token(core::to_text({secret, authority_.fingerprint()}));
-  *response.mutable_expires_at() = core::to_timestamp(expires);
   co_return response;
 }
 

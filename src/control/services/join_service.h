@@ -26,7 +26,8 @@ class JoinService {
   JoinService(ServiceContext context, const auth::CertificateAuthority& authority, JoinOptions options)
       : context_(context), authority_(authority), options_(std::move(options)) {}
 
-  // kFailedPrecondition: other machines can't reach this server.
+  // With dry_run nothing is made and the answer has no token. kFailedPrecondition: other machines can't reach this
+  // server. kAlreadyExists: the caller's idempotency key has made one; its token is kept nowhere, only its hash.
   base::Co<v1::InviteNodeResponse> invite(core::CallContext call, v1::InviteNodeRequest request);
 
   // Takes the invitation and makes the node in one transaction. The same key may say it again: its answer was lost.

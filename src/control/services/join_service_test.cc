@@ -148,5 +148,48 @@ TEST_F(JoinServiceTest, ARemovedNodeIsAStranger) {
   EXPECT_EQ(renew(key_).error().code, Code::kUnauthenticated);
 }
 
+TEST_F(JoinServiceTest, AKeyMakesOneInvitationWhoseTokenIsToldOnce) {
+  core::CallContext call;
+  call.identity = "admin";
+  call.idempotency_key = "k1";
+  const auto first = loop_.run(service_.invite(call, {}));
+  ASSERT_TRUE(first) << first.error().message;
+  const auto again = loop_.run(service_.invite(call, {}));
+  ASSERT_FALSE(again);
+  expect_says(again.error(), Code::kAlreadyExists, "ask again with a new key");
+  EXPECT_EQ(view().tokens().all().size(), 1u);
+  call.identity = "other";
+  EXPECT_TRUE(loop_.run(service_.invite(call, {}))) << "a key is its caller's";
+  call.idempotency_key = "with space";
+  const auto odd = loop_.run(service_.invite(call, {}));
+  ASSERT_FALSE(odd);
+  EXPECT_EQ(odd.error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(join(core::parse_join_token(first->token())->secret, wire::tls::make_key().value()))
+      << "the first token is good all the same";
+}
+
+TEST_F(JoinServiceTest, OfTwoCallsWithOneKeyAtOnceOneHasTheToken) {
+  core::CallContext call;
+  call.idempotency_key = "k1";
+  const auto one = loop_.start(service_.invite(call, {}));
+  const auto two = loop_.start(service_.invite(call, {}));
+  const auto first = loop_.wait(one);
+  const auto second = loop_.wait(two);
+  EXPECT_NE(first.has_value(), second.has_value());
+  EXPECT_EQ((first ? second : first).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(view().tokens().all().size(), 1u);
+}
+
+TEST_F(JoinServiceTest, ADryRunInvitesNobody) {
+  v1::InviteNodeRequest request;
+  request.set_dry_run(true);
+  const auto would = loop_.run(service_.invite({}, request));
+  ASSERT_TRUE(would) << would.error().message;
+  EXPECT_EQ(would->address(), "192.0.2.1:4603");
+  EXPECT_TRUE(would->token().empty());
+  EXPECT_TRUE(would->has_expires_at());
+  EXPECT_TRUE(view().tokens().all().empty());
+}
+
 }  // namespace
 }  // namespace orchion::control::services
