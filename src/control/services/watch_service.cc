@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 
+#include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/notifier.h"
@@ -22,6 +24,21 @@ bool wanted(const v1::WatchRequest& request, const std::string& kind, const std:
   if (!request.stack().empty() && request.stack() != stack) return false;
   const auto& kinds = request.kinds();
   return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+// The kinds that can be watched are those that an event can carry.
+base::Result<> check_kinds(const v1::WatchRequest& request) {
+  const auto* oneof = v1::WatchEvent::descriptor()->FindOneofByName("object");
+  std::vector<std::string> known;
+  for (int i = 0; i < oneof->field_count(); ++i) known.push_back(oneof->field(i)->message_type()->name());
+  for (int i = 0; i < request.kinds_size(); ++i) {
+    if (std::ranges::find(known, request.kinds(i)) != known.end()) continue;
+    const auto wanted = fmt::format("one of {} is wanted", fmt::join(known, ", "));
+    return std::unexpected(base::Error{base::Code::kInvalidArgument,
+                                       fmt::format("there is no kind '{}' to watch: {}", request.kinds(i), wanted),
+                                       {{fmt::format("/kinds/{}", i), wanted}}});
+  }
+  return {};
 }
 
 // Puts `object` where its kind belongs in the oneof. False for kinds that aren't watched (tokens).
@@ -123,6 +140,7 @@ base::Co<CommitPointer> next_or_idle(base::Clock& clock, std::shared_ptr<Followe
 }  // namespace
 
 base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream stream) {
+  CO_RETURN_IF_ERROR(check_kinds(request));
   // Subscribed before anything is sent, so that nothing falls between the present and what follows.
   auto follower = std::make_shared<Follower>(context.executor);
   auto subscription = context.objects.subscribe([follower](const auto& commit) { follower->put(commit); });
