@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the reference pages that are generated: the commands from the binary's own help, the routes from the contract.
+"""Writes the pages that are generated: commands and starters from the binary itself, the routes from the contract.
 
 `scripts/reference.py ORCHION` writes them; with --check it writes nothing and exits 1 where one isn't current.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -11,6 +12,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
+GUIDES = ROOT / "docs" / "guides"
 NOTE = "<!-- Written by scripts/reference.py: change the source, then run it. -->\n"
 
 SERVICE = re.compile(r"^service (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
@@ -71,17 +73,28 @@ def routes_page():
     return "\n".join([NOTE + intro, "| route | stream | rpc | permission |", "|---|---|---|---|", *lines]) + "\n"
 
 
+def starters_page(orchion):
+    """The guide, with its table as the binary lists the starters."""
+    listed = subprocess.run([orchion, "init", "--list", "-o", "json"], check=True, capture_output=True, text=True).stdout
+    rows = [f"| `{s['name']}` | {s['summary']} | {', '.join(f'`{f}`' for f in s['files'])} |"
+            for s in json.loads(listed)["starters"]]
+    begin, end = (f"<!-- written by scripts/reference.py: {word} -->\n" for word in ("begin", "end"))
+    before, _, rest = (GUIDES / "starters.md").read_text().partition(begin)
+    after = rest.partition(end)[2]
+    return "\n".join([before + begin, "| starter | what it is | files |", "|---|---|---|", *rows, "", end + after])
+
+
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--check"]
     if len(arguments) != 1:
         sys.exit("usage: scripts/reference.py ORCHION [--check]")
     stale = []
-    for name, text in (("commands.md", commands_page(arguments[0])), ("routes.md", routes_page())):
-        page = PAGES / name
+    for page, text in ((PAGES / "commands.md", commands_page(arguments[0])), (PAGES / "routes.md", routes_page()),
+                       (GUIDES / "starters.md", starters_page(arguments[0]))):
         if "--check" not in sys.argv:
             page.write_text(text)
         elif not page.exists() or page.read_text() != text:
-            stale.append(f"docs/reference/{name} is not current: run scripts/reference.py build/orchion")
+            stale.append(f"{page.relative_to(ROOT)} is not current: run scripts/reference.py build/orchion")
     if stale:
         sys.exit("\n".join(stale))
 

@@ -30,6 +30,7 @@ class Parser {
     app_.set_help_all_flag("--help-all", "Help on every command");
     add_globals();
     add_stack_commands(tree_);
+    add_file_commands(tree_);
     add_task_commands(tree_);
     add_service_commands(tree_);
     add_node_commands(tree_, hooks);

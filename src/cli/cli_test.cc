@@ -226,6 +226,28 @@ TEST_F(CliTest, HealthSaysHowEachTaskIs) {
   EXPECT_EQ(json.code, kExitFailed);
 }
 
+TEST_F(CliTest, InitWritesAStarterAndShowsNoSecret) {
+  EXPECT_THAT(run({"init", "--list", "-o", "name"}).out, AllOf(HasSubstr("wordpress\n"), HasSubstr("minio\n")));
+  EXPECT_THAT(run({"init", "--list"}).out, HasSubstr("WordPress with MariaDB."));
+  EXPECT_THAT(run({"init"}).out, HasSubstr("WordPress with MariaDB."));
+  EXPECT_THAT(run({"init", "--list", "-o", "json"}).out, testing::StartsWith(R"({"starters":[{"name":"gitea")"));
+  EXPECT_EQ(run({"init", "wordpres"}).code, kExitNotFound);
+
+  const auto made = run({"init", "minio", "--dir", "store"});
+  EXPECT_EQ(made.code, kExitOk) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("compose.yaml\n"));
+  EXPECT_THAT(made.err, AllOf(HasSubstr("secrets/root-password holds random text"), HasSubstr("cd store")));
+  std::ifstream file(folder_ / "store/secrets/root-password");
+  std::string secret;
+  file >> secret;
+  EXPECT_EQ(secret.size(), 32u);
+  EXPECT_THAT(made.out + made.err + run({"config", "-f", "store/compose.yaml"}).err, Not(HasSubstr(secret)));
+  const auto again = run({"init", "minio", "--dir", "store"});
+  EXPECT_EQ(again.code, kExitConflict);
+  EXPECT_THAT(again.err, HasSubstr("compose.yaml"));
+  EXPECT_THAT(server_.asked(), IsEmpty());
+}
+
 TEST_F(CliTest, ListsGoOnUntilTheLastPage) {
   std::string first = kTasks;
   first.replace(first.find("\"nextPageToken\":\"\""), 18, R"("nextPageToken":"p2")");

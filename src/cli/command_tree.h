@@ -44,6 +44,7 @@ class CommandTree {
 
 // One function a file: what belongs together.
 void add_stack_commands(CommandTree& tree);
+void add_file_commands(CommandTree& tree);
 void add_task_commands(CommandTree& tree);
 void add_service_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);

@@ -39,6 +39,13 @@ int run_ps(Context& context, bool all, const FileOptions& files);
 int run_health(Context& context, const FileOptions& files, const std::string& what);
 int run_inspect(Context& context, const std::string& what);
 int run_stack_ls(Context& context);
+struct InitOptions {
+  std::string starter;  // empty: they are listed
+  std::string folder = ".";
+  bool list = false;
+};
+int run_init(Context& context, const InitOptions& options);
+
 int run_scale(Context& context, const std::vector<std::string>& targets);
 
 // To what is done what the command says; see find_stack_parts().

@@ -10,17 +10,16 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <boost/json.hpp>
 
 #include "base/file.h"
 #include "spec/keys.h"
+#include "spec/schema_validator.h"
 #include "spec/test_folder.h"
 #include "spec/yaml_reader.h"
 
 namespace orchion::spec {
 namespace {
 
-namespace json = boost::json;
 using testing::HasSubstr;
 
 // A file for each table, with `@` where "KEY: VALUE" goes.
@@ -258,57 +257,6 @@ const std::map<std::string_view, std::map<std::string_view, std::string_view>> k
     {"a model", {{"model", "ai/x"}, {"context_size", "4096"}, {"runtime_flags", "[--a]"}, {"name", "n"}}},
 };
 
-// The part of JSON Schema that ours uses.
-class Validator {
- public:
-  explicit Validator(const std::string& schema) : root_(json::parse(schema)) {}
-
-  bool accepts(const Node& node) const { return accepts(root_.as_object(), node); }
-
- private:
-  static bool has_type(const json::array& types, const Node& node) {
-    // A scalar's type isn't known any more: it is a text, or what a text may stand for.
-    const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
-      return std::any_of(types.begin(), types.end(), [&](const json::value& type) {
-        return std::find(names.begin(), names.end(), std::string_view(type.as_string())) != names.end();
-      });
-    };
-    switch (node.kind) {
-      case Node::Kind::kNull: return is_one_of({"null"});
-      case Node::Kind::kScalar: return is_one_of({"string", "number", "boolean"});
-      case Node::Kind::kList: return is_one_of({"array"});
-      case Node::Kind::kMap: return is_one_of({"object"});
-    }
-    return false;
-  }
-
-  bool accepts(const json::value& schema, const Node& node) const {
-    if (schema.is_bool()) return schema.as_bool();
-    const auto& object = schema.as_object();
-    if (const auto* reference = object.if_contains("$ref")) {
-      const std::string_view name = reference->as_string();
-      if (!accepts(root_.at("$defs").at(name.substr(name.rfind('/') + 1)), node)) return false;
-    }
-    if (const auto* types = object.if_contains("type"); types && types->is_array())
-      if (!has_type(types->as_array(), node)) return false;
-    if (const auto* items = object.if_contains("items"))
-      for (const auto& item : node.items)
-        if (!accepts(*items, item)) return false;
-    return std::all_of(node.entries.begin(), node.entries.end(),
-                       [&](const Node::Entry& entry) { return accepts_entry(object, entry); });
-  }
-
-  bool accepts_entry(const json::object& schema, const Node::Entry& entry) const {
-    if (is_extension(entry.key)) return true;
-    if (const auto* properties = schema.if_contains("properties"))
-      if (const auto* property = properties->as_object().if_contains(entry.key)) return accepts(*property, entry.value);
-    const auto* rest = schema.if_contains("additionalProperties");
-    return !rest || accepts(*rest, entry.value);
-  }
-
-  json::value root_;
-};
-
 Folder folder_with(const std::string& text) {
   Folder folder(text);
   folder.add("inc.yaml", "services: {inc: {image: i}}").add("ext.yaml", "services: {base: {image: i}}");
@@ -343,7 +291,7 @@ class EveryKey : public testing::TestWithParam<const KeyTable*> {};
 
 TEST_P(EveryKey, IsSupportedOrRefused) {
   const KeyTable& table = *GetParam();
-  const Validator schema(json_schema());
+  const SchemaValidator schema(json_schema());
   ASSERT_TRUE(kFrames.contains(table.where)) << table.where;
   for (const auto& key : table.keys) {
     const auto& examples = kExamples.at(table.where);
@@ -366,7 +314,7 @@ TEST_P(EveryKey, IsSupportedOrRefused) {
 INSTANTIATE_TEST_SUITE_P(Tables, EveryKey, testing::ValuesIn(all_key_tables().begin(), all_key_tables().end()));
 
 TEST(Schema, AcceptsExtensionsAndRefusesWhatIsUnknown) {
-  const Validator schema(json_schema());
+  const SchemaValidator schema(json_schema());
   const auto accepts = [&](std::string_view text) { return schema.accepts(*read_yaml(text, "f.yaml")); };
   EXPECT_TRUE(accepts("{x-a: 1, services: {x-b: 2, web: {image: a, x-c: [3]}}}"));
   EXPECT_FALSE(accepts("{services: {web: {image: a, imgae: b}}}"));
