@@ -248,6 +248,24 @@ TEST_F(CliTest, InitWritesAStarterAndShowsNoSecret) {
   EXPECT_THAT(server_.asked(), IsEmpty());
 }
 
+TEST_F(CliTest, ExplainSaysWhatAKeyMeans) {
+  const auto interval = run({"explain", "services.healthcheck.interval"});
+  EXPECT_EQ(interval.code, kExitOk);
+  EXPECT_EQ(interval.out,
+            "key        services.healthcheck.interval\nmeaning    time between checks\ntype       text\n"
+            "supported  yes\ndefault    30s\nexample    interval: 1s\n");
+  EXPECT_THAT(run({"explain", "services.healthcheck"}).out, AllOf(HasSubstr("\n\nKEY "), HasSubstr("start_period")));
+  EXPECT_THAT(run({"explain"}).out, HasSubstr("services  map   yes        what runs"));
+  EXPECT_THAT(run({"explain", "build"}).out, HasSubstr("supported  no: build the image, bring it in"));
+  EXPECT_EQ(run({"explain", "deploy.resources", "-o", "name"}).out, "limits\nreservations\n");
+  EXPECT_THAT(run({"explain", "services.init", "-o", "json"}).out,
+              HasSubstr(R"("supported":true,"note":"","default":"false")"));
+  const auto unknown = run({"explain", "services.imgae"});
+  EXPECT_EQ(unknown.code, kExitNotFound);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean `services.image`?"));
+  EXPECT_THAT(server_.asked(), IsEmpty());
+}
+
 TEST_F(CliTest, ListsGoOnUntilTheLastPage) {
   std::string first = kTasks;
   first.replace(first.find("\"nextPageToken\":\"\""), 18, R"("nextPageToken":"p2")");

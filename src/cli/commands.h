@@ -46,6 +46,9 @@ struct InitOptions {
 };
 int run_init(Context& context, const InitOptions& options);
 
+// What a Compose file's key means; every key of the file itself where `field` is empty.
+int run_explain(Context& context, const std::string& field);
+
 int run_scale(Context& context, const std::vector<std::string>& targets);
 
 // To what is done what the command says; see find_stack_parts().

@@ -14,10 +14,18 @@ void add_init(CommandTree& tree) {
   init->add_flag("--list", options->list, "List the starters");
 }
 
+void add_explain(CommandTree& tree) {
+  auto field = std::make_shared<std::string>();
+  tree.add("explain", "Say what a key of a Compose file means",
+           [field](Context& context) { return run_explain(context, *field); })
+      ->add_option("FIELD", *field, "Like services.healthcheck.interval; the file's own keys where left out");
+}
+
 }  // namespace
 
 void add_file_commands(CommandTree& tree) {
   add_init(tree);
+  add_explain(tree);
 }
 
 }  // namespace orchion::cli

@@ -15,10 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-bool as_object(const Context& context) {
-  return context.options().output == OutputFormat::kJson || context.options().output == OutputFormat::kYaml;
-}
-
 json::array paths_of(const Starter& starter) {
   json::array out;
   for (const auto& file : starter.files) out.emplace_back(std::string(file.path));
@@ -27,11 +23,11 @@ json::array paths_of(const Starter& starter) {
 }
 
 int list_starters(Context& context, const std::vector<Starter>& all) {
-  if (as_object(context)) {
+  if (wants_object(context)) {
     json::array list;
     for (const auto& starter : all)
       list.push_back({{"name", starter.name}, {"summary", starter.summary}, {"files", paths_of(starter)}});
-    return print_object(context, json::serialize(json::object{{"starters", std::move(list)}}));
+    return print_list(context, json::serialize(json::object{{"starters", std::move(list)}}), "starters");
   }
   std::vector<Row> rows;
   for (const auto& starter : all)
@@ -66,7 +62,7 @@ int run_init(Context& context, const InitOptions& options) {
                          {}});
   const auto written = write_starter(*found, options.folder);
   if (!written) return context.fail(written.error());
-  if (as_object(context)) {
+  if (wants_object(context)) {
     json::array files(written->begin(), written->end());
     return print_object(
         context, json::serialize(json::object{{"starter", found->name}, {"folder", options.folder}, {"files", files}}));

@@ -138,6 +138,12 @@ base::Result<bool> print_items(const Context& context, const std::string& json, 
   return true;
 }
 
+int print_list(Context& context, const std::string& json, const std::string& key) {
+  if (context.options().output.format != OutputFormat::kTemplate) return print_object(context, json);
+  const auto printed = print_items(context, json, key);
+  return printed ? int{kExitOk} : context.fail(printed.error());
+}
+
 base::Result<> print_streamed(const Context& context, const std::string& json) {
   ASSIGN_OR_RETURN(const auto text, object_text(context.options().output, json));
   if (context.options().output.format == OutputFormat::kYaml) std::cout << "---\n";

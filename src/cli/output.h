@@ -41,6 +41,9 @@ int print_object(Context& context, const std::string& json);
 // the names of the fields were asked for.
 base::Result<bool> print_items(const Context& context, const std::string& json, const std::string& key);
 
+// Prints a list that came as one JSON object, as -o json, yaml or template= say.
+int print_list(Context& context, const std::string& json, const std::string& key);
+
 // Prints one object of an endless stream, each on a line of its own, or as a YAML document.
 base::Result<> print_streamed(const Context& context, const std::string& json);
 

@@ -45,10 +45,10 @@ constexpr Key kServiceKeyList[] = {
     {"label_file", kTextOrList},
     {"user", kText},
     {"working_dir", kText},
-    {"x-orchion", kMap, true, "what Compose has no word for; other `x-` keys are passed over"},
+    {"x-orchion", kMap, true, "other `x-` keys are passed over"},
     {"hostname", kText},
     {"domainname", kText},
-    {"container_name", kText, true, "a further name in the service's networks; one replica only"},
+    {"container_name", kText, true, "one replica only"},
     {"stop_signal", kText},
     {"stop_grace_period", kText},
     {"tty", kFlag},
@@ -152,8 +152,7 @@ constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
                                          {"max_attempts", kNumber},
                                          {"delay", kText},
                                          refused("window", "remove it; a start counts as good after 10 s")};
-constexpr Key kOrchionKeyList[] = {
-    {"on_node_loss", kText, true, "`replace`, `wait` or `fence`: what becomes of tasks whose node is silent"}};
+constexpr Key kOrchionKeyList[] = {{"on_node_loss", kText, true, "`replace`, `wait` or `fence`"}};
 constexpr Key kPlacementKeyList[] = {
     {"constraints", kList},
     refused("preferences", "remove it; tasks are spread over the nodes that have room"),

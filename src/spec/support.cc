@@ -5,70 +5,14 @@
 #include <fmt/core.h>
 #include <boost/json.hpp>
 
-#include "spec/keys.h"
+#include "spec/key_tree.h"
+#include "spec/meanings.h"
 
 namespace orchion::spec {
 
 namespace {
 
 namespace json = boost::json;
-
-// How the maps of one table hang below a key of another.
-enum class Below {
-  kItself,  // the value
-  kValues,  // each value of a map whose keys are names
-  kItems,   // each item of a list
-};
-
-struct Child {
-  const KeyTable& parent;
-  std::string_view key;
-  const KeyTable& table;
-  Below below;
-};
-
-const Child kChildren[] = {
-    {kTopKeys, "services", kServiceKeys, Below::kValues},
-    {kTopKeys, "networks", kNetworkKeys, Below::kValues},
-    {kTopKeys, "volumes", kVolumeKeys, Below::kValues},
-    {kTopKeys, "secrets", kSecretKeys, Below::kValues},
-    {kTopKeys, "configs", kConfigKeys, Below::kValues},
-    {kTopKeys, "models", kModelKeys, Below::kValues},
-    {kTopKeys, "include", kIncludeKeys, Below::kItems},
-    {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
-    {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
-    {kServiceKeys, "depends_on", kDependencyKeys, Below::kValues},
-    {kServiceKeys, "env_file", kEnvFileKeys, Below::kItems},
-    {kServiceKeys, "extends", kExtendsKeys, Below::kItself},
-    {kServiceKeys, "ports", kPortKeys, Below::kItems},
-    {kServiceKeys, "volumes", kMountKeys, Below::kItems},
-    {kServiceKeys, "networks", kAttachmentKeys, Below::kValues},
-    {kServiceKeys, "healthcheck", kHealthCheckKeys, Below::kItself},
-    {kServiceKeys, "logging", kLoggingKeys, Below::kItself},
-    {kServiceKeys, "ulimits", kUlimitKeys, Below::kValues},
-    {kServiceKeys, "devices", kDeviceKeys, Below::kItems},
-    {kServiceKeys, "blkio_config", kBlockIoKeys, Below::kItself},
-    {kServiceKeys, "secrets", kFileKeys, Below::kItems},
-    {kServiceKeys, "configs", kFileKeys, Below::kItems},
-    {kServiceKeys, "models", kModelBindingKeys, Below::kValues},
-    {kLoggingKeys, "options", kLoggingOptionKeys, Below::kItself},
-    {kBlockIoKeys, "weight_device", kBlockWeightKeys, Below::kItems},
-    {kBlockIoKeys, "device_read_bps", kBlockRateKeys, Below::kItems},
-    {kBlockIoKeys, "device_read_iops", kBlockRateKeys, Below::kItems},
-    {kBlockIoKeys, "device_write_bps", kBlockRateKeys, Below::kItems},
-    {kBlockIoKeys, "device_write_iops", kBlockRateKeys, Below::kItems},
-    {kMountKeys, "bind", kBindKeys, Below::kItself},
-    {kMountKeys, "volume", kMountVolumeKeys, Below::kItself},
-    {kMountKeys, "tmpfs", kTmpfsKeys, Below::kItself},
-    {kDeployKeys, "resources", kResourcesKeys, Below::kItself},
-    {kDeployKeys, "restart_policy", kRestartPolicyKeys, Below::kItself},
-    {kDeployKeys, "placement", kPlacementKeys, Below::kItself},
-    {kResourcesKeys, "limits", kLimitsKeys, Below::kItself},
-    {kResourcesKeys, "reservations", kReservationsKeys, Below::kItself},
-    {kNetworkKeys, "ipam", kIpamKeys, Below::kItself},
-    {kIpamKeys, "config", kIpamConfigKeys, Below::kItems},
-    {kVolumeKeys, "driver_opts", kDriverOptionKeys, Below::kItself},
-};
 
 // "a network of a service" as "network_of_a_service".
 std::string definition_name(const KeyTable& table) {
@@ -91,10 +35,17 @@ json::array types_of(Shape shape) {
   return {"string", "number", "boolean", "object", "array", "null"};
 }
 
+std::string description(const Key& key, const KeyTable& table) {
+  const auto* meaning = meaning_of(table, key.name);
+  std::string text(meaning ? meaning->sentence : "");
+  if (!key.note.empty()) text += fmt::format("{}{}", text.empty() ? "" : ": ", key.note);
+  return text;
+}
+
 json::object property(const Key& key, const KeyTable& table) {
   json::object out{{"type", types_of(key.shape)}};
-  if (!key.note.empty()) out["description"] = json::string_view(key.note.data(), key.note.size());
-  for (const auto& child : kChildren) {
+  out["description"] = description(key, table);
+  for (const auto& child : key_children()) {
     if (&child.parent != &table || child.key != key.name) continue;
     const json::object reference{{"$ref", "#/$defs/" + definition_name(child.table)}};
     if (child.below == Below::kItself) out["$ref"] = reference.at("$ref");
@@ -163,9 +114,13 @@ std::string json_schema() {
 std::string support_tables() {
   std::string out;
   for (const auto* table : all_key_tables()) {
-    out += fmt::format("### In {}\n\n| key | | |\n|---|---|---|\n", table->where);
-    for (const auto& key : table->keys)
-      out += fmt::format("| `{}` | {} | {} |\n", key.name, key.supported ? "yes" : "**no**", key.note);
+    out += fmt::format("### In {}\n\n| key | supported | what it means | of it, or instead |\n|---|---|---|---|\n",
+                       table->where);
+    for (const auto& key : table->keys) {
+      const auto* meaning = meaning_of(*table, key.name);
+      out += fmt::format("| `{}` | {} | {} | {} |\n", key.name, key.supported ? "yes" : "**no**",
+                         meaning ? meaning->sentence : "", key.note);
+    }
     out += "\n";
   }
   return out;

@@ -5,15 +5,19 @@ mount namespaces, so that bridges, ports and rules never meet the host's.
 """
 
 import ctypes
+import hashlib
+import io
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -169,6 +173,34 @@ def busybox_image(cluster, name, applets=("sh", "httpd", "wget", "sleep", "cat",
         archive = pathlib.Path(folder) / "root.tar"
         subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
         cluster.ok("image", "import", archive, name)
+
+
+def web_image(cluster, name, pages="/www"):
+    """Imports an image that serves its folder `pages` on port 80 by itself."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add("/bin/busybox", arcname="bin/busybox")
+        for applet in ("sh", "httpd", "wget", "env"):
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        page = tarfile.TarInfo(f"{pages.strip('/')}/index.html")
+        page.size = 3
+        tar.addfile(page, io.BytesIO(b"ok\n"))
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    config = {"architecture": architecture, "os": "linux",
+              "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", pages], "Env": ["PATH=/bin"],
+                         "StopSignal": "SIGKILL"},
+              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}}
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
+    archive = cluster.folder / "web-image.tar"
+    with tarfile.open(archive, "w") as tar:
+        for member, content in (("config.json", json.dumps(config).encode()), ("layer.tar", layer.getvalue()),
+                                ("manifest.json", json.dumps(manifest).encode())):
+            info = tarfile.TarInfo(member)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    cluster.ok("image", "import", archive, name)
 
 
 def problem(cluster, method, path, body=None, headers=None):

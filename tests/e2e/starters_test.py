@@ -42,6 +42,17 @@ class Starters(unittest.TestCase):
         (folder / ".env").write_text("HTTP_PORT=8099\n")
         self.assertIn("8099", self.cluster.ok("config", cwd=folder))
 
+    def test_static_site_runs(self):
+        # Another program under the image's name: what is tried is the starter's file.
+        harness.web_image(self.cluster, "docker.io/library/nginx:1-alpine", pages="/usr/share/nginx/html")
+        folder, _ = self.init("static-site")
+        out = self.cluster.run("up", "--yes", "--timeout", "60s", cwd=folder)
+        self.addCleanup(self.cluster.run, "down", "--stack", "static-site", "--yes")
+        self.assertEqual(out.code, 0, out)
+        self.assertIn("<h1>It works</h1>", harness.fetch("http://127.0.0.1:8080"))
+        harness.wait_for("both to be healthy", lambda: self.cluster.run("health", cwd=folder).code == 0)
+        self.assertEqual(self.cluster.ok("health", cwd=folder).count("healthy"), 2)
+
 
 if __name__ == "__main__":
     harness.main()

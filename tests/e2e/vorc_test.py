@@ -1,13 +1,6 @@
 """A folder with VOrchestrator's file in it and nothing else, from `up` to `down`."""
 
-import hashlib
-import io
 import json
-import pathlib
-import platform
-import subprocess
-import tarfile
-import tempfile
 import unittest
 
 import harness
@@ -19,42 +12,11 @@ class Vorc(unittest.TestCase):
         self.addCleanup(self.cluster.close)
         harness.busybox_image(self.cluster, "box", applets=("sh", "httpd", "sleep"))
         # An image that serves by itself: the file can't say a command.
-        self.serving("page")
+        harness.web_image(self.cluster, "page")
         self.folder = self.cluster.folder / "blog"
         self.folder.mkdir()
         self.write({"web": {"image": "page", "ports": ["8085:80"], "environment": {"KEY": "hunter2-vorc $HOME"}},
                     "my_db": {"image": "page", "environment": ["A=b"]}})
-
-    def serving(self, name):
-        """An image whose own command is a web server, as a `docker save` archive."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder) / "root"
-            for part in ("bin", "etc", "www"):
-                (root / part).mkdir(parents=True)
-            subprocess.run(["cp", "/bin/busybox", root / "bin"], check=True)
-            for applet in ("sh", "httpd", "env"):
-                (root / "bin" / applet).symlink_to("busybox")
-            (root / "www" / "index.html").write_text("ok\n")
-            layer = io.BytesIO()
-            with tarfile.open(fileobj=layer, mode="w") as tar:
-                tar.add(root, arcname=".")
-            digest = hashlib.sha256(layer.getvalue()).hexdigest()
-            config = {"architecture": self.architecture(), "os": "linux",
-                      "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", "/www"], "StopSignal": "SIGKILL"},
-                      "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]}}
-            manifest = [{"Config": "config.json", "RepoTags": [f"{name}:latest"], "Layers": ["layer.tar"]}]
-            archive = pathlib.Path(folder) / "image.tar"
-            with tarfile.open(archive, "w") as tar:
-                for member, content in (("config.json", json.dumps(config).encode()), ("layer.tar", layer.getvalue()),
-                                        ("manifest.json", json.dumps(manifest).encode())):
-                    info = tarfile.TarInfo(member)
-                    info.size = len(content)
-                    tar.addfile(info, io.BytesIO(content))
-            self.cluster.ok("image", "import", archive)
-
-    @staticmethod
-    def architecture():
-        return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
     def write(self, services):
         harness.write(self.folder, "vorc.json", json.dumps({"services": services}, indent="\t"))

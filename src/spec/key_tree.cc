@@ -1,0 +1,117 @@
+#include "spec/key_tree.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/core.h>
+
+namespace orchion::spec {
+
+namespace {
+
+const KeyChild kChildren[] = {
+    {kTopKeys, "services", kServiceKeys, Below::kValues},
+    {kTopKeys, "networks", kNetworkKeys, Below::kValues},
+    {kTopKeys, "volumes", kVolumeKeys, Below::kValues},
+    {kTopKeys, "secrets", kSecretKeys, Below::kValues},
+    {kTopKeys, "configs", kConfigKeys, Below::kValues},
+    {kTopKeys, "models", kModelKeys, Below::kValues},
+    {kTopKeys, "include", kIncludeKeys, Below::kItems},
+    {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
+    {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
+    {kServiceKeys, "depends_on", kDependencyKeys, Below::kValues},
+    {kServiceKeys, "env_file", kEnvFileKeys, Below::kItems},
+    {kServiceKeys, "extends", kExtendsKeys, Below::kItself},
+    {kServiceKeys, "ports", kPortKeys, Below::kItems},
+    {kServiceKeys, "volumes", kMountKeys, Below::kItems},
+    {kServiceKeys, "networks", kAttachmentKeys, Below::kValues},
+    {kServiceKeys, "healthcheck", kHealthCheckKeys, Below::kItself},
+    {kServiceKeys, "logging", kLoggingKeys, Below::kItself},
+    {kServiceKeys, "ulimits", kUlimitKeys, Below::kValues},
+    {kServiceKeys, "devices", kDeviceKeys, Below::kItems},
+    {kServiceKeys, "blkio_config", kBlockIoKeys, Below::kItself},
+    {kServiceKeys, "secrets", kFileKeys, Below::kItems},
+    {kServiceKeys, "configs", kFileKeys, Below::kItems},
+    {kServiceKeys, "models", kModelBindingKeys, Below::kValues},
+    {kLoggingKeys, "options", kLoggingOptionKeys, Below::kItself},
+    {kBlockIoKeys, "weight_device", kBlockWeightKeys, Below::kItems},
+    {kBlockIoKeys, "device_read_bps", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_read_iops", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_write_bps", kBlockRateKeys, Below::kItems},
+    {kBlockIoKeys, "device_write_iops", kBlockRateKeys, Below::kItems},
+    {kMountKeys, "bind", kBindKeys, Below::kItself},
+    {kMountKeys, "volume", kMountVolumeKeys, Below::kItself},
+    {kMountKeys, "tmpfs", kTmpfsKeys, Below::kItself},
+    {kDeployKeys, "resources", kResourcesKeys, Below::kItself},
+    {kDeployKeys, "restart_policy", kRestartPolicyKeys, Below::kItself},
+    {kDeployKeys, "placement", kPlacementKeys, Below::kItself},
+    {kResourcesKeys, "limits", kLimitsKeys, Below::kItself},
+    {kResourcesKeys, "reservations", kReservationsKeys, Below::kItself},
+    {kNetworkKeys, "ipam", kIpamKeys, Below::kItself},
+    {kIpamKeys, "config", kIpamConfigKeys, Below::kItems},
+    {kVolumeKeys, "driver_opts", kDriverOptionKeys, Below::kItself},
+};
+
+const Key* key_in(const KeyTable& table, std::string_view name) {
+  const auto it = std::ranges::find(table.keys, name, &Key::name);
+  return it == table.keys.end() ? nullptr : &*it;
+}
+
+const KeyChild* child_of(const KeyTable& table, std::string_view key) {
+  const auto* const it = std::ranges::find_if(
+      kChildren, [&](const KeyChild& child) { return &child.parent == &table && child.key == key; });
+  return it == std::end(kChildren) ? nullptr : it;
+}
+
+std::vector<std::string_view> parts_of(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const auto dot = path.find('.');
+    parts.push_back(path.substr(0, dot));
+    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
+  }
+  return parts;
+}
+
+std::unexpected<base::Error> unknown(const std::string& above, std::string_view part, const KeyTable* table) {
+  const auto whole = above.empty() ? std::string(part) : fmt::format("{}.{}", above, part);
+  const auto near = table ? nearest_key(part, *table) : std::string_view();
+  if (!near.empty())
+    return base::fail(base::Code::kNotFound, fmt::format("there is no key `{}`: did you mean `{}{}{}`?", whole, above,
+                                                         above.empty() ? "" : ".", near));
+  return base::fail(base::Code::kNotFound,
+                    fmt::format("there is no key `{}`: `orchion explain{}{}` lists those there are", whole,
+                                above.empty() || !table ? "" : " ", table ? above : ""));
+}
+
+}  // namespace
+
+std::span<const KeyChild> key_children() {
+  return kChildren;
+}
+
+base::Result<FoundKey> find_key(std::string_view path) {
+  FoundKey found;
+  found.below = &kTopKeys;
+  auto parts = parts_of(path);
+  if (!parts.empty() && !key_in(kTopKeys, parts.front()) && key_in(kServiceKeys, parts.front()))
+    parts.insert(parts.begin(), "services");
+  bool named = false;  // the values have names, of which one may be given
+  for (const auto part : parts) {
+    const auto* table = found.below;
+    const auto* key = table ? key_in(*table, part) : nullptr;
+    if (!key && named && (part == "*" || nearest_key(part, *table).empty())) {
+      named = false;
+      continue;
+    }
+    if (!key) return unknown(found.path, part, table);
+    const auto* child = child_of(*table, part);
+    named = child && child->below == Below::kValues;
+    found = {fmt::format("{}{}{}", found.path, found.path.empty() ? "" : ".", part), table, key,
+             child ? &child->table : nullptr};
+  }
+  if (!found.key) return base::fail(base::Code::kInvalidArgument, "name a key, like services.image");
+  return found;
+}
+
+}  // namespace orchion::spec
