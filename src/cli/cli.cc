@@ -3,16 +3,15 @@
 #include <iostream>
 
 #include "cli/command_tree.h"
+#include "cli/completion.h"
 #include "cli/refusal.h"
 
 namespace orchion::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(orchion runs Compose files in containers on your own machines.
-
-Examples:
-  orchion up                              start what ./compose.yaml describes, and wait until it runs
+constexpr const char* kExamples =
+    R"(  orchion up                              start what ./compose.yaml describes, and wait until it runs
   orchion up -f shop.yaml --stack shop    another file, another name
   orchion plan                            show what `up` would change
   orchion ps                              what runs
@@ -25,7 +24,9 @@ Examples:
 // The tree with the options that stand for every command, and what is said about arguments that make no sense.
 class Parser {
  public:
-  explicit Parser(const CliHooks& hooks) : hooks_(hooks), tree_(kExamples, "orchion") {
+  explicit Parser(const CliHooks& hooks)
+      : hooks_(hooks), tree_("orchion runs Compose files in containers on your own machines.", "orchion") {
+    CommandTree::add_examples(&app_, kExamples);
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "Help on every command");
     add_globals();
@@ -36,9 +37,12 @@ class Parser {
     add_node_commands(tree_, hooks);
     add_image_commands(tree_);
     add_server_commands(tree_, hooks);
+    add_tool_commands(tree_, hooks);
   }
 
   int run(int argc, char** argv) {
+    // Of the completion scripts; what follows is not to be parsed, since it isn't finished.
+    if (argc > 1 && std::string_view(argv[1]) == "__complete") return run_complete(app_, {argv + 2, argv + argc});
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -348,6 +348,36 @@ TEST_F(CliTest, LinesOfAStreamArePrintedAsTheyCome) {
       "{\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n{\"service\":\"web\",\"slot\":1,\"line\":\"there\"}\n");
 }
 
+TEST_F(CliTest, CompletionOffersWhatTheServerHas) {
+  server_.on("GET /v1/stacks", 200,
+             R"({"stacks":[{"meta":{"name":"shop"},"spec":{"services":[{"name":"web"},{"name":"db"}]}}]})");
+  server_.on("GET /v1/tasks", 200, kTasks);
+  server_.on("GET /v1/nodes", 200, R"({"nodes":[{"meta":{"name":"nas"}},{"meta":{"name":"attic"}}]})");
+  server_.on("GET /v1/images", 200, R"({"images":[{"meta":{"name":"web:1"}}]})");
+  EXPECT_EQ(run({"__complete", "scal"}).out, "scale\tChange how many tasks a service has\n");
+  EXPECT_EQ(run({"__complete", "scale", ""}).out, "shop/web\t\nshop/db\t\n");
+  EXPECT_EQ(run({"__complete", "--stack", "shop", "scale", "w"}).out, "web\t\n");
+  EXPECT_EQ(run({"__complete", "logs", "shop"}).out, "shop\t\nshop/web\t\nshop/db\t\nshop/web.1\t\n");
+  EXPECT_EQ(run({"__complete", "node", "drain", "n"}).out, "nas\t\n");
+  EXPECT_EQ(run({"__complete", "image", "rm", ""}).out, "web:1\t\n");
+  EXPECT_EQ(run({"__complete", "--stack", ""}).out, "shop\t\n");
+  EXPECT_EQ(run({"__complete", "server", "--log-level", "w"}).out, "warn\t\n");
+}
+
+TEST_F(CliTest, CompletionIsSilentWithoutAServer) {
+  const auto outcome = run({"__complete", "--server", "unix:" + (folder_ / "none.sock").string(), "logs", ""});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_EQ(outcome.out + outcome.err, "");
+  EXPECT_EQ(run({"__complete", "--server", "nonsense", "logs", ""}).err, "");
+  EXPECT_EQ(run({"__complete"}).code, kExitOk);
+}
+
+TEST_F(CliTest, TheManualIsWrittenToAFolder) {
+  EXPECT_THAT(run({"man"}).out, testing::StartsWith(".TH \"ORCHION\" 1"));
+  EXPECT_EQ(run({"man", "pages/man1"}).code, kExitOk);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "pages/man1/orchion-node-ls.1"));
+}
+
 struct Failure {
   int status;
   std::string code;

@@ -2,9 +2,31 @@
 
 namespace orchion::cli {
 
+namespace {
+
+// Examples, which are kept as the footer, come first.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    return CLI::Formatter::make_description(app) + (app->get_footer().empty() ? "" : app->get_footer() + "\n");
+  }
+  std::string make_footer(const CLI::App* /*app*/) const override { return ""; }
+};
+
+}  // namespace
+
+CommandTree::CommandTree(const std::string& description, const std::string& name) : app_(description, name) {
+  app_.formatter(std::make_shared<HelpFormatter>());
+}
+
+void CommandTree::add_examples(CLI::App* command, const std::string& lines) {
+  command->footer("\nExamples:\n" + lines);
+}
+
 CLI::App* CommandTree::add(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
   auto* command = parent.add_subcommand(name, help);
   command->fallthrough();
+  command->footer("");  // it would be the parent's
   if (action) command->callback([this, action = std::move(action)] { action_ = action; });
   return command;
 }

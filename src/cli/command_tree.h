@@ -20,7 +20,7 @@ class CommandTree {
  public:
   using Action = std::function<int(Context&)>;
 
-  CommandTree(const std::string& description, const std::string& name) : app_(description, name) {}
+  CommandTree(const std::string& description, const std::string& name);
   CommandTree(const CommandTree&) = delete;
   CommandTree& operator=(const CommandTree&) = delete;
 
@@ -33,6 +33,9 @@ class CommandTree {
   CLI::App* add(const std::string& name, const std::string& help, Action action) {
     return add(app_, name, help, std::move(action));
   }
+
+  // Lines like "orchion ps -a    ended ones too", which help shows first.
+  static void add_examples(CLI::App* command, const std::string& lines);
 
   // `orchion NAME COMMAND`.
   CLI::App* add_group(const std::string& name, const std::string& help);
@@ -50,6 +53,7 @@ void add_service_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);
 void add_image_commands(CommandTree& tree);
 void add_server_commands(CommandTree& tree, const CliHooks& hooks);
+void add_tool_commands(CommandTree& tree, const CliHooks& hooks);
 
 // Options that several commands have. What they fill in belongs to the command's action.
 void add_file_options(CLI::App* command, FileOptions& files);

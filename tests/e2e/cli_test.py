@@ -240,6 +240,20 @@ services:
         harness.wait_for("the former containers to end",
                          lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in former.values()))
 
+    def test_bash_completes_commands_and_names(self):
+        def completed(line):
+            script = (f'PATH={harness.ORCHION.parent}:$PATH; source <(orchion completion bash); COMP_LINE="$1"; '
+                      'COMP_POINT=${#1}; COMP_WORDS=($1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orchion; '
+                      'printf "%s\\n" "${COMPREPLY[@]}"')
+            return subprocess.run(["bash", "-c", script, "-", line], check=True, capture_output=True, text=True,
+                                  env=self.cluster.environment()).stdout.split()
+        self.assertEqual(completed("orchion sca"), ["scale"])
+        self.assertEqual(completed("orchion node dr"), ["drain"])
+        self.assertEqual(completed("orchion ps -o "), ["table", "wide", "json", "yaml", "name", "template="])
+        self.assertEqual(completed("orchion logs shop/w"), ["shop/web", "shop/web.1"])
+        self.assertEqual(completed("orchion image rm busybox-test:l"), ["latest"], "readline breaks words at colons")
+        self.assertEqual(completed("orchion --server unix:/nowhere logs shop/w"), [])
+
     def test_events_and_stack_ls(self):
         self.assertIn("shop", self.cluster.ok("stack", "ls"))
         events = self.cluster.json("events")["events"]
