@@ -5,6 +5,7 @@
 #include "cli/command_tree.h"
 #include "cli/completion.h"
 #include "cli/refusal.h"
+#include "client/contexts.h"
 
 namespace orchion::cli {
 
@@ -37,6 +38,7 @@ class Parser {
     add_node_commands(tree_, hooks);
     add_image_commands(tree_);
     add_server_commands(tree_, hooks);
+    add_context_commands(tree_);
     add_tool_commands(tree_, hooks);
   }
 
@@ -51,6 +53,7 @@ class Parser {
     auto output = parse_output(output_);
     if (!output) return refuse(output.error().message);
     globals_.output = *output;
+    if (!tree_.is_local(parsed_command(app_).app)) globals_.connection.contexts = client::contexts_file();
     Context context(globals_, hooks_.start_server);
     return tree_.action()(context);
   }

@@ -107,12 +107,13 @@ class CliTest : public testing::Test {
     std::filesystem::current_path(folder_);
     for (const auto* name : {"ORCHION_TOKEN", "ORCHION_DATA", "COMPOSE_PROJECT_NAME"}) ::unsetenv(name);
     ::setenv("ORCHION_SERVER", server_.url().c_str(), 1);
+    ::setenv("XDG_CONFIG_HOME", (folder_ / "config").c_str(), 1);
     hooks_.version = "1.2.3";
   }
   ~CliTest() override {
     std::filesystem::current_path(before_);
     std::filesystem::remove_all(folder_.parent_path());
-    for (const auto* name : {"ORCHION_SERVER", "ORCHION_DATA"}) ::unsetenv(name);
+    for (const auto* name : {"ORCHION_SERVER", "ORCHION_DATA", "XDG_CONFIG_HOME"}) ::unsetenv(name);
   }
 
   Outcome run(std::vector<std::string> arguments) {
@@ -376,6 +377,54 @@ TEST_F(CliTest, TheManualIsWrittenToAFolder) {
   EXPECT_THAT(run({"man"}).out, testing::StartsWith(".TH \"ORCHION\" 1"));
   EXPECT_EQ(run({"man", "pages/man1"}).code, kExitOk);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "pages/man1/orchion-node-ls.1"));
+}
+
+TEST_F(CliTest, AContextNamesTheServer) {
+  ::unsetenv("ORCHION_SERVER");
+  server_.on("GET /v1/nodes", 200, R"({"nodes":[{"meta":{"name":"nas"}}]})");
+  write("token", "very-secret");
+  EXPECT_EQ(run({"context", "add", "here", server_.url(), "--token-file", "token"}).code, kExitOk);
+  EXPECT_EQ(run({"context", "add", "here", server_.url()}).code, kExitConflict);
+  EXPECT_EQ(run({"context", "use", "her"}).err, "orchion: there is no context her: did you mean `here`?\n");
+  EXPECT_EQ(run({"context", "use", "here"}).err, "here is the current context\n");
+  EXPECT_EQ(run({"node", "ls", "-o", "name"}).out, "nas\n");
+  EXPECT_THAT(run({"context", "ls"}).out, HasSubstr("here     " + server_.url() + "  current"));
+  EXPECT_THAT(run({"context", "ls", "-o", "json"}).out, Not(HasSubstr("very-secret")));
+  EXPECT_EQ(run({"context", "ls", "-o", "template={name} {tokenFile}"}).out,
+            "here " + (folder_ / "token").string() + "\n");
+  EXPECT_THAT(run({"context", "show"}).out, AllOf(HasSubstr("name: here"), HasSubstr(server_.url())));
+  EXPECT_EQ(run({"__complete", "context", "use", "h"}).out, "here\t\n");
+  EXPECT_EQ(run({"node", "ls", "--server", "unix:" + (folder_ / "none").string()}).code, kExitUnreachable);
+  EXPECT_THAT(run({"context", "rm", "here"}).err, HasSubstr("the server of this machine is meant"));
+  EXPECT_EQ(run({"context", "ls", "-o", "name"}).out, "");
+  EXPECT_EQ(run({"context", "rm", "here"}).code, kExitNotFound);
+}
+
+TEST_F(CliTest, AContextIsWrittenOnlyWhereItMakesSense) {
+  EXPECT_EQ(run({"context", "add", "nas", "nonsense"}).code, kExitFailed);
+  EXPECT_EQ(run({"context", "add", "a b", server_.url()}).code, kExitFailed);
+  EXPECT_EQ(run({"context", "add", "nas", server_.url(), "--token-file", "none"}).code, kExitNotFound);
+  EXPECT_EQ(run({"context", "ls", "-o", "name"}).out, "");
+}
+
+TEST_F(CliTest, TheServerOfAContextIsNotStartedHereAndServersDontAskForOne) {
+  ::unsetenv("ORCHION_SERVER");
+  write("compose.yaml", kCompose);
+  int started = 0;
+  hooks_.start_server = [&started](const client::ConnectionSettings&) -> base::Result<> {
+    ++started;
+    return base::fail(base::Code::kFailedPrecondition, "no");
+  };
+  std::optional<std::filesystem::path> contexts;
+  hooks_.server = [&contexts](Context& context, const ServerFlags&) {
+    contexts = context.options().connection.contexts;
+    return kExitOk;
+  };
+  (void)run({"context", "add", "away", "unix:" + (folder_ / "none").string(), "--use"});
+  EXPECT_EQ(run({"up"}).code, kExitUnreachable);
+  EXPECT_EQ(started, 0);
+  EXPECT_EQ(run({"server"}).code, kExitOk);
+  EXPECT_FALSE(contexts);
 }
 
 struct Failure {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -37,12 +38,17 @@ class CommandTree {
   // Lines like "orchion ps -a    ended ones too", which help shows first.
   static void add_examples(CLI::App* command, const std::string& lines);
 
+  // The current context says nothing to this command: it is about the machine it runs on.
+  void keep_local(const CLI::App* command) { local_.insert(command); }
+  bool is_local(const CLI::App* command) const { return local_.contains(command); }
+
   // `orchion NAME COMMAND`.
   CLI::App* add_group(const std::string& name, const std::string& help);
 
  private:
   CLI::App app_;
   Action action_;
+  std::set<const CLI::App*> local_;
 };
 
 // One function a file: what belongs together.
@@ -53,6 +59,7 @@ void add_service_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);
 void add_image_commands(CommandTree& tree);
 void add_server_commands(CommandTree& tree, const CliHooks& hooks);
+void add_context_commands(CommandTree& tree);
 void add_tool_commands(CommandTree& tree, const CliHooks& hooks);
 
 // Options that several commands have. What they fill in belongs to the command's action.

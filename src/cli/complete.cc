@@ -3,6 +3,7 @@
 #include "base/timeout.h"
 #include "cli/completion.h"
 #include "cli/context.h"
+#include "client/contexts.h"
 #include "core/naming.h"
 #include "v1/control.pb.h"
 
@@ -90,6 +91,7 @@ GlobalOptions options_of(const Completion& completion) {
   const auto take = [&](const char* name, auto& into) {
     if (const auto found = completion.options.find(name); found != completion.options.end()) into = found->second;
   };
+  out.connection.contexts = client::contexts_file();
   take("server", out.connection.server);
   take("token-file", out.connection.token_file);
   take("data", out.connection.data);
@@ -103,6 +105,12 @@ int run_complete(const CLI::App& root, const std::vector<std::string>& words) {
   const auto completion = complete(root, words);
   for (const auto& candidate : completion.candidates) std::cout << candidate.word << '\t' << candidate.help << '\n';
   if (completion.live == LiveNames::kNone) return kExitOk;
+  if (completion.live == LiveNames::kContexts) {
+    const auto contexts = client::read_contexts(client::contexts_file());
+    if (contexts)
+      for (const auto& each : contexts->all) print_if_typed(completion, each.name);
+    return kExitOk;
+  }
   Context context(options_of(completion), nullptr);
   // Without a server there is nothing to offer, and nobody to tell.
   auto api = context.api();

@@ -138,7 +138,7 @@ class Walk {
     static const std::map<std::string, LiveNames> all = {
         {"STACK", LiveNames::kStacks},      {"SERVICE", LiveNames::kServices}, {"TARGET", LiveNames::kServices},
         {"WHAT", LiveNames::kAddresses},    {"TASK", LiveNames::kAddresses},   {"TASKS", LiveNames::kAddresses},
-        {"SERVICES", LiveNames::kServices}, {"NODE", LiveNames::kNodes},
+        {"SERVICES", LiveNames::kServices}, {"NODE", LiveNames::kNodes},       {"CONTEXT", LiveNames::kContexts},
         {"IMAGE", LiveNames::kImages}};
     const auto found = all.find(positional);
     return found == all.end() ? LiveNames::kNone : found->second;

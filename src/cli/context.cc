@@ -54,8 +54,8 @@ base::Result<std::shared_ptr<client::ApiClient>> Context::api_or_start() {
   ASSIGN_OR_RETURN(auto first, api());
   auto info = run(first->call<v1::ServerInfo>("orchion.v1.ServerService.GetServer", google::protobuf::Empty()));
   if (info) return first;
-  const bool named = options_.connection.server || std::getenv("ORCHION_SERVER") != nullptr;
-  if (info.error().code != base::Code::kUnavailable || named || !starter_) return std::unexpected(info.error());
+  if (info.error().code != base::Code::kUnavailable || first->connection().named || !starter_)
+    return std::unexpected(info.error());
   say("no server yet: starting one on this machine");
   RETURN_IF_ERROR(starter_(options_.connection));
   api_.reset();

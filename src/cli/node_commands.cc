@@ -22,6 +22,7 @@ void add_join(CommandTree& tree, CLI::App& group, const CliHooks& hooks) {
   join->add_option("TOKEN", flags->token, "As `node invite` prints it")->required();
   join->add_flag("--foreground", flags->foreground, "Run the agent here instead of in the background");
   add_agent_options(join, flags->agent);
+  tree.keep_local(join);
 }
 
 struct RemoveOptions {

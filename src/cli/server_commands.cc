@@ -23,6 +23,7 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
       ->capture_default_str()
       ->check(CLI::Range(2, 86400));
   add_log_level(server, flags->log_level);
+  tree.keep_local(server);
 }
 
 void add_agent(CommandTree& tree, const CliHooks& hooks) {
@@ -32,6 +33,7 @@ void add_agent(CommandTree& tree, const CliHooks& hooks) {
   agent->add_flag("--background", flags->background, "Start it in the background");
   agent->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
   add_agent_options(agent, *flags);
+  tree.keep_local(agent);
 }
 
 }  // namespace

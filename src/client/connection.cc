@@ -72,9 +72,26 @@ std::filesystem::path data_folder(const ConnectionSettings& settings) {
   return default_data_folder();
 }
 
-base::Result<Connection> find_connection(const ConnectionSettings& settings) {
+base::Result<std::optional<NamedServer>> current_context(const ConnectionSettings& settings) {
+  if (!settings.contexts || settings.server || settings.data) return std::nullopt;
+  if (from_environment("ORCHION_SERVER") || from_environment("ORCHION_DATA")) return std::nullopt;
+  ASSIGN_OR_RETURN(const auto contexts, read_contexts(*settings.contexts));
+  if (contexts.current.empty()) return std::nullopt;
+  if (const auto* found = contexts.find(contexts.current)) return *found;
+  return base::fail(base::Code::kNotFound,
+                    fmt::format("there is no context {}: choose one with `orchion context use`", contexts.current));
+}
+
+base::Result<Connection> find_connection(const ConnectionSettings& given) {
   Connection connection;
+  auto settings = given;
+  ASSIGN_OR_RETURN(const auto context, current_context(settings));
+  if (context) {
+    settings.server = context->server;
+    if (!settings.token_file && !context->token_file.empty()) settings.token_file = context->token_file;
+  }
   auto server = settings.server ? settings.server : from_environment("ORCHION_SERVER");
+  connection.named = server.has_value();
   connection.description = server ? *server : "unix:" + (data_folder(settings) / "orchion.sock").string();
   ASSIGN_OR_RETURN(connection.endpoint, wire::Endpoint::parse(connection.description));
   ASSIGN_OR_RETURN(connection.token, find_token(settings, connection.endpoint));
