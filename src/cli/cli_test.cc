@@ -15,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "base/process.h"
 #include "base/random.h"
 #include "cli/cli.h"
 #include "wire/http_server.h"
@@ -425,6 +426,37 @@ TEST_F(CliTest, TheServerOfAContextIsNotStartedHereAndServersDontAskForOne) {
   EXPECT_EQ(started, 0);
   EXPECT_EQ(run({"server"}).code, kExitOk);
   EXPECT_FALSE(contexts);
+}
+
+TEST_F(CliTest, DoctorSaysWhatIsWrongAndItsBundleHoldsNoSecret) {
+  server_.on("GET /v1/server", 200, R"({"version":"9.8.7"})");
+  server_.on("GET /v1/stacks", 200,
+             R"({"stacks":[{"meta":{"name":"shop"},"spec":{"services":[{"name":"web","spec":{"container":)"
+             R"({"environment":[{"name":"PASSWORD","value":"hunter2"}]}}}],"secrets":[{"data":"aHVudGVyMg"}]}}]})");
+  server_.on("GET /v1/tasks", 200, R"({"tasks":[{"spec":{"container":{"environment":[{"value":"hunter2"}]}}}]})");
+  server_.on("GET /v1/services", 200, R"({"services":[{"spec":{"environment":{"PASSWORD":"hunter2"}}}]})");
+  write("token", "hunter2");
+  std::filesystem::permissions(folder_ / "token", std::filesystem::perms(0644));
+  const auto outcome =
+      run({"doctor", "--token-file", "token", "--data", folder_.string(), "--bundle", "bundle.tar.gz"});
+  EXPECT_EQ(outcome.code, kExitFailed);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("✔ a server answers at " + server_.url() + ": orchion 9.8.7\n"),
+                                 HasSubstr("✖ others may read the token in token: chmod 600 token\n")));
+  const auto unpacked = base::run_checked({.arguments = {"tar", "-xzOf", "bundle.tar.gz"}});
+  ASSERT_TRUE(unpacked);
+  EXPECT_THAT(*unpacked, AllOf(HasSubstr("orchion 1.2.3\n"), HasSubstr("✖ others may read the token"),
+                               HasSubstr("PASSWORD"), HasSubstr("<redacted>"), HasSubstr("\"shop\"")));
+  EXPECT_THAT(*unpacked, AllOf(Not(HasSubstr("hunter2")), Not(HasSubstr("aHVudGVyMg"))));
+  const auto listed = base::run_checked({.arguments = {"tar", "-tzf", "bundle.tar.gz"}});
+  EXPECT_THAT(*listed, AllOf(HasSubstr("orchion-bundle/events.json"), HasSubstr("orchion-bundle/services.json")));
+  EXPECT_EQ(std::filesystem::status("bundle.tar.gz").permissions(), std::filesystem::perms(0600));
+}
+
+TEST_F(CliTest, DoctorWithoutAServerSaysHowToStartOne) {
+  const auto outcome = run({"doctor", "--server", "unix:" + (folder_ / "none").string(), "--bundle", "b.tar.gz"});
+  EXPECT_EQ(outcome.code, kExitFailed);
+  EXPECT_THAT(outcome.out, AllOf(testing::StartsWith("✖ "), HasSubstr("start one with `orchion server`")));
+  EXPECT_TRUE(std::filesystem::exists("b.tar.gz"));
 }
 
 struct Failure {

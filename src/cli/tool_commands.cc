@@ -2,6 +2,7 @@
 
 #include "cli/command_tree.h"
 #include "cli/completion.h"
+#include "cli/doctor.h"
 #include "cli/man_pages.h"
 
 namespace orchion::cli {
@@ -36,11 +37,22 @@ void add_man(CommandTree& tree, const CliHooks& hooks) {
   man->add_option("DIR", *folder, "Where the pages are written; left out: orchion(1) goes to standard output");
 }
 
+void add_doctor(CommandTree& tree, const CliHooks& hooks) {
+  auto bundle = std::make_shared<std::string>();
+  auto* doctor = tree.add("doctor", "Check the server and this machine, and say what to do",
+                          [&hooks, bundle](Context& context) { return run_doctor(context, hooks.version, *bundle); });
+  CommandTree::add_examples(doctor, R"(  orchion doctor
+  orchion doctor --bundle report.tar.gz           for whoever helps; it holds no tokens, keys or values of variables
+)");
+  doctor->add_option("--bundle", *bundle, "Write that, and what the server knows without its secrets, to this tar.gz");
+}
+
 }  // namespace
 
 void add_tool_commands(CommandTree& tree, const CliHooks& hooks) {
   add_completion(tree);
   add_man(tree, hooks);
+  add_doctor(tree, hooks);
 }
 
 }  // namespace orchion::cli
