@@ -1,91 +1,21 @@
 #include "control/serving/openapi.h"
 
 #include <set>
-#include <vector>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "control/serving/openapi_schemas.h"
+#include "control/serving/operation_headers.h"
 #include "core/methods.h"
-#include "v1/options.pb.h"
 
 namespace orchion::control::serving {
 
 namespace json = boost::json;
 namespace pb = google::protobuf;
-using CppType = pb::FieldDescriptor::CppType;
 
 namespace {
-
-// Writes schemas and remembers which messages they name.
-class Schemas {
- public:
-  json::object of(const pb::FieldDescriptor& field) {
-    if (field.is_map()) {
-      return {{"type", "object"}, {"additionalProperties", of_one(*field.message_type()->map_value())}};
-    }
-    if (field.is_repeated()) return {{"type", "array"}, {"items", of_one(field)}};
-    return of_one(field);
-  }
-
-  json::object reference(const pb::Descriptor& type) {
-    if (known_.insert(&type).second) waiting_.push_back(&type);
-    return {{"$ref", "#/components/schemas/" + type.name()}};
-  }
-
-  // All that were named, and what they name.
-  json::object all() {
-    json::object out;
-    while (!waiting_.empty()) {
-      const auto* type = waiting_.back();
-      waiting_.pop_back();
-      out[type->name()] = message(*type);
-    }
-    return out;
-  }
-
- private:
-  json::object of_one(const pb::FieldDescriptor& field) {
-    switch (field.cpp_type()) {
-      case CppType::CPPTYPE_INT32: return {{"type", "integer"}, {"format", "int32"}};
-      case CppType::CPPTYPE_UINT32: return {{"type", "integer"}, {"format", "int64"}, {"minimum", 0}};
-      case CppType::CPPTYPE_INT64: return {{"type", "string"}, {"format", "int64"}};
-      case CppType::CPPTYPE_UINT64: return {{"type", "string"}, {"format", "uint64"}};
-      case CppType::CPPTYPE_DOUBLE:
-      case CppType::CPPTYPE_FLOAT: return {{"type", "number"}};
-      case CppType::CPPTYPE_BOOL: return {{"type", "boolean"}};
-      case CppType::CPPTYPE_ENUM: return enumeration(*field.enum_type());
-      case CppType::CPPTYPE_MESSAGE: return sub_message(*field.message_type());
-      case CppType::CPPTYPE_STRING: break;
-    }
-    json::object out{{"type", "string"}};
-    if (field.type() == pb::FieldDescriptor::TYPE_BYTES) out["contentEncoding"] = "base64";
-    if (field.options().GetExtension(v1::secret)) out["writeOnly"] = true;
-    return out;
-  }
-
-  static json::object enumeration(const pb::EnumDescriptor& type) {
-    json::array names;
-    for (int i = 0; i < type.value_count(); ++i) names.emplace_back(type.value(i)->name());
-    return {{"type", "string"}, {"enum", std::move(names)}};
-  }
-
-  json::object sub_message(const pb::Descriptor& type) {
-    if (type.full_name() == "google.protobuf.Timestamp") return {{"type", "string"}, {"format", "date-time"}};
-    if (type.full_name() == "google.protobuf.Duration") return {{"type", "string"}};
-    return reference(type);
-  }
-
-  json::object message(const pb::Descriptor& type) {
-    json::object properties;
-    for (int i = 0; i < type.field_count(); ++i) properties[type.field(i)->json_name()] = of(*type.field(i));
-    return {{"type", "object"}, {"properties", std::move(properties)}};
-  }
-
-  std::set<const pb::Descriptor*> known_;
-  std::vector<const pb::Descriptor*> waiting_;
-};
 
 bool stands_in_path(const Route& route, const pb::FieldDescriptor& field) {
   for (const auto& segment : route.segments) {
@@ -108,19 +38,37 @@ bool fits_query(const pb::FieldDescriptor& field) {
          field.message_type()->full_name() == "google.protobuf.Duration";
 }
 
+json::object header(std::string_view name, std::string_view description) {
+  return {{"name", name}, {"in", "header"}, {"description", description}, {"schema", json::object{{"type", "string"}}}};
+}
+
+void add_headers(const Route& route, json::array& out) {
+  if (heeds_if_match(route))
+    out.push_back(header("If-Match", "The ETag of what is to be changed; 412 where it moved."));
+  if (heeds_idempotency_key(route)) {
+    out.push_back(
+        header("Idempotency-Key", "1 to 200 visible ASCII characters: a call that comes again is done once."));
+  }
+  if (resumes(route)) out.push_back(header("Last-Event-ID", "The id of the event after which to go on."));
+}
+
 json::array parameters(const Route& route, Schemas& schemas) {
   json::array out;
   const auto& request = *route.method->descriptor->input_type();
   for (int i = 0; i < request.field_count(); ++i) {
     const auto& field = *request.field(i);
-    const bool in_path = stands_in_path(route, field);
-    if (in_path) {
+    if (stands_in_path(route, field)) {
       out.push_back(parameter(field, true, schemas));
+    } else if (field.name() == "dry_run" && route.kind != RouteKind::kWebSocket) {
+      auto dry_run = parameter(field, false, schemas);
+      dry_run["description"] = "Check and answer with what would be, and change nothing.";
+      out.push_back(std::move(dry_run));
     } else if (!route.whole_body && route.kind != RouteKind::kWebSocket && &field != route.body_field &&
                fits_query(field)) {
       out.push_back(parameter(field, false, schemas));
     }
   }
+  add_headers(route, out);
   return out;
 }
 
@@ -128,22 +76,51 @@ json::object content(std::string_view type, json::object schema) {
   return {{type, json::object{{"schema", std::move(schema)}}}};
 }
 
-json::object responses(const Route& route, Schemas& schemas) {
+// Each event's data is one message.
+json::object events_of(const pb::Descriptor& message, Schemas& schemas) {
+  return content(
+      "text/event-stream",
+      {{"type", "string"}, {"contentMediaType", "application/json"}, {"contentSchema", schemas.reference(message)}});
+}
+
+json::object good_response(const Route& route, Schemas& schemas) {
   const auto& output = *route.method->descriptor->output_type();
   json::object answer{{"description", "OK"}};
-  std::string_view status = "200";
   switch (route.kind) {
     case RouteKind::kWebSocket:
-      status = "101";
       answer["description"] = "A WebSocket: text frames of " + route.method->descriptor->input_type()->name() +
                               " to the server, of " + output.name() + " back";
       break;
-    case RouteKind::kEvents: answer["content"] = content("text/event-stream", schemas.reference(output)); break;
+    case RouteKind::kEvents: answer["content"] = events_of(output, schemas); break;
     default: answer["content"] = content("application/json", schemas.reference(output));
   }
-  json::object failed{{"description", "A problem (RFC 9457)"},
-                      {"content", content("application/problem+json", {{"$ref", "#/components/schemas/Problem"}})}};
-  return {{status, std::move(answer)}, {"default", std::move(failed)}};
+  if (answers_etag(route)) {
+    const json::object tag{{"description", "meta.revision, quoted: for If-Match"},
+                           {"schema", json::object{{"type", "string"}}}};
+    answer["headers"] = json::object{{"ETag", tag}};
+  }
+  return answer;
+}
+
+// Beside the good one: problems, of which `default` is what no caller can foresee.
+std::set<std::string> failures(const Route& route) {
+  std::set<std::string> statuses{"400", "401", "403", "default"};
+  if (route.segments.back().field != nullptr || route.path.find('{') != std::string::npos) statuses.insert("404");
+  if (route.verb != "GET") statuses.insert("409");
+  if (heeds_if_match(route)) statuses.insert("412");
+  if (route.has_body()) statuses.insert("413");
+  if (route.kind == RouteKind::kWebSocket) statuses.insert("426");
+  return statuses;
+}
+
+json::object responses(const Route& route, Schemas& schemas) {
+  json::object out{{route.kind == RouteKind::kWebSocket ? "101" : "200", good_response(route, schemas)}};
+  for (const auto& status : failures(route)) out[status] = json::object{{"$ref", "#/components/responses/Problem"}};
+  return out;
+}
+
+json::object body(json::object described) {
+  return {{"content", std::move(described)}};
 }
 
 json::object operation(const Route& route, Schemas& schemas) {
@@ -151,19 +128,41 @@ json::object operation(const Route& route, Schemas& schemas) {
   const auto permission = core::permission_of(method);
   json::object out{{"operationId", method.name()},
                    {"tags", json::array{method.service()->name()}},
+                   {"description", method.full_name() + " over gRPC. Who calls needs " + permission + "."},
                    {"x-permission", permission},
                    {"parameters", parameters(route, schemas)},
                    {"responses", responses(route, schemas)}};
   if (permission == "public") out["security"] = json::array();
   if (route.whole_body) {
-    out["requestBody"] =
-        json::object{{"content", content("application/json", schemas.reference(*method.input_type()))}};
+    out["requestBody"] = body(content("application/json", schemas.reference(*method.input_type())));
   } else if (route.body_field != nullptr) {
-    out["requestBody"] = json::object{{"content", content("application/json", schemas.of(*route.body_field))}};
+    out["requestBody"] = body(content("application/json", schemas.of(*route.body_field)));
   } else if (route.kind == RouteKind::kUpload) {
-    out["requestBody"] = json::object{{"content", json::object{{"application/octet-stream", json::object()}}}};
+    out["requestBody"] = body({{"application/octet-stream", json::object()}});
   }
   return out;
+}
+
+// What a server answers to anybody.
+json::object page(std::string_view id, std::string_view description, json::object described) {
+  json::object answer{{"description", "OK"}, {"content", std::move(described)}};
+  json::object responses{{"200", std::move(answer)}};
+  if (id == "Readyz") {
+    responses["503"] = json::object{{"description", "Not yet; the text says why"},
+                                    {"content", content("text/plain", {{"type", "string"}})}};
+  }
+  const json::object get{{"operationId", id},
+                         {"tags", json::array{"Pages"}},
+                         {"description", description},
+                         {"security", json::array()},
+                         {"responses", std::move(responses)}};
+  return {{"get", get}};
+}
+
+void add_pages(json::object& paths) {
+  paths["/livez"] = page("Livez", "The server answers.", content("text/plain", {{"type", "string"}}));
+  paths["/readyz"] = page("Readyz", "The server can serve.", content("text/plain", {{"type", "string"}}));
+  paths["/openapi.json"] = page("OpenApi", "This document.", content("application/json", {{"type", "object"}}));
 }
 
 json::object problem_schema() {
@@ -193,14 +192,22 @@ std::string openapi_document(const RouteTable& routes, const std::string& versio
     if (path.is_null()) path.emplace_object();
     path.as_object()[lower(route.verb)] = operation(route, schemas);
   }
+  add_pages(paths);
   auto named = schemas.all();
   named["Problem"] = problem_schema();
+  const json::object failed{
+      {"description", "A problem (RFC 9457): `detail` says what to do"},
+      {"content", content("application/problem+json", {{"$ref", "#/components/schemas/Problem"}})}};
   const json::object bearer{{"type", "http"}, {"scheme", "bearer"}};
   const json::object document{{"openapi", "3.1.0"},
-                              {"info", json::object{{"title", "orchion"}, {"version", version}}},
+                              {"info", json::object{{"title", "orchion"},
+                                                    {"version", version},
+                                                    {"description", "docs/reference/api.md says how it is used."}}},
+                              {"servers", json::array{json::object{{"url", "http://127.0.0.1:4600"}}}},
                               {"security", json::array{json::object{{"bearer", json::array()}}}},
                               {"paths", std::move(paths)},
                               {"components", json::object{{"securitySchemes", json::object{{"bearer", bearer}}},
+                                                          {"responses", json::object{{"Problem", failed}}},
                                                           {"schemas", std::move(named)}}}};
   return json::serialize(document);
 }

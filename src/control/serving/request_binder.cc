@@ -33,20 +33,30 @@ std::string pointer_of(std::string_view path) {
 }
 
 constexpr std::string_view kUnknownField = ": Cannot find field.";
+constexpr std::string_view kNoList = ": Proto field is not repeating, cannot start list.";
 constexpr std::string_view kInvalidValue = "): invalid value ";
 
-// protobuf says "(spec.services[0]) nope: Cannot find field." and "(spec.a): invalid value 5 for type TYPE_X"; the
-// value is left out, since it may be a secret.
+// protobuf says "(spec.services[0]) nope: Cannot find field.", the like of lists, and "(spec.a): invalid value 5 for
+// type TYPE_X"; the value is left out, since it may be a secret.
 base::Error explain(std::string_view said) {
   std::string where;
   if (said.starts_with('(')) where = said.substr(1, said.find(')') - 1);
+  const auto name_before = [&](std::string_view ending) {
+    const auto begin = where.empty() ? 0 : where.size() + 3;
+    return std::string(said.substr(begin, said.size() - ending.size() - begin));
+  };
   if (said.ends_with(kUnknownField)) {
-    const auto name_begin = where.empty() ? 0 : where.size() + 3;
-    const std::string name(said.substr(name_begin, said.size() - kUnknownField.size() - name_begin));
+    const auto name = name_before(kUnknownField);
     const auto pointer = (where.empty() ? "" : pointer_of(where)) + "/" + name;
     return {Code::kInvalidArgument,
             "there is no field '" + name + "'" + (where.empty() ? "" : " in " + where) + ": correct or remove it",
             {{pointer, "unknown field"}}};
+  }
+  if (said.ends_with(kNoList)) {
+    const auto name = name_before(kNoList);
+    const auto pointer = (where.empty() ? "" : pointer_of(where)) + "/" + name;
+    return {
+        Code::kInvalidArgument, "the field '" + name + "' is no list: see /openapi.json", {{pointer, "not a list"}}};
   }
   if (said.find(kInvalidValue) != std::string_view::npos) {
     return {Code::kInvalidArgument,

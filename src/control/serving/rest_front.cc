@@ -32,7 +32,7 @@ bool is_page(const std::vector<std::string>& path) {
   return path.size() == 1 && (path[0] == "livez" || path[0] == "readyz" || path[0] == "openapi.json");
 }
 
-// meta.revision, where the message has one.
+// meta.revision, where the message has one: what isn't stored has none.
 std::optional<std::uint64_t> revision_of(const pb::Message& message) {
   const auto* meta = message.GetDescriptor()->FindFieldByName("meta");
   if (meta == nullptr || meta->is_repeated() || meta->message_type() == nullptr) return std::nullopt;
@@ -43,7 +43,8 @@ std::optional<std::uint64_t> revision_of(const pb::Message& message) {
     return std::nullopt;
   }
   const auto& value = reflection.GetMessage(message, meta);
-  return value.GetReflection()->GetUInt64(value, revision);
+  const auto number = value.GetReflection()->GetUInt64(value, revision);
+  return number == 0 ? std::nullopt : std::optional<std::uint64_t>(number);
 }
 
 std::string join(const std::vector<std::string>& parts) {

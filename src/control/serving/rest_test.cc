@@ -1,3 +1,5 @@
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "control/serving/serving_fixture.h"
@@ -70,6 +72,9 @@ TEST_F(RestTest, ProblemsNameTheField) {
   EXPECT_EQ(unknown.json().at("code"), "INVALID_ARGUMENT");
   EXPECT_EQ(unknown.json().at("errors").at(0).at("pointer"), "/spec/services/0/nope");
   EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"dry_run":"x"})").json().at("errors").at(0).at("pointer"), "/dryRun");
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"spec":[]})").json().at("errors").at(0).at("pointer"), "/spec");
+  const auto no_list = send("PUT", "/v1/stacks/web", R"({"spec":{"services":[{"name":["a"]}]}})");
+  EXPECT_EQ(no_list.json().at("errors").at(0).at("pointer"), "/spec/services/0/name") << no_list.body;
   EXPECT_EQ(send("PUT", "/v1/stacks/web", "{").status, 400);
   EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"name":"other"})").json().at("errors").at(0).at("pointer"), "/name");
   EXPECT_EQ(send("GET", "/v1/tasks?nope=1").json().at("errors").at(0).at("pointer"), "/nope");
@@ -113,6 +118,15 @@ TEST_F(RestTest, PagesNeedNoToken) {
   const auto& operation = document.at("paths").at("/v1/stacks/{name}").at("put");
   EXPECT_EQ(operation.at("operationId"), "ApplyStack");
   EXPECT_EQ(operation.at("parameters").at(0).at("in"), "path");
+  std::set<std::string> others;
+  for (const auto& parameter : operation.at("parameters").as_array()) {
+    if (parameter.at("in") != "path") others.insert(parameter.at("name").as_string().c_str());
+  }
+  EXPECT_EQ(others, (std::set<std::string>{"dryRun", "If-Match", "Idempotency-Key"}));
+  EXPECT_TRUE(operation.at("responses").as_object().contains("412"));
+  const auto& watch = document.at("paths").at("/v1/watch").at("get");
+  EXPECT_EQ(watch.at("parameters").as_array().back().at("name"), "Last-Event-ID");
+  EXPECT_TRUE(watch.at("responses").at("200").at("content").as_object().contains("text/event-stream"));
   EXPECT_TRUE(openapi.json().at("components").at("schemas").as_object().contains("ServiceSpec"));
 }
 
