@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import descriptor_pb2, empty_pb2
 
 import harness
 
@@ -73,6 +73,29 @@ class Grpc(unittest.TestCase):
         self.assertLessEqual(contract | {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}, listed)
         files = self.reflect(file_containing_symbol="orchion.v1.StackService").file_descriptor_response
         self.assertTrue(any(b"ApplyStackRequest" in file for file in files.file_descriptor_proto))
+
+    def methods(self):
+        """Every rpc of ours that the server serves, by what reflection says: "/orchion.v1.SERVICE/RPC"."""
+        for listed in self.reflect(list_services="").list_services_response.service:
+            if not listed.name.startswith("orchion."):
+                continue
+            files = self.reflect(file_containing_symbol=listed.name).file_descriptor_response.file_descriptor_proto
+            parsed = [descriptor_pb2.FileDescriptorProto.FromString(file) for file in files]
+            yield from (f"/{listed.name}/{rpc.name}" for file in parsed for service in file.service
+                        if f"{file.package}.{service.name}" == listed.name for rpc in service.method)
+
+    def test_every_rpc_that_reflection_lists_needs_a_token(self):
+        listed = set(self.methods())
+        contract = {f"/orchion.v1.{name}/{rpc.name}" for module in (control_pb2, watch_pb2)
+                    for name, service in module.DESCRIPTOR.services_by_name.items() for rpc in service.methods}
+        self.assertLessEqual(contract, listed)
+        for method in sorted(listed):
+            # An empty message is one of any type, and a stream of one is what a unary call is on the wire.
+            call = self.channel.stream_stream(method)
+            for metadata in ((), (("authorization", "Bearer orc_wrong"),)):
+                with self.subTest(method, metadata=metadata), self.assertRaises(grpc.RpcError) as caught:
+                    list(call(iter([b""]), metadata=metadata, timeout=10))
+                self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED, method)
 
     def test_health_needs_no_token(self):
         check = self.channel.unary_unary("/grpc.health.v1.Health/Check",

@@ -1,0 +1,325 @@
+"""Every operation of /openapi.json, as who writes a client by it would call it: what is promised is kept.
+
+ROWS has an example for each operation; one without a row fails, so that a new route can't be forgotten. All the rest
+follows from the document: who may, what is refused and how, and that good answers fit their schemas.
+"""
+
+import dataclasses
+import http.client
+import json
+import pathlib
+import subprocess
+import tempfile
+import unittest
+import uuid
+
+import harness
+
+CONTRACT = harness.ROOT / "tests" / "contract"
+IMAGE = "docker.io/library/contract:1"
+ADDRESS = "192.0.2.1"
+VERBS = ("get", "put", "post", "delete", "patch")
+
+
+def service(replicas=1):
+    return {"container": {"image": IMAGE, "command": {"values": ["sleep", "100000"]}}, "replicas": replicas}
+
+
+def quoted(text):
+    return text.replace("/", "%2F")
+
+
+@dataclasses.dataclass
+class Row:
+    """A call that succeeds."""
+    path: dict = dataclasses.field(default_factory=dict)    # what stands in the braces
+    body: object = None
+    query: str = ""
+    status: int = 200
+    before: object = None     # makes what the call needs, each time
+    makes: bool = False       # what the path names needn't be there
+    once: bool = False        # the answer of a repeated call with one Idempotency-Key is a refusal
+
+
+def make_service(test):
+    """The stack `other` with a service that runs nothing; an earlier one of that name may still be going."""
+    body = {"spec": {"services": [{"name": name, "spec": service(0)} for name in ("gone", "stays")]}}
+    harness.wait_for("the stack to be made", lambda: test.call("PUT", "/v1/stacks/other", body)[0] == 200)
+
+
+WEB = {"stack": "shop", "name": "web"}
+GONE = {"stack": "other", "name": "gone"}
+DRY = "dryRun=true"
+ROWS = {
+    "GET /v1/stacks": Row(),
+    "GET /v1/stacks/{name}": Row({"name": "shop"}),
+    "PUT /v1/stacks/{name}": Row({"name": "small"}, {"spec": {"volumes": [{"name": "data"}]}}, makes=True),
+    "DELETE /v1/stacks/{name}": Row({"name": "other"}, before=make_service),
+    "GET /v1/services": Row(),
+    "GET /v1/stacks/{stack}/services/{name}": Row(WEB),
+    "POST /v1/stacks/{stack}/services": Row({"stack": "small"}, {"name": "more", "spec": service(0)}, makes=True),
+    "DELETE /v1/stacks/{stack}/services/{name}": Row(GONE, before=make_service),
+    "POST /v1/stacks/{stack}/services/{name}/scale": Row(GONE, {"replicas": 0}, before=make_service),
+    "POST /v1/stacks/{stack}/services/{name}/restart": Row(GONE, {}, before=make_service),
+    "POST /v1/stacks/{stack}/services/{name}/stop": Row(GONE, {}, before=make_service),
+    "POST /v1/stacks/{stack}/services/{name}/start": Row(GONE, {}, before=make_service),
+    "GET /v1/tasks": Row(query="stack=shop&all=true"),
+    "GET /v1/stacks/{stack}/tasks/{name}": Row({"stack": "shop", "name": "web.1"}),
+    "GET /v1/stacks/{stack}/logs": Row({"stack": "shop"}),
+    "GET /v1/exec": Row(status=101),
+    "GET /v1/networks": Row(),
+    "GET /v1/stacks/{stack}/networks/{name}": Row({"stack": "shop", "name": "default"}),
+    "GET /v1/volumes": Row(),
+    "GET /v1/stacks/{stack}/volumes/{name}": Row({"stack": "shop", "name": "data"}),
+    "GET /v1/revisions": Row(query="stack=shop&pageSize=1"),
+    "GET /v1/stacks/{stack}/revisions/{name}": Row({"stack": "shop", "name": "web.1"}),
+    "GET /v1/nodes": Row(),
+    "GET /v1/nodes/{name}": Row({"name": "NODE"}),
+    "POST /v1/nodes/{name}/availability": Row({"name": "NODE"}, {"availability": "DRAINED"}, DRY),
+    "DELETE /v1/nodes/{name}": Row({"name": "NODE"}, query=DRY + "&force=true"),
+    "POST /v1/nodes/invitations": Row(body={}, once=True),
+    "GET /v1/images": Row(),
+    "GET /v1/images/{name}": Row({"name": IMAGE}),
+    "POST /v1/images/pull": Row(body={"reference": IMAGE}, query=DRY),
+    "POST /v1/images/push": Row(body={"reference": IMAGE, "destination": "localhost:5000/contract"}, query=DRY),
+    "POST /v1/images/import": Row(body=b"no archive at all", query="name=new:1&" + DRY),
+    "POST /v1/images/remove": Row(body={"reference": "docker.io/library/spare:1"}, query=DRY),
+    "POST /v1/images/prune": Row(body={}, query=DRY),
+    "GET /v1/events": Row(),
+    "GET /v1/events/{name}": Row({"name": "EVENT"}),
+    "GET /v1/server": Row(),
+    "GET /v1/watch": Row(query="kinds=Node&kinds=Stack"),
+    "GET /livez": Row(),
+    "GET /readyz": Row(),
+    "GET /openapi.json": Row(),
+}
+
+
+class Contract(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        assert (CONTRACT / "node_modules").is_dir(), "what checks the document isn't there: run ./dev setup"
+        subprocess.run(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "uplink-peer"], check=True)
+        subprocess.run(["ip", "addr", "add", f"{ADDRESS}/24", "dev", "uplink"], check=True)
+        for link in ("uplink", "uplink-peer"):
+            subprocess.run(["ip", "link", "set", link, "up"], check=True)
+        cls.cluster = harness.Cluster(["--advertise", ADDRESS]).start()
+        cls.addClassCleanup(cls.cluster.close)
+        harness.busybox_image(cls.cluster, IMAGE, applets=("sh", "sleep"))
+        harness.busybox_image(cls.cluster, "docker.io/library/spare:1", applets=("sh",))
+        cls.token = cls.cluster.token()
+        cls.document = json.loads(cls.cluster.request("GET", "/openapi.json", token=False)[2])
+        cls.operations = {f"{verb.upper()} {path}": operation for path, item in cls.document["paths"].items()
+                          for verb, operation in item.items() if verb in VERBS}
+        status, _, text = cls.cluster.request("PUT", "/v1/stacks/shop", body={"spec": {
+            "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}]}})
+        assert status == 200, text
+        harness.wait_for("the task to run", lambda: [task["status"]["state"] for task in cls.cluster.tasks("shop")] ==
+                         ["RUNNING"])
+        cls.names = {"NODE": json.loads(cls.cluster.request("GET", "/v1/nodes")[2])["nodes"][0]["meta"]["name"],
+                     "EVENT": json.loads(cls.cluster.request("GET", "/v1/events")[2])["events"][0]["meta"]["name"]}
+
+    def setUp(self):
+        self.answers = []     # what is to fit a schema
+        self.assertEqual(set(self.operations), set(ROWS), "each operation has a row in ROWS, and each row an operation")
+
+    def call(self, verb, path, body=None, headers=None, token="", stream=False):
+        """Status, headers and text; of a stream of events its first."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token or self.token}"
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        connection = http.client.HTTPConnection("127.0.0.1", 4600, timeout=30)
+        try:
+            connection.request(verb, path, data, sent)
+            response = connection.getresponse()
+            if stream and response.status == 200:
+                lines = iter(lambda: response.readline().decode(), "")
+                return response.status, response.headers, next((line for line in lines if line.startswith("data:")), "")
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    def target(self, path, row, query="", none=False):
+        for name, value in row.path.items():
+            path = path.replace("{" + name + "}", "none" if none else quoted(self.names.get(value, value)))
+        parts = [part for part in (row.query, query) if part]
+        return path + ("?" + "&".join(parts) if parts else "")
+
+    def good(self, verb, path, row, headers=None):
+        operation = self.operations[f"{verb} {path}"]
+        content = operation["responses"].get("200", {}).get("content", {})
+        status, answered, text = self.call(verb, self.target(path, row), row.body, headers,
+                                           stream="text/event-stream" in content)
+        self.assertEqual(status, row.status, f"{verb} {path}: {text}")
+        kind = answered["Content-Type"].split(";")[0]
+        self.assertIn(kind, content)
+        tagged = "ETag" in operation["responses"]["200"].get("headers", {})
+        self.assertTrue(tagged if "ETag" in answered else not tagged or verb != "GET", f"{verb} {path}")
+        schema = content[kind]["schema"]
+        if kind == "text/event-stream":
+            text, schema = text.removeprefix("data:"), schema["contentSchema"]
+        if text and "$ref" in schema:
+            self.answers.append({"what": f"{verb} {path}", "schema": schema["$ref"], "value": json.loads(text)})
+        return answered, text
+
+    def refused(self, status, answer, pointer=None):
+        """Holds the answer to a problem of that status, and to a pointer at what is wrong."""
+        actual, headers, text = answer
+        self.assertEqual(actual, status, text)
+        self.assertEqual(headers["Content-Type"], "application/problem+json")
+        problem = json.loads(text)
+        self.assertEqual(problem["status"], status)
+        self.assertTrue(problem["detail"])
+        if pointer is not None:
+            self.assertIn(pointer, [error["pointer"] for error in problem["errors"]], text)
+        self.answers.append({"what": f"a problem of {status}", "schema": "#/components/schemas/Problem",
+                             "value": problem})
+        return problem
+
+    def check_answers(self):
+        """The document is OpenAPI, and all answers so far fit their schemas."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = [pathlib.Path(folder) / name for name in ("openapi.json", "answers.json")]
+            for file, content in zip(files, (self.document, self.answers)):
+                file.write_text(json.dumps(content))
+            checked = subprocess.run([CONTRACT / "node_modules" / ".bin" / "node", CONTRACT / "check.mjs", *files],
+                                     capture_output=True, text=True)
+        self.assertEqual((checked.returncode, checked.stdout), (0, ""), checked.stderr)
+
+    def each(self, check, wanted=lambda operation: True):
+        """Checks those operations that need a token and are wanted, with their verb, path and row."""
+        for name, operation in self.operations.items():
+            if operation.get("security") != [] and wanted(operation):
+                with self.subTest(name):
+                    check(*name.split(), ROWS[name], operation)
+
+    @staticmethod
+    def heeds(header):
+        return lambda operation: any(p["name"] == header for p in operation["parameters"])
+
+    @staticmethod
+    def is_websocket(operation):
+        return "101" in operation["responses"]
+
+    def body_schema(self, operation):
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        return self.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]] if schema else None
+
+    def test_the_document_is_openapi(self):
+        for name, operation in self.operations.items():
+            named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path" and p["required"]}
+            braces = {part.strip("{}") for part in name.split("/") if part.startswith("{")}
+            self.assertEqual(named, braces, name)
+        ids = [operation["operationId"] for operation in self.operations.values()]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.check_answers()
+
+    def test_good_requests_get_what_the_document_says(self):
+        for name in self.operations:
+            verb, path = name.split()
+            row = ROWS[name]
+            if row.status == 101:
+                continue
+            with self.subTest(name):
+                if row.before:
+                    row.before(self)
+                self.good(verb, path, row)
+        self.check_answers()
+
+    def test_nobody_without_a_token_gets_in(self):
+        def check(verb, path, row, operation):
+            self.refused(401, self.call(verb, self.target(path, row), row.body, token=None))
+            self.refused(401, self.call(verb, self.target(path, row), row.body, token="orc_wrong"))
+        self.each(check)
+        self.check_answers()
+
+    def test_what_the_document_does_not_name_is_refused(self):
+        def check(verb, path, row, operation):
+            self.refused(400, self.call(verb, self.target(path, row, "nope=1"), row.body), "/nope")
+            if self.body_schema(operation):
+                self.refused(400, self.call(verb, self.target(path, row), {**row.body, "nope": 1}), "/nope")
+        self.each(check, lambda operation: not self.is_websocket(operation))
+
+    def test_wrong_types_are_refused(self):
+        def check(verb, path, row, operation):
+            for parameter in operation["parameters"]:
+                schema = parameter["schema"]
+                if parameter["in"] == "query" and (schema.get("type") in ("boolean", "integer") or "format" in schema):
+                    plain = dataclasses.replace(row, query="")
+                    answer = self.call(verb, self.target(path, plain, f"{parameter['name']}=perhaps"), row.body)
+                    self.refused(400, answer, f"/{parameter['name']}")
+            for name, schema in ((self.body_schema(operation) or {}).get("properties") or {}).items():
+                if schema.get("type") in ("boolean", "integer"):
+                    plain = dataclasses.replace(row, query="")
+                    answer = self.call(verb, self.target(path, plain), {**row.body, name: "perhaps"})
+                    self.refused(400, answer, f"/{name}")
+        self.each(check, lambda operation: not self.is_websocket(operation))
+
+    def test_what_is_not_there_is_not_found(self):
+        def check(verb, path, row, operation):
+            if row.path and not row.makes:
+                problem = self.refused(404, self.call(verb, self.target(path, row, none=True), row.body))
+                self.assertEqual(problem["code"], "NOT_FOUND")
+                self.assertIn(":", problem["detail"], "it says what to do")
+        self.each(check)
+
+    def test_other_verbs_are_refused(self):
+        def check(verb, path, row, operation):
+            answer = self.call("PATCH", self.target(path, row), b"")
+            self.refused(405, answer)
+            known = {name.split()[0] for name in self.operations if name.split()[1] == path}
+            self.assertLessEqual(known, set(answer[1]["Allow"].split(", ")))
+        self.each(check)
+
+    def test_a_websocket_is_asked_for(self):
+        def check(verb, path, row, operation):
+            self.refused(426, self.call(verb, self.target(path, row)))
+        self.each(check, self.is_websocket)
+
+    def test_a_stale_if_match_changes_nothing(self):
+        def check(verb, path, row, operation):
+            if row.before:
+                row.before(self)
+            target = self.target(path, row)
+            self.refused(412, self.call(verb, target, row.body, {"If-Match": '"1"'}))
+            self.refused(400, self.call(verb, target, row.body, {"If-Match": "1"}))
+        self.each(check, self.heeds("If-Match"))
+
+    def test_a_key_does_a_call_once(self):
+        def check(verb, path, row, operation):
+            row = dataclasses.replace(row, query="")
+            if path.endswith("/services"):
+                row = dataclasses.replace(row, body={"name": "keyed", "spec": service(0)})
+            if row.before:
+                row.before(self)
+            key = {"Idempotency-Key": f"contract-{uuid.uuid4().hex}"}
+            first = self.good(verb, path, row, key)
+            if row.once:
+                self.assertEqual(self.refused(409, self.call(verb, path, row.body, key))["code"], "ALREADY_EXISTS")
+            else:
+                self.assertEqual(self.good(verb, path, row, key)[1], first[1])
+            odd = self.call(verb, self.target(path, row), row.body, {"Idempotency-Key": "two words"})
+            self.refused(400, odd)
+        self.each(check, self.heeds("Idempotency-Key"))
+
+    def test_a_dry_run_changes_nothing(self):
+        def resources():
+            found = {}
+            for kind in ("stacks", "services", "volumes", "nodes", "images"):
+                objects = json.loads(self.call("GET", f"/v1/{kind}")[2])[kind]
+                found[kind] = [(o["meta"].get("stack"), o["meta"]["name"], o["meta"]["revision"]) for o in objects]
+            return found
+        make_service(self)
+        before = resources()
+
+        def check(verb, path, row, operation):
+            row = dataclasses.replace(row, query=row.query if DRY in row.query else DRY)
+            self.good(verb, path, row)
+        self.each(check, self.heeds("dryRun"))
+        self.assertEqual(resources(), before)
+        self.check_answers()
+
+
+if __name__ == "__main__":
+    harness.main()
