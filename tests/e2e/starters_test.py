@@ -26,6 +26,10 @@ class Starters(unittest.TestCase):
             with self.subTest(starter["name"]):
                 folder, files = self.init(starter["name"])
                 self.assertEqual(files, starter["files"])
+                for path in files:
+                    original = harness.ROOT / "examples/starters" / starter["name"] / path
+                    if original.exists():
+                        self.assertEqual((folder / path).read_bytes(), original.read_bytes(), path)
                 plan = self.cluster.run("plan", cwd=folder)
                 self.assertEqual((plan.code, plan.err), (0, ""), plan)
                 self.assertIn("+ service", plan.out)
