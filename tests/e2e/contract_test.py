@@ -22,7 +22,8 @@ VERBS = ("get", "put", "post", "delete", "patch")
 
 
 def service(replicas=1):
-    return {"container": {"image": IMAGE, "command": {"values": ["sleep", "100000"]}}, "replicas": replicas}
+    return {"container": {"image": IMAGE, "command": {"values": ["sleep", "100000"]},
+                          "stopSignal": "SIGKILL"}, "replicas": replicas}
 
 
 def quoted(text):
