@@ -45,7 +45,9 @@ class Row:
 def make_service(test):
     """The stack `other` with a service that runs nothing; an earlier one of that name may still be going."""
     body = {"spec": {"services": [{"name": name, "spec": service(0)} for name in ("gone", "stays")]}}
-    harness.wait_for("the stack to be made", lambda: test.call("PUT", "/v1/stacks/other", body)[0] == 200)
+    harness.wait_for("the stack to be made", lambda: test.call("PUT", "/v1/stacks/other", body)[0] == 200, seconds=120)
+    for name in ("gone", "stays"):
+        harness.wait_for("its services", lambda: test.call("GET", f"/v1/stacks/other/services/{name}")[0] == 200)
 
 
 WEB = {"stack": "shop", "name": "web"}
