@@ -4,6 +4,7 @@
 #include "cli/completion.h"
 #include "cli/context.h"
 #include "client/contexts.h"
+#include "core/image_reference.h"
 #include "core/naming.h"
 #include "v1/control.pb.h"
 
@@ -56,7 +57,7 @@ base::Co<Names> image_names(Api api) {
   CO_ASSIGN_OR_RETURN(const auto page, co_await api->call<v1::ListImagesResponse>("orchion.v1.ImageService.ListImages",
                                                                                   v1::ListImagesRequest()));
   Names names;
-  for (const auto& image : page.images()) names.push_back(image.meta().name());
+  for (const auto& image : page.images()) names.push_back(core::familiar_image(image.meta().name()));
   co_return names;
 }
 

@@ -143,4 +143,10 @@ base::Result<std::string> normalise_image(std::string_view text) {
   return parsed.text();
 }
 
+std::string familiar_image(std::string_view normal) {
+  for (const std::string_view prefix : {"docker.io/library/", "docker.io/"})
+    if (normal.starts_with(prefix)) return std::string(normal.substr(prefix.size()));
+  return std::string(normal);
+}
+
 }  // namespace orchion::core

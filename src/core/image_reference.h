@@ -33,4 +33,7 @@ base::Result<ImageReference> parse_image_reference(std::string_view text);
 // Only the normalised form.
 base::Result<std::string> normalise_image(std::string_view text);
 
+// The other way round, as people write it: "nginx:1.27" for "docker.io/library/nginx:1.27".
+std::string familiar_image(std::string_view normal);
+
 }  // namespace orchion::core

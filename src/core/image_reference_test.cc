@@ -69,5 +69,10 @@ TEST(ImageReference, KnowsLoopback) {
     EXPECT_FALSE(parse_image_reference(text).value().on_loopback()) << text;
 }
 
+TEST(ImageReference, PeopleWriteLess) {
+  for (const char* text : {"nginx:1.27", "grafana/grafana:12.0.0", "ghcr.io/a/b:1", "localhost:5000/c:2"})
+    EXPECT_EQ(familiar_image(*normalise_image(text)), text);
+}
+
 }  // namespace
 }  // namespace orchion::core

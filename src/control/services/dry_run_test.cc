@@ -125,7 +125,12 @@ TEST_F(DryRunTest, APushIsChecked) {
   EXPECT_TRUE(dry<v1::Image>("ImageService.PushImage", request));
   request.set_destination("localhost:5000/app@sha256:" + std::string(64, 'a'));
   EXPECT_EQ(dry<v1::Image>("ImageService.PushImage", request).error().code, Code::kInvalidArgument);
+  request.set_destination("registry.example/app:2");
+  EXPECT_TRUE(dry<v1::Image>("ImageService.PushImage", request));
+  request.set_plain_http(true);
+  EXPECT_EQ(dry<v1::Image>("ImageService.PushImage", request).error().code, Code::kInvalidArgument) << "in the open";
   request.set_destination("localhost:5000/app:2");
+  EXPECT_TRUE(dry<v1::Image>("ImageService.PushImage", request));
   request.set_reference("other:1");
   EXPECT_EQ(dry<v1::Image>("ImageService.PushImage", request).error().code, Code::kNotFound);
 }

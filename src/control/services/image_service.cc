@@ -135,6 +135,12 @@ base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest r
   CO_ASSIGN_OR_RETURN(const auto destination, parse_field("destination", request.destination()));
   if (!destination.digest.empty())
     co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
+  if (request.plain_http() && !destination.on_loopback())
+    co_return base::fail(
+        base::Code::kInvalidArgument,
+        fmt::format("{} is not on this machine's loopback: without TLS an image would travel in the open, so the "
+                    "registry needs a certificate",
+                    destination.registry));
   CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
   if (request.dry_run()) co_return would_be(context_.objects.view(), reference.text(), {});
   v1::StreamRequest want;
