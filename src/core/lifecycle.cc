@@ -4,6 +4,19 @@
 
 namespace orchion::core {
 
+v1::Meta owned_meta(const std::string& stack, const std::string& name, const std::string& uid, base::WallTime now,
+                    std::string_view finalizer) {
+  v1::Meta meta;
+  meta.set_name(name);
+  meta.set_stack(stack);
+  meta.set_uid(uid);
+  meta.set_generation(1);
+  *meta.mutable_created_at() = to_timestamp(now);
+  add_finalizer(meta, finalizer);
+  (*meta.mutable_labels())[kOwnerLabel] = kStackOwner;
+  return meta;
+}
+
 bool is_deleted(const v1::Meta& meta) {
   return meta.has_deleted_at();
 }

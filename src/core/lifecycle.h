@@ -36,6 +36,10 @@ inline constexpr char kRoleLabel[] = "orchion.role";
 // On a network that is going, one for each node that still has to take it down.
 std::string agent_finalizer(const std::string& node_uid);
 
+// Of what a manifest of `stack` brings about, on its first day.
+v1::Meta owned_meta(const std::string& stack, const std::string& name, const std::string& uid, base::WallTime now,
+                    std::string_view finalizer);
+
 bool is_deleted(const v1::Meta& meta);
 
 // Asks for deletion; a second time changes nothing.

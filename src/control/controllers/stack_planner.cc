@@ -99,16 +99,9 @@ class StackPlanner {
   template <class T, class Spec>
   void make(const std::string& name, const Spec& spec) {
     T object;
-    auto& meta = *object.mutable_meta();
-    meta.set_name(name);
-    meta.set_stack(stack_.meta().name());
-    meta.set_uid(base::new_uid(random_));
-    meta.set_generation(1);
-    *meta.mutable_created_at() = core::to_timestamp(now_.wall);
-    meta.add_finalizers(finalizer_of(object));
-    (*meta.mutable_labels())[core::kOwnerLabel] = core::kStackOwner;
+    const auto uid = base::new_uid(random_);
+    *object.mutable_meta() = core::owned_meta(stack_.meta().name(), name, uid, now_.wall, finalizer_of(object));
     *object.mutable_spec() = spec;
-    const auto uid = meta.uid();
     plan_.units.push_back({{Verb::kCreate, std::move(object)},
                            about<T>(name, uid, "Made", "stands in the stack's manifest and is made")});
     behind_ = true;

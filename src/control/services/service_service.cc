@@ -123,7 +123,11 @@ base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest reque
   core::fill_defaults(*stack.mutable_spec());
   CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
   if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *added);
-  CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), !present, std::move(idempotent)));
+  const bool is_first = context_.objects.view().services().find(request.stack(), request.name()) == nullptr;
+  v1::NamedService named = *added;
+  auto writing = is_first ? manifests_->write_with(std::move(named), std::move(stack), !present, std::move(idempotent))
+                          : manifests_->write(std::move(stack), !present, std::move(idempotent));
+  CO_ASSIGN_OR_RETURN(auto written, co_await std::move(writing));
   co_return co_await standing(std::move(written), request.name());
 }
 

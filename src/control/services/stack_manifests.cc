@@ -34,7 +34,22 @@ v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name) {
 }
 
 base::Co<v1::Stack> StackManifests::write(v1::Stack stack, bool is_new, IdempotentCall idempotent) {
+  return commit({}, std::move(stack), is_new, std::move(idempotent));
+}
+
+base::Co<v1::Stack> StackManifests::write_with(v1::NamedService service, v1::Stack stack, bool is_new,
+                                               IdempotentCall idempotent) {
+  v1::Service made;
+  *made.mutable_meta() = core::owned_meta(stack.meta().name(), service.name(), base::new_uid(context_.random),
+                                          context_.clock.wall(), core::kServiceFinalizer);
+  *made.mutable_spec() = service.spec();
   store::Transaction transaction;
+  store::create(transaction, made);
+  return commit(std::move(transaction), std::move(stack), is_new, std::move(idempotent));
+}
+
+base::Co<v1::Stack> StackManifests::commit(store::Transaction transaction, v1::Stack stack, bool is_new,
+                                           IdempotentCall idempotent) {
   const auto name = stack.meta().name();
   stack.mutable_meta()->set_generation(stack.meta().generation() + 1);
   if (is_new) {

@@ -24,7 +24,13 @@ class StackManifests {
   // Stores the manifest as this caller saw it; kAborted where somebody else was quicker. The stack as it is then.
   base::Co<v1::Stack> write(v1::Stack stack, bool is_new, IdempotentCall idempotent);
 
+  // The same with the first service of that name in it, in the same transaction, so that nobody has to wait until the
+  // stack controller made it from the manifest. There must be no service of that name, not even one that is going.
+  base::Co<v1::Stack> write_with(v1::NamedService service, v1::Stack stack, bool is_new, IdempotentCall idempotent);
+
  private:
+  base::Co<v1::Stack> commit(store::Transaction transaction, v1::Stack stack, bool is_new, IdempotentCall idempotent);
+
   ServiceContext context_;
   IdempotencyRecords records_;
 };
