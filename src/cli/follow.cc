@@ -6,6 +6,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/timeout.h"
+#include "cli/poll.h"
 #include "client/resuming_watch.h"
 #include "v1/control.pb.h"
 
@@ -18,7 +19,6 @@ using boost::asio::experimental::awaitable_operators::operator||;
 // An obstacle may pass by itself (a port that is being given up, a node that joins): it counts after this long.
 constexpr auto kObstacleGrace = std::chrono::seconds(3);
 constexpr auto kLook = std::chrono::milliseconds(100);
-constexpr auto kPoll = std::chrono::milliseconds(50);
 
 void hand_over(const v1::WatchEvent& event, StackProgress& progress) {
   if (event.type() == v1::WatchEvent::REMOVED) {
@@ -78,22 +78,6 @@ base::Co<bool> follow(std::shared_ptr<client::ApiClient> api, base::Clock* clock
   co_return false;
 }
 
-base::Co<> poll_until_gone(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack) {
-  client::Patience patience(*clock);
-  while (true) {
-    v1::GetStackRequest request;
-    request.set_name(stack);
-    auto found = co_await api->call<v1::Stack>("orchion.v1.StackService.GetStack", request);
-    if (!found && found.error().code == base::Code::kNotFound) co_return base::Result<>{};
-    if (!found) {
-      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(found).error()));
-      continue;
-    }
-    patience.answered();
-    CO_RETURN_IF_ERROR(co_await clock->sleep(kPoll));
-  }
-}
-
 }  // namespace
 
 base::Co<bool> follow_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
@@ -104,8 +88,11 @@ base::Co<bool> follow_stack(std::shared_ptr<client::ApiClient> api, base::Clock*
 
 base::Co<> follow_removal(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
                           base::Duration limit) {
-  co_return co_await base::with_timeout(*clock, limit, "removing stack " + stack,
-                                        poll_until_gone(std::move(api), clock, stack));
+  v1::GetStackRequest request;
+  request.set_name(stack);
+  co_return co_await base::with_timeout(
+      *clock, limit, "removing stack " + stack,
+      poll_until_gone<v1::Stack>(std::move(api), clock, "orchion.v1.StackService.GetStack", std::move(request)));
 }
 
 }  // namespace orchion::cli

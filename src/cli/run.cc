@@ -13,8 +13,8 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/follow.h"
+#include "cli/poll.h"
 #include "cli/stack_part.h"
-#include "client/patience.h"
 #include "core/image_reference.h"
 #include "core/quantities.h"
 #include "core/task_state.h"
@@ -26,7 +26,7 @@ namespace orchion::cli {
 
 namespace {
 
-constexpr auto kLook = std::chrono::milliseconds(50);
+constexpr const char* kGetTask = "orchion.v1.TaskService.GetTask";
 // An obstacle may pass by itself (a node that joins): it counts after this long.
 constexpr auto kObstacleGrace = std::chrono::seconds(3);
 // Where a container goes that is run outside a project.
@@ -162,41 +162,30 @@ std::string obstacle_of(const v1::Task& task) {
   return task.spec().assignment().node().empty() ? task.spec().placement_message() : task.status().message();
 }
 
+using TaskVerdict = std::optional<base::Result<v1::Task>>;
+
 // The task once it runs or has ended; why not, where that stands for some seconds.
 base::Co<v1::Task> poll_start(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted) {
-  client::Patience patience(*clock);
-  std::string obstacle;
-  auto since = clock->now();
-  while (true) {
-    auto task = co_await api->call<v1::Task>("orchion.v1.TaskService.GetTask", wanted);
-    if (task) {
-      patience.answered();
-      const auto state = task->status().state();
-      if (core::is_terminal(state) || state == v1::RUNNING) co_return task;
-      auto now = obstacle_of(*task);
-      if (now != obstacle) since = clock->now();
-      obstacle = std::move(now);
-      if (!obstacle.empty() && clock->now() - since > kObstacleGrace)
-        co_return base::fail(base::Code::kFailedPrecondition, fmt::format("{}: {}", wanted.name(), obstacle));
-    } else if (task.error().code != base::Code::kNotFound) {
-      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(task).error()));
-    }
-    CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
-  }
+  auto look = [clock, name = wanted.name(), obstacle = std::string(),
+               since = clock->now()](const base::Result<v1::Task>& task) mutable -> TaskVerdict {
+    if (!task) return std::nullopt;
+    const auto state = task->status().state();
+    if (core::is_terminal(state) || state == v1::RUNNING) return task;
+    auto now = obstacle_of(*task);
+    if (now != obstacle) since = clock->now();
+    obstacle = std::move(now);
+    if (obstacle.empty() || clock->now() - since <= kObstacleGrace) return std::nullopt;
+    return base::fail(base::Code::kFailedPrecondition, fmt::format("{}: {}", name, obstacle));
+  };
+  return poll_until<v1::Task>(std::move(api), clock, kGetTask, std::move(wanted), std::move(look));
 }
 
 base::Co<v1::Task> poll_end(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted) {
-  client::Patience patience(*clock);
-  while (true) {
-    auto task = co_await api->call<v1::Task>("orchion.v1.TaskService.GetTask", wanted);
-    if (task) {
-      patience.answered();
-      if (core::is_terminal(task->status().state())) co_return task;
-    } else {
-      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(task).error()));
-    }
-    CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
-  }
+  auto look = [](const base::Result<v1::Task>& task) -> TaskVerdict {
+    if (task && !core::is_terminal(task->status().state())) return std::nullopt;
+    return task;
+  };
+  return poll_until<v1::Task>(std::move(api), clock, kGetTask, std::move(wanted), look);
 }
 
 base::Co<> print_output(std::shared_ptr<client::ApiClient> api, std::shared_ptr<const v1::LogsRequest> request) {

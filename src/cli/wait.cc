@@ -6,30 +6,13 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/follow.h"
+#include "cli/poll.h"
 #include "cli/stack_part.h"
-#include "client/patience.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
 
 namespace {
-
-constexpr auto kPoll = std::chrono::milliseconds(100);
-
-base::Co<> poll_until_no_service(std::shared_ptr<client::ApiClient> api, base::Clock* clock,
-                                 v1::GetServiceRequest request) {
-  client::Patience patience(*clock);
-  while (true) {
-    auto found = co_await api->call<v1::Service>("orchion.v1.ServiceService.GetService", request);
-    if (!found && found.error().code == base::Code::kNotFound) co_return base::Result<>{};
-    if (!found) {
-      CO_RETURN_IF_ERROR(co_await patience.wait_after(std::move(found).error()));
-      continue;
-    }
-    patience.answered();
-    CO_RETURN_IF_ERROR(co_await clock->sleep(kPoll));
-  }
-}
 
 // What isn't there any more is what was waited for, so that nothing is looked up first.
 int wait_until_removed(Context& context, std::shared_ptr<client::ApiClient> api, const std::vector<std::string>& what,
@@ -44,8 +27,10 @@ int wait_until_removed(Context& context, std::shared_ptr<client::ApiClient> api,
       v1::GetServiceRequest request;
       request.set_stack(address->stack.empty() ? context.options().stack : address->stack);
       request.set_name(address->service);
-      gone = context.run(base::with_timeout(context.clock(), limit, "removing service " + word,
-                                            poll_until_no_service(api, &context.clock(), std::move(request))));
+      gone = context.run(
+          base::with_timeout(context.clock(), limit, "removing service " + word,
+                             poll_until_gone<v1::Service>(api, &context.clock(), "orchion.v1.ServiceService.GetService",
+                                                          std::move(request))));
     }
     if (!gone) return context.fail(gone.error());
     context.say(word + " is gone");
