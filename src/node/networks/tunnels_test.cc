@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "node/networks/lab_networks.h"
+#include "node/networks/links.h"
 #include "node/networks/names.h"
 #include "node/networks/wiring.h"
 
@@ -37,6 +38,9 @@ class TunnelsTest : public lab::NetworksTest {
       auto socket = NetlinkSocket::open().value();
       const auto made = ensure_tunnel(socket, {"othertunnel", "other", kVni, parse_ipv4(kOutsideAddress).value()});
       ASSERT_TRUE(made) << made.error().message;
+      // The tunnel is what gives the bridge its carrier, and what it sends before its queues run is lost.
+      const auto usable = wait_until_usable(socket, "other");
+      ASSERT_TRUE(usable) << usable.error().message;
       ASSERT_TRUE(forward_to(socket, "othertunnel", {{parse_ipv4(kHere).value(), parse_ipv4(kHostAddress).value()}}));
     });
   }
