@@ -16,8 +16,6 @@ namespace {
 
 using boost::asio::experimental::awaitable_operators::operator||;
 
-// An obstacle may pass by itself (a port that is being given up, a node that joins): it counts after this long.
-constexpr auto kObstacleGrace = std::chrono::seconds(3);
 constexpr auto kLook = std::chrono::milliseconds(100);
 
 void hand_over(const v1::WatchEvent& event, StackProgress& progress) {

@@ -10,6 +10,9 @@
 
 namespace orchion::cli {
 
+// An obstacle may pass by itself (a port that is being given up, a node that joins): it counts after this long.
+inline constexpr auto kObstacleGrace = std::chrono::seconds(3);
+
 // Watches one stack, also through a restart of the server, and hands every event to `progress`, until it is done
 // (true), can't be (false: obstacles that stood for some seconds without progress), or `limit` has passed
 // (kDeadlineExceeded).

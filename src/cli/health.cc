@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/stack_part.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -39,20 +40,22 @@ std::string note_of(const v1::Task& task) {
   return task.spec().assignment().node().empty() ? task.spec().placement_message() : "";
 }
 
-// One service, one stack, or everything: a bare word is a service of the stack whose file lies here, else a stack.
-base::Result<v1::ListTasksRequest> make_request(Context& context, const FileOptions& files, const std::string& what) {
+// One service, one stack, or everything.
+base::Result<v1::ListTasksRequest> make_request(Context& context, client::ApiClient& api, const FileOptions& files,
+                                                const std::string& what) {
   v1::ListTasksRequest request;
   auto stack = find_stack(context, files);
   if (!stack && !files.files.empty()) return std::unexpected(stack.error());
   if (stack) request.set_stack(*stack);
   if (what.empty()) return request;
-  ASSIGN_OR_RETURN(const auto address, core::parse_address(what));
+  const bool bare = what.find('/') == std::string::npos;
+  const auto word = bare && !files.files.empty() ? *stack + "/" + what : what;
+  ASSIGN_OR_RETURN(const auto address, find_part(context, api, word));
   if (address.slot != 0)
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("{} names one task: leave .{} out", what, address.slot));
-  if (!address.stack.empty()) request.set_stack(address.stack);
-  const bool is_stack = address.stack.empty() && (!stack || address.service == *stack);
-  is_stack ? request.set_stack(address.service) : request.set_service(address.service);
+  request.set_stack(address.stack);
+  request.set_service(address.service);
   return request;
 }
 
@@ -69,11 +72,11 @@ base::Co<std::vector<v1::Task>> all_tasks(std::shared_ptr<client::ApiClient> api
 }  // namespace
 
 int run_health(Context& context, const FileOptions& files, const std::string& what) {
-  auto found = make_request(context, files, what);
-  if (!found) return context.fail(found.error());
-  const auto& request = *found;
   auto api = context.api();
   if (!api) return context.fail(api.error());
+  auto found = make_request(context, **api, files, what);
+  if (!found) return context.fail(found.error());
+  const auto& request = *found;
   const auto tasks = context.run(all_tasks(*api, request));
   if (!tasks) return context.fail(tasks.error());
   if (!request.stack().empty() && tasks->empty())

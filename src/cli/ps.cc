@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/stack_part.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -80,32 +81,16 @@ int run_stack_ls(Context& context) {
       });
 }
 
-namespace {
-
-// A bare word is a service of the stack whose file lies here; else, or where that has no such service, a stack.
-bool means_stack(Context& context, const std::string& what) {
-  if (what.find_first_of("/.") != std::string::npos) return false;
-  const auto stack = find_stack(context);
-  if (!stack) return true;
-  auto api = context.api();
-  if (!api) return false;
-  v1::GetServiceRequest request;
-  request.set_stack(*stack);
-  request.set_name(what);
-  const auto found = context.run((*api)->call<v1::Service>("orchion.v1.ServiceService.GetService", request));
-  return !found && found.error().code == base::Code::kNotFound;
-}
-
-}  // namespace
-
 int run_inspect(Context& context, const std::string& what) {
-  if (means_stack(context, what)) {
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  auto address = find_part(context, **api, what);
+  if (!address) return context.fail(address.error());
+  if (address->service.empty()) {
     v1::GetStackRequest request;
-    request.set_name(what);
+    request.set_name(address->stack);
     return object_command(context, "orchion.v1.StackService.GetStack", request);
   }
-  auto address = find_address(context, what);
-  if (!address) return context.fail(address.error());
   if (address->slot != 0) {
     v1::GetTaskRequest request;
     request.set_stack(address->stack);

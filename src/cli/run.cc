@@ -27,8 +27,6 @@ namespace orchion::cli {
 namespace {
 
 constexpr const char* kGetTask = "orchion.v1.TaskService.GetTask";
-// An obstacle may pass by itself (a node that joins): it counts after this long.
-constexpr auto kObstacleGrace = std::chrono::seconds(3);
 // Where a container goes that is run outside a project.
 constexpr const char* kDefaultStack = "default";
 

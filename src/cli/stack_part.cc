@@ -22,23 +22,6 @@ bool has_service(const v1::Stack& stack, const std::string& name) {
   return std::ranges::any_of(stack.spec().services(), [&](const auto& service) { return service.name() == name; });
 }
 
-// A bare word is a service of the stack whose file lies here; where there is none of that name, a stack.
-base::Result<core::Address> address_of(Context& context, client::ApiClient& api, const std::string& word) {
-  ASSIGN_OR_RETURN(auto address, core::parse_address(word));
-  if (address.slot != 0)
-    return base::fail(
-        base::Code::kInvalidArgument,
-        fmt::format("{} names one task, but this is done to a service: leave .{} out", word, address.slot));
-  if (!address.stack.empty()) return address;
-  const auto here = find_stack(context);
-  if (here) {
-    const auto stack = get_stack(context, api, *here);
-    if (stack && has_service(*stack, address.service)) return core::Address{*here, address.service, 0};
-    if (!context.options().stack.empty()) return core::Address{*here, address.service, 0};
-  }
-  return core::Address{address.service, "", 0};
-}
-
 base::Result<> add(Context& context, client::ApiClient& api, const core::Address& address,
                    std::vector<v1::Stack>& parts) {
   ASSIGN_OR_RETURN(auto whole, get_stack(context, api, address.stack));
@@ -69,6 +52,22 @@ std::string goal_text(Goal goal) {
 
 }  // namespace
 
+base::Result<core::Address> find_part(Context& context, client::ApiClient& api, const std::string& word) {
+  ASSIGN_OR_RETURN(auto address, core::parse_address(word));
+  if (!address.stack.empty()) return address;
+  const core::Address whole{address.service, "", 0};
+  const auto here = find_stack(context);
+  if (!here) return whole;
+  address.stack = *here;
+  if (address.slot != 0 || !context.options().stack.empty()) return address;
+  v1::GetServiceRequest request;
+  request.set_stack(address.stack);
+  request.set_name(address.service);
+  const auto found = context.run(api.call<v1::Service>("orchion.v1.ServiceService.GetService", std::move(request)));
+  if (!found && found.error().code != base::Code::kNotFound) return std::unexpected(found.error());
+  return found ? address : whole;
+}
+
 base::Result<std::vector<v1::Stack>> find_stack_parts(Context& context, client::ApiClient& api,
                                                       const std::vector<std::string>& what) {
   std::vector<v1::Stack> parts;
@@ -77,7 +76,11 @@ base::Result<std::vector<v1::Stack>> find_stack_parts(Context& context, client::
     RETURN_IF_ERROR(add(context, api, {name, "", 0}, parts));
   }
   for (const auto& word : what) {
-    ASSIGN_OR_RETURN(const auto address, address_of(context, api, word));
+    ASSIGN_OR_RETURN(const auto address, find_part(context, api, word));
+    if (address.slot != 0)
+      return base::fail(
+          base::Code::kInvalidArgument,
+          fmt::format("{} names one task, but this is done to a service: leave .{} out", word, address.slot));
     RETURN_IF_ERROR(add(context, api, address, parts));
   }
   return parts;

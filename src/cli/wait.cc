@@ -14,23 +14,22 @@ namespace orchion::cli {
 
 namespace {
 
-// What isn't there any more is what was waited for, so that nothing is looked up first.
+// What isn't there any more is what was waited for.
 int wait_until_removed(Context& context, std::shared_ptr<client::ApiClient> api, const std::vector<std::string>& what,
                        base::Duration limit) {
   for (const auto& word : what) {
-    auto address = core::parse_address(word);
+    auto address = find_part(context, *api, word);
     if (!address) return context.fail(address.error());
     base::Result<> gone;
-    if (address->stack.empty() && context.options().stack.empty()) {
-      gone = context.run(follow_removal(api, &context.clock(), word, limit));
+    if (address->service.empty()) {
+      gone = context.run(follow_removal(api, &context.clock(), address->stack, limit));
     } else {
       v1::GetServiceRequest request;
-      request.set_stack(address->stack.empty() ? context.options().stack : address->stack);
+      request.set_stack(address->stack);
       request.set_name(address->service);
-      gone = context.run(
-          base::with_timeout(context.clock(), limit, "removing service " + word,
-                             poll_until_gone<v1::Service>(api, &context.clock(), "orchion.v1.ServiceService.GetService",
-                                                          std::move(request))));
+      gone = context.run(base::with_timeout(
+          context.clock(), limit, "removing service " + word,
+          poll_until_gone<v1::Service>(api, &context.clock(), "orchion.v1.ServiceService.GetService", request)));
     }
     if (!gone) return context.fail(gone.error());
     context.say(word + " is gone");

@@ -27,8 +27,8 @@ class ServiceService {
   base::Co<v1::Service> change(core::CallContext call, Request request);
 
  private:
-  // Does it again where somebody else wrote the stack at the same time: who didn't say which state of the stack it was
-  // about doesn't mind.
+  // Does it again where somebody else wrote the stack at the same time, for another service of it say; each attempt
+  // looks at If-Match anew.
   template <class Attempt>
   base::Co<v1::Service> insist(Attempt attempt);
   base::Co<v1::Service> create_once(v1::CreateServiceRequest request, IdempotentCall idempotent);
