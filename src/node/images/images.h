@@ -32,7 +32,7 @@ struct ImageRecord {
   std::string architecture;
   std::int64_t size_bytes = 0;
   base::WallTime created_at;
-  std::vector<std::filesystem::path> layers;  // unpacked, lowest first
+  std::vector<std::filesystem::path> layers;  // unpacked, lowest first; none where a container engine has it
   ImageConfig config;
 };
 
@@ -43,16 +43,22 @@ class ByteSource {
   virtual base::Co<std::optional<std::string>> read() = 0;  // nullopt: the end
 };
 
-// One executor; blocking work happens elsewhere. Equal concurrent pulls share one download.
-class Images {
+// Where a task's image comes from: this machine's own store, or that of a container engine. One executor; blocking work
+// happens elsewhere. Equal concurrent pulls share one download.
+class ImageSource {
  public:
-  virtual ~Images() = default;
+  virtual ~ImageSource() = default;
 
   // Present, or pulled. kNotFound: no registry has it; kUnavailable: the registry does not answer; each says so
   // and what to do.
   virtual base::Co<ImageRecord> ensure(std::string reference) = 0;
   virtual base::Co<std::optional<ImageRecord>> find(std::string reference) = 0;
   virtual base::Co<ImageRecord> pull(std::string reference) = 0;
+};
+
+// This machine's own store.
+class Images : public ImageSource {
+ public:
   virtual base::Co<> push(std::string reference, std::string destination, bool plain_http) = 0;
 
   // A root file system tar, a docker-archive or an OCI layout tar; plain, gzip or zstd. `name` may be empty where

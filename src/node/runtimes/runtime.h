@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,7 +45,8 @@ struct ResourceLimits {
 // One container, fully resolved: image defaults merged in, names looked up.
 struct ContainerConfig {
   std::string id;                             // unique on the node; the task's uid
-  std::vector<std::filesystem::path> layers;  // unpacked, lowest first, read-only
+  std::string image;                          // what an engine with images of its own calls it: "sha256:…"
+  std::vector<std::filesystem::path> layers;  // unpacked, lowest first, read-only; for all other runtimes
   std::vector<std::string> arguments;         // entrypoint and command
   std::vector<std::string> environment;       // "NAME=value"
   std::string working_dir = "/";
@@ -75,6 +77,7 @@ struct ContainerConfig {
   bool init = false;           // a small first process reaps orphans and passes signals on
   std::int64_t shm_bytes = 0;  // 0: 64 MiB
   int oom_score_adj = 0;
+  std::string oci_runtime;  // "runc"; empty: the runtime's own choice
   std::string stop_signal = "SIGTERM";
   std::int64_t log_bytes_max = 32 << 20;  // of the segments kept
 };
@@ -124,13 +127,20 @@ struct ExecOutput {
 };
 
 struct Capabilities {
-  std::string name;  // "crun"
+  std::string name;  // "crun", "docker"
   std::string version;
+  std::vector<std::string> oci_runtimes;  // what ContainerConfig.oci_runtime may name; the first is its own choice
   bool survives_agent = false;  // containers go on, and are adopted, when the agent ends
   bool limits = false;
   bool exec = false;
   bool tty = false;
+  bool networks = true;  // false: what it runs is in the node's own network
 };
+
+// Wires the network namespace at `path`, a file that stays as long as this call, as that of container `id`. A runtime
+// that can't put a container into a namespace that is there already is given this when it is made; at each start it
+// holds the container's program back until this has returned.
+using WireNamespace = std::function<base::Co<>(std::string id, std::filesystem::path path)>;
 
 // Belongs to one executor, the agent's loop; blocking work happens elsewhere. Calls for one container come one
 // at a time, wait() excepted. Every operation is idempotent: repeated after a crash it finishes what was begun.
