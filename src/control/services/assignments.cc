@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include "control/services/image_carrier.h"
 #include "core/lifecycle.h"
 
@@ -73,6 +75,10 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
   for (const auto& [name, volume] : view.volumes().all()) visit_volume(*volume, out);
   for (const auto& [name, network] : view.networks().all()) visit_network(*network, out);
+  distant_ports_.clear();
+  for (const auto& [name, task] : view.tasks().all()) distant_ports_.put(*task, is_reachable(*task));
+  told_ports_ = distant_ports_.list(view);
+  *out.mutable_distant_ports() = told_ports_;
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -80,7 +86,9 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
 std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
                                                      const store::ObjectStore::Commit& commit) {
   v1::Assignments out;
+  bool ports_touched = false;
   for (const auto& change : commit.changes) {
+    ports_touched |= change.kind == "Node";
     if (change.kind == "Node" && change.before && change.after)
       visit_node(view, static_cast<const v1::Node&>(*change.before), static_cast<const v1::Node&>(*change.after), out);
     if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
@@ -90,13 +98,24 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
     const auto* after = static_cast<const v1::Task*>(change.after.get());
     visit_task(view, before, after, out);
     visit_endpoints(view, before, after, out);
+    if (const auto* task = after != nullptr ? after : before)
+      ports_touched |= distant_ports_.put(*task, after != nullptr && is_reachable(*after));
   }
   drop_unused_networks(out);
+  if (ports_touched) tell_distant_ports(view, out);
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
-      out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty())
+      out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty() &&
+      !out.has_distant_ports())
     return std::nullopt;
   out.set_sequence(++sequence_);
   return out;
+}
+
+void AssignmentFeed::tell_distant_ports(const store::View& view, v1::Assignments& out) {
+  auto ports = distant_ports_.list(view);
+  if (google::protobuf::util::MessageDifferencer::Equals(ports, told_ports_)) return;
+  told_ports_ = ports;
+  *out.mutable_distant_ports() = std::move(ports);
 }
 
 void AssignmentFeed::visit_task(const store::View& view, const v1::Task* before, const v1::Task* after,

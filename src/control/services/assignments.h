@@ -1,6 +1,7 @@
 #pragma once
 
-// What one node must know, computed from the view: its tasks, their networks, and who answers to which name there.
+// What one node must know, computed from the view: its tasks, their networks, who answers to which name there, and
+// which ports lead away.
 
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "control/services/distant_ports.h"
 #include "control/store/object_store.h"
 #include "v1/dispatcher.pb.h"
 
@@ -16,7 +18,7 @@ namespace orchion::control::services {
 // Remembers what one session was told, and says what to tell it next. Not a coroutine, no I/O.
 class AssignmentFeed {
  public:
-  explicit AssignmentFeed(std::string node_uid) : node_uid_(std::move(node_uid)) {}
+  explicit AssignmentFeed(std::string node_uid) : node_uid_(std::move(node_uid)), distant_ports_(node_uid_) {}
 
   // The full set, sequence number 1.
   v1::Assignments full(const store::View& view);
@@ -34,6 +36,7 @@ class AssignmentFeed {
   void visit_network(const v1::Network& network, v1::Assignments& out) const;
   void visit_node(const store::View& view, const v1::Node& before, const v1::Node& after, v1::Assignments& out);
   void visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
+  void tell_distant_ports(const store::View& view, v1::Assignments& out);
   bool is_mine(const v1::Task& task) const { return task.spec().assignment().node_uid() == node_uid_; }
 
   std::string node_uid_;
@@ -41,6 +44,8 @@ class AssignmentFeed {
   std::map<std::string, std::set<std::string>> tasks_;       // uid → its networks' uids
   std::set<std::string> networks_;                           // uids told
   std::set<std::pair<std::string, std::string>> endpoints_;  // task uid, network uid
+  DistantPortTable distant_ports_;
+  v1::DistantPorts told_ports_;
 };
 
 // The task with all that a node needs to start it; nullopt where its revision is gone.

@@ -121,6 +121,53 @@ TEST_F(AssignmentFeedTest, DeltasAreNumberedAndSayOnlyWhatChanged) {
   EXPECT_EQ(third->removed_networks(0), "net");
 }
 
+TEST_F(AssignmentFeedTest, PortsOfOtherNodesAreToldToEachThatHasNoTask) {
+  const auto node = [](const std::string& uid, const std::string& address) {
+    v1::Node made;
+    made.mutable_meta()->set_name(uid);
+    made.mutable_meta()->set_uid(uid);
+    made.mutable_status()->set_address(address);
+    return made;
+  };
+  create(node("node-2", "192.0.2.2"));
+  create(node("node-3", ""));
+  const auto publishing = [](v1::Task task, const std::string& host_ip) {
+    auto& port = *task.mutable_spec()->mutable_assignment()->add_ports();
+    port.set_host_port(8080);
+    port.set_container_port(80);
+    port.set_protocol("tcp");
+    port.set_host_ip(host_ip);
+    return task;
+  };
+  create(publishing(task("theirs", "node-2", v1::RUNNING), ""));
+  create(publishing(task("silent", "node-3", v1::RUNNING), ""));
+  create(publishing(task("own", kNode, v1::RUNNING), ""));
+  create(publishing(task("local", "node-2", v1::RUNNING), "127.0.0.1"));
+  const auto full = feed_.full(view_);
+  ASSERT_EQ(full.distant_ports().ports_size(), 1);
+  const auto& port = full.distant_ports().ports(0);
+  EXPECT_EQ(port.owner(), "shop/web");
+  EXPECT_EQ(port.port(), 8080u);
+  ASSERT_EQ(port.node_addresses_size(), 1) << "only where others can reach it";
+  EXPECT_EQ(port.node_addresses(0), "192.0.2.2");
+  const auto same = feed_.delta(view_, create(publishing(task("more", "node-2", v1::RUNNING), "")));
+  EXPECT_FALSE(same.has_value() && same->has_distant_ports()) << "the node is known by then";
+
+  store::Transaction moved;
+  auto third = *view_.nodes().find_uid("node-3");
+  third.mutable_status()->set_address("192.0.2.3");
+  store::put_status(moved, third);
+  const auto more = feed_.delta(view_, play(std::move(moved)));
+  ASSERT_TRUE(more.has_value() && more->has_distant_ports());
+  EXPECT_EQ(more->distant_ports().ports(0).node_addresses_size(), 2);
+
+  store::Transaction gone;
+  for (const char* uid : {"theirs", "more", "silent"}) store::remove(gone, *view_.tasks().find_uid(uid));
+  const auto none = feed_.delta(view_, play(std::move(gone)));
+  ASSERT_TRUE(none.has_value() && none->has_distant_ports());
+  EXPECT_EQ(none->distant_ports().ports_size(), 0);
+}
+
 TEST_F(AssignmentFeedTest, NetworksAndEndpointsSayHowNodesReachEachOther) {
   for (const std::string uid : {kNode, "node-2"}) {
     v1::Node node;

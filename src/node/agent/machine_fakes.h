@@ -36,6 +36,7 @@ class TestRuntime final : public runtimes::Runtime {
   std::map<std::string, Container> containers;
   std::vector<std::string> operations;              // "start a 1", in order
   std::map<std::string, base::Error> start_errors;  // by id; each is used up
+  std::optional<base::Error> list_error;            // while it stands here
   std::set<std::string> stubborn;                   // ignore all but SIGKILL
   std::vector<runtimes::ExecConfig> execs;
   std::optional<int> exec_code;  // every exec says "said" and ends with it at once
@@ -95,20 +96,30 @@ class TestNetworks final : public networks::Networks {
  public:
   std::map<std::string, networks::NetworkConfig> made;
   std::map<std::string, networks::TaskNetwork> attached;
+  std::map<std::string, std::filesystem::path> attached_at;
   std::map<std::string, std::vector<networks::Remote>> remotes;
   std::set<std::string> published;
   std::optional<base::Error> attach_error;  // each while it stands here
   std::optional<base::Error> ensure_error;
   std::optional<base::Error> remove_error;
   std::uint16_t resolver_port = 0;
+  std::vector<networks::DistantPort> distant_ports;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<networks::Remote> remotes) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(networks::TaskNetwork task) override;
+  base::Co<> attach_at(networks::TaskNetwork task, std::filesystem::path path) override {
+    attached_at[task.task_uid] = std::move(path);
+    return attach(std::move(task));
+  }
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
+  base::Co<> set_distant_ports(std::vector<networks::DistantPort> ports) override {
+    distant_ports = std::move(ports);
+    co_return base::Result<>{};
+  }
   base::Co<> detach(std::string task_uid) override;
   base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
   base::Co<> remove_all() override;

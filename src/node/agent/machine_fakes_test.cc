@@ -98,6 +98,7 @@ base::Co<std::optional<runtimes::ContainerInfo>> TestRuntime::inspect(std::strin
 
 base::Co<std::vector<runtimes::ContainerInfo>> TestRuntime::list() {
   CO_RETURN_IF_ERROR(co_await next_turn());
+  if (list_error) co_return std::unexpected(*list_error);
   std::vector<runtimes::ContainerInfo> result;
   for (const auto& [id, container] : containers) result.push_back(container.info);
   co_return result;

@@ -30,6 +30,7 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
     for (const auto& network : task.networks()) put_network(network);
   }
   for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
+  put_distant_ports(names.distant_ports());
 }
 
 void NetworkTable::apply(const v1::Assignments& assignments) {
@@ -44,8 +45,30 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   }
   for (const auto& endpoint : assignments.endpoints()) put_endpoint(endpoint);
   for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
+  if (assignments.full() || assignments.has_distant_ports()) put_distant_ports(assignments.distant_ports());
   unsaved_ = true;
   changed_.notify();
+}
+
+void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
+  if (same(distant_ports_, ports)) return;
+  distant_ports_ = ports;
+  ports_led_ = false;
+}
+
+// They may change meanwhile: then it isn't as they say, and done again.
+base::Co<> NetworkTable::lead_ports() {
+  std::vector<networks::DistantPort> ports;
+  for (const auto& port : distant_ports_.ports()) {
+    ports.push_back({.owner = port.owner(),
+                     .port = static_cast<std::uint16_t>(port.port()),
+                     .udp = port.udp(),
+                     .nodes = {port.node_addresses().begin(), port.node_addresses().end()}});
+  }
+  ports_led_ = true;
+  auto done = co_await parts_.networks.set_distant_ports(std::move(ports));
+  if (!done) ports_led_ = false;
+  co_return done;
 }
 
 void NetworkTable::drop_unnamed(const v1::Assignments& assignments) {
@@ -216,6 +239,12 @@ base::Co<> NetworkTable::keep() {
 // One attempt at everything that isn't as it should be; false where something failed.
 base::Co<bool> NetworkTable::settle() {
   bool settled = true;
+  if (!ports_led_) {
+    if (auto done = co_await lead_ports(); !done) {
+      settled = false;
+      base::log::warn("published ports of other nodes: {}", done.error().message);
+    }
+  }
   for (const auto& uid : uids()) {
     const auto found = entries_.find(uid);
     if (found == entries_.end() || found->second->busy) continue;
@@ -257,6 +286,7 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
     if (entry->wanted) *result.add_networks() = entry->network;
   }
   for (const auto& [key, endpoint] : endpoints_) *result.add_endpoints() = endpoint;
+  *result.mutable_distant_ports() = distant_ports_;
   return result;
 }
 

@@ -16,9 +16,9 @@
 
 namespace orchion::node::agent {
 
-// The networks this node is in and who has which name there: makes networks before tasks need them, removes them
-// after the last has left, feeds the DNS server's table. Goes on from its checkpoint while no control plane answers.
-// One executor.
+// The networks this node is in, who has which name there, and which published ports lead to other nodes: makes networks
+// before tasks need them, removes them after the last has left, feeds the DNS server's table. Goes on from its
+// checkpoint while no control plane answers. One executor.
 class NetworkTable {
  public:
   struct Parts {
@@ -68,6 +68,8 @@ class NetworkTable {
   void put_network(const v1::NetworkAssignment& network);
   void put_endpoint(const v1::Endpoint& endpoint);
   void remove_endpoint(const EndpointKey& key);
+  void put_distant_ports(const v1::DistantPorts& ports);
+  base::Co<> lead_ports();
   void drop_unnamed(const v1::Assignments& assignments);
   base::Co<> make(std::shared_ptr<Entry> entry);
   base::Co<> lead(std::shared_ptr<Entry> entry);
@@ -80,6 +82,8 @@ class NetworkTable {
   std::map<std::string, std::shared_ptr<Entry>> entries_;  // by network uid
   std::map<EndpointKey, v1::Endpoint> endpoints_;
   std::set<std::string> held_tasks_;
+  v1::DistantPorts distant_ports_;
+  bool ports_led_ = false;  // the machine serves them as they are
   bool unsaved_ = false;
   ChangeSignal changed_;
 };

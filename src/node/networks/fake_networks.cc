@@ -59,6 +59,10 @@ base::Co<> FakeNetworks::attach(TaskNetwork task) {
   co_return base::Result<>{};
 }
 
+base::Co<> FakeNetworks::attach_at(TaskNetwork task, std::filesystem::path) {
+  return attach(std::move(task));
+}
+
 base::Co<> FakeNetworks::publish(std::string task_uid) {
   published.insert(task_uid);
   co_return base::Result<>{};
@@ -66,6 +70,11 @@ base::Co<> FakeNetworks::publish(std::string task_uid) {
 
 base::Co<> FakeNetworks::unpublish(std::string task_uid) {
   published.erase(task_uid);
+  co_return base::Result<>{};
+}
+
+base::Co<> FakeNetworks::set_distant_ports(std::vector<DistantPort> ports) {
+  distant_ports = std::move(ports);
   co_return base::Result<>{};
 }
 

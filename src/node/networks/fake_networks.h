@@ -21,6 +21,7 @@ class FakeNetworks final : public Networks {
   std::map<std::string, TaskNetwork> tasks;
   std::map<std::string, std::vector<Remote>> remotes;  // by network uid
   std::set<std::string> published;
+  std::vector<DistantPort> distant_ports;
   std::uint16_t resolver_port = 0;
 
   // What tests set: the next attach() fails with it, once; remove_network() while it is set; ports other programs have.
@@ -33,8 +34,10 @@ class FakeNetworks final : public Networks {
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
+  base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) override;
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
+  base::Co<> set_distant_ports(std::vector<DistantPort> ports) override;
   base::Co<> detach(std::string task_uid) override;
   base::Co<> sweep(std::vector<std::string> network_uids, std::vector<std::string> task_uids) override;
   base::Co<> remove_all() override;

@@ -53,6 +53,12 @@ base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
   return mend_others();
 }
 
+base::Result<> Firewall::let_pass() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(open());
+  return mend_others();
+}
+
 base::Result<> Firewall::change_ports(const std::vector<PortChange>& changes,
                                       const std::vector<std::string>& selves_added,
                                       const std::vector<std::string>& selves_removed) {

@@ -27,6 +27,9 @@ class Firewall {
 
   base::Result<> set_tunnels(const Tunnels& tunnels);
 
+  // Connections that other firewalls of the machine would drop on their way to another one pass from now on.
+  base::Result<> let_pass();
+
   // All of it or nothing. `selves` are addresses of containers that begin, or end, to have ports.
   base::Result<> change_ports(const std::vector<PortChange>& changes, const std::vector<std::string>& selves_added,
                               const std::vector<std::string>& selves_removed);

@@ -42,7 +42,10 @@ std::vector<std::string> wanted_rules(const Table& table, const std::string& cha
     return fmt::format("{} accept comment \"{}\"", match, table.name);
   };
   const std::string from_ours = fmt::format("iifname \"{}*\"", table.bridge_prefix);
-  if (chain != "INPUT") return {rule(from_ours), rule(fmt::format("oifname \"{}*\"", table.bridge_prefix))};
+  if (chain != "INPUT") {
+    return {rule(from_ours), rule(fmt::format("oifname \"{}*\"", table.bridge_prefix)),
+            rule(fmt::format("ct mark & 0x{0:08x} == 0x{0:08x}", kDistantMark))};
+  }
   if (resolver_port == 0) return {};
   return {rule(fmt::format("{} udp dport {}", from_ours, resolver_port)),
           rule(fmt::format("{} tcp dport {}", from_ours, resolver_port))};

@@ -137,7 +137,24 @@ base::Result<> KernelNetworks::remove_network(const std::string& uid) {
   RETURN_IF_ERROR(firewall_.remove_bridge(names_.bridge(uid)));
   // Without a network there is nothing to keep on the machine; the next one makes it anew.
   ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
-  return last && namespaces.empty() ? remove_all() : base::Result<>{};
+  ASSIGN_OR_RETURN(const bool distant, ports_.has_distant());
+  return last && namespaces.empty() && !distant ? remove_all() : base::Result<>{};
+}
+
+base::Result<> KernelNetworks::set_distant_ports(std::vector<DistantPort> ports) {
+  const std::lock_guard turn(bridges_turn_);
+  const bool none = ports.empty();
+  // Nothing before and nothing now: the table isn't made for that.
+  ASSIGN_OR_RETURN(const bool before, ports_.has_distant());
+  if (none && !before) return {};
+  RETURN_IF_ERROR(ports_.set_distant(std::move(ports)));
+  bool networks = false;
+  {
+    const std::lock_guard lock(mutex_);
+    networks = !networks_.empty();
+  }
+  ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
+  return none && !networks && namespaces.empty() ? remove_all() : base::Result<>{};
 }
 
 base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {
@@ -175,6 +192,25 @@ base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task
 base::Result<> KernelNetworks::attach(const TaskNetwork& task) {
   RETURN_IF_ERROR(check_uid(task.task_uid));
   const TaskTurn turn(*this, task.task_uid);
+  return attach_in_turn(task);
+}
+
+base::Result<> KernelNetworks::attach_at(const TaskNetwork& task, const std::filesystem::path& path) {
+  RETURN_IF_ERROR(check_uid(task.task_uid));
+  const TaskTurn turn(*this, task.task_uid);
+  const auto own = namespace_path(task.task_uid);
+  if (!is_same_namespace(own, path)) {
+    // A link of the same name may only be made when the former is gone.
+    RETURN_IF_ERROR(ports_.unpublish(task.task_uid));
+    RETURN_IF_ERROR(unlink_in_turn(task.task_uid));
+    RETURN_IF_ERROR(delete_released());
+    RETURN_IF_ERROR(base::make_folders(folder_));
+    RETURN_IF_ERROR(keep_namespace(path, own));
+  }
+  return attach_in_turn(task);
+}
+
+base::Result<> KernelNetworks::attach_in_turn(const TaskNetwork& task) {
   ASSIGN_OR_RETURN(const auto legs, plan_legs(task));
   if (legs.empty() && !task.ports.empty()) {
     return base::fail(base::Code::kInvalidArgument, "a task without a network can't publish ports: give it a network");
@@ -199,6 +235,10 @@ base::Result<> KernelNetworks::attach(const TaskNetwork& task) {
 
 base::Result<> KernelNetworks::release_in_turn(const std::string& task_uid) {
   RETURN_IF_ERROR(ports_.withdraw(task_uid));
+  return unlink_in_turn(task_uid);
+}
+
+base::Result<> KernelNetworks::unlink_in_turn(const std::string& task_uid) {
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   // Made in order, so the first that isn't there is the end: listing every link of the machine would cost more. Should
   // one remain after a crash it goes with its other end in the namespace.

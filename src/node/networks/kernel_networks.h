@@ -31,8 +31,10 @@ class KernelNetworks {
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
   std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<> attach(const TaskNetwork& task);
+  base::Result<> attach_at(const TaskNetwork& task, const std::filesystem::path& path);
   base::Result<> publish(const std::string& task_uid) { return ports_.publish(task_uid); }
   base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
+  base::Result<> set_distant_ports(std::vector<DistantPort> ports);
   std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
 
   // The first half of detaching: the ports are free, the namespace is gone from its place, the links are only marked.
@@ -57,6 +59,8 @@ class KernelNetworks {
   class TaskTurn;
 
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
+  base::Result<> attach_in_turn(const TaskNetwork& task);
+  base::Result<> unlink_in_turn(const std::string& task_uid);
   base::Result<> release_in_turn(const std::string& task_uid);
   base::Result<std::vector<std::string>> namespace_files() const;
   base::Result<> tell_tunnels();

@@ -38,8 +38,17 @@ std::filesystem::path LinuxNetworks::namespace_path(const std::string& task_uid)
 
 base::Co<> LinuxNetworks::attach(TaskNetwork task) {
   auto job = [kernel = kernel_, task] { return kernel->attach(task); };
-  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
-  co_return sync_relays();
+  auto attached = co_await workers_.run(std::move(job));
+  // Also after a failure: a relay may have had what was in the way.
+  auto synced = sync_relays();
+  co_return attached ? std::move(synced) : std::move(attached);
+}
+
+base::Co<> LinuxNetworks::attach_at(TaskNetwork task, std::filesystem::path path) {
+  auto job = [kernel = kernel_, task, path = std::move(path)] { return kernel->attach_at(task, path); };
+  auto attached = co_await workers_.run(std::move(job));
+  auto synced = sync_relays();
+  co_return attached ? std::move(synced) : std::move(attached);
 }
 
 // Relays serve what is reserved, and lead to what is published.
@@ -67,6 +76,12 @@ base::Co<> LinuxNetworks::publish(std::string task_uid) {
 
 base::Co<> LinuxNetworks::unpublish(std::string task_uid) {
   auto job = [kernel = kernel_, task_uid] { return kernel->unpublish(task_uid); };
+  CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
+  co_return sync_relays();
+}
+
+base::Co<> LinuxNetworks::set_distant_ports(std::vector<DistantPort> ports) {
+  auto job = [kernel = kernel_, ports = std::move(ports)] { return kernel->set_distant_ports(ports); };
   CO_RETURN_IF_ERROR(co_await workers_.run(std::move(job)));
   co_return sync_relays();
 }

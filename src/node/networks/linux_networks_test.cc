@@ -278,6 +278,29 @@ TEST_F(LinuxNetworksTest, AttachingAgainDisturbsNothing) {
   EXPECT_THROW(Server(host_, "0.0.0.0", 8080), std::runtime_error);
 }
 
+TEST_F(LinuxNetworksTest, ATaskMovesIntoTheNamespaceOfItsContainer) {
+  network("blue", 1);
+  const TaskNetwork task{.task_uid = "a",
+                         .owner = "a",
+                         .attachments = {{"blue", "10.77.1.2"}},
+                         .ports = {{.host_port = 8080, .container_port = 80}}};
+  const Place b = attach("b", {{"blue", "10.77.1.3"}});
+  for (const char* name : {"first", "second"}) {
+    const Place container = machine_.folder() / name;
+    ASSERT_TRUE(run_in_namespace(container, {.inside = [](int) { return base::Result<>{}; }}));
+    expect_ok(networks_->attach_at(task, container));
+    expect_ok(networks_->publish("a"));
+    expect_ok(networks_->attach_at(task, container));
+    const Server server(container, "10.77.1.2", 80);
+    EXPECT_EQ(ask(b, "10.77.1.2", 80), "10.77.1.3");
+    expect_ok(networks_->publish("a"));
+    EXPECT_EQ(ask(machine_.outside(), kHostAddress, 8080), kOutsideAddress);
+    EXPECT_EQ(ask(networks_->namespace_path("a"), "10.77.1.2", 80), "10.77.1.2") << "it is the container's";
+    ASSERT_TRUE(remove_namespace(container)) << "the task's own file keeps it";
+  }
+  expect_ok(networks_->detach("a"));
+}
+
 TEST_F(LinuxNetworksTest, SweepRemovesWhatACrashLeftAndNothingElse) {
   network("blue", 1);
   const Place a = attach("a", {{"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});

@@ -1,5 +1,7 @@
 #include "node/networks/loopback_relay.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -245,18 +247,22 @@ class UdpRelay final : public LoopbackRelay {
 
 base::Result<std::unique_ptr<LoopbackRelay>> LoopbackRelay::start(base::Executor executor, base::UniqueFd socket,
                                                                   bool udp_port) {
+  sockaddr_storage own{};
+  socklen_t size = sizeof(own);
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
+  const bool v6 = own.ss_family == AF_INET6;
   if (udp_port) {
     auto state = std::make_shared<UdpState>(executor);
-    state->socket.assign(udp::v6(), socket.release());
+    state->socket.assign(v6 ? udp::v6() : udp::v4(), socket.release());
     asio::co_spawn(executor, receive(state), asio::detached);
     asio::co_spawn(executor, forget_idle(state), asio::detached);
     return std::make_unique<UdpRelay>(std::move(state));
   }
   error_code failure;
   auto state = std::make_shared<TcpState>(executor);
-  state->acceptor.assign(tcp::v6(), socket.release());
+  state->acceptor.assign(v6 ? tcp::v6() : tcp::v4(), socket.release());
   state->acceptor.listen(asio::socket_base::max_listen_connections, failure);
-  if (failure) return base::fail_errno(failure.value(), "serving a published port on IPv6");
+  if (failure) return base::fail_errno(failure.value(), "serving a published port on this machine itself");
   asio::co_spawn(executor, accept(state), asio::detached);
   return std::make_unique<TcpRelay>(std::move(state));
 }

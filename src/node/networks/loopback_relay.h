@@ -1,7 +1,7 @@
 #pragma once
 
-// Carries what arrives on a socket of this machine to a container: for published ports on IPv6 addresses, ::1 first
-// of all, where the kernel can't translate.
+// Carries what arrives on a socket of this machine to a container, or to another machine: for published ports where the
+// kernel can't translate, on IPv6 addresses, ::1 first of all, and on 127.0.0.1 where the way leads off the machine.
 
 #include <cstdint>
 #include <memory>
@@ -19,11 +19,11 @@ namespace orchion::node::networks {
 class LoopbackRelay {
  public:
   struct Target {
-    std::string address;  // of a container, IPv4
+    std::string address;  // of a container or machine, IPv4
     std::uint16_t port = 0;
   };
 
-  // Takes a bound IPv6 socket.
+  // Takes a bound socket.
   static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket, bool udp);
   virtual ~LoopbackRelay() = default;
 

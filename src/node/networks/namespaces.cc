@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -42,6 +43,22 @@ base::Result<> work_inside(const std::filesystem::path& path, bool exists, const
 bool is_namespace(const std::filesystem::path& path) {
   struct statfs info{};
   return ::statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
+}
+
+bool is_same_namespace(const std::filesystem::path& a, const std::filesystem::path& b) {
+  struct stat left{};
+  struct stat right{};
+  return is_namespace(a) && is_namespace(b) && ::stat(a.c_str(), &left) == 0 && ::stat(b.c_str(), &right) == 0 &&
+         left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
+base::Result<> keep_namespace(const std::filesystem::path& from, const std::filesystem::path& path) {
+  const base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0444));
+  if (!file) return base::fail_errno(errno, "creating " + path.string());
+  if (::mount(from.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) == 0) return {};
+  const int error = errno;
+  ::unlink(path.c_str());
+  return base::fail_errno(error, "mounting the network namespace " + from.string() + " at " + path.string());
 }
 
 base::Result<> run_in_namespace(const std::filesystem::path& path, NamespaceWork work) {

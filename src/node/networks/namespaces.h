@@ -12,6 +12,12 @@ namespace orchion::node::networks {
 // Whether a namespace is mounted at `path`.
 bool is_namespace(const std::filesystem::path& path);
 
+// Whether both paths are of one namespace; false where either isn't there.
+bool is_same_namespace(const std::filesystem::path& a, const std::filesystem::path& b);
+
+// Mounts the namespace at `from`, such as /proc/PID/ns/net, at `path`, where nothing may be: it lives as long as that.
+base::Result<> keep_namespace(const std::filesystem::path& from, const std::filesystem::path& path);
+
 // Work in a namespace, on a thread of its own that ends with it: no other thread ever leaves its namespace. `before`
 // runs on the thread still outside (sockets opened there stay there), `inside` in the namespace, with a descriptor
 // of it. Blocks.

@@ -30,6 +30,16 @@ struct Remote {
   auto operator<=>(const Remote&) const = default;
 };
 
+// A port that tasks on other machines publish on every address of theirs, the same port there.
+struct DistantPort {
+  std::string owner;  // as TaskNetwork::owner
+  std::uint16_t port = 0;
+  bool udp = false;
+  std::vector<std::string> nodes;  // IPv4, of those machines
+
+  auto operator<=>(const DistantPort&) const = default;
+};
+
 struct Attachment {
   std::string network_uid;
   std::string address;  // IPv4
@@ -71,11 +81,20 @@ class Networks {
   // kFailedPrecondition: a host port is taken by another owner or program, by whom where that can be known.
   virtual base::Co<> attach(TaskNetwork task) = 0;
 
+  // The same into the namespace at `path`, a process's, which is the task's from now on: namespace_path() is it. What
+  // the task had before is gone.
+  virtual base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) = 0;
+
   // From now on the task gets its share of the connections to its published ports.
   virtual base::Co<> publish(std::string task_uid) = 0;
 
   // No new connections; called before it is stopped. No error where it isn't published.
   virtual base::Co<> unpublish(std::string task_uid) = 0;
+
+  // All ports of other machines that this one serves too, in place of those named before: connections to them go there,
+  // unless and until a task here publishes the same. A port that another owner or program has here stays theirs, and
+  // the log says so.
+  virtual base::Co<> set_distant_ports(std::vector<DistantPort> ports) = 0;
 
   // Namespace, links and ports are gone when it returns.
   virtual base::Co<> detach(std::string task_uid) = 0;

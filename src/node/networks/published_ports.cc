@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
+
 namespace orchion::node::networks {
 namespace {
 
@@ -28,6 +30,15 @@ PortKey key_of(const PublishedPort& port) {
   return {port.host_ip == "0.0.0.0" ? "" : port.host_ip, port.udp, port.host_port};
 }
 
+// Members are all of one kind.
+bool is_distant(const std::vector<PortMember>& members) {
+  return !members.empty() && members.front().task_uid == kDistant;
+}
+
+bool same(const std::vector<PortMember>& a, const std::vector<PortMember>& b) {
+  return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin());
+}
+
 HostPort host_port(const PortKey& key) {
   return {key.host_ip, key.port, key.udp};
 }
@@ -37,7 +48,11 @@ HostPort host_port(const PortKey& key) {
 base::Result<> PublishedPorts::adopt() {
   if (adopted_) return {};
   ASSIGN_OR_RETURN(auto listed, firewall_.list_ports());
-  for (auto& [key, members] : listed) ports_[key].members = std::move(members);
+  for (auto& [key, members] : listed) {
+    auto& port = ports_[key];
+    port.shown = std::move(members);
+    (is_distant(port.shown) ? port.distant : port.members) = port.shown;
+  }
   adopted_ = true;
   return {};
 }
@@ -45,7 +60,8 @@ base::Result<> PublishedPorts::adopt() {
 base::Result<> PublishedPorts::check_free(const std::string& task_uid, const std::string& owner,
                                           const PortKey& key) const {
   for (const auto& [other_key, port] : ports_) {
-    if (!overlap(key, other_key)) continue;
+    // What other machines have gives way to a task of this one.
+    if (!overlap(key, other_key) || (port.tasks.empty() && port.members.empty())) continue;
     const bool is_member = std::any_of(port.members.begin(), port.members.end(),
                                        [&](const PortMember& member) { return member.task_uid == task_uid; });
     // What a former process left belongs to whoever of its members comes first.
@@ -77,14 +93,27 @@ base::Result<> PublishedPorts::hold(Port& port, const PortKey& key) {
 
 base::Result<> PublishedPorts::reserve_port(const std::string& task_uid, const std::string& owner, const PortKey& key) {
   RETURN_IF_ERROR(check_free(task_uid, owner, key));
-  if (const auto known = ports_.find(key); known == ports_.end() || known->second.owner.empty()) {
-    Port port;
-    RETURN_IF_ERROR(hold(port, key));
-    port.owner = owner;
-    if (known != ports_.end()) port.members = known->second.members;
-    ports_.insert_or_assign(key, std::move(port));
+  RETURN_IF_ERROR(give_way(owner, key));
+  auto& port = ports_[key];
+  // One that only others' machines have is held already.
+  if (port.owner.empty()) RETURN_IF_ERROR(hold(port, key));
+  port.owner = owner;
+  port.tasks.insert(task_uid);
+  return {};
+}
+
+// Another owner's machines leave `key`, which keeps its hold on the machine, and what it overlaps. What a relay has of
+// the latter is free once that has ended, which follows this call: then the next attempt succeeds.
+base::Result<> PublishedPorts::give_way(const std::string& owner, const PortKey& key) {
+  Members none;
+  for (const auto& [other_key, port] : ports_) {
+    const bool stays = other_key == key && (port.owner == owner || port.owner.empty());
+    if (overlap(key, other_key) && !stays && port.tasks.empty() && port.members.empty()) none[other_key];
   }
-  ports_[key].tasks.insert(task_uid);
+  RETURN_IF_ERROR(show({}, none, {}, {}));
+  for (const auto& [other_key, members] : none) {
+    if (other_key != key) ports_.erase(other_key);
+  }
   return {};
 }
 
@@ -104,38 +133,61 @@ base::Result<> PublishedPorts::reserve(const std::string& task_uid, const std::s
   return {};
 }
 
-// Ports nobody has any more are given up.
+// Ports nobody has any more are given up; those that other machines are to have keep their hold.
 void PublishedPorts::release(const std::string& task_uid) {
-  for (auto it = ports_.begin(); it != ports_.end();) {
-    it->second.tasks.erase(task_uid);
-    it = it->second.tasks.empty() && it->second.members.empty() ? ports_.erase(it) : std::next(it);
-  }
+  for (auto& [key, port] : ports_) port.tasks.erase(task_uid);
+  std::erase_if(ports_, [this](const auto& entry) {
+    const auto is_wanted = [&](const DistantPort& wanted) {
+      return entry.first == PortKey{"", wanted.udp, wanted.port};
+    };
+    return is_unused(entry.second) && std::none_of(distant_.begin(), distant_.end(), is_wanted);
+  });
 }
 
 base::Result<> PublishedPorts::change_members(const std::string& task_uid, bool published) {
   const auto task = tasks_.find(task_uid);
   if (task == tasks_.end()) return {};
-  std::vector<PortChange> changes;  // in the kernel
-  std::map<PortKey, std::vector<PortMember>> results;
+  Members results;
   for (const auto& wanted : task->second.ports) {
     const PortKey key = key_of(wanted);
-    const auto& before = ports_[key].members;
     // A task may lead two of its ports to one of the machine's: the newest counts.
-    auto& after = results.try_emplace(key, before).first->second;
+    auto& after = results.try_emplace(key, ports_[key].members).first->second;
     std::erase_if(after, [&](const PortMember& member) { return member.task_uid == task_uid; });
     if (published) after.push_back({task_uid, task->second.address, wanted.container_port});
   }
-  for (const auto& [key, after] : results) {
-    const auto& before = ports_[key].members;
-    const bool same = before.size() == after.size() && std::is_permutation(before.begin(), before.end(), after.begin());
-    if (!same && !is_v6(key.host_ip)) changes.push_back({key, before, after});
+  const bool changes = std::any_of(results.begin(), results.end(),
+                                   [&](const auto& entry) { return !same(entry.second, ports_[entry.first].members); });
+  if (!changes) return {};
+  const std::vector<std::string> self{task->second.address};
+  const std::vector<std::string> none;
+  return show(results, {}, published ? self : none, published ? none : self);
+}
+
+// These ports have these members, and those are had by these machines: in the kernel first.
+base::Result<> PublishedPorts::show(const Members& members, const Members& distant,
+                                    const std::vector<std::string>& selves_added,
+                                    const std::vector<std::string>& selves_removed) {
+  Members shown;
+  for (const auto* changed : {&members, &distant}) {
+    for (const auto& [key, ignored] : *changed) {
+      const auto& port = ports_[key];
+      const auto own = members.find(key);
+      const auto others = distant.find(key);
+      const auto& here = own != members.end() ? own->second : port.members;
+      const auto& there = others != distant.end() ? others->second : port.distant;
+      shown[key] = here.empty() ? there : here;
+    }
   }
-  if (!changes.empty()) {
-    const std::vector<std::string> self{task->second.address};
-    const std::vector<std::string> none;
-    RETURN_IF_ERROR(firewall_.change_ports(changes, published ? self : none, published ? none : self));
+  std::vector<PortChange> changes;
+  for (const auto& [key, after] : shown) {
+    const auto& before = ports_[key].shown;
+    if (!same(before, after) && !is_v6(key.host_ip)) changes.push_back({key, before, after});
   }
-  for (auto& [key, after] : results) ports_[key].members = std::move(after);
+  if (!changes.empty() || !selves_added.empty() || !selves_removed.empty())
+    RETURN_IF_ERROR(firewall_.change_ports(changes, selves_added, selves_removed));
+  for (auto& [key, after] : shown) ports_[key].shown = std::move(after);
+  for (const auto& [key, after] : members) ports_[key].members = after;
+  for (const auto& [key, after] : distant) ports_[key].distant = after;
   return {};
 }
 
@@ -151,20 +203,74 @@ base::Result<> PublishedPorts::unpublish(const std::string& task_uid) {
 
 // What a former process published and nobody reserved since.
 base::Result<> PublishedPorts::withdraw_adopted(const std::string& task_uid) {
-  std::vector<PortChange> changes;
+  Members results;
   std::vector<std::string> selves;
-  for (auto& [key, port] : ports_) {
-    PortChange change{key, port.members, port.members};
-    std::erase_if(change.after, [&](const PortMember& member) { return member.task_uid == task_uid; });
-    if (change.after.size() == change.before.size()) continue;
-    for (const auto& member : change.before) {
+  for (const auto& [key, port] : ports_) {
+    auto after = port.members;
+    std::erase_if(after, [&](const PortMember& member) { return member.task_uid == task_uid; });
+    if (after.size() == port.members.size()) continue;
+    for (const auto& member : port.members) {
       if (member.task_uid == task_uid && std::find(selves.begin(), selves.end(), member.address) == selves.end())
         selves.push_back(member.address);
     }
-    port.members = change.after;
-    changes.push_back(std::move(change));
+    results[key] = std::move(after);
   }
-  return firewall_.change_ports(changes, {}, selves);
+  return show(results, {}, {}, selves);
+}
+
+// Whether `key` is, or can be made, free for other machines to stand in.
+bool PublishedPorts::stand_in(const DistantPort& wanted, const PortKey& key) {
+  for (const auto& [other_key, port] : ports_) {
+    if (!overlap(key, other_key)) continue;
+    const bool in_use = !port.tasks.empty() || !port.members.empty();
+    if (in_use && (other_key != key || port.owner != wanted.owner)) return false;
+  }
+  auto& port = ports_[key];
+  if (auto held = port.owner.empty() ? hold(port, key) : base::Result<>{}; !held) {
+    base::log::warn("{} isn't led to other machines from this one: {}", wanted.owner, held.error().message);
+    if (is_unused(port)) ports_.erase(key);
+    return false;
+  }
+  port.owner = wanted.owner;
+  // From 127.0.0.1 a relay leads there.
+  if (!port.holds.empty()) {
+    port.relay_sockets.push_back(std::move(port.holds.back()));
+    port.relay_keys.push_back(key);
+    port.holds.clear();
+  }
+  return true;
+}
+
+// Brings the ports of other machines to what is wanted of them, as far as this machine's tasks leave room.
+base::Result<> PublishedPorts::settle_distant() {
+  Members results;
+  for (const auto& [key, port] : ports_) {
+    if (!port.distant.empty()) results[key];
+  }
+  for (const auto& wanted : distant_) {
+    const PortKey key{"", wanted.udp, wanted.port};
+    if (wanted.nodes.empty() || !stand_in(wanted, key)) continue;
+    auto& members = results[key];
+    for (const auto& node : wanted.nodes) members.push_back({std::string(kDistant), node, wanted.port});
+  }
+  RETURN_IF_ERROR(show({}, results, {}, {}));
+  std::erase_if(ports_, [](const auto& entry) { return is_unused(entry.second); });
+  return {};
+}
+
+base::Result<> PublishedPorts::set_distant(std::vector<DistantPort> ports) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(adopt());
+  distant_ = std::move(ports);
+  if (!distant_.empty()) RETURN_IF_ERROR(firewall_.let_pass());
+  return settle_distant();
+}
+
+base::Result<bool> PublishedPorts::has_distant() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(adopt());
+  return !distant_.empty() ||
+         std::any_of(ports_.begin(), ports_.end(), [](const auto& entry) { return !entry.second.distant.empty(); });
 }
 
 base::Result<> PublishedPorts::withdraw(const std::string& task_uid) {
@@ -177,7 +283,7 @@ base::Result<> PublishedPorts::withdraw(const std::string& task_uid) {
     RETURN_IF_ERROR(withdraw_adopted(task_uid));
   }
   release(task_uid);
-  return {};
+  return distant_.empty() ? base::Result<>{} : settle_distant();
 }
 
 std::vector<RelayPort> PublishedPorts::relay_ports() {
@@ -185,7 +291,7 @@ std::vector<RelayPort> PublishedPorts::relay_ports() {
   std::vector<RelayPort> result;
   for (auto& [key, port] : ports_) {
     for (std::size_t i = 0; i < port.relay_keys.size(); ++i)
-      result.push_back({port.relay_keys[i], std::exchange(port.relay_sockets[i], base::UniqueFd()), port.members});
+      result.push_back({port.relay_keys[i], std::exchange(port.relay_sockets[i], base::UniqueFd()), port.shown});
   }
   return result;
 }

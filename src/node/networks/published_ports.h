@@ -16,15 +16,17 @@
 
 namespace orchion::node::networks {
 
-// A port on an IPv6 address: the kernel doesn't translate those to a task, a relay has to serve it.
+// A port that a relay has to serve, since the kernel doesn't translate it: one on an IPv6 address; or, as the way to
+// other machines from 127.0.0.1, one on every address.
 struct RelayPort {
-  PortKey key;            // its host_ip is IPv6
+  PortKey key;            // its host_ip is IPv6, or empty
   base::UniqueFd socket;  // bound, not listening; empty where it was taken before
   std::vector<PortMember> members;
 };
 
 // Tasks of one owner share a port, others are refused it. A task first reserves its ports, then is published and
-// unpublished on them. Thread-safe; blocks. `firewall` must outlive it.
+// unpublished on them. While none is published, connections go to the machines that have tasks behind the same port.
+// Thread-safe; blocks. `firewall` must outlive it.
 class PublishedPorts {
  public:
   explicit PublishedPorts(Firewall& firewall) : firewall_(firewall) {}
@@ -37,6 +39,10 @@ class PublishedPorts {
 
   // Unpublished, and the reservation given up.
   base::Result<> withdraw(const std::string& task_uid);
+
+  // As Networks::set_distant_ports.
+  base::Result<> set_distant(std::vector<DistantPort> ports);
+  base::Result<bool> has_distant();
 
   // Every port that a relay must serve now, with its socket at the first call.
   std::vector<RelayPort> relay_ports();
@@ -54,7 +60,11 @@ class PublishedPorts {
     std::vector<base::UniqueFd> relay_sockets;  // for `relay_key`, until taken
     std::vector<PortKey> relay_keys;
     std::vector<PortMember> members;  // published
+    std::vector<PortMember> distant;  // machines that stand in while there are none
+    std::vector<PortMember> shown;    // of these two what the kernel leads to
   };
+  static bool is_unused(const Port& port) { return port.tasks.empty() && port.members.empty() && port.distant.empty(); }
+  using Members = std::map<PortKey, std::vector<PortMember>>;
   struct Task {
     std::string address;
     std::vector<PublishedPort> ports;
@@ -62,17 +72,23 @@ class PublishedPorts {
 
   base::Result<> adopt();
   base::Result<> check_free(const std::string& task_uid, const std::string& owner, const PortKey& key) const;
+  base::Result<> give_way(const std::string& owner, const PortKey& key);
   base::Result<> reserve_port(const std::string& task_uid, const std::string& owner, const PortKey& key);
   static base::Result<> hold(Port& port, const PortKey& key);
   void release(const std::string& task_uid);
   base::Result<> change_members(const std::string& task_uid, bool published);
   base::Result<> withdraw_adopted(const std::string& task_uid);
+  base::Result<> show(const Members& members, const Members& distant, const std::vector<std::string>& selves_added,
+                      const std::vector<std::string>& selves_removed);
+  base::Result<> settle_distant();
+  bool stand_in(const DistantPort& wanted, const PortKey& key);
 
   Firewall& firewall_;
   std::mutex mutex_;  // guards what follows
   bool adopted_ = false;
   std::map<PortKey, Port> ports_;
   std::map<std::string, Task> tasks_;
+  std::vector<DistantPort> distant_;  // as wanted
 };
 
 }  // namespace orchion::node::networks

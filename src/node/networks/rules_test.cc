@@ -111,7 +111,8 @@ table ip filter {
   const Table table{"orchion_k", "orabcdb"};
   EXPECT_EQ(mend_chain_text(table, "FORWARD", "", 0),
             "insert rule ip filter FORWARD iifname \"orabcdb*\" accept comment \"orchion_k\"\n"
-            "insert rule ip filter FORWARD oifname \"orabcdb*\" accept comment \"orchion_k\"\n");
+            "insert rule ip filter FORWARD oifname \"orabcdb*\" accept comment \"orchion_k\"\n"
+            "insert rule ip filter FORWARD ct mark & 0x00400000 == 0x00400000 accept comment \"orchion_k\"\n");
   constexpr std::string_view kInput =
       "\t\tiifname \"orabcdb*\" udp dport 7 accept comment \"orchion_k\" # handle 6\n"
       "\t\tiifname \"orabcdb*\" tcp dport 7 accept comment \"orchion_k\" # handle 5\n"

@@ -11,7 +11,7 @@ namespace orchion::node::networks {
 namespace {
 
 // {0} the table, {1} our bridges, {2} leading queries to the resolver, {3} letting internal networks' queries in,
-// {4} the port of VXLAN.
+// {4} the port of VXLAN, {5} the mark of connections led to other machines.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the bridge's address.
@@ -76,6 +76,7 @@ table inet {0} {{
     ip saddr . ip daddr @selves masquerade
     ip saddr 127.0.0.0/8 oifname "{1}*" masquerade
     iifname "{1}*" oifname != "{1}*" masquerade
+    ct mark and {5} == {5} ct status dnat masquerade
   }}
   chain forward {{
     iifname . oifname @same accept
@@ -153,8 +154,12 @@ std::string change_port_text(const Table& table, const PortChange& change) {
                               table.name, chain, element_of(change.key));
   }
   text += fmt::format("add chain inet {0} {1}\nflush chain inet {0} {1}\n", table.name, chain);
-  text += fmt::format("add rule inet {} {} meta l4proto {} dnat ip to {}\n", table.name, chain, protocol_of(change.key),
-                      target_of(change.after));
+  const bool distant = change.after.front().task_uid == kDistant;
+  // What comes to the host's loopback can't leave the machine: a relay has it.
+  if (distant) text += fmt::format("add rule inet {} {} ip daddr 127.0.0.0/8 return\n", table.name, chain);
+  const std::string mark = distant ? fmt::format("ct mark set ct mark or {} ", kDistantMark) : "";
+  text += fmt::format("add rule inet {} {} meta l4proto {} {}dnat ip to {}\n", table.name, chain,
+                      protocol_of(change.key), mark, target_of(change.after));
   return text + fmt::format("add element inet {} {} : goto {} }}\n", table.name, element_of(change.key), chain);
 }
 
@@ -199,7 +204,7 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
     lead = fmt::format("meta l4proto {{ tcp, udp }} th dport 53 redirect to :{}", resolver_port);
     admit = fmt::format("ct status dnat meta l4proto {{ tcp, udp }} th dport {} accept", resolver_port);
   }
-  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort);
+  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort, kDistantMark);
 }
 
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal) {

@@ -32,16 +32,24 @@ struct PortKey {
   auto operator<=>(const PortKey&) const = default;
 };
 
-// One task behind it.
+// One task behind it; or another machine, which has tasks behind the same port.
 struct PortMember {
-  std::string task_uid;
-  std::string address;  // the container's
+  std::string task_uid;  // kDistant for a machine
+  std::string address;   // the container's, or the machine's
   std::uint16_t port = 0;
 
   bool operator==(const PortMember&) const = default;
 };
 
-// Who gets connections to a port before and after a change. New connections go round the members.
+// No task's uid looks so.
+inline constexpr std::string_view kDistant = "on-another-machine";
+
+// Connections that are led on to another machine carry this bit of the connection's mark: they leave with this
+// machine's address, so that the answers come back here, and other firewalls on it let them pass.
+inline constexpr std::uint32_t kDistantMark = 0x00400000;
+
+// Who gets connections to a port before and after a change. New connections go round the members, which are all tasks
+// here or all machines.
 struct PortChange {
   PortKey key;
   std::vector<PortMember> before;

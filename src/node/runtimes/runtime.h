@@ -130,7 +130,7 @@ struct Capabilities {
   std::string name;  // "crun", "docker"
   std::string version;
   std::vector<std::string> oci_runtimes;  // what ContainerConfig.oci_runtime may name; the first is its own choice
-  bool survives_agent = false;  // containers go on, and are adopted, when the agent ends
+  bool survives_agent = false;            // containers go on, and are adopted, when the agent ends
   bool limits = false;
   bool exec = false;
   bool tty = false;
