@@ -1,6 +1,7 @@
 // What can be wrong with one container.
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <set>
 
@@ -21,7 +22,7 @@ class ContainerCheck {
       : container_(container), at_(at), violations_(violations) {}
 
   void run() {
-    if (container_.image().empty()) add("/image", "is empty: name the image to run");
+    check_executor();
     if (has_space(container_.image())) add("/image", "holds a blank");
     check_environment();
     check_mounts();
@@ -35,6 +36,35 @@ class ContainerCheck {
  private:
   void add(const std::string& pointer, std::string detail) {
     violations_.push_back({at_ + pointer, std::move(detail)});
+  }
+
+  void check_executor() {
+    constexpr std::array kExecutors = {"", "oci", "docker", "podman", "containerd", kProcessExecutor};
+    const auto& executor = container_.executor();
+    if (std::find(kExecutors.begin(), kExecutors.end(), executor) == kExecutors.end())
+      add("/executor", fmt::format("\"{}\" is none of oci, docker, podman, containerd, process", executor));
+    if (executor == kProcessExecutor) return check_program();
+    if (container_.image().empty()) add("/image", "is empty: name the image to run");
+  }
+
+  // A program of the node has the node's files and network.
+  void check_program() {
+    const auto refuse = [this](bool set, const char* pointer) {
+      if (set) add(pointer, "means nothing to a program of the node: leave it out");
+    };
+    refuse(!container_.image().empty(), "/image");
+    refuse(!container_.oci_runtime().empty(), "/ociRuntime");
+    refuse(!container_.mounts().empty(), "/mounts");
+    refuse(!container_.files().empty(), "/files");
+    refuse(!container_.devices().empty(), "/devices");
+    refuse(container_.read_only_root(), "/readOnlyRoot");
+    refuse(container_.privileged(), "/privileged");
+    refuse(!container_.sysctls().empty(), "/sysctls");
+    refuse(!container_.extra_hosts().empty(), "/extraHosts");
+    if (container_.network_mode() != v1::HOST_NETWORK)
+      add("/networkMode", "must be HOST_NETWORK: a program of the node is in its network");
+    if (!container_.has_command() && !container_.has_entrypoint())
+      add("/command", "is empty: name the program and its arguments");
   }
 
   static bool has_space(std::string_view text) {

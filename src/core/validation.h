@@ -11,6 +11,9 @@
 
 namespace orchion::core {
 
+// The executor of programs of the node itself, which have no image.
+inline constexpr char kProcessExecutor[] = "process";
+
 constexpr std::uint32_t kReplicasMax = 10'000;
 
 using Violations = std::vector<base::FieldViolation>;

@@ -55,6 +55,7 @@ struct Case {
 };
 
 const Case kCases[] = {
+    {"/spec/services/0/spec/container/executor", [](auto& s) { web_container(s).set_executor("rocket"); }},
     {"/spec/services/0/name", [](auto& s) { s.mutable_services(0)->set_name("Web"); }},
     {"/spec/services/1/name", [](auto& s) { s.mutable_services(1)->set_name(std::string(64, 'a')); }},
     {"/spec/networks/0/name", [](auto& s) { s.mutable_networks(0)->set_name(""); }},

@@ -70,6 +70,8 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   v1::RuntimeInfo info;
   info.set_name(binary.name());
   info.set_version(binary.version);
+  info.set_executor("oci");
+  info.set_is_default(true);
   parts->runtimes_.push_back(info);
   const auto run = folders.run(short_id);
   RETURN_IF_ERROR(base::make_folders(run));
@@ -100,7 +102,7 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
   };
   return {.link = link,
           .clock = clock,
-          .runtime = *runtime_,
+          .executors = node::agent::Executors({{.name = "oci", .runtime = *runtime_, .images = images_.get()}}),
           .images = *images_,
           .networks = *networks_,
           .volumes = *volumes_,

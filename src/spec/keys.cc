@@ -41,6 +41,7 @@ constexpr Key kServiceKeyList[] = {
     {"depends_on", kMapOrList},
     {"deploy", kMap},
     {"restart", kText},
+    {"runtime", kText},
     {"labels", kMapOrList},
     {"label_file", kTextOrList},
     {"user", kText},
@@ -125,7 +126,6 @@ constexpr Key kServiceKeyList[] = {
     refused("post_start", "run it with `orchion exec`, or from the container's own start script"),
     refused("pre_stop", "let the program do it when `stop_signal` arrives"),
     refused("pull_refresh_after", "remove it; `pull_policy: always` asks the registry for each new task"),
-    refused("runtime", "remove it; a node uses crun or runc, whichever it has"),
     refused("storage_opt", "remove it; a volume can hold what must not fill the disk"),
     refused("use_api_socket", "mount the socket that is meant under `volumes`"),
     refused("volumes_from", "name the same volumes in both services")};
@@ -152,7 +152,10 @@ constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
                                          {"max_attempts", kNumber},
                                          {"delay", kText},
                                          refused("window", "remove it; a start counts as good after 10 s")};
-constexpr Key kOrchionKeyList[] = {{"on_node_loss", kText, true, "`replace`, `wait` or `fence`"}};
+constexpr Key kOrchionKeyList[] = {
+    {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
+    {"executor", kText, true,
+     "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"}};
 constexpr Key kPlacementKeyList[] = {
     {"constraints", kList},
     refused("preferences", "remove it; tasks are spread over the nodes that have room"),

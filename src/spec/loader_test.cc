@@ -520,6 +520,20 @@ TEST(Loader, OrchionsOwnWordsAreCheckedLikeTheOthers) {
             "compose.yaml:1:64: `on_nodeloss` isn't a key of x-orchion: did you mean `on_node_loss`?");
 }
 
+TEST(Loader, AServiceMayBeAProgramOfTheNode) {
+  const auto stack = loaded("services: {sync: {command: [/usr/bin/rsync, --daemon], x-orchion: {executor: process}}}");
+  const auto& container = stack.services(0).spec().container();
+  EXPECT_EQ(container.executor(), "process");
+  EXPECT_EQ(container.network_mode(), v1::HOST_NETWORK);
+  EXPECT_EQ(stack.networks_size(), 0);
+  EXPECT_EQ(error_of("services: {a: {image: b, ports: ['80'], x-orchion: {executor: process}}}"),
+            "compose.yaml:1:23: `image` means nothing to a program of the node: remove it, or the executor\n"
+            "compose.yaml:1:33: `ports` means nothing to a program of the node: remove it, or the executor\n"
+            "compose.yaml:1:63: the service `a` has no `command`: name the program to run");
+  EXPECT_EQ(error_of("services: {a: {image: b, x-orchion: {executor: rkt}}}"),
+            "compose.yaml:1:48: `rkt` is no executor: use one of oci, docker, podman, containerd, process");
+}
+
 TEST(Loader, FindsFiles) {
   Folder folder;
   folder.files.files["/srv/shop/docker-compose.yml"] = "services: {web: {image: a}}";

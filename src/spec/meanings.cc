@@ -122,7 +122,7 @@ constexpr Meaning kMeanings[] = {
     {"a service", "post_start", "commands that run in the container after its start"},
     {"a service", "pre_stop", "commands that run in the container before it is stopped"},
     {"a service", "pull_refresh_after", "the age from which an image is fetched again"},
-    {"a service", "runtime", "the OCI runtime that starts the container"},
+    {"a service", "runtime", "the OCI runtime that starts the container, by name", "the executor's choice", "runc"},
     {"a service", "storage_opt", "settings of the container's own file system"},
     {"a service", "use_api_socket", "hands the container engine's socket in"},
     {"a service", "volumes_from", "other services whose volumes are mounted too"},
@@ -157,6 +157,7 @@ constexpr Meaning kMeanings[] = {
     // x-orchion
     {"x-orchion", "on_node_loss", "what becomes of tasks whose node is silent",
      "wait where there is a volume, else replace", "wait"},
+    {"x-orchion", "executor", "what of a node runs the service", "the node's default", "docker"},
     // deploy.placement
     {"deploy.placement", "constraints", "conditions that a node must meet, such as `node.labels.disk==ssd`", "",
      "[node.labels.disk==ssd]"},

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/validation.h"
 #include "spec/render_service.h"
 
 namespace orchion::spec {
@@ -74,7 +75,10 @@ class OptionsRenderer {
 
   void names(const v1::ContainerSpec& container) {
     if (container.network_mode() == v1::NO_NETWORK) yaml_.field("network_mode", "none");
-    if (container.network_mode() == v1::HOST_NETWORK) yaml_.field("network_mode", "host");
+    // A program of the node is in its network without saying so.
+    if (container.network_mode() == v1::HOST_NETWORK && container.executor() != core::kProcessExecutor)
+      yaml_.field("network_mode", "host");
+    yaml_.field("runtime", container.oci_runtime());
     yaml_.field("domainname", container.domainname());
     yaml_.list_if("dns", container.dns().values());
     yaml_.list_if("dns_search", container.dns_search().values());

@@ -42,7 +42,7 @@ class ServiceRenderer {
     files("secrets", container, true);
     files("configs", container, false);
     models(spec);
-    orchion(spec.on_node_loss());
+    orchion(spec);
     yaml_.end_map();
   }
 
@@ -233,12 +233,15 @@ class ServiceRenderer {
     yaml_.end_map();
   }
 
-  void orchion(v1::OnNodeLoss on_node_loss) {
+  void orchion(const v1::ServiceSpec& spec) {
+    const auto on_node_loss = spec.on_node_loss();
+    const auto& executor = spec.container().executor();
+    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty()) return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
-    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED) return;
     yaml_.key("x-orchion");
     yaml_.begin_map();
-    yaml_.field("on_node_loss", word);
+    if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
+    yaml_.field("executor", executor);
     yaml_.end_map();
   }
 

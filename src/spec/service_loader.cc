@@ -1,11 +1,13 @@
 #include "spec/service_loader.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "core/naming.h"
+#include "core/validation.h"
 #include "spec/keys.h"
 #include "spec/values.h"
 
@@ -54,6 +56,7 @@ class ServiceLoader {
 
   void load_image() {
     const auto* image = find("image");
+    if (!image && is_program()) return;
     if (!image) {
       // A misspelt `image`, a `build` and a `provider` were complained about already.
       const bool said = std::ranges::any_of(node_.entries, [](const Node::Entry& entry) {
@@ -87,8 +90,12 @@ class ServiceLoader {
     const auto* orchion = find("x-orchion");
     if (!orchion || !expect_map(*orchion, "x-orchion", problems_)) return;
     check_keys(*orchion, kOrchionKeys, problems_);
-    const auto* node = find_value(*orchion, "on_node_loss");
-    const auto text = node ? read_text(*node, "on_node_loss", problems_) : std::nullopt;
+    if (const auto* node = find_value(*orchion, "on_node_loss")) load_on_node_loss(*node);
+    if (const auto* node = find_value(*orchion, "executor")) load_executor(*node);
+  }
+
+  void load_on_node_loss(const Node& node) {
+    const auto text = read_text(node, "on_node_loss", problems_);
     if (!text) return;
     if (*text == "replace") {
       spec_.set_on_node_loss(v1::REPLACE);
@@ -97,8 +104,38 @@ class ServiceLoader {
     } else if (*text == "fence") {
       spec_.set_on_node_loss(v1::FENCE);
     } else {
-      problems_.add(node->at, fmt::format("`{}` says nothing about a node's loss: use replace, wait or fence", *text));
+      problems_.add(node.at, fmt::format("`{}` says nothing about a node's loss: use replace, wait or fence", *text));
     }
+  }
+
+  void load_executor(const Node& node) {
+    constexpr std::array kNames = {"oci", "docker", "podman", "containerd", core::kProcessExecutor};
+    const auto text = read_text(node, "executor", problems_);
+    if (!text) return;
+    if (std::ranges::find(kNames, *text) == kNames.end())
+      problems_.add(node.at, fmt::format("`{}` is no executor: use one of {}", *text, fmt::join(kNames, ", ")));
+    container().set_executor(*text);
+    if (*text == core::kProcessExecutor) check_program(node);
+  }
+
+  // A program of the node has the node's files and network.
+  void check_program(const Node& executor) {
+    for (const auto* key : {"image", "runtime", "volumes", "secrets", "configs", "networks", "network_mode", "ports",
+                            "devices", "read_only", "privileged", "sysctls", "extra_hosts", "tmpfs"}) {
+      if (const auto* node = find(key))
+        problems_.add(node->at,
+                      fmt::format("`{}` means nothing to a program of the node: remove it, or the executor", key));
+    }
+    if (!find("command") && !find("entrypoint"))
+      problems_.add(executor.at, fmt::format("the service `{}` has no `command`: name the program to run", name_));
+    container().clear_networks();
+    container().set_network_mode(v1::HOST_NETWORK);
+  }
+
+  bool is_program() const {
+    const auto* orchion = find("x-orchion");
+    const auto* executor = orchion && orchion->is_map() ? find_value(*orchion, "executor") : nullptr;
+    return executor && executor->is_scalar() && executor->text == core::kProcessExecutor;
   }
 
   void load_words(std::string_view key, v1::StringList& out) {
@@ -128,6 +165,7 @@ class ServiceLoader {
     container().set_working_dir(take("working_dir"));
     container().set_hostname(take("hostname"));
     container().set_domainname(take("domainname"));
+    container().set_oci_runtime(take("runtime"));
     container().set_stop_signal(take("stop_signal"));
     if (!container().working_dir().empty() && !container().working_dir().starts_with('/'))
       problems_.add(find("working_dir")->at, "`working_dir` must be an absolute path: begin it with `/`");

@@ -67,6 +67,8 @@ class Placer {
     wanted.nano_cpus = cost.nano_cpus;
     wanted.memory_bytes = cost.memory_bytes;
     wanted.constraints.assign(spec.constraints().begin(), spec.constraints().end());
+    wanted.executor = spec.container().executor();
+    wanted.oci_runtime = spec.container().oci_runtime();
     made.port_owner = scheduler::HostPort::owner_of(task.service.stack, task.service.name);
     for (const auto& port : spec.container().ports())
       if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port, made.port_owner));

@@ -33,6 +33,7 @@ std::string sentence(const TaskClass& wanted, Filter filter, const std::string& 
     case Filter::kVolume: return fmt::format("{} not where volume {} is", is, detail);
     case Filter::kConstraint: return fmt::format("{} not match {}", form(tally.count, "does", "do"), detail);
     case Filter::kPlatform: return fmt::format("{} {} (the image is {})", is, detail, wanted.architecture);
+    case Filter::kExecutor: return fmt::format("{} {}", form(tally.count, "lacks", "lack"), detail);
     case Filter::kPorts: return fmt::format("{} port {} taken", form(tally.count, "has", "have"), detail);
     case Filter::kCpus:
       return fmt::format("{} processors (need {}, free {})", form(tally.count, "lacks", "lack"),

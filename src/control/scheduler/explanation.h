@@ -18,6 +18,7 @@ enum class Filter : std::uint8_t {
   kVolume,
   kConstraint,
   kPlatform,
+  kExecutor,
   kPorts,
   kCpus,
   kMemory,
@@ -26,7 +27,8 @@ enum class Filter : std::uint8_t {
 // What one node said, with what is needed to say it.
 struct Refusal {
   Filter filter = Filter::kPassed;
-  std::string detail;     // kVolume: its name; kConstraint: its text; kPlatform: the node's; kPorts: the port
+  std::string detail;     // kVolume: its name; kConstraint: its text; kPlatform: the node's; kExecutor: what is
+                          // asked for; kPorts: the port
   std::int64_t free = 0;  // kCpus, kMemory
 };
 

@@ -27,6 +27,20 @@ Refusal check_condition(const v1::Node& node) {
   return {};
 }
 
+// What of the node would run it; an agent that names none has the default alone.
+Refusal check_executor(const v1::Node& node, const TaskClass& wanted) {
+  if (wanted.executor.empty() && wanted.oci_runtime.empty()) return {};
+  for (const auto& runtime : node.status().capabilities().runtimes()) {
+    const bool meant = wanted.executor.empty() ? runtime.is_default() : runtime.executor() == wanted.executor;
+    if (!meant) continue;
+    const auto& names = runtime.oci_runtimes();
+    if (wanted.oci_runtime.empty() || std::find(names.begin(), names.end(), wanted.oci_runtime) != names.end())
+      return {};
+    return {Filter::kExecutor, fmt::format("{} in {}", wanted.oci_runtime, runtime.executor())};
+  }
+  return {Filter::kExecutor, wanted.executor.empty() ? wanted.oci_runtime : wanted.executor};
+}
+
 Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
   for (const auto& text : wanted.constraints) {
     const auto constraint = core::parse_constraint(text);
@@ -36,7 +50,7 @@ Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
   if (!wanted.architecture.empty() && !architecture.empty() && architecture != wanted.architecture &&
       std::find(wanted.image_on.begin(), wanted.image_on.end(), node.meta().name()) == wanted.image_on.end())
     return {Filter::kPlatform, architecture};
-  return {};
+  return check_executor(node, wanted);
 }
 
 // What is better has the smaller tuple.

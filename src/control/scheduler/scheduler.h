@@ -56,6 +56,8 @@ struct TaskClass {
   std::vector<HostPort> ports;        // those with a fixed host port
   std::vector<std::size_t> volumes;   // indexes into the volumes
   std::string architecture;           // of the image; empty: not known, or of all
+  std::string executor;               // empty: a node's default
+  std::string oci_runtime;            // empty: the executor's choice
   std::vector<std::string> image_on;  // names of nodes that have the image, whatever its architecture
   // Tasks of the service that are placed already: index of the node and how many.
   std::vector<std::pair<std::size_t, std::uint32_t>> siblings;

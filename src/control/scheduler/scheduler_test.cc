@@ -54,6 +54,29 @@ PlacementInput input(std::vector<NodeView> nodes, TaskClass wanted, std::size_t 
   return result;
 }
 
+TEST(Scheduler, FindsTheNodesThatHaveWhatRunsIt) {
+  auto docker = make_node("docker");
+  auto& engine = *docker->mutable_status()->mutable_capabilities()->add_runtimes();
+  engine.set_executor("docker");
+  engine.add_oci_runtimes("runc");
+  auto plain = make_node("plain");
+  auto& crun = *plain->mutable_status()->mutable_capabilities()->add_runtimes();
+  crun.set_executor("oci");
+  crun.set_is_default(true);
+  crun.add_oci_runtimes("crun");
+  const auto decide = [&](const std::string& executor, const std::string& oci_runtime) {
+    TaskClass wanted;
+    wanted.executor = executor;
+    wanted.oci_runtime = oci_runtime;
+    return place(input({{docker}, {plain}}, wanted))[0];
+  };
+  EXPECT_EQ(decide("docker", "").node, 0);
+  EXPECT_EQ(decide("docker", "runc").node, 0);
+  EXPECT_EQ(decide("", "crun").node, 1);
+  EXPECT_EQ(decide("docker", "runsc").reason, "0 of 2 nodes: 1 lacks docker, 1 lacks runsc in docker");
+  EXPECT_EQ(decide("podman", "").reason, "0 of 2 nodes: 2 lack podman");
+}
+
 TEST(Scheduler, ExplainsEveryRefusal) {
   NodeView without_memory = view("a");
   without_memory.reserved_memory_bytes = 8 * kGiB - kGiB * 5 / 4;

@@ -51,7 +51,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       image_fetcher_(executor, parts_.link, parts_.clock, parts_.images),
       tools_{.clock = parts_.clock,
              .random = random_,
-             .runtime = parts_.runtime,
+             .executors = parts_.executors,
              .images = parts_.images,
              .image_fetcher = image_fetcher_,
              .networks = parts_.networks,
@@ -74,7 +74,6 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       tasks_(tools_),
       streams_({.link = parts_.link,
                 .clock = parts_.clock,
-                .runtime = parts_.runtime,
                 .images = parts_.images,
                 .tasks = tasks_,
                 .group = group_,
@@ -101,28 +100,51 @@ base::Co<> Agent::start() {
 }
 
 base::Co<> Agent::adopt_all(CheckpointFolder::Content content) {
-  CO_ASSIGN_OR_RETURN(const auto listed, co_await parts_.runtime.list());
-  std::map<std::string, runtimes::ContainerInfo> containers;
-  for (const auto& container : listed) containers.emplace(container.id, container);
   network_table_.restore(content.networks, content.tasks);
   std::vector<std::string> kept;
-  std::vector<std::optional<runtimes::ContainerInfo>> adopted;
-  for (const auto& checkpoint : content.tasks) {
-    const auto& uid = checkpoint.assignment().task().meta().uid();
-    if (!checkpoint.removed()) kept.push_back(uid);
-    const auto found = containers.extract(uid);
-    adopted.push_back(found ? std::optional(std::move(found.mapped())) : std::nullopt);
+  std::vector<std::optional<runtimes::ContainerInfo>> adopted(content.tasks.size());
+  std::vector<const Executor*> executors(content.tasks.size());
+  for (std::size_t i = 0; i < content.tasks.size(); ++i) {
+    const auto& checkpoint = content.tasks[i];
+    if (!checkpoint.removed()) kept.push_back(checkpoint.assignment().task().meta().uid());
+    executors[i] = parts_.executors.find(executor_of(checkpoint));
+    // Nobody could say whether its container runs.
+    if (executors[i] == nullptr && !checkpoint.status().executor().empty())
+      co_return base::fail(
+          base::Code::kUnavailable,
+          fmt::format("tasks of this node run in {}, which isn't there: start it, then the agent again",
+                      executor_of(checkpoint)));
   }
-  CO_RETURN_IF_ERROR(co_await remove_strangers(std::move(containers)));
+  for (const auto& executor : parts_.executors.all()) {
+    const bool needed = std::find(executors.begin(), executors.end(), &executor) != executors.end();
+    CO_ASSIGN_OR_RETURN(auto containers, co_await list_containers(executor, needed));
+    for (std::size_t i = 0; i < content.tasks.size(); ++i) {
+      if (executors[i] != &executor) continue;
+      auto found = containers.extract(content.tasks[i].assignment().task().meta().uid());
+      if (found) adopted[i] = std::move(found.mapped());
+    }
+    CO_RETURN_IF_ERROR(co_await remove_strangers(executor, std::move(containers)));
+  }
   CO_RETURN_IF_ERROR(co_await parts_.networks.sweep(network_table_.uids(), std::move(kept)));
   for (std::size_t i = 0; i < adopted.size(); ++i) tasks_.restore(std::move(content.tasks[i]), std::move(adopted[i]));
   co_return base::Result<>{};
 }
 
+// `needed`: tasks of an earlier process depend on the answer.
+base::Co<std::map<std::string, runtimes::ContainerInfo>> Agent::list_containers(Executor executor, bool needed) {
+  std::map<std::string, runtimes::ContainerInfo> containers;
+  auto listed = co_await executor.runtime.list();
+  if (!listed && needed) co_return std::unexpected(listed.error());
+  if (!listed) base::log::warn("cannot see what runs in {}: {}", executor.name, listed.error().message);
+  if (!listed) co_return containers;
+  for (auto& container : *listed) containers.emplace(container.id, container);
+  co_return containers;
+}
+
 // Made by this runtime, but begun before its checkpoint was written, or after its end was: nobody waits for them.
-base::Co<> Agent::remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers) {
+base::Co<> Agent::remove_strangers(Executor executor, std::map<std::string, runtimes::ContainerInfo> containers) {
   for (const auto& [id, container] : containers) {
-    auto removed = co_await parts_.runtime.remove(id, false);
+    auto removed = co_await executor.runtime.remove(id, false);
     if (!removed) base::log::warn("cannot remove the container {} of no task: {}", id, removed.error().message);
   }
   co_return base::Result<>{};

@@ -33,8 +33,8 @@ struct AgentOptions {
 struct AgentParts {
   ControlLink& link;
   base::Clock& clock;
-  runtimes::Runtime& runtime;
-  images::Images& images;
+  Executors executors;
+  images::Images& images;  // the machine's own
   networks::Networks& networks;
   volumes::Volumes& volumes;
   mesh::dns::RecordTable& records;
@@ -52,6 +52,11 @@ class Agent final : private SessionHandler {
   // Takes over what an earlier process left: containers with a checkpoint go on as they are, those without one are
   // removed. kDataLoss: a checkpoint is damaged; nothing was touched.
   base::Co<> start();
+
+  // For runtimes that wire at each start: the network namespace at `path` is that of this task's container.
+  base::Co<> wire(std::string task_uid, std::filesystem::path path) {
+    return tasks_.wire(std::move(task_uid), std::move(path));
+  }
 
   // Talks to the control plane until shutdown() or until cancelled. After a cancellation tasks still go on.
   base::Co<> run();
@@ -79,7 +84,8 @@ class Agent final : private SessionHandler {
   base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
-  base::Co<> remove_strangers(std::map<std::string, runtimes::ContainerInfo> containers);
+  base::Co<std::map<std::string, runtimes::ContainerInfo>> list_containers(Executor executor, bool needed);
+  base::Co<> remove_strangers(Executor executor, std::map<std::string, runtimes::ContainerInfo> containers);
 
   AgentOptions options_;
   AgentParts parts_;

@@ -100,11 +100,13 @@ class AgentLab : public testing::Test {
   v1::TaskState state(const std::string& uid) const;
   const v1::TaskStatus& status(const std::string& uid) const;
   void expect_nothing_left();
+  Executors executors();
 
   boost::asio::io_context io;
   base::ManualClock clock;
   std::filesystem::path folder;
-  TestRuntime runtime;
+  TestRuntime runtime;  // "oci", the default
+  TestRuntime engine;   // "engine", which wires at each start
   TestImages images;
   TestNetworks networks;
   TestVolumes volumes;

@@ -99,10 +99,12 @@ void ScriptedServer::hang_up(base::Code code) {
 AgentLab::AgentLab()
     : folder(std::filesystem::temp_directory_path() / ("orchion-agent-" + base::Random::from_system().text(10))),
       runtime(io.get_executor(), clock),
+      engine(io.get_executor(), clock),
       records(std::make_unique<mesh::dns::RecordTable>()),
       server(io.get_executor(), clock),
       link([this] { return server.open_session(); }, [this] { return server.open_stream(); }) {
   runtime.logs = folder / "logs";
+  engine.logs = folder / "engine-logs";
   options.folder = folder / "agent";
   options.hostname = "nas.home";
   options.labels = {{"disk", "big"}};
@@ -112,11 +114,16 @@ AgentLab::AgentLab()
 
 AgentLab::~AgentLab() {
   kill_agent();
-  for (auto* group : {&server.group, &runtime.group}) {
+  for (auto* group : {&server.group, &runtime.group, &engine.group}) {
     boost::asio::co_spawn(io, group->shutdown(), boost::asio::detached);
     settle();
   }
   EXPECT_TRUE(base::remove_tree(folder).has_value());
+}
+
+Executors AgentLab::executors() {
+  return Executors({{.name = "oci", .runtime = runtime, .images = &images},
+                    {.name = "engine", .runtime = engine, .images = &images, .wires_at_start = true}});
 }
 
 base::Result<> AgentLab::try_start_agent() {
@@ -126,7 +133,7 @@ base::Result<> AgentLab::try_start_agent() {
   agent = std::make_unique<Agent>(io.get_executor(), options,
                                   AgentParts{.link = link,
                                              .clock = clock,
-                                             .runtime = runtime,
+                                             .executors = executors(),
                                              .images = images,
                                              .networks = networks,
                                              .volumes = volumes,

@@ -184,11 +184,15 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
   const auto& image = inputs.image.config;
   runtimes::ContainerConfig config;
   config.id = task.meta().uid();
+  config.image = inputs.image.digest;
   config.layers = inputs.image.layers;
+  config.oci_runtime = spec.oci_runtime();
   config.arguments = arguments(spec, image);
   if (config.arguments.empty())
     return base::fail(base::Code::kInvalidArgument,
-                      fmt::format("the image {} names no command: set `command:` for the service", spec.image()));
+                      spec.image().empty()
+                          ? "nothing says what to run: set `command:` for the service"
+                          : fmt::format("the image {} names no command: set `command:` for the service", spec.image()));
   config.hostname = first_non_empty(spec.hostname(), short_name(task));
   config.environment = environment(spec, image, config.hostname);
   config.working_dir = first_non_empty(spec.working_dir(), image.working_dir, "/");

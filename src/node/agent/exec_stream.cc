@@ -83,7 +83,8 @@ base::Co<> StreamServer::exec(v1::NodeExec want, std::shared_ptr<DataStream> str
   if (runner == nullptr || runner->status().state() != v1::RUNNING)
     co_return base::fail(base::Code::kFailedPrecondition,
                          "the task isn't running on its node: see `orchion ps`, and try one that is");
-  CO_ASSIGN_OR_RETURN(auto started, co_await parts_.runtime.exec(want.task_uid(), to_config(want.start())));
+  CO_ASSIGN_OR_RETURN(auto started,
+                      co_await runner->executor()->runtime.exec(want.task_uid(), to_config(want.start())));
   std::shared_ptr<ExecEnd> process = std::move(started);
   using boost::asio::experimental::awaitable_operators::operator||;
   auto ended = co_await (carry_output(process, stream) || carry_input(stream, process));

@@ -184,11 +184,12 @@ base::Co<> StreamServer::logs(v1::NodeLogs want, std::shared_ptr<DataStream> str
   Sources sources;
   for (const auto& uid : want.task_uids()) {
     const auto* runner = parts_.tasks.find(uid);
-    if (runner == nullptr) continue;  // its output was removed with it
+    // Its output was removed with it, or there never was any.
+    if (runner == nullptr || runner->executor() == nullptr) continue;
     const auto& task = runner->assignment().task();
     auto source = std::make_shared<Source>();
     source->task_uid = uid;
-    source->folder = parts_.runtime.log_folder(uid);
+    source->folder = runner->executor()->runtime.log_folder(uid);
     source->names.set_stack(task.meta().stack());
     source->names.set_service(task.spec().service());
     source->names.set_slot(task.spec().slot());

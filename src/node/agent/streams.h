@@ -18,7 +18,6 @@ class StreamServer {
   struct Parts {
     ControlLink& link;
     base::Clock& clock;
-    runtimes::Runtime& runtime;
     images::Images& images;
     const TaskTable& tasks;
     base::TaskGroup& group;

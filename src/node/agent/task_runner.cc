@@ -27,8 +27,15 @@ double in_seconds(base::Duration duration) {
 
 }  // namespace
 
+std::string executor_of(const v1::TaskCheckpoint& checkpoint) {
+  const auto& begun = checkpoint.status().executor();
+  return begun.empty() ? checkpoint.assignment().container().executor() : begun;
+}
+
 TaskRunner::TaskRunner(TaskTools& tools, v1::TaskAssignment assignment)
-    : tools_(tools), changed_(tools.group.executor()) {
+    : tools_(tools),
+      executor_(tools.executors.find(assignment.container().executor())),
+      changed_(tools.group.executor()) {
   *checkpoint_.mutable_status() = first_status(assignment.task(), tools.clock.wall());
   *checkpoint_.mutable_assignment() = std::move(assignment);
   wish_unsaved_ = true;
@@ -36,7 +43,10 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskAssignment assignment)
 
 TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
                        std::optional<runtimes::ContainerInfo> container)
-    : tools_(tools), checkpoint_(std::move(checkpoint)), changed_(tools.group.executor()) {
+    : tools_(tools),
+      checkpoint_(std::move(checkpoint)),
+      executor_(tools.executors.find(executor_of(checkpoint_))),
+      changed_(tools.group.executor()) {
   auto adoption = adopt(checkpoint_, container, tools.boot_id, tools.clock.wall());
   *checkpoint_.mutable_status() = std::move(adoption.status);
   running_ = adoption.running;
@@ -147,8 +157,8 @@ base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint3
     const base::Duration up = tools.clock.wall() - started;
     CO_RETURN_IF_ERROR(co_await tools.clock.sleep(tally.pause(up)));
     if (!self->checks_go_on(attempt)) break;
-    CO_ASSIGN_OR_RETURN(const auto result,
-                        co_await run_check(tools.runtime, tools.clock, self->uid(), command, tally.timeout()));
+    CO_ASSIGN_OR_RETURN(const auto result, co_await run_check(self->executor_->runtime, tools.clock, self->uid(),
+                                                              command, tally.timeout()));
     if (!self->checks_go_on(attempt)) break;
     tally.record(result.good, tools.clock.wall() - started);
     if (self->status().health() == tally.health()) continue;
@@ -164,12 +174,12 @@ base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint3
 base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
   auto& tools = self->tools_;
   while (self->running_ && self->status().attempt() == attempt) {
-    auto exit = co_await tools.runtime.wait(self->uid());
+    auto exit = co_await self->executor_->runtime.wait(self->uid());
     if (exit) {
       self->attempt_ended({*exit, ""});
       co_return base::Result<>{};
     }
-    auto container = co_await tools.runtime.inspect(self->uid());
+    auto container = co_await self->executor_->runtime.inspect(self->uid());
     if (container && !*container) {
       self->attempt_ended({});
       co_return base::Result<>{};
@@ -182,6 +192,7 @@ base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t att
 void TaskRunner::attempt_ended(AttemptEnd end) {
   if (tools_.clock.now() - up_since_ >= kHealthy) restart_backoff_.reset();
   running_ = false;
+  if (is_wired_at_start()) attached_ = false;  // its next start brings another namespace
   end_ = std::move(end);
   changed_.notify();
 }

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/task_group.h"
 #include "node/agent/checkpoint_folder.h"
+#include "node/agent/executors.h"
 #include "node/agent/image_fetcher.h"
 #include "node/agent/lease.h"
 #include "node/agent/network_table.h"
@@ -24,8 +25,8 @@ namespace orchion::node::agent {
 struct TaskTools {
   base::Clock& clock;
   base::Random& random;
-  runtimes::Runtime& runtime;
-  images::Images& images;
+  const Executors& executors;
+  images::Images& images;  // the machine's own
   ImageFetcher& image_fetcher;
   networks::Networks& networks;
   volumes::Volumes& volumes;
@@ -44,6 +45,9 @@ struct TaskTools {
   std::function<void()> forgotten;
 };
 
+// What of this machine runs, or ran, the task; empty: the default.
+std::string executor_of(const v1::TaskCheckpoint& checkpoint);
+
 // One task on this node, from its assignment to its last file. Does one step at a time and reports before the next;
 // what the next step is next_step() says. Needs no control plane. One executor; shared with its own coroutines.
 class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
@@ -61,6 +65,11 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void unassign();
   void may_forget();
 
+  // The network namespace at `path` is the container's, whose program waits for this: see runtimes::WireNamespace.
+  base::Co<> wire(std::filesystem::path path);
+
+  // What runs it; nullptr where this machine has no such executor, and the task waits for one.
+  const Executor* executor() const { return executor_; }
   const v1::TaskStatus& status() const { return checkpoint_.status(); }
   const v1::TaskAssignment& assignment() const { return checkpoint_.assignment(); }
   bool removed() const { return checkpoint_.removed(); }
@@ -99,12 +108,14 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void report();
   bool has_ports() const;
   bool uses_host_network() const;
+  bool is_wired_at_start() const;
   v1::TaskStatus& status_now() { return *checkpoint_.mutable_status(); }
   const v1::Task& task() const { return checkpoint_.assignment().task(); }
   const std::string& uid() const { return task().meta().uid(); }
 
   TaskTools& tools_;
   v1::TaskCheckpoint checkpoint_;
+  const Executor* executor_ = nullptr;
   ChangeSignal changed_;
 
   // What this process knows beyond the checkpoint.

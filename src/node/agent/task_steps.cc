@@ -34,37 +34,49 @@ base::Result<> first_error(base::Result<> first, base::Result<> second) {
 }  // namespace
 
 base::Co<> TaskRunner::prepare_image() {
+  const auto& wanted = checkpoint_.assignment().container().executor();
+  if (executor_ == nullptr)
+    co_return base::fail(base::Code::kUnavailable,
+                         fmt::format("this node has no {}: install it and start the agent again", wanted));
   enter(v1::PREPARING);
-  CO_ASSIGN_OR_RETURN(image_, co_await find_image());
+  status_now().set_executor(executor_->name);
+  // What is on the machine already needs no image.
+  image_ = images::ImageRecord();
+  if (executor_->images != nullptr) {
+    image_.reset();
+    CO_ASSIGN_OR_RETURN(image_, co_await find_image());
+  }
   status_now().set_image_digest(image_->digest);
   checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
-  if (tools_.image_present) tools_.image_present(image_->digest);
+  if (tools_.image_present && executor_->images == &tools_.images) tools_.image_present(image_->digest);
   co_return base::Result<>{};
 }
 
 // What was imported here is known by its name alone, and is the right one where its digest is.
 base::Co<images::ImageRecord> TaskRunner::find_image() {
   const auto spec = checkpoint_.assignment().container();
-  if (spec.pull_policy() == v1::PULL_ALWAYS) co_return co_await tools_.images.pull(image_reference(spec));
+  auto& source = *executor_->images;
+  if (spec.pull_policy() == v1::PULL_ALWAYS) co_return co_await source.pull(image_reference(spec));
   if (spec.pull_policy() == v1::PULL_NEVER) co_return co_await find_present_image(spec);
   const bool elsewhere = checkpoint_.assignment().image_elsewhere();
-  if (spec.image_digest().empty() && !elsewhere) co_return co_await tools_.images.ensure(spec.image());
-  CO_ASSIGN_OR_RETURN(auto named, co_await tools_.images.find(spec.image()));
+  if (spec.image_digest().empty() && !elsewhere) co_return co_await source.ensure(spec.image());
+  CO_ASSIGN_OR_RETURN(auto named, co_await source.find(spec.image()));
   if (named && (spec.image_digest().empty() || named->digest == spec.image_digest())) co_return std::move(*named);
   // A node that has it is nearer than a registry, which perhaps never had it.
   if (elsewhere) {
-    CO_ASSIGN_OR_RETURN(auto present, co_await tools_.images.find(image_reference(spec)));
+    CO_ASSIGN_OR_RETURN(auto present, co_await source.find(image_reference(spec)));
     if (present) co_return std::move(*present);
     auto fetched = co_await tools_.image_fetcher.fetch(spec.image(), spec.image_digest());
-    if (fetched) co_return fetched;
+    if (fetched && &source == &tools_.images) co_return fetched;
+    if (fetched) co_return co_await source.ensure(spec.image());  // an engine takes it from this machine's store
     base::log::warn("task {}: cannot get {} from another node ({}): trying its registry", task().meta().name(),
                     spec.image(), fetched.error().message);
   }
-  co_return co_await tools_.images.ensure(image_reference(spec));
+  co_return co_await source.ensure(image_reference(spec));
 }
 
 base::Co<images::ImageRecord> TaskRunner::find_present_image(v1::ContainerSpec spec) {
-  CO_ASSIGN_OR_RETURN(auto found, co_await tools_.images.find(spec.image()));
+  CO_ASSIGN_OR_RETURN(auto found, co_await executor_->images->find(spec.image()));
   if (found) co_return std::move(*found);
   co_return base::fail(
       base::Code::kNotFound,
@@ -91,7 +103,12 @@ base::Co<> TaskRunner::prepare_container() {
 }
 
 bool TaskRunner::uses_host_network() const {
-  return checkpoint_.assignment().container().network_mode() == v1::HOST_NETWORK;
+  return checkpoint_.assignment().container().network_mode() == v1::HOST_NETWORK ||
+         !executor_->runtime.capabilities().networks;
+}
+
+bool TaskRunner::is_wired_at_start() const {
+  return executor_ != nullptr && executor_->wires_at_start;
 }
 
 base::Co<> TaskRunner::build() {
@@ -104,15 +121,24 @@ base::Co<> TaskRunner::build() {
   if (!uses_host_network()) inputs.network_namespace = tools_.networks.namespace_path(uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
-  co_return co_await tools_.runtime.prepare(std::move(config));
+  co_return co_await executor_->runtime.prepare(std::move(config));
 }
 
 base::Co<> TaskRunner::attach() {
-  if (attached_ || uses_host_network()) co_return base::Result<>{};
+  if (attached_ || uses_host_network() || (is_wired_at_start() && !running_)) co_return base::Result<>{};
   auto network = task_network(task());
   for (const auto& attachment : network.attachments)
     CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
   CO_RETURN_IF_ERROR(co_await tools_.networks.attach(std::move(network)));
+  attached_ = true;
+  co_return base::Result<>{};
+}
+
+base::Co<> TaskRunner::wire(std::filesystem::path path) {
+  auto network = task_network(task());
+  for (const auto& attachment : network.attachments)
+    CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
+  CO_RETURN_IF_ERROR(co_await tools_.networks.attach_at(std::move(network), std::move(path)));
   attached_ = true;
   co_return base::Result<>{};
 }
@@ -122,7 +148,7 @@ base::Co<> TaskRunner::start() {
     CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
   }
   enter(v1::STARTING);
-  auto container = co_await tools_.runtime.start(uid(), status().attempt());
+  auto container = co_await executor_->runtime.start(uid(), status().attempt());
   slot_.reset();
   if (container) {
     started(std::move(*container));
@@ -214,14 +240,14 @@ base::Co<> TaskRunner::stop() {
   grace_ends_ = tools_.clock.now() + core::stop_grace_period(checkpoint_.assignment().container());
   const int number = signal_number(checkpoint_.stop_signal()).value_or(SIGTERM);
   // Remembered beside the signal: a process that ends by it must not look like one that crashed.
-  auto [saved, signalled] = co_await (save(Durability::kDisk) && tools_.runtime.signal(uid(), number));
+  auto [saved, signalled] = co_await (save(Durability::kDisk) && executor_->runtime.signal(uid(), number));
   // SIGKILL follows when the grace is over, whatever this came to.
   if (!signalled) base::log::warn("task {}: cannot signal it: {}", task().meta().name(), signalled.error().message);
   co_return saved;
 }
 
 base::Co<> TaskRunner::kill() {
-  CO_RETURN_IF_ERROR(co_await tools_.runtime.signal(uid(), SIGKILL));
+  CO_RETURN_IF_ERROR(co_await executor_->runtime.signal(uid(), SIGKILL));
   kill_signalled_ = true;
   co_return base::Result<>{};
 }
@@ -250,8 +276,11 @@ base::Co<> TaskRunner::remove() {
 }
 
 base::Co<> TaskRunner::clean_up(bool keep_logs) {
-  auto [removed, detached] = co_await (tools_.runtime.remove(uid(), keep_logs) && tools_.networks.detach(uid()));
-  CO_RETURN_IF_ERROR(first_error(std::move(removed), std::move(detached)));
+  // Without an executor nothing was begun.
+  if (executor_ != nullptr) {
+    auto [removed, detached] = co_await (executor_->runtime.remove(uid(), keep_logs) && tools_.networks.detach(uid()));
+    CO_RETURN_IF_ERROR(first_error(std::move(removed), std::move(detached)));
+  }
   tools_.network_table.release(uid());
   attached_ = false;
   container_ready_ = false;

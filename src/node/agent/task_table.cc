@@ -4,6 +4,8 @@
 #include <cctype>
 #include <set>
 
+#include <fmt/core.h>
+
 #include "base/log.h"
 #include "node/agent/container_config.h"
 
@@ -54,6 +56,14 @@ void TaskTable::assign(const v1::TaskAssignment& assignment) {
 
 void TaskTable::may_forget(const std::string& task_uid) {
   if (const auto found = runners_.find(task_uid); found != runners_.end()) found->second->may_forget();
+}
+
+base::Co<> TaskTable::wire(std::string task_uid, std::filesystem::path path) {
+  const auto found = runners_.find(task_uid);
+  if (found == runners_.end())
+    co_return base::fail(base::Code::kNotFound, fmt::format("a container of no task was started: {}", task_uid));
+  const auto runner = found->second;
+  co_return co_await runner->wire(std::move(path));
 }
 
 const TaskRunner* TaskTable::find(const std::string& task_uid) const {

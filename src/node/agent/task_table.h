@@ -25,6 +25,9 @@ class TaskTable {
   // What no longer may be pruned. Called by itself when tasks come and go.
   void tell_used_images();
 
+  // As Agent::wire().
+  base::Co<> wire(std::string task_uid, std::filesystem::path path);
+
   // nullptr where this node has no such task.
   const TaskRunner* find(const std::string& task_uid) const;
   bool has_task_in(const std::string& network_uid) const;
