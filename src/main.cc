@@ -96,6 +96,7 @@ int start_agent(cli::Context& context, const cli::AgentFlags& flags) {
   std::vector<std::string> arguments = {"agent", "--data", data.string(), "--log-level", flags.log_level};
   if (!flags.hostname.empty()) arguments.insert(arguments.end(), {"--hostname", flags.hostname});
   if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
+  for (const auto& label : flags.labels) arguments.insert(arguments.end(), {"--label", label});
   auto started = daemon::start_in_background(data, std::move(arguments));
   return started ? cli::kExitOk : context.fail(started.error());
 }

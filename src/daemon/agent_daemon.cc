@@ -26,9 +26,9 @@ class AgentDaemon {
     CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, folders_, short_id));
     node::agent::AgentOptions agent;
     agent.folder = folders_.agent();
-    agent.hostname = options_.hostname.empty() ? host_name() : options_.hostname;
+    agent.hostname = hostname_.empty() ? host_name() : hostname_;
     agent.version = kVersion;
-    agent.labels = options_.labels;
+    agent.labels = labels_;
     agent.address = [address = address_, server = server_host_] {
       return address.empty() ? address_towards(server).value_or("") : address;
     };
@@ -61,6 +61,8 @@ class AgentDaemon {
         executor_, options_.server,
         std::multimap<std::string, std::string>{{"authorization", "Bearer " + options_.token}});
     address_ = options_.advertise;
+    hostname_ = options_.hostname;
+    labels_ = options_.labels;
     ASSIGN_OR_RETURN(const auto server, parse_host_and_port(options_.server, kNodePort));
     server_host_ = server.host;
     return {};
@@ -72,6 +74,8 @@ class AgentDaemon {
     link_ = std::make_unique<node::agent::GrpcLink>(executor_, membership.server,
                                                     std::multimap<std::string, std::string>{}, std::move(tls));
     address_ = options_.advertise.empty() ? membership.address : options_.advertise;
+    hostname_ = options_.hostname.empty() ? membership.hostname : options_.hostname;
+    labels_ = options_.labels.empty() ? membership.labels : options_.labels;
     ASSIGN_OR_RETURN(const auto server, parse_host_and_port(membership.server, kNodePort));
     server_host_ = server.host;
     return {};
@@ -84,6 +88,8 @@ class AgentDaemon {
   base::Random random_ = base::Random::from_system();
   base::TaskGroup group_;
   std::string address_;
+  std::string hostname_;
+  std::map<std::string, std::string> labels_;
   std::string server_host_;
   std::unique_ptr<NodeParts> parts_;
   std::unique_ptr<node::agent::GrpcLink> link_;

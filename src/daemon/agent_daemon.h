@@ -13,8 +13,8 @@ struct AgentOptions {
   std::filesystem::path data;
   std::string server;    // "127.0.0.1:4601": loopback only, without TLS; empty: of the cluster that this machine joined
   std::string token;     // for that; a node that joined has its certificate
-  std::string hostname;  // empty: the machine's
-  std::map<std::string, std::string> labels;
+  std::string hostname;  // empty: as said at joining, or the machine's
+  std::map<std::string, std::string> labels;  // empty: as said at joining
   std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
 };
 

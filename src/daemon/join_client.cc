@@ -95,6 +95,8 @@ base::Result<JoinedNode> join_cluster(const JoinOptions& options) {
   Membership membership;
   membership.server = to_text(server);
   membership.address = options.advertise;
+  membership.hostname = options.hostname;
+  membership.labels = options.labels;
   ASSIGN_OR_RETURN(membership.authority,
                    wire::tls::fetch_authority({server.host, server.port, token.authority_fingerprint}, clock.wall()));
   ASSIGN_OR_RETURN(membership.key, node_key(folders.agent()));

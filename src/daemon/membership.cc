@@ -1,5 +1,7 @@
 #include "daemon/membership.h"
 
+#include <sstream>
+
 #include <fmt/core.h>
 
 #include "base/file.h"
@@ -18,6 +20,23 @@ std::string trimmed(std::string text) {
   return text;
 }
 
+// A line each: "NAME=VALUE".
+std::string labels_text(const std::map<std::string, std::string>& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) text += fmt::format("{}={}\n", name, value);
+  return text;
+}
+
+std::map<std::string, std::string> read_labels(const std::string& text) {
+  std::map<std::string, std::string> labels;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto equals = line.find('=');
+    if (equals != std::string::npos) labels[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  return labels;
+}
+
 }  // namespace
 
 base::Result<Membership> load_membership(const std::filesystem::path& folder) {
@@ -32,7 +51,10 @@ base::Result<Membership> load_membership(const std::filesystem::path& folder) {
   ASSIGN_OR_RETURN(membership.key, base::read_file(folder / "key.pem"));
   ASSIGN_OR_RETURN(membership.authority, base::read_file(folder / "authority.pem"));
   membership.server = trimmed(std::move(membership.server));
+  // A machine that joined with an older version has none of these.
   membership.address = trimmed(base::read_file(folder / "address").value_or(""));
+  membership.hostname = trimmed(base::read_file(folder / "hostname").value_or(""));
+  membership.labels = read_labels(base::read_file(folder / "labels").value_or(""));
   return membership;
 }
 
@@ -40,6 +62,8 @@ base::Result<> save_membership(const std::filesystem::path& folder, const Member
   RETURN_IF_ERROR(base::write_file_durably(folder / "server", membership.server + "\n"));
   RETURN_IF_ERROR(base::write_file_durably(folder / "authority.pem", membership.authority));
   RETURN_IF_ERROR(base::write_file_durably(folder / "address", membership.address + "\n"));
+  RETURN_IF_ERROR(base::write_file_durably(folder / "hostname", membership.hostname + "\n"));
+  RETURN_IF_ERROR(base::write_file_durably(folder / "labels", labels_text(membership.labels)));
   return save_certificate(folder, membership.certificate);
 }
 

@@ -3,6 +3,7 @@
 // That this machine is a node of a cluster elsewhere: what it keeps of it on its disk.
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "base/clock.h"
@@ -11,13 +12,15 @@
 
 namespace orchion::daemon {
 
-// Files in DATA/agent: "server", "key.pem" (0600), "certificate.pem", "authority.pem", "address".
+// Files in DATA/agent: "server", "key.pem" (0600), "certificate.pem", "authority.pem", "address", "hostname", "labels".
 struct Membership {
   std::string server;       // "192.168.1.5:4603"
   std::string key;          // made on this machine; never leaves it
   std::string certificate;  // short-lived, of that key
   std::string authority;    // vouches for the server
   std::string address;      // where other nodes reach this one; empty: by the way to the server
+  std::string hostname;     // as said at joining; empty: the machine's
+  std::map<std::string, std::string> labels;
 };
 
 // kNotFound: this machine has joined none, with what to do.

@@ -157,7 +157,7 @@ class Joining(Machines):
         self.refused(three, 1, "10.88.0.1:4603", "used already, by node machine-2", "orchion node invite")
         good = self.line
         self.line = [*good[:4], good[4][:-1]]
-        self.refused(three, 1, "not the whole token")
+        self.refused(three, 2, "not the whole token")
         other = good[4][:-1] + ("0" if good[4][-1] != "0" else "1")
         self.line = [*good[:4], other]
         self.refused(three, 4, "10.88.0.1:4603", "fingerprint")
@@ -168,6 +168,25 @@ class Joining(Machines):
         # Nothing of what failed is in the way.
         three.join(self.one)
         harness.wait_for("three nodes", lambda: len(lan.ready(self.one)) == 3)
+
+    def test_what_was_said_at_joining_is_remembered(self):
+        two = self.machine(2)
+        two.join(self.one, "--hostname", "attic", "--label", "disk=ssd", "--label", "rank=2")
+
+        def attic():
+            node = lan.nodes(self.one).get("attic")
+            return node if node and node["status"]["state"] == "READY" else None
+        joined = harness.wait_for("the node by its name", attic)
+        self.assertEqual(joined["status"]["capabilities"]["hostname"], "attic")
+        two.ok("agent", "--stop")
+        # An agent that names itself, so that what comes next is known to be another's word.
+        two.ok("agent", "--background", "--hostname", "cellar")
+        harness.wait_for("its new name", lambda: attic() and attic()["status"]["capabilities"]["hostname"] == "cellar")
+        two.ok("agent", "--stop")
+        two.ok("agent", "--background")
+        harness.wait_for("the name of its joining",
+                         lambda: attic() and attic()["status"]["capabilities"]["hostname"] == "attic")
+        self.assertEqual(attic()["spec"]["labels"], {"disk": "ssd", "rank": "2"})
 
     def test_a_server_that_was_told_no_address_says_how_to_get_one(self):
         self.one.stop()
