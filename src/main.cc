@@ -75,7 +75,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
                                       .node_lost_after = std::chrono::seconds(flags.lost_seconds)};
   auto served = daemon::run_server(options, [] { daemon::tell_ready(); });
-  return served ? cli::kExitOk : context.fail(served.error());
+  return served ? cli::kExitOk : context.refuse(served.error());
 }
 
 std::map<std::string, std::string> labels_of(const cli::AgentFlags& flags) {
@@ -108,7 +108,7 @@ int serve_agent(cli::Context& context, const cli::AgentFlags& flags, daemon::Age
   options.labels = labels_of(flags);
   options.advertise = flags.advertise;
   auto served = daemon::run_agent(options, [] { daemon::tell_ready(); });
-  return served ? cli::kExitOk : context.fail(served.error());
+  return served ? cli::kExitOk : context.refuse(served.error());
 }
 
 int run_agent(cli::Context& context, const cli::AgentFlags& flags) {
@@ -137,7 +137,7 @@ int run_join(cli::Context& context, const cli::JoinFlags& flags) {
   options.labels = labels_of(flags.agent);
   options.advertise = flags.agent.advertise;
   const auto joined = daemon::join_cluster(options);
-  if (!joined) return context.fail(joined.error());
+  if (!joined) return context.refuse(joined.error());
   context.say("this machine is now the node " + joined->name);
   if (flags.foreground) return serve_agent(context, flags.agent, {});
   const int started = start_agent(context, flags.agent);

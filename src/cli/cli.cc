@@ -5,41 +5,22 @@
 #include "cli/command_tree.h"
 #include "cli/completion.h"
 #include "cli/refusal.h"
+#include "cli/value_check.h"
 #include "client/contexts.h"
 
 namespace orchion::cli {
 
 namespace {
 
-constexpr const char* kExamples =
-    R"(  orchion up                              start what ./compose.yaml describes, and wait until it runs
-  orchion up -f shop.yaml --stack shop    another file, another name
-  orchion plan                            show what `up` would change
-  orchion ps                              what runs
-  orchion logs -f shop/web                follow the output of one service
-  orchion exec -it shop/web.1 -- sh       a shell in one container
-  orchion scale shop/web=3
-  orchion down --volumes                  stop the stack and remove its data
-)";
-
 // The tree with the options that stand for every command, and what is said about arguments that make no sense.
 class Parser {
  public:
   explicit Parser(const CliHooks& hooks)
       : hooks_(hooks), tree_("orchion runs Compose files in containers on your own machines.", "orchion") {
-    CommandTree::add_examples(&app_, kExamples);
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "Help on every command");
-    add_globals();
-    add_stack_commands(tree_);
-    add_file_commands(tree_);
-    add_task_commands(tree_);
-    add_service_commands(tree_);
-    add_node_commands(tree_, hooks);
-    add_image_commands(tree_);
-    add_server_commands(tree_, hooks);
-    add_context_commands(tree_);
-    add_tool_commands(tree_, hooks);
+    add_global_options(tree_, globals_, output_);
+    add_commands(tree_, hooks);
   }
 
   int run(int argc, char** argv) {
@@ -67,26 +48,10 @@ class Parser {
   // CLI11 says that a command is missing, not which word is none; alone, it doesn't say what there is.
   int refuse(const CLI::ParseError& error) {
     if (const auto sentence = refusal_of(app_); !sentence.empty()) return refuse(sentence);
-    const auto [command, path] = parsed_command(app_);
-    if (command->get_require_subcommand_min() == 0) {
-      app_.exit(error);
-    } else {
-      std::cerr << command->help(command == &app_ ? "" : "orchion");
-    }
+    const auto* command = parsed_command(app_).app;
+    if (command->get_require_subcommand_min() == 0) return refuse(refusal_of(app_, error));
+    std::cerr << command->help(command == &app_ ? "" : "orchion");
     return kExitUsage;
-  }
-
-  void add_globals() {
-    // Understood before and after the command's name.
-    app_.fallthrough();
-    app_.add_option("--server", globals_.connection.server, "http://HOST:PORT or unix:PATH (ORCHION_SERVER)");
-    app_.add_option("--token-file", globals_.connection.token_file, "File that holds the token (or ORCHION_TOKEN)");
-    app_.add_option("--data", globals_.connection.data, "Data folder of the server on this machine (ORCHION_DATA)");
-    app_.add_option("--stack", globals_.stack, "The stack that is meant");
-    app_.add_flag("-y,--yes", globals_.yes, "Don't ask");
-    app_.add_option("-o,--output", output_,
-                    "How to print what is listed or inspected; `template=` names the fields of `template={meta.name}`")
-        ->type_name(output_formats_text());
   }
 
   const CliHooks& hooks_;
@@ -97,6 +62,34 @@ class Parser {
 };
 
 }  // namespace
+
+void add_global_options(CommandTree& tree, GlobalOptions& globals, std::string& output) {
+  auto& root = tree.root();
+  // Understood before and after the command's name.
+  root.fallthrough();
+  root.add_option("--server", globals.connection.server, "http://HOST:PORT or unix:PATH (ORCHION_SERVER)")
+      ->check(check_server);
+  root.add_option("--token-file", globals.connection.token_file, "File that holds the token (or ORCHION_TOKEN)");
+  root.add_option("--data", globals.connection.data, "Data folder of the server on this machine (ORCHION_DATA)");
+  root.add_option("--stack", globals.stack, "The stack that is meant")->check(check_name);
+  root.add_flag("-y,--yes", globals.yes, "Don't ask");
+  root.add_option("-o,--output", output,
+                  "How to print what is listed or inspected; `template=` names the fields of `template={meta.name}`")
+      ->type_name(output_formats_text());
+}
+
+void add_commands(CommandTree& tree, const CliHooks& hooks) {
+  add_stack_commands(tree);
+  add_file_commands(tree);
+  add_task_commands(tree);
+  add_service_commands(tree);
+  add_node_commands(tree, hooks);
+  add_image_commands(tree);
+  add_server_commands(tree, hooks);
+  add_context_commands(tree);
+  add_tool_commands(tree, hooks);
+  add_examples(tree.root());
+}
 
 int run_cli(int argc, char** argv, const CliHooks& hooks) {
   return Parser(hooks).run(argc, argv);

@@ -1,5 +1,9 @@
 #include "cli/command_tree.h"
 
+#include <fmt/format.h>
+
+#include "cli/value_check.h"
+
 namespace orchion::cli {
 
 namespace {
@@ -17,10 +21,6 @@ class HelpFormatter final : public CLI::Formatter {
 
 CommandTree::CommandTree(const std::string& description, const std::string& name) : app_(description, name) {
   app_.formatter(std::make_shared<HelpFormatter>());
-}
-
-void CommandTree::add_examples(CLI::App* command, const std::string& lines) {
-  command->footer("\nExamples:\n" + lines);
 }
 
 CLI::App* CommandTree::add(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
@@ -48,16 +48,30 @@ void add_file_options(CLI::App* command, FileOptions& files) {
 }
 
 void add_agent_options(CLI::App* command, AgentFlags& flags) {
-  command->add_option("--hostname", flags.hostname, "The node's name (default: the machine's)");
-  command->add_option("--label", flags.labels, "NAME=VALUE, for placement")->allow_extra_args(false);
+  command->add_option("--hostname", flags.hostname, "The node's name (default: the machine's)")->check(check_name);
+  command->add_option("--label", flags.labels, "NAME=VALUE, for placement")
+      ->allow_extra_args(false)
+      ->check(check_variable);
   command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
   add_log_level(command, flags.log_level);
 }
 
 void add_log_level(CLI::App* command, std::string& level) {
-  command->add_option("--log-level", level, "debug, info, warn or error")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  offer(command->add_option("--log-level", level, "debug, info, warn or error")->capture_default_str(),
+        {"debug", "info", "warn", "error"});
+}
+
+void add_timeout(CLI::App* command, std::string& timeout, const std::string& help) {
+  command->add_option("--timeout", timeout, help)->capture_default_str()->check(check_duration);
+}
+
+void offer(CLI::Option* option, const std::vector<std::string>& choices) {
+  option->check([choices](const std::string& text) { return check_choice(text, choices); },
+                fmt::format("{{{}}}", fmt::join(choices, ",")));
+}
+
+void bound(CLI::Option* option, std::int64_t least, std::int64_t most) {
+  option->check([=](const std::string& text) { return check_number(text, least, most); });
 }
 
 }  // namespace orchion::cli

@@ -35,9 +35,6 @@ class CommandTree {
     return add(app_, name, help, std::move(action));
   }
 
-  // Lines like "orchion ps -a    ended ones too", which help shows first.
-  static void add_examples(CLI::App* command, const std::string& lines);
-
   // The current context says nothing to this command: it is about the machine it runs on.
   void keep_local(const CLI::App* command) { local_.insert(command); }
   bool is_local(const CLI::App* command) const { return local_.contains(command); }
@@ -50,6 +47,13 @@ class CommandTree {
   Action action_;
   std::set<const CLI::App*> local_;
 };
+
+// All commands with their examples; the options that every one of them has, whose values outlive the tree.
+void add_commands(CommandTree& tree, const CliHooks& hooks);
+void add_global_options(CommandTree& tree, GlobalOptions& globals, std::string& output);
+
+// What help shows first, for the command and those below it.
+void add_examples(CLI::App& command);
 
 // One function a file: what belongs together.
 void add_stack_commands(CommandTree& tree);
@@ -66,5 +70,11 @@ void add_tool_commands(CommandTree& tree, const CliHooks& hooks);
 void add_file_options(CLI::App* command, FileOptions& files);
 void add_agent_options(CLI::App* command, AgentFlags& flags);
 void add_log_level(CLI::App* command, std::string& level);
+void add_timeout(CLI::App* command, std::string& timeout, const std::string& help = "How long to wait");
+
+// Its values are these words; help and completion show them.
+void offer(CLI::Option* option, const std::vector<std::string>& choices);
+// They are whole numbers.
+void bound(CLI::Option* option, std::int64_t least, std::int64_t most);
 
 }  // namespace orchion::cli

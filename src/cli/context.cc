@@ -91,6 +91,11 @@ int Context::fail(const base::Error& error) const {
   return exit_code_of(error);
 }
 
+int Context::refuse(const base::Error& error) const {
+  const int code = fail(error);
+  return error.code == base::Code::kInvalidArgument ? int{kExitUsage} : code;
+}
+
 void Context::say(const std::string& line) const {
   std::cerr << line << "\n";
 }

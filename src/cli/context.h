@@ -75,6 +75,9 @@ class Context {
   void say(const std::string& line) const;
 
   // Asks on the terminal; true without asking where --yes was given or nobody could answer.
+  // The same about what was typed: kInvalidArgument is wrong use.
+  int refuse(const base::Error& error) const;
+
   bool confirm(const std::string& question) const;
 
  private:

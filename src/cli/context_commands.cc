@@ -1,6 +1,7 @@
 #include "cli/context_commands.h"
 
 #include "cli/command_tree.h"
+#include "cli/value_check.h"
 
 namespace orchion::cli {
 
@@ -10,9 +11,8 @@ void add_add(CommandTree& tree, CLI::App& group) {
   auto options = std::make_shared<ContextAddOptions>();
   auto* add = tree.add(group, "add", "Give a server a name, and the file that holds its token",
                        [options](Context& context) { return run_context_add(context, *options); });
-  CommandTree::add_examples(add, "  orchion context add nas http://10.0.0.7:4600 --token-file ~/.orchion-nas --use\n");
   add->add_option("NAME", options->name)->required();
-  add->add_option("SERVER", options->server, "http://HOST:PORT or unix:PATH")->required();
+  add->add_option("SERVER", options->server, "http://HOST:PORT or unix:PATH")->required()->check(check_server);
   add->add_flag("--use", options->use, "Make it the current one");
 }
 
@@ -20,7 +20,6 @@ void add_use_and_rm(CommandTree& tree, CLI::App& group) {
   auto used = std::make_shared<std::string>();
   auto* use = tree.add(group, "use", "Choose the server that commands are for from now on",
                        [used](Context& context) { return run_context_use(context, *used); });
-  CommandTree::add_examples(use, "  orchion context use nas\n  orchion context use        this machine's own again\n");
   use->add_option("CONTEXT", *used, "Its name; left out: the server of this machine");
   auto removed = std::make_shared<std::string>();
   tree.add(group, "rm", "Forget a name", [removed](Context& context) { return run_context_rm(context, *removed); })
@@ -32,9 +31,6 @@ void add_use_and_rm(CommandTree& tree, CLI::App& group) {
 
 void add_context_commands(CommandTree& tree) {
   auto& group = *tree.add_group("context", "Servers by name");
-  CommandTree::add_examples(&group, R"(  orchion context add nas http://10.0.0.7:4600 --token-file ~/.orchion-nas
-  orchion context use nas
-)");
   tree.add(group, "ls", "List them", run_context_ls);
   tree.add(group, "show", "Show which server commands are for now", run_context_show);
   add_add(tree, group);

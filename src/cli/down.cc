@@ -48,9 +48,9 @@ base::Co<std::size_t> remove_all(std::shared_ptr<client::ApiClient> api, base::C
 
 int run_down(Context& context, const DownOptions& options) {
   auto limit = parse_duration(options.timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto stack = find_stack(context, options.files);
-  if (!stack) return context.fail(stack.error());
+  if (!stack) return context.refuse(stack.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   if (options.volumes && !context.confirm(fmt::format("remove stack {} and the data of its volumes?", *stack)))
@@ -63,7 +63,7 @@ int run_down(Context& context, const DownOptions& options) {
 
 int run_stop_all(Context& context, const std::string& timeout) {
   auto limit = parse_duration(timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   if (!context.confirm("stop every stack that orchion started?")) return kExitInterrupted;

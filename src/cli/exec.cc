@@ -162,7 +162,7 @@ base::Result<v1::ExecInput> make_start(Context& context, const ExecOptions& opti
 
 int run_exec(Context& context, const ExecOptions& options) {
   auto start = make_start(context, options);
-  if (!start) return context.fail(start.error());
+  if (!start) return context.refuse(start.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   std::optional<RawTerminal> raw;

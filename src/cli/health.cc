@@ -75,7 +75,7 @@ int run_health(Context& context, const FileOptions& files, const std::string& wh
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto found = make_request(context, **api, files, what);
-  if (!found) return context.fail(found.error());
+  if (!found) return context.refuse(found.error());
   const auto& request = *found;
   const auto tasks = context.run(all_tasks(*api, request));
   if (!tasks) return context.fail(tasks.error());

@@ -88,7 +88,7 @@ base::Co<> print_lines(std::shared_ptr<client::ApiClient> api, std::shared_ptr<c
 
 int run_logs(Context& context, const LogsOptions& options) {
   auto request = make_request(context, options);
-  if (!request) return context.fail(request.error());
+  if (!request) return context.refuse(request.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto printed = context.run(print_lines(*api, std::make_shared<const v1::LogsRequest>(std::move(*request)), &context));

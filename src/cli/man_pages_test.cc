@@ -21,6 +21,7 @@ class ManPages : public testing::Test {
     add_image_commands(tree_);
     add_server_commands(tree_, hooks_);
     add_tool_commands(tree_, hooks_);
+    add_examples(tree_.root());
     pages_ = man_pages(tree_.root(), "1.2.3");
   }
 

@@ -85,7 +85,7 @@ int run_context_show(Context& context) {
 
 int run_context_add(Context& context, const ContextAddOptions& options) {
   auto server = make_server(options, context.options().connection.token_file);
-  if (!server) return context.fail(server.error());
+  if (!server) return context.refuse(server.error());
   auto contexts = read();
   if (!contexts) return context.fail(contexts.error());
   if (contexts->find(options.name) != nullptr) {

@@ -51,7 +51,7 @@ int run_ps(Context& context, bool all, const FileOptions& files) {
   // Beside a file its stack is meant; elsewhere everything is shown.
   auto stack = find_stack(context, files);
   if (stack) request.set_stack(*stack);
-  if (!stack && !files.files.empty()) return context.fail(stack.error());
+  if (!stack && !files.files.empty()) return context.refuse(stack.error());
   return list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
                                              {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"},
                                              {"REVISION", "ADDRESS", "PID", "UID"},
@@ -85,7 +85,7 @@ int run_inspect(Context& context, const std::string& what) {
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto address = find_part(context, **api, what);
-  if (!address) return context.fail(address.error());
+  if (!address) return context.refuse(address.error());
   if (address->service.empty()) {
     v1::GetStackRequest request;
     request.set_name(address->stack);

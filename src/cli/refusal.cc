@@ -27,6 +27,16 @@ std::vector<std::string> command_names(const CLI::App& group) {
   return names;
 }
 
+// CLI11 begins its messages with the option's name: "--timeout: …" or "--wait excludes --detach".
+std::string option_of(const std::string& message) {
+  return message.substr(0, message.find_first_of(": "));
+}
+
+std::string after(const std::string& message, const std::string& part) {
+  const auto at = message.find(part);
+  return at == std::string::npos ? message : message.substr(at + part.size());
+}
+
 }  // namespace
 
 ParsedCommand parsed_command(const CLI::App& root) {
@@ -56,6 +66,25 @@ std::string refusal_of(const CLI::App& root) {
     return fmt::format("`{}` can do nothing with `{}`{} says what it takes", path, *word, help);
   return fmt::format("there is no `{} {}`{}", path, *word,
                      suggestion(*word, command_names(*command), help + " lists the commands"));
+}
+
+std::string refusal_of(const CLI::App& root, const CLI::ParseError& error) {
+  const auto path = parsed_command(root).path;
+  const auto help = fmt::format(": see `{} --help`", path);
+  const std::string message = error.what();
+  const auto kind = error.get_name();
+  const auto option = option_of(message);
+  if (kind == "RequiredError") return fmt::format("`{}` needs {}{}", path, option, help);
+  if (kind == "ExcludesError")
+    return fmt::format("{} and {} exclude each other: leave one out", option, after(message, " excludes "));
+  if (kind == "ValidationError") return message;
+  if (message.ends_with(" missing")) return fmt::format("{} needs a value{}", option, help);
+  if (message.find(": At Most ") != std::string::npos) return fmt::format("{} was given twice: leave one out", option);
+  if (kind == "ConversionError" || kind == "ArgumentMismatch") {
+    const auto flag = option_of(after(message, "Could not convert: "));
+    return fmt::format("{} can do nothing with its value{}", flag, help);
+  }
+  return message + help;
 }
 
 }  // namespace orchion::cli

@@ -151,7 +151,6 @@ base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunO
     }
   }
   request.set_name(options.name.empty() ? fmt::format("{}-{}", base_name, suffix()) : options.name);
-  RETURN_IF_ERROR(apply_options(options, request));
   return request;
 }
 
@@ -257,9 +256,10 @@ int run_behind(Context& context, std::shared_ptr<client::ApiClient> api, const v
 
 int run_run(Context& context, const RunOptions& options) {
   auto limit = parse_duration(options.timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto request = make_request(context, options);
   if (!request) return context.fail(request.error());
+  if (auto applied = apply_options(options, *request); !applied) return context.refuse(applied.error());
   auto api = context.api_or_start();
   if (!api) return context.fail(api.error());
   auto made = context.run((*api)->call<v1::Service>("orchion.v1.ServiceService.CreateService", *request));

@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include <fmt/core.h>
 
 #include "cli/commands.h"
@@ -9,28 +7,15 @@ namespace orchion::cli {
 
 namespace {
 
+// `target` is of the form that check_scaling() wants.
 base::Result<v1::ScaleServiceRequest> parse_target(Context& context, const std::string& target) {
   const auto equals = target.find('=');
+  ASSIGN_OR_RETURN(const auto address, find_address(context, target.substr(0, equals)));
   v1::ScaleServiceRequest request;
-  std::uint32_t replicas = 0;
-  if (equals != std::string::npos) {
-    const auto* begin = target.data() + equals + 1;
-    const auto* end = target.data() + target.size();
-    const auto [stopped, error] = std::from_chars(begin, end, replicas);
-    if (error == std::errc() && stopped == end && begin != end) {
-      ASSIGN_OR_RETURN(const auto address, find_address(context, target.substr(0, equals)));
-      if (address.slot != 0)
-        return base::fail(
-            base::Code::kInvalidArgument,
-            fmt::format("{} names one task, but a service is scaled: leave .{} out", target, address.slot));
-      request.set_stack(address.stack);
-      request.set_name(address.service);
-      request.set_replicas(replicas);
-      return request;
-    }
-  }
-  return base::fail(base::Code::kInvalidArgument,
-                    fmt::format("{} says no number of tasks: write it like shop/web=3", target));
+  request.set_stack(address.stack);
+  request.set_name(address.service);
+  request.set_replicas(static_cast<std::uint32_t>(std::stoul(target.substr(equals + 1))));
+  return request;
 }
 
 }  // namespace
@@ -39,7 +24,7 @@ int run_scale(Context& context, const std::vector<std::string>& targets) {
   std::vector<v1::ScaleServiceRequest> requests;
   for (const auto& target : targets) {
     auto request = parse_target(context, target);
-    if (!request) return context.fail(request.error());
+    if (!request) return context.refuse(request.error());
     requests.push_back(std::move(*request));
   }
   auto api = context.api();

@@ -1,5 +1,6 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/value_check.h"
 
 namespace orchion::cli {
 
@@ -9,19 +10,19 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   auto flags = std::make_shared<ServerFlags>();
   auto* server = tree.add("server", "Run the control plane, and the agent of this machine",
                           [flags, &hooks](Context& context) { return hooks.server(context, *flags); });
-  server->add_option("--http", flags->http, "Where REST listens")->capture_default_str();
-  server->add_option("--grpc", flags->grpc, "Where gRPC listens")->capture_default_str();
+  server->add_option("--http", flags->http, "Where REST listens")->capture_default_str()->check(check_listener);
+  server->add_option("--grpc", flags->grpc, "Where gRPC listens")->capture_default_str()->check(check_listener);
   server->add_option("--advertise", flags->advertise, "HOST or HOST:PORT at which other machines reach this one");
   server->add_option("--nodes", flags->nodes, "Where it listens for them (default: as --advertise says)");
   server->add_flag("--no-agent", flags->no_agent, "Run nothing on this machine");
   server->add_flag("--background", flags->background, "Start one in the background where none answers");
   server->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
-  server->add_option("--heartbeat", flags->heartbeat_seconds, "Seconds between a node's signs of life")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 3600));
-  server->add_option("--node-lost-after", flags->lost_seconds, "Seconds of silence after which a node is lost")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 86400));
+  bound(server->add_option("--heartbeat", flags->heartbeat_seconds, "Seconds between a node's signs of life")
+            ->capture_default_str(),
+        1, 3600);
+  bound(server->add_option("--node-lost-after", flags->lost_seconds, "Seconds of silence after which a node is lost")
+            ->capture_default_str(),
+        2, 86400);
   add_log_level(server, flags->log_level);
   tree.keep_local(server);
 }

@@ -1,5 +1,6 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/value_check.h"
 
 namespace orchion::cli {
 
@@ -11,7 +12,7 @@ CLI::Option* add_services(CommandTree& tree, const std::string& name, const std:
   auto options = std::make_shared<ServicesOptions>();
   auto* command = tree.add(name, help, [options, action](Context& context) { return action(context, *options); });
   command->add_flag("-d,--detach", options->detach, "Don't wait until it is done");
-  command->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+  add_timeout(command, options->timeout);
   return command->add_option("WHAT", options->what, "STACK/SERVICE or STACK; the stack of this folder where left out");
 }
 
@@ -22,10 +23,9 @@ void add_wait(CommandTree& tree) {
   auto* wait = tree.add("wait", "Return when something holds: `orchion wait shop/db --for healthy`",
                         [=](Context& context) { return run_wait(context, *what, *condition, *timeout); });
   wait->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder where left out");
-  wait->add_option("--for", *condition, "running, healthy, completed, stopped or removed")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"running", "healthy", "completed", "stopped", "removed"}));
-  wait->add_option("--timeout", *timeout, "How long to wait")->capture_default_str();
+  offer(wait->add_option("--for", *condition, "running, healthy, completed, stopped or removed")->capture_default_str(),
+        {"running", "healthy", "completed", "stopped", "removed"});
+  add_timeout(wait, *timeout);
 }
 
 void add_health(CommandTree& tree) {
@@ -45,18 +45,22 @@ void add_run(CommandTree& tree) {
   run->add_flag("-d,--detach", options->detach, "In the background, and kept up");
   run->add_flag_callback("--rm", [] {}, "Remove it when it has ended; the default");
   run->add_flag("--keep", options->keep, "Don't remove it when it has ended");
-  run->add_option("--name", options->name, "The service's name (default: made up)");
+  run->add_option("--name", options->name, "The service's name (default: made up)")->check(check_name);
   run->add_option("-e,--env", options->environment, "NAME=VALUE, or NAME for this shell's value")
-      ->allow_extra_args(false);
-  run->add_option("-p,--publish", options->ports, "[ADDRESS:][PORT:]PORT[/udp]")->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(check_variable);
+  run->add_option("-p,--publish", options->ports, "[ADDRESS:][PORT:]PORT[/udp]")
+      ->allow_extra_args(false)
+      ->check(check_ports);
   run->add_option("-v,--volume", options->mounts, "FOLDER:TARGET[:ro]")->allow_extra_args(false);
   run->add_option("-u,--user", options->user, "As this user");
   run->add_option("-w,--workdir", options->working_dir, "In this folder");
   run->add_option("--entrypoint", options->entrypoint, "Instead of the image's");
-  run->add_option("-m,--memory", options->memory, "Limit, as 512m");
-  run->add_option("--cpus", options->cpus, "Limit, as 1.5");
-  run->add_option("--restart", options->restart, "no, on-failure, always or unless-stopped");
-  run->add_option("--timeout", options->timeout, "How long it may take to start")->capture_default_str();
+  run->add_option("-m,--memory", options->memory, "Limit, as 512m")->check(check_memory);
+  run->add_option("--cpus", options->cpus, "Limit, as 1.5")->check(check_cpus);
+  offer(run->add_option("--restart", options->restart, "no, on-failure, always or unless-stopped"),
+        {"no", "on-failure", "always", "unless-stopped"});
+  add_timeout(run, options->timeout, "How long it may take to start");
   run->add_option("WHAT", options->what, "IMAGE, or a service of the file here")->required();
   run->add_option("COMMAND", options->command, "After --; instead of the image's");
 }

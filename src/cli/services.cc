@@ -29,11 +29,11 @@ base::Result<> change_each(Context& context, client::ApiClient& api, const std::
 template <class Request>
 int change(Context& context, const ServicesOptions& options, const std::string& method, Goal goal) {
   auto limit = parse_duration(options.timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto parts = find_stack_parts(context, **api, options.what);
-  if (!parts) return context.fail(parts.error());
+  if (!parts) return context.refuse(parts.error());
   for (const auto& part : *parts) {
     if (auto changed = change_each<Request>(context, **api, method, part); !changed)
       return context.fail(changed.error());
@@ -58,7 +58,7 @@ int run_start(Context& context, const ServicesOptions& options) {
 int run_rm(Context& context, const ServicesOptions& options) {
   for (const auto& what : options.what) {
     auto address = find_address(context, what);
-    if (!address) return context.fail(address.error());
+    if (!address) return context.refuse(address.error());
   }
   if (!context.confirm("remove " + fmt::format("{}", fmt::join(options.what, ", ")) + "?")) return kExitInterrupted;
   return change<v1::DeleteServiceRequest>(context, options, "DeleteService", Goal::kStopped);

@@ -12,7 +12,7 @@ void add_up(CommandTree& tree) {
   add_file_options(up, options->files);
   auto* detach = up->add_flag("-d,--detach", options->detach, "Don't wait until everything runs");
   up->add_flag_callback("--wait", [] {}, "Wait until everything runs; the default")->excludes(detach);
-  up->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+  add_timeout(up, options->timeout);
 }
 
 void add_plan_and_config(CommandTree& tree) {
@@ -33,12 +33,12 @@ void add_down(CommandTree& tree) {
       tree.add("down", "Stop and remove a stack", [options](Context& context) { return run_down(context, *options); });
   add_file_options(down, options->files);
   down->add_flag("-v,--volumes", options->volumes, "Remove its volumes and their data too");
-  down->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+  add_timeout(down, options->timeout);
 
   auto timeout = std::make_shared<std::string>(options->timeout);
   auto* stop_all = tree.add("stop-all", "Stop every stack that orchion started",
                             [timeout](Context& context) { return run_stop_all(context, *timeout); });
-  stop_all->add_option("--timeout", *timeout, "How long to wait")->capture_default_str();
+  add_timeout(stop_all, *timeout);
 }
 
 }  // namespace

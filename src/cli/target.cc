@@ -49,6 +49,8 @@ base::Result<std::string> find_stack(Context& context, const FileOptions& option
   if (!name && name.error().code == base::Code::kNotFound && options.files.empty())
     return base::fail(base::Code::kInvalidArgument,
                       "which stack? Name it with --stack, or run this beside its compose.yaml");
+  // A file that is wrong isn't wrong use.
+  if (!name && name.error().code == base::Code::kInvalidArgument) name.error().code = base::Code::kFailedPrecondition;
   return name;
 }
 

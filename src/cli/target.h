@@ -23,7 +23,7 @@ struct FileOptions {
 base::Result<spec::LoadedStack> load_stack(Context& context, const FileOptions& options);
 
 // The stack a command is about: --stack, else what the files of the working folder name; kInvalidArgument with what
-// to do where there are none.
+// to do where there are none, kFailedPrecondition where they are wrong.
 base::Result<std::string> find_stack(Context& context, const FileOptions& options = {});
 
 // "shop/web.2", or "web" with the stack found as above.

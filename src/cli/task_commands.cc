@@ -1,5 +1,6 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/value_check.h"
 
 namespace orchion::cli {
 
@@ -24,7 +25,7 @@ void add_scale(CommandTree& tree) {
   auto targets = std::make_shared<std::vector<std::string>>();
   auto* scale = tree.add("scale", "Change how many tasks a service has",
                          [targets](Context& context) { return run_scale(context, *targets); });
-  scale->add_option("TARGET", *targets, "STACK/SERVICE=N")->required();
+  scale->add_option("TARGET", *targets, "STACK/SERVICE=N")->required()->check(check_scaling);
 }
 
 void add_logs(CommandTree& tree) {
@@ -33,9 +34,10 @@ void add_logs(CommandTree& tree) {
                         [options](Context& context) { return run_logs(context, *options); });
   logs->add_option("WHAT", options->what, "STACK/SERVICE or STACK/SERVICE.N; the whole stack where left out");
   logs->add_flag("-f,--follow", options->follow, "Go on with what is printed from now on");
-  logs->add_option("--since", options->since, "From a time on, or how long ago (10m)");
-  logs->add_option("--until", options->until, "Up to a time, or how long ago");
-  logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task");
+  logs->add_option("--since", options->since, "From a time on, or how long ago (10m)")->check(check_moment);
+  logs->add_option("--until", options->until, "Up to a time, or how long ago")->check(check_moment);
+  bound(logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task"), 0,
+        std::numeric_limits<std::uint32_t>::max());
   logs->add_option("--grep", options->grep, "Only lines that match this regular expression");
 }
 
@@ -47,7 +49,7 @@ void add_exec(CommandTree& tree) {
   exec->add_flag("-t,--tty", options->tty, "With a terminal");
   exec->add_option("-u,--user", options->user, "As this user");
   exec->add_option("-w,--workdir", options->working_dir, "In this folder");
-  exec->add_option("-e,--env", options->environment, "NAME=VALUE")->allow_extra_args(false);
+  exec->add_option("-e,--env", options->environment, "NAME=VALUE")->allow_extra_args(false)->check(check_variable);
   exec->add_option("WHAT", options->what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
   exec->add_option("COMMAND", options->command, "After --")->required();
 }

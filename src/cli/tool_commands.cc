@@ -16,14 +16,7 @@ void add_completion(CommandTree& tree) {
         std::cout << completion_script(*shell);
         return kExitOk;
       });
-  CommandTree::add_examples(completion,
-                            R"(  source <(orchion completion bash)                                  in ~/.bashrc
-  source <(orchion completion zsh)                                   in ~/.zshrc, after compinit
-  orchion completion fish > ~/.config/fish/completions/orchion.fish
-)");
-  completion->add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  offer(completion->add_option("SHELL", *shell, "bash, zsh or fish")->required(), {"bash", "zsh", "fish"});
 }
 
 void add_man(CommandTree& tree, const CliHooks& hooks) {
@@ -31,9 +24,6 @@ void add_man(CommandTree& tree, const CliHooks& hooks) {
   auto* man = tree.add("man", "Write the manual: one page for each command", [&tree, &hooks, folder](Context& context) {
     return run_man(context, tree.root(), hooks.version, *folder);
   });
-  CommandTree::add_examples(man, R"(  orchion man | man -l -                          read the first page
-  orchion man /usr/local/share/man/man1           then `man orchion-up`
-)");
   man->add_option("DIR", *folder, "Where the pages are written; left out: orchion(1) goes to standard output");
 }
 
@@ -41,9 +31,6 @@ void add_doctor(CommandTree& tree, const CliHooks& hooks) {
   auto bundle = std::make_shared<std::string>();
   auto* doctor = tree.add("doctor", "Check the server and this machine, and say what to do",
                           [&hooks, bundle](Context& context) { return run_doctor(context, hooks.version, *bundle); });
-  CommandTree::add_examples(doctor, R"(  orchion doctor
-  orchion doctor --bundle report.tar.gz           for whoever helps; it holds no tokens, keys or values of variables
-)");
   doctor->add_option("--bundle", *bundle, "Write that, and what the server knows without its secrets, to this tar.gz");
 }
 

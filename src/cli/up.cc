@@ -59,7 +59,7 @@ int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> ap
 
 int run_up(Context& context, const UpOptions& options) {
   auto limit = parse_duration(options.timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto loaded = load_stack(context, options.files);
   if (!loaded) return context.fail(loaded.error());
   auto api = context.api_or_start();

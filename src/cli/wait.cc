@@ -19,7 +19,7 @@ int wait_until_removed(Context& context, std::shared_ptr<client::ApiClient> api,
                        base::Duration limit) {
   for (const auto& word : what) {
     auto address = find_part(context, *api, word);
-    if (!address) return context.fail(address.error());
+    if (!address) return context.refuse(address.error());
     base::Result<> gone;
     if (address->service.empty()) {
       gone = context.run(follow_removal(api, &context.clock(), address->stack, limit));
@@ -46,13 +46,13 @@ int run_wait(Context& context, const std::vector<std::string>& what, const std::
                                                     {"completed", Goal::kCompleted},
                                                     {"stopped", Goal::kStopped}};
   auto limit = parse_duration(timeout);
-  if (!limit) return context.fail(limit.error());
+  if (!limit) return context.refuse(limit.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   const auto goal = goals.find(condition);
   if (goal == goals.end()) return wait_until_removed(context, *api, what, *limit);
   auto parts = find_stack_parts(context, **api, what);
-  if (!parts) return context.fail(parts.error());
+  if (!parts) return context.refuse(parts.error());
   return wait_for_parts(context, *api, *parts, goal->second, *limit);
 }
 

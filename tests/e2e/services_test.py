@@ -75,7 +75,7 @@ class Services(unittest.TestCase):
     def test_what_is_not_there(self):
         self.assertIn("shop/nope", self.refused(3, "restart", "shop/nope"))
         self.assertIn("none", self.refused(3, "stop", "none/web"))
-        self.assertIn("leave .1 out", self.refused(1, "start", "shop/web.1"))
+        self.assertIn("leave .1 out", self.refused(2, "start", "shop/web.1"))
         self.refused(3, "rm", "shop/nope", "--yes")
         self.refused(2, "rm", "--yes")
         self.refused(3, "wait", "shop/nope")
@@ -133,8 +133,8 @@ class Services(unittest.TestCase):
         self.assertEqual(self.running("probe"), set())
 
     def test_run_refuses(self):
-        self.assertIn("--restart", self.refused(1, "run", "--restart", "maybe", "busybox-test:latest"))
-        self.assertIn("volume", self.refused(1, "run", "-v", "data:/data", "busybox-test:latest"))
+        self.assertIn("--restart", self.refused(2, "run", "--restart", "maybe", "busybox-test:latest"))
+        self.assertIn("volume", self.refused(2, "run", "-v", "data:/data", "busybox-test:latest"))
         missing = self.cluster.run("run", "no-such-image:1", "--", "true", timeout=60)
         self.assertNotEqual(missing.code, 0)
         self.assertIn("no-such-image", missing.err)

@@ -1,0 +1,258 @@
+// What people type, for the head of each command's help. A test has the parser read every one of them.
+
+#include <map>
+#include <string>
+
+#include "cli/command_tree.h"
+
+namespace orchion::cli {
+
+namespace {
+
+using Examples = std::map<std::string, std::string>;
+
+const Examples kOfStacks = {
+    {"orchion", R"(
+  orchion up                              start what ./compose.yaml describes, and wait until it runs
+  orchion up -f shop.yaml --stack shop    another file, another name
+  orchion plan                            show what `up` would change
+  orchion ps                              what runs
+  orchion logs -f shop/web                follow the output of one service
+  orchion exec -it shop/web.1 -- sh       a shell in one container
+  orchion scale shop/web=3
+  orchion down --volumes                  stop the stack and remove its data
+)"},
+    {"orchion up", R"(
+  orchion up                              start what ./compose.yaml describes, and wait until it runs
+  orchion up -f shop.yaml --stack shop    another file, another name
+  orchion up -d                           don't wait
+)"},
+    {"orchion plan", R"(
+  orchion plan                            what would be created, changed and removed
+  orchion plan --exit-code                10 where anything would change: for scripts
+  orchion plan -o json                    the same as data
+)"},
+    {"orchion config", R"(
+  orchion config                          with variables filled in and files merged
+  orchion config -f a.yaml -f b.yaml      what two files say together
+)"},
+    {"orchion down", R"(
+  orchion down                            the stack of ./compose.yaml
+  orchion down --stack shop
+  orchion down --volumes                  its data too
+)"},
+    {"orchion stop-all", R"(
+  orchion stop-all                        volumes are kept
+  orchion stop-all --yes                  without a question
+)"},
+    {"orchion stack", R"(
+  orchion stack ls                        each with how many of its tasks run
+  orchion stack ls -o name                their names alone
+)"},
+    {"orchion stack ls", R"(
+  orchion stack ls                        each with how many of its tasks run
+  orchion stack ls -o name                their names alone
+)"},
+    {"orchion init", R"(
+  orchion init                            what there is to begin with
+  orchion init wordpress --dir blog       write one, with new passwords
+)"},
+    {"orchion explain", R"(
+  orchion explain services.healthcheck    what may stand below it
+  orchion explain restart                 the path may be left out
+)"},
+};
+
+const Examples kOfTasks = {
+    {"orchion ps", R"(
+  orchion ps                              of this folder's stack, elsewhere of all
+  orchion ps -a --stack shop              those too that ended and were replaced
+  orchion ps -o template={meta.name}      one field of each
+)"},
+    {"orchion inspect", R"(
+  orchion inspect shop                    a stack
+  orchion inspect shop/web                a service
+  orchion inspect shop/web.2 -o json      a task
+)"},
+    {"orchion scale", R"(
+  orchion scale shop/web=3
+  orchion scale web=3 db=1                beside the file
+)"},
+    {"orchion logs", R"(
+  orchion logs -f shop/web                follow one service
+  orchion logs --since 10m --grep error   of this folder's stack
+  orchion logs -n 100 shop/web.2          the end of one task's output
+)"},
+    {"orchion exec", R"(
+  orchion exec -it shop/web.1 -- sh       a shell
+  orchion exec shop/db -- pg_isready      one command; its exit code is this one's
+)"},
+    {"orchion events", R"(
+  orchion events                          what happened
+  orchion events -f --stack shop          and what happens from now on
+)"},
+    {"orchion run", R"(
+  orchion run alpine:3 -- echo hi         once, in front
+  orchion run -d -p 8080:80 nginx:1.27    in the background, kept up
+  orchion run web -- sh                   a service of the file here, with another command
+)"},
+    {"orchion restart", R"(
+  orchion restart shop/web                new tasks, one by one
+  orchion restart                         every service of this folder's stack
+)"},
+    {"orchion stop", R"(
+  orchion stop shop/web
+  orchion stop shop                       every service of it
+)"},
+    {"orchion start", R"(
+  orchion start shop/web
+  orchion start shop                      every service of it
+)"},
+    {"orchion rm", R"(
+  orchion rm shop/web                     stop and remove one service
+  orchion rm shop/web shop/db --yes       without a question
+)"},
+    {"orchion wait", R"(
+  orchion wait shop/db --for healthy
+  orchion wait shop/migrate --for completed --timeout 2m
+)"},
+    {"orchion health", R"(
+  orchion health                          of this folder's stack, elsewhere of all
+  orchion health shop/web
+)"},
+};
+
+const Examples kOfMachines = {
+    {"orchion node", R"(
+  orchion node ls
+  orchion node invite                     print the line that lets another machine join
+  orchion node drain attic                move its tasks away
+)"},
+    {"orchion node ls", R"(
+  orchion node ls                         each with its state and what it has
+  orchion node ls -o wide                 with system, kernel and free disk
+)"},
+    {"orchion node inspect", R"(
+  orchion node inspect attic
+  orchion node inspect attic -o json
+)"},
+    {"orchion node drain", R"(
+  orchion node drain attic                before it is switched off
+  orchion node activate attic             afterwards
+)"},
+    {"orchion node activate", R"(
+  orchion node activate attic             after `orchion node drain attic`
+)"},
+    {"orchion node invite", R"(
+  orchion node invite                     type what it prints on the other machine
+  orchion node invite -o json             the same as data
+)"},
+    {"orchion node join", R"(
+  orchion node join 10.0.0.5:4603 TOKEN   the line that `orchion node invite` printed
+  orchion node join 10.0.0.5:4603 TOKEN --label disk=ssd --hostname attic
+)"},
+    {"orchion node rm", R"(
+  orchion node rm attic
+  orchion node rm attic --force           also while it has tasks
+)"},
+    {"orchion image", R"(
+  orchion image ls
+  orchion image pull nginx:1.27
+  orchion image import app.tar app:1      what `docker save` wrote
+)"},
+    {"orchion image ls", R"(
+  orchion image ls                        each with its size and the nodes that have it
+  orchion image ls -o name
+)"},
+    {"orchion image pull", R"(
+  orchion image pull nginx:1.27
+  orchion image pull ghcr.io/me/app:2
+)"},
+    {"orchion image push", R"(
+  orchion image push app:1 registry.home:5000/app:1
+  orchion image push app:1 127.0.0.1:5000/app:1 --plain-http
+)"},
+    {"orchion image import", R"(
+  orchion image import app.tar            what `docker save app:1` wrote; the name is in it
+  orchion image import rootfs.tar base:1  a root file system
+  orchion image import - app:1            from standard input
+)"},
+    {"orchion image rm", R"(
+  orchion image rm app:1
+  orchion image rm ghcr.io/me/app:2
+)"},
+    {"orchion image prune", R"(
+  orchion image prune                     what no task uses
+  orchion image prune --yes               without a question
+)"},
+    {"orchion server", R"(
+  orchion server                          here, until Ctrl-C
+  orchion server --background             start one where none runs
+  orchion server --advertise 10.0.0.5     other machines may join
+)"},
+    {"orchion agent", R"(
+  orchion agent                           for the cluster that this machine joined
+  orchion agent --background
+  orchion agent --stop                    its containers run on
+)"},
+};
+
+const Examples kOfTools = {
+    {"orchion version", R"(
+  orchion version                         and the server's, where one answers
+  orchion version -o json
+)"},
+    {"orchion context", R"(
+  orchion context add nas http://10.0.0.7:4600 --token-file ~/.orchion-nas
+  orchion context use nas
+)"},
+    {"orchion context ls", R"(
+  orchion context ls                      the current one is marked
+  orchion context ls -o name
+)"},
+    {"orchion context show", R"(
+  orchion context show                    where the next command would go
+  orchion context show -o json
+)"},
+    {"orchion context add", R"(
+  orchion context add nas http://10.0.0.7:4600 --token-file ~/.orchion-nas --use
+  orchion context add test unix:/tmp/test/orchion.sock
+)"},
+    {"orchion context use", R"(
+  orchion context use nas
+  orchion context use                     this machine's own again
+)"},
+    {"orchion context rm", R"(
+  orchion context rm nas                  its token file stays
+)"},
+    {"orchion completion", R"(
+  source <(orchion completion bash)                                  in ~/.bashrc
+  source <(orchion completion zsh)                                   in ~/.zshrc, after compinit
+  orchion completion fish > ~/.config/fish/completions/orchion.fish
+)"},
+    {"orchion man", R"(
+  orchion man | man -l -                          read the first page
+  orchion man /usr/local/share/man/man1           then `man orchion-up`
+)"},
+    {"orchion doctor", R"(
+  orchion doctor
+  orchion doctor --bundle report.tar.gz           for whoever helps; it holds no tokens, keys or values of variables
+)"},
+};
+
+void add(CLI::App& command, const std::string& path) {
+  for (const auto* examples : {&kOfStacks, &kOfTasks, &kOfMachines, &kOfTools}) {
+    if (const auto found = examples->find(path); found != examples->end())
+      command.footer("\nExamples:" + found->second);
+  }
+  for (auto* below : command.get_subcommands([](const CLI::App*) { return true; }))
+    add(*below, path + " " + below->get_name());
+}
+
+}  // namespace
+
+void add_examples(CLI::App& command) {
+  add(command, command.get_name());
+}
+
+}  // namespace orchion::cli
