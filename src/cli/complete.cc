@@ -12,74 +12,97 @@ namespace orchion::cli {
 
 namespace {
 
-// Whoever pressed the key waits for this.
-constexpr auto kPatience = std::chrono::milliseconds(300);
+// Whoever pressed the key waits for this, and reads no more than so many names.
+constexpr auto kPatience = std::chrono::milliseconds(200);
+constexpr std::size_t kNamesMax = 1000;
 
 using Api = std::shared_ptr<client::ApiClient>;
-using Names = std::vector<std::string>;
 
-base::Co<Names> stack_names(Api api, bool services, std::string stack) {
-  CO_ASSIGN_OR_RETURN(const auto page, co_await api->call<v1::ListStacksResponse>("orchion.v1.StackService.ListStacks",
-                                                                                  v1::ListStacksRequest()));
-  Names names;
-  for (const auto& found : page.stacks()) {
-    const auto& name = found.meta().name();
-    if (!services) names.push_back(name);
-    if (!services || (!stack.empty() && name != stack)) continue;
-    for (const auto& service : found.spec().services())
-      names.push_back(stack.empty() ? name + "/" + service.name() : service.name());
+// The names that go on from what was typed; those that came in time.
+class Names {
+ public:
+  explicit Names(std::string typed) : typed_(std::move(typed)) {}
+
+  void add(std::string name) {
+    if (!is_full() && name.starts_with(typed_)) all_.push_back(std::move(name));
   }
-  co_return names;
+  bool is_full() const { return all_.size() == kNamesMax; }
+  const std::vector<std::string>& all() const { return all_; }
+
+ private:
+  std::string typed_;
+  std::vector<std::string> all_;
+};
+
+// Hands every page to `take`, until the last one or until there are names enough.
+template <class Response, class Request, class Take>
+base::Co<> read_pages(Api api, std::string method, Request request, std::shared_ptr<Names> names, Take take) {
+  while (!names->is_full()) {
+    CO_ASSIGN_OR_RETURN(const auto page, co_await api->call<Response>("orchion.v1." + method, request));
+    take(page);
+    if (page.next_page_token().empty()) break;
+    request.set_page_token(page.next_page_token());
+  }
+  co_return base::Result<>{};
 }
 
-base::Co<Names> task_names(Api api, std::string stack) {
+struct StackParts {
+  bool stacks = false;
+  bool services = false;
+};
+
+base::Co<> stack_names(Api api, std::shared_ptr<Names> names, StackParts wanted, std::string stack) {
+  auto take = [names, wanted, stack](const v1::ListStacksResponse& page) {
+    for (const auto& found : page.stacks()) {
+      const auto& name = found.meta().name();
+      if (wanted.stacks) names->add(name);
+      if (!wanted.services || (!stack.empty() && name != stack)) continue;
+      for (const auto& service : found.spec().services())
+        names->add(stack.empty() ? name + "/" + service.name() : service.name());
+    }
+  };
+  return read_pages<v1::ListStacksResponse>(api, "StackService.ListStacks", v1::ListStacksRequest(), names, take);
+}
+
+base::Co<> task_names(Api api, std::shared_ptr<Names> names, std::string stack) {
   v1::ListTasksRequest request;
   request.set_stack(stack);
-  CO_ASSIGN_OR_RETURN(const auto page,
-                      co_await api->call<v1::ListTasksResponse>("orchion.v1.TaskService.ListTasks", request));
-  Names names;
-  for (const auto& task : page.tasks()) {
-    const auto name = core::slot_name(task.spec().service(), task.spec().slot());
-    names.push_back(stack.empty() ? task.meta().stack() + "/" + name : name);
-  }
-  co_return names;
+  auto take = [names, stack](const v1::ListTasksResponse& page) {
+    for (const auto& task : page.tasks()) {
+      const auto name = core::slot_name(task.spec().service(), task.spec().slot());
+      names->add(stack.empty() ? task.meta().stack() + "/" + name : name);
+    }
+  };
+  return read_pages<v1::ListTasksResponse>(api, "TaskService.ListTasks", request, names, take);
 }
 
-base::Co<Names> node_names(Api api) {
-  CO_ASSIGN_OR_RETURN(const auto page, co_await api->call<v1::ListNodesResponse>("orchion.v1.NodeService.ListNodes",
-                                                                                 v1::ListNodesRequest()));
-  Names names;
-  for (const auto& node : page.nodes()) names.push_back(node.meta().name());
-  co_return names;
+base::Co<> node_names(Api api, std::shared_ptr<Names> names) {
+  auto take = [names](const v1::ListNodesResponse& page) {
+    for (const auto& node : page.nodes()) names->add(node.meta().name());
+  };
+  return read_pages<v1::ListNodesResponse>(api, "NodeService.ListNodes", v1::ListNodesRequest(), names, take);
 }
 
-base::Co<Names> image_names(Api api) {
-  CO_ASSIGN_OR_RETURN(const auto page, co_await api->call<v1::ListImagesResponse>("orchion.v1.ImageService.ListImages",
-                                                                                  v1::ListImagesRequest()));
-  Names names;
-  for (const auto& image : page.images()) names.push_back(core::familiar_image(image.meta().name()));
-  co_return names;
+base::Co<> image_names(Api api, std::shared_ptr<Names> names) {
+  auto take = [names](const v1::ListImagesResponse& page) {
+    for (const auto& image : page.images()) names->add(core::familiar_image(image.meta().name()));
+  };
+  return read_pages<v1::ListImagesResponse>(api, "ImageService.ListImages", v1::ListImagesRequest(), names, take);
 }
 
-base::Co<Names> address_names(Api api, std::string stack) {
-  Names names;
-  if (stack.empty()) {
-    CO_ASSIGN_OR_RETURN(names, co_await stack_names(api, false, ""));
-  }
-  CO_ASSIGN_OR_RETURN(const auto services, co_await stack_names(api, true, stack));
-  CO_ASSIGN_OR_RETURN(const auto tasks, co_await task_names(api, stack));
-  names.insert(names.end(), services.begin(), services.end());
-  names.insert(names.end(), tasks.begin(), tasks.end());
-  co_return names;
+base::Co<> address_names(Api api, std::shared_ptr<Names> names, std::string stack) {
+  const StackParts wanted{.stacks = stack.empty(), .services = true};
+  CO_RETURN_IF_ERROR(co_await stack_names(api, names, wanted, stack));
+  co_return co_await task_names(api, names, stack);
 }
 
-base::Co<Names> live_names(Api api, LiveNames kind, std::string stack) {
+base::Co<> live_names(Api api, std::shared_ptr<Names> names, LiveNames kind, std::string stack) {
   switch (kind) {
-    case LiveNames::kStacks: return stack_names(api, false, "");
-    case LiveNames::kServices: return stack_names(api, true, stack);
-    case LiveNames::kNodes: return node_names(api);
-    case LiveNames::kImages: return image_names(api);
-    default: return address_names(api, stack);
+    case LiveNames::kStacks: return stack_names(api, names, {.stacks = true}, "");
+    case LiveNames::kServices: return stack_names(api, names, {.services = true}, stack);
+    case LiveNames::kNodes: return node_names(api, names);
+    case LiveNames::kImages: return image_names(api, names);
+    default: return address_names(api, names, stack);
   }
 }
 
@@ -116,10 +139,11 @@ int run_complete(const CLI::App& root, const std::vector<std::string>& words) {
   // Without a server there is nothing to offer, and nobody to tell.
   auto api = context.api();
   if (!api) return kExitOk;
-  auto names = context.run(base::with_timeout(context.clock(), kPatience, "asking for names",
-                                              live_names(*api, completion.live, context.options().stack)));
-  if (!names) return kExitOk;
-  for (const auto& name : *names) print_if_typed(completion, name);
+  auto names = std::make_shared<Names>(completion.typed);
+  // What came in time is offered, even where the rest did not.
+  (void)context.run(base::with_timeout(context.clock(), kPatience, "asking for names",
+                                       live_names(*api, names, completion.live, context.options().stack)));
+  for (const auto& name : names->all()) print_if_typed(completion, name);
   return kExitOk;
 }
 
