@@ -11,26 +11,28 @@ namespace {
 
 constexpr const char* kListTasks = "orchion.v1.TaskService.ListTasks";
 
+enum class Wellness { kWell, kStarting, kUnwell };
+
 struct Condition {
   std::string word;
-  bool well = false;
+  Wellness wellness = Wellness::kUnwell;
 };
 
 Condition condition_of(const v1::Task& task) {
-  if (task.spec().desired_state() == v1::DESIRED_LOST) return {"lost", false};
+  if (task.spec().desired_state() == v1::DESIRED_LOST) return {"lost"};
   switch (task.status().state()) {
-    case v1::SUCCEEDED: return {"done", true};
-    case v1::FAILED: return {"failed", false};
-    case v1::STOPPED: return {"stopped", false};
-    case v1::STOPPING: return {"stopping", false};
+    case v1::SUCCEEDED: return {"done", Wellness::kWell};
+    case v1::FAILED: return {"failed"};
+    case v1::STOPPED: return {"stopped"};
+    case v1::STOPPING: return {"stopping"};
     case v1::RUNNING: break;
-    default: return {"not started", false};
+    default: return {"not started"};
   }
   switch (task.status().health()) {
-    case v1::HEALTH_GOOD: return {"healthy", true};
-    case v1::HEALTH_STARTING: return {"starting", false};
-    case v1::HEALTH_BAD: return {"unhealthy", false};
-    default: return {"runs, unchecked", true};
+    case v1::HEALTH_GOOD: return {"healthy", Wellness::kWell};
+    case v1::HEALTH_STARTING: return {"starting", Wellness::kStarting};
+    case v1::HEALTH_BAD: return {"unhealthy"};
+    default: return {"runs, unchecked", Wellness::kWell};
   }
 }
 
@@ -87,9 +89,11 @@ int run_health(Context& context, const FileOptions& files, const std::string& wh
 
   std::vector<Row> rows;
   std::size_t unwell = 0;
+  std::size_t starting = 0;
   for (const auto& task : *tasks) {
     const auto condition = condition_of(task);
-    if (!condition.well) ++unwell;
+    if (condition.wellness == Wellness::kUnwell) ++unwell;
+    if (condition.wellness == Wellness::kStarting) ++starting;
     const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
     rows.push_back({name, {name, condition.word, note_of(task)}, {}});
   }
@@ -100,6 +104,9 @@ int run_health(Context& context, const FileOptions& files, const std::string& wh
   } else {
     print_rows(context, {"TASK", "HEALTH", "NOTE"}, {}, rows);
   }
+  if (starting > 0)
+    context.say(fmt::format("{} of {} tasks {} not answered its check yet: `orchion wait --for healthy` waits for that",
+                            starting, tasks->size(), starting == 1 ? "has" : "have"));
   if (unwell == 0) return kExitOk;
   context.say(fmt::format("orchion: {} of {} tasks {} well: see `orchion ps` and `orchion logs`", unwell, tasks->size(),
                           unwell == 1 ? "isn't" : "aren't"));

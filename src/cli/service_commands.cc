@@ -31,7 +31,7 @@ void add_wait(CommandTree& tree) {
 void add_health(CommandTree& tree) {
   auto files = std::make_shared<FileOptions>();
   auto what = std::make_shared<std::string>();
-  auto* health = tree.add("health", "Say how the tasks are; exit code 1 where one isn't well",
+  auto* health = tree.add("health", "Say how the tasks are; exit code 1 where one is unhealthy or doesn't run",
                           [=](Context& context) { return run_health(context, *files, *what); });
   add_file_options(health, *files);
   health->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder, else all, where left out");

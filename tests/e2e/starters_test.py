@@ -54,7 +54,7 @@ class Starters(unittest.TestCase):
         self.addCleanup(self.cluster.run, "down", "--stack", "static-site", "--yes")
         self.assertEqual(out.code, 0, out)
         self.assertIn("<h1>It works</h1>", harness.fetch("http://127.0.0.1:8080"))
-        harness.wait_for("both to be healthy", lambda: self.cluster.run("health", cwd=folder).code == 0)
+        self.cluster.ok("wait", "--for", "healthy", cwd=folder)
         self.assertEqual(self.cluster.ok("health", cwd=folder).count("healthy"), 2)
 
 
