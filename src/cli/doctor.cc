@@ -7,9 +7,12 @@
 #include <fmt/core.h>
 #include <google/protobuf/empty.pb.h>
 #include <unistd.h>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 #include "cli/bundle.h"
 #include "cli/host_checks.h"
+#include "cli/output.h"
 #include "client/contexts.h"
 #include "v1/control.pb.h"
 
@@ -39,6 +42,12 @@ Host this_host(const Context& context) {
   return host;
 }
 
+std::string findings_json(const std::vector<Finding>& findings) {
+  boost::json::array all;
+  for (const auto& finding : findings) all.push_back({{"good", finding.good}, {"text", finding.text}});
+  return boost::json::serialize(boost::json::object{{"findings", std::move(all)}});
+}
+
 // What the API prints of each kind; of one that it doesn't give, why not.
 std::map<std::string, std::string> ask_server(Context& context) {
   std::map<std::string, std::string> files;
@@ -66,7 +75,12 @@ int run_doctor(Context& context, const std::string& version, const std::string& 
   std::vector<Finding> findings = {check_server(context)};
   for (auto& finding : check_host(this_host(context))) findings.push_back(std::move(finding));
   const auto text = findings_text(findings);
-  std::cout << text << std::flush;
+  int printed = kExitOk;
+  if (wants_object(context)) {
+    printed = print_list(context, findings_json(findings), "findings");
+  } else {
+    std::cout << text << std::flush;
+  }
   if (!bundle.empty()) {
     auto files = findings.front().good ? ask_server(context) : std::map<std::string, std::string>();
     files["doctor.txt"] = text;
@@ -74,6 +88,7 @@ int run_doctor(Context& context, const std::string& version, const std::string& 
     if (auto written = write_bundle(bundle, files); !written) return context.fail(written.error());
     context.say(bundle + " holds this and what the server knows, without secrets; look into it before you pass it on");
   }
+  if (printed != kExitOk) return printed;
   return std::ranges::all_of(findings, &Finding::good) ? kExitOk : kExitFailed;
 }
 

@@ -53,6 +53,13 @@ bool is_disruptive(const v1::Plan& plan) {
   return false;
 }
 
+std::string plan_names(const std::string& stack, const v1::Plan& plan) {
+  std::string out;
+  for (const auto& change : plan.changes())
+    if (change.action() != v1::Change::NONE) out += fmt::format("{}/{}\n", stack, change.name());
+  return out;
+}
+
 std::string plan_text(const std::string& stack, const v1::Plan& plan) {
   std::string out;
   for (const auto& warning : plan.warnings()) out += "warning: " + warning + "\n";

@@ -12,6 +12,9 @@ std::string plan_text(const std::string& stack, const v1::Plan& plan);
 
 bool has_changes(const v1::Plan& plan);
 
+// "shop/web": what would change, one a line.
+std::string plan_names(const std::string& stack, const v1::Plan& plan);
+
 // Something is stopped or its data goes: worth a question.
 bool is_disruptive(const v1::Plan& plan);
 

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/follow.h"
+#include "cli/output.h"
 #include "cli/plan_text.h"
 #include "cli/port_check.h"
 #include "spec/render.h"
@@ -55,6 +56,14 @@ int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> ap
   return context.fail(done.error());
 }
 
+// Templates are for each change.
+int print_plan(Context& context, const std::string& stack, const v1::Plan& plan) {
+  if (wants_object(context)) return print_list(context, json_of(plan), "changes");
+  const bool names = context.options().output.format == OutputFormat::kName;
+  std::cout << (names ? plan_names(stack, plan) : plan_text(stack, plan));
+  return kExitOk;
+}
+
 }  // namespace
 
 int run_up(Context& context, const UpOptions& options) {
@@ -94,7 +103,7 @@ int run_plan(Context& context, const PlanOptions& options) {
   request.set_dry_run(true);
   auto planned = apply(context, **api, std::move(request));
   if (!planned) return context.fail(planned.error());
-  std::cout << plan_text(loaded->name, planned->plan());
+  if (const int printed = print_plan(context, loaded->name, planned->plan()); printed != kExitOk) return printed;
   return options.exit_code && has_changes(planned->plan()) ? kExitChanges : kExitOk;
 }
 
