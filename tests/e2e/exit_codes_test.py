@@ -1,0 +1,182 @@
+"""Each command ends with the code that docs/reference/exit-codes.md says, against a real server."""
+
+import os
+import re
+import signal
+import subprocess
+import unittest
+
+import harness
+
+COMPOSE = """
+name: shop
+services:
+  web:
+    image: busybox-test:latest
+    command: [sleep, "100000"]
+    stop_signal: SIGKILL
+"""
+
+# Does not end on SIGTERM, so that every wait for its end is long.
+SLOW = """
+name: slow
+services:
+  clerk:
+    image: busybox-test:latest
+    command: [sh, -c, "trap '' TERM; while :; do sleep 1; done"]
+    stop_grace_period: 4s
+"""
+
+# A call of each command that asks a server for something that is there; FILE is a Compose file's place.
+ASKING = {
+    "up": ["-f", "FILE"], "plan": ["-f", "FILE"], "down": ["--stack", "shop"], "stop-all": [], "stack ls": [],
+    "ps": [], "inspect": ["shop/web"], "scale": ["shop/web=1"], "logs": ["shop/web"],
+    "exec": ["shop/web", "--", "true"], "events": [], "run": ["busybox-test:latest", "--", "true"],
+    "restart": ["shop/web"], "stop": ["shop/web"], "start": ["shop/web"], "rm": ["shop/web"],
+    "wait": ["shop/web"], "health": ["shop"], "node ls": [], "node inspect": ["x"], "node drain": ["x"],
+    "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
+    "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"], "image rm": ["x:1"], "image prune": [],
+}
+
+# Those that ask nobody, or that answer for themselves where nobody does.
+LOCAL = {"config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "node join",
+         "context ls", "context show", "context add", "context use", "context rm"}
+
+# What isn't there.
+MISSING = [
+    ["up", "-f", "/nowhere/compose.yaml"], ["plan", "-f", "/nowhere/compose.yaml"],
+    ["config", "-f", "/nowhere/compose.yaml"], ["down", "-f", "/nowhere/compose.yaml"], ["down", "--stack", "nope"],
+    ["inspect", "nope"], ["inspect", "shop/nope"], ["inspect", "shop/web.9"], ["scale", "nope/web=1"],
+    ["scale", "shop/nope=1"], ["logs", "nope/web"], ["logs", "shop/nope"], ["exec", "nope/web", "--", "true"],
+    ["exec", "shop/web.9", "--", "true"], ["restart", "nope/web"], ["restart", "shop/nope"], ["stop", "shop/nope"],
+    ["start", "shop/nope"], ["rm", "shop/nope"], ["wait", "nope"], ["wait", "shop/nope"], ["health", "nope"],
+    ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
+    ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
+    ["image", "import", "/nowhere/x.tar", "x:1"], ["init", "nope"], ["explain", "healthcheck.nope"],
+    ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
+]
+
+
+class ExitCodes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = harness.Cluster().start()
+        cls.addClassCleanup(cls.cluster.close)
+        harness.busybox_image(cls.cluster, "busybox-test:latest")
+        cls.file = harness.write(cls.cluster.folder / "shop", "compose.yaml", COMPOSE)
+        cls.cluster.ok("up", "-f", cls.file, "--yes")
+
+    def run_here(self, *arguments, env=None):
+        """Away from any file, with a folder of its own for contexts."""
+        env = {"XDG_CONFIG_HOME": str(self.cluster.folder / "config")} | (env or {})
+        return self.cluster.run(*arguments, "--yes", env=env, cwd=self.cluster.folder)
+
+    def expect(self, code, *arguments, env=None):
+        result = self.run_here(*arguments, env=env)
+        self.assertEqual(result.code, code, f"orchion {' '.join(map(str, arguments))}: {result}")
+        if code:
+            self.assertRegex(result.err, "(?m)^orchion: ", f"orchion {arguments} says nothing")
+        return result
+
+    def asking(self):
+        for command, words in ASKING.items():
+            with self.subTest(command):
+                yield [*command.split(), *(str(self.file) if word == "FILE" else word for word in words)]
+
+    def test_the_table_knows_every_command(self):
+        def leaves(path=()):
+            text = self.cluster.ok(*path, "--help")
+            below = re.findall(r"^  (\S+)", text.partition("\nSubcommands:\n")[2], re.MULTILINE)
+            return [leaf for name in below for leaf in leaves((*path, name))] if below else [" ".join(path)]
+        self.assertEqual(set(leaves()), set(ASKING) | LOCAL)
+
+    def test_6_without_a_server(self):
+        for words in self.asking():
+            self.expect(6, "--server", f"unix:{self.cluster.folder}/none.sock", *words)
+            self.expect(6, "--server", "http://127.0.0.1:4999", *words)
+        self.assertEqual(self.run_here("version", "--server", "http://127.0.0.1:4999").code, 0)
+        self.assertEqual(self.run_here("doctor", "--server", "http://127.0.0.1:4999").code, 1)
+
+    def test_4_without_a_token_or_with_a_wrong_one(self):
+        for words in self.asking():
+            for token in ("", "wrong"):
+                self.expect(4, "--server", "http://127.0.0.1:4600", *words,
+                            env={"ORCHION_TOKEN": token, "ORCHION_DATA": ""})
+
+    def test_3_what_is_not_there(self):
+        for words in MISSING:
+            with self.subTest(" ".join(words)):
+                self.expect(3, *words)
+        self.assertEqual(self.run_here("wait", "shop/nope", "--for", "removed").code, 0, "that is what is waited for")
+
+    def test_2_a_wrong_command_line(self):
+        for command in (*ASKING, *LOCAL):
+            with self.subTest(command):
+                self.expect(2, *command.split(), "--no-such-option")
+        for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"]):
+            with self.subTest(" ".join(words)):
+                self.expect(2, *words)
+
+    def test_5_what_is_there_already(self):
+        folder = self.cluster.folder / "site"
+        self.assertEqual(self.run_here("init", "static-site", "--dir", folder).code, 0)
+        self.expect(5, "init", "static-site", "--dir", folder)
+        self.assertEqual(self.run_here("context", "add", "nas", "http://127.0.0.1:4600").code, 0)
+        self.expect(5, "context", "add", "nas", "http://127.0.0.1:4600")
+        self.expect(5, "run", "-d", "--stack", "shop", "--name", "web", "busybox-test:latest")
+
+    def test_1_what_fails(self):
+        broken = harness.write(self.cluster.folder / "broken", "compose.yaml", "services: [")
+        for command in ("up", "plan", "config", "down", "ps", "health"):
+            self.expect(1, command, "-f", broken)
+        self.expect(1, "image", "rm", "busybox-test:latest")
+        self.expect(1, "image", "import", broken, "x:1")
+        self.expect(1, "run", "nowhere.invalid/none:1", "--", "true")
+        ill = harness.write(self.cluster.folder / "ill", "compose.yaml", COMPOSE.replace("shop", "ill").replace(
+            "[sleep, \"100000\"]", "[/nowhere]") + "    restart: \"no\"\n")
+        self.addCleanup(self.run_here, "down", "--stack", "ill")
+        self.expect(1, "up", "-f", ill)
+        self.expect(1, "health", "ill")
+        self.expect(1, "wait", "ill")
+
+    def test_7_what_takes_too_long(self):
+        file = harness.write(self.cluster.folder / "slow", "compose.yaml", SLOW)
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.addCleanup(self.run_here, "down", "--stack", "slow")
+        for condition in ("completed", "stopped", "removed"):
+            self.expect(7, "wait", "shop/web", "--for", condition, "--timeout", "200ms")
+        self.expect(7, "run", "--timeout", "0s", "busybox-test:latest", "--", "sleep", "5")
+        self.expect(7, "restart", "slow", "--timeout", "200ms")
+        self.expect(7, "stop", "slow", "--timeout", "200ms")
+        self.cluster.ok("start", "slow")
+        file.write_text(SLOW.replace("sleep 1", "sleep 2"))
+        self.expect(7, "up", "-f", file, "--timeout", "200ms")
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.expect(7, "rm", "slow/clerk", "--timeout", "200ms")
+        self.cluster.ok("wait", "slow/clerk", "--for", "removed")
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.expect(7, "down", "--stack", "slow", "--timeout", "200ms")
+
+    def test_10_a_plan_with_changes_and_the_code_of_what_was_run(self):
+        self.assertEqual(self.run_here("plan", "-f", self.file, "--exit-code").code, 0)
+        other = harness.write(self.cluster.folder / "other", "compose.yaml", COMPOSE.replace("shop", "other"))
+        self.assertEqual(self.run_here("plan", "-f", other, "--exit-code").code, 10)
+        self.assertEqual(self.run_here("exec", "shop/web", "--", "sh", "-c", "exit 9").code, 9)
+        self.assertEqual(self.run_here("run", "busybox-test:latest", "--", "sh", "-c", "exit 9").code, 9)
+
+    def test_130_what_is_interrupted(self):
+        for words in (["logs", "-f", "shop/web"], ["events", "-f"], ["wait", "shop/web", "--for", "stopped"]):
+            with self.subTest(" ".join(words)):
+                process = subprocess.Popen([harness.ORCHION, *words], env=self.cluster.environment(),
+                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.cluster.folder)
+                # It waits for the server: from then on it listens for signals.
+                harness.wait_for("its connection", lambda: any(
+                    os.readlink(f"/proc/{process.pid}/fd/{fd}").startswith("socket:")
+                    for fd in os.listdir(f"/proc/{process.pid}/fd")))
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=10)
+                self.assertEqual(process.returncode, 130)
+
+
+if __name__ == "__main__":
+    harness.main()
