@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <iostream>
+#include <map>
 
 #include "cli/command_tree.h"
 #include "cli/completion.h"
@@ -72,6 +73,14 @@ void add_global_options(CommandTree& tree, GlobalOptions& globals, std::string& 
   root.add_option("--token-file", globals.connection.token_file, "File that holds the token (or ORCHION_TOKEN)");
   root.add_option("--data", globals.connection.data, "Data folder of the server on this machine (ORCHION_DATA)");
   root.add_option("--stack", globals.stack, "The stack that is meant")->check(check_name);
+  const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::kAuto},
+                                                     {"tty", ProgressMode::kTty},
+                                                     {"plain", ProgressMode::kPlain},
+                                                     {"quiet", ProgressMode::kQuiet}};
+  auto* progress = root.add_option_function<std::string>(
+      "--progress", [&globals, modes](const std::string& word) { globals.progress = modes.at(word); },
+      "How waiting is shown: drawn in place (tty), line by line (plain), not (quiet); auto: as the terminal can");
+  offer(progress, {"auto", "tty", "plain", "quiet"});
   root.add_flag("-y,--yes", globals.yes, "Don't ask");
   root.add_option("-o,--output", output,
                   "How to print what is listed or inspected; `template=` names the fields of `template={meta.name}`")

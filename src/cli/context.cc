@@ -100,6 +100,10 @@ void Context::say(const std::string& line) const {
   std::cerr << line << "\n";
 }
 
+void Context::tell(const std::string& line) const {
+  if (options_.progress != ProgressMode::kQuiet) say(line);
+}
+
 bool Context::confirm(const std::string& question) const {
   if (options_.yes || ::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return true;
   std::cerr << question << " [Y/n] " << std::flush;

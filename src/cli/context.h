@@ -16,10 +16,14 @@ class io_context;
 
 namespace orchion::cli {
 
+// How it is shown that something goes on: drawn in place on a terminal, line by line elsewhere, or not at all.
+enum class ProgressMode { kAuto, kTty, kPlain, kQuiet };
+
 struct GlobalOptions {
   client::ConnectionSettings connection;
   std::string stack;  // --stack; empty: not said
   Output output;
+  ProgressMode progress = ProgressMode::kAuto;
   bool yes = false;
 };
 
@@ -71,13 +75,16 @@ class Context {
   // Prints "orchion: message" (and each field) to standard error; returns the exit code.
   int fail(const base::Error& error) const;
 
-  // One line to standard error, for people.
-  void say(const std::string& line) const;
-
-  // Asks on the terminal; true without asking where --yes was given or nobody could answer.
   // The same about what was typed: kInvalidArgument is wrong use.
   int refuse(const base::Error& error) const;
 
+  // One line to standard error, for people.
+  void say(const std::string& line) const;
+
+  // The same about what went as it should; not with --progress quiet.
+  void tell(const std::string& line) const;
+
+  // Asks on the terminal; true without asking where --yes was given or nobody could answer.
   bool confirm(const std::string& question) const;
 
  private:

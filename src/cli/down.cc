@@ -11,12 +11,15 @@ namespace orchion::cli {
 namespace {
 
 base::Co<> remove_stack(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack, bool volumes,
-                        base::Duration limit) {
+                        base::Duration limit, std::shared_ptr<LiveLines> live) {
   v1::DeleteStackRequest request;
   request.set_name(stack);
   request.set_volumes(volumes);
-  CO_RETURN_IF_ERROR(co_await api->call<v1::Stack>("orchion.v1.StackService.DeleteStack", request));
-  co_return co_await follow_removal(api, clock, stack, limit);
+  CO_ASSIGN_OR_RETURN(auto marked, co_await api->call<v1::Stack>("orchion.v1.StackService.DeleteStack", request));
+  if (!live) co_return co_await follow_removal(api, clock, stack, limit);
+  // A server may answer without it.
+  marked.mutable_meta()->set_name(stack);
+  co_return co_await follow_removal_live(api, clock, std::move(marked), limit, live);
 }
 
 base::Co<std::vector<std::string>> stack_names(std::shared_ptr<client::ApiClient> api) {
@@ -55,9 +58,10 @@ int run_down(Context& context, const DownOptions& options) {
   if (!api) return context.fail(api.error());
   if (options.volumes && !context.confirm(fmt::format("remove stack {} and the data of its volumes?", *stack)))
     return kExitInterrupted;
-  auto removed = context.run(remove_stack(*api, &context.clock(), *stack, options.volumes, *limit));
+  auto removed =
+      context.run(remove_stack(*api, &context.clock(), *stack, options.volumes, *limit, live_lines(context)));
   if (!removed) return context.fail(removed.error());
-  context.say(fmt::format("{} is gone{}", *stack, options.volumes ? ", its volumes too" : ""));
+  context.tell(fmt::format("{} is gone{}", *stack, options.volumes ? ", its volumes too" : ""));
   return kExitOk;
 }
 
@@ -69,7 +73,7 @@ int run_stop_all(Context& context, const std::string& timeout) {
   if (!context.confirm("stop every stack that orchion started?")) return kExitInterrupted;
   auto count = context.run(remove_all(*api, &context.clock(), *limit));
   if (!count) return context.fail(count.error());
-  context.say(fmt::format("{} stack{} stopped; volumes were kept", *count, *count == 1 ? "" : "s"));
+  context.tell(fmt::format("{} stack{} stopped; volumes were kept", *count, *count == 1 ? "" : "s"));
   return kExitOk;
 }
 

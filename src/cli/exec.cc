@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <poll.h>
 
 #include <array>
@@ -43,13 +42,6 @@ base::Co<> send_inputs(wire::WebSocket* socket, std::shared_ptr<Inputs> inputs) 
     if (!input) co_return base::Result<>{};
     CO_RETURN_IF_ERROR(co_await send_message(socket, std::move(*input)));
   }
-}
-
-// Standard input once more, as an open file of its own: Asio makes what it waits for non-blocking, and a terminal's
-// input and output, and the shell's, are one open file. What can't be opened again (a socket) is shared.
-int open_own_input() {
-  const int fd = ::open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  return fd >= 0 ? fd : ::dup(STDIN_FILENO);
 }
 
 // Files can't be waited for with epoll, and are always ready: they are read as they are.

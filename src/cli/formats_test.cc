@@ -72,5 +72,16 @@ TEST_F(CliTest, CompletionFollowsPagesAndKnowsAnEnd) {
   EXPECT_EQ(std::ranges::count(run({"__complete", "image", "rm", "i"}).out, '\n'), 1000);
 }
 
+TEST_F(CliTest, ProgressIsLeftOutWhereThatIsWanted) {
+  server_.on("DELETE /v1/stacks/shop", 200, R"({"spec":{"services":[{"name":"web"}]}})");
+  EXPECT_EQ(run({"down", "--stack", "shop"}).err, "shop is gone\n");
+  EXPECT_EQ(run({"down", "--stack", "shop", "--progress", "plain"}).err, "shop is gone\n");
+  EXPECT_EQ(run({"down", "--stack", "shop", "--progress", "quiet"}).err, "");
+  const auto drawn = run({"down", "--stack", "shop", "--progress", "tty"});
+  EXPECT_EQ(drawn.code, kExitOk) << drawn.err;
+  EXPECT_THAT(drawn.err, AllOf(HasSubstr("web  gone\x1b[K\n"), testing::EndsWith("shop is gone\n")));
+  EXPECT_EQ(run({"down", "--progress", "fancy"}).code, kExitUsage);
+}
+
 }  // namespace
 }  // namespace orchion::cli

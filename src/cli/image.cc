@@ -1,13 +1,15 @@
+#include <algorithm>
 #include <iostream>
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <google/protobuf/empty.pb.h>
-#include <unistd.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
 
-#include "base/file.h"
+#include "cli/archive_body.h"
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/live_lines.h"
 #include "core/quantities.h"
 #include "v1/control.pb.h"
 
@@ -15,23 +17,39 @@ namespace orchion::cli {
 
 namespace {
 
-// A file or standard input, in pieces. Reading blocks the loop, which has nothing else to do.
-class FileBody final : public wire::BodyReader {
- public:
-  explicit FileBody(base::UniqueFd fd) : fd_(std::move(fd)) {}
+using boost::asio::experimental::awaitable_operators::operator||;
 
-  base::Co<std::optional<std::string>> read() override {
-    std::string piece(256 << 10, '\0');
-    const auto n = ::read(fd_.get(), piece.data(), piece.size());
-    if (n < 0) co_return base::fail_errno(errno, "cannot read the archive");
-    if (n == 0) co_return std::optional<std::string>();
-    piece.resize(static_cast<std::size_t>(n));
-    co_return std::optional(std::move(piece));
-  }
+std::string text_of(const Sent& sent) {
+  const auto bytes = core::format_bytes(sent.bytes);
+  if (sent.all) return bytes + " sent, unpacking";
+  return sent.total > 0 ? fmt::format("{} of {} sent ({} %)", bytes, core::format_bytes(sent.total),
+                                      std::min<std::int64_t>(100, sent.bytes * 100 / sent.total))
+                        : bytes + " sent";
+}
 
- private:
-  base::UniqueFd fd_;
-};
+base::Co<std::string> call_and_draw(base::Co<std::string> call, base::Co<> drawing) {
+  auto ended = co_await (std::move(call) || std::move(drawing));
+  if (ended.index() == 0) co_return std::get<0>(std::move(ended));
+  co_return std::unexpected(std::get<1>(ended).error());
+}
+
+// One row: what is done with `name`, by `text`, and for how long; how it ended.
+base::Result<std::string> run_with_row(Context& context, const std::string& name, std::function<std::string()> text,
+                                       base::Co<std::string> call) {
+  const auto live = live_lines(context);
+  const auto began = context.clock().now();
+  auto rows = [name, text = std::move(text)](base::Duration elapsed) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
+    return std::vector<ProgressRow>{
+        {ProgressRow::Mark::kWorking, name, fmt::format("{}  {}", text(), elapsed_text(seconds))}};
+  };
+  auto json = context.run(call_and_draw(std::move(call), keep_drawn(&context.clock(), live, rows)));
+  if (!live) return json;
+  auto last = rows(context.clock().now() - began);
+  last.front().mark = json ? ProgressRow::Mark::kDone : ProgressRow::Mark::kFailed;
+  live->show(last);
+  return json;
+}
 
 int print_image(Context& context, base::Result<std::string> json, const std::string& verb) {
   if (!json) return context.fail(json.error());
@@ -39,16 +57,20 @@ int print_image(Context& context, base::Result<std::string> json, const std::str
   if (auto parsed = client::parse_json(*json, image); !parsed) return context.fail(parsed.error());
   if (wants_object(context)) return print_object(context, *json);
   std::cout << image.meta().name() << "\n";
-  context.say(fmt::format("{} {} ({}, {})", verb, image.meta().name(), core::format_bytes(image.status().size_bytes()),
-                          image.status().digest()));
+  context.tell(fmt::format("{} {} ({}, {})", verb, image.meta().name(), core::format_bytes(image.status().size_bytes()),
+                           image.status().digest()));
   return kExitOk;
 }
 
 template <class Request>
-int image_call(Context& context, const std::string& method, Request request, const std::string& verb) {
+int image_call(Context& context, const std::string& method, Request request, const std::string& doing,
+               const std::string& verb) {
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  return print_image(context, context.run((*api)->call_json(method, std::make_shared<const Request>(request))), verb);
+  auto json = run_with_row(
+      context, request.reference(), [doing] { return doing; },
+      (*api)->call_json(method, std::make_shared<const Request>(request)));
+  return print_image(context, std::move(json), verb);
 }
 
 }  // namespace
@@ -74,7 +96,7 @@ int run_image_ls(Context& context) {
 int run_image_pull(Context& context, const std::string& reference) {
   v1::PullImageRequest request;
   request.set_reference(reference);
-  return image_call(context, "orchion.v1.ImageService.PullImage", request, "pulled");
+  return image_call(context, "orchion.v1.ImageService.PullImage", request, "pulling", "pulled");
 }
 
 int run_image_push(Context& context, const std::string& reference, const std::string& destination, bool plain_http) {
@@ -82,21 +104,20 @@ int run_image_push(Context& context, const std::string& reference, const std::st
   request.set_reference(reference);
   request.set_destination(destination);
   request.set_plain_http(plain_http);
-  return image_call(context, "orchion.v1.ImageService.PushImage", request, "pushed");
+  return image_call(context, "orchion.v1.ImageService.PushImage", request, "pushing", "pushed");
 }
 
 int run_image_import(Context& context, const std::string& file, const std::string& name) {
-  base::UniqueFd fd(file == "-" ? ::dup(STDIN_FILENO) : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    const auto error = base::fail_errno(errno, "cannot read " + file).error();
-    return context.fail(error);
-  }
   auto api = context.api();
   if (!api) return context.fail(api.error());
+  auto sent = std::make_shared<Sent>();
+  auto archive = open_archive(context.io().get_executor(), file, sent);
+  if (!archive) return context.fail(archive.error());
   auto first = std::make_shared<v1::ImportImageRequest>();
   first->set_name(name);
-  auto json = context.run(
-      (*api)->upload("orchion.v1.ImageService.ImportImage", first, std::make_shared<FileBody>(std::move(fd))));
+  auto json = run_with_row(
+      context, name.empty() ? file : name, [sent] { return text_of(*sent); },
+      (*api)->upload("orchion.v1.ImageService.ImportImage", first, std::move(*archive)));
   return print_image(context, std::move(json), "imported");
 }
 

@@ -15,12 +15,6 @@ namespace orchion::cli {
 
 namespace {
 
-// Columns of a terminal that the text takes, counted in code points.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 void write_yaml(const boost::json::value& value, spec::YamlWriter& yaml) {
   if (const auto* object = value.if_object()) {
     yaml.begin_map();
@@ -77,6 +71,11 @@ base::Result<std::string> object_text(const Output& output, const std::string& j
 }
 
 }  // namespace
+
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;

@@ -12,6 +12,9 @@
 
 namespace orchion::cli {
 
+// Columns of a terminal that the text takes, counted in code points.
+std::size_t width_of(const std::string& text);
+
 // Columns as wide as their widest cell, two spaces between, no trailing blanks. The first row is the heading.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "cli/progress_row.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -41,6 +43,9 @@ class StackProgress {
   // Why it doesn't stand, one sentence a cause; empty while nothing speaks against it.
   std::vector<std::string> obstacles() const;
 
+  // A row for each service that counts: how far it is, and what it is at.
+  std::vector<ProgressRow> rows(base::Duration elapsed) const;
+
   // "web 1/2, db 1/1"
   std::string summary() const;
 
@@ -54,6 +59,9 @@ class StackProgress {
 
  private:
   bool is_service_done(const v1::NamedService& service) const;
+  ProgressRow row(const v1::NamedService& service, base::Duration elapsed) const;
+  // The first task of it that isn't where it should be; null: none.
+  const v1::Task* straggler(const std::string& service) const;
   bool is_fine(const v1::Task& task) const;
   bool has_check(const std::string& service) const;
   bool has_stopped(const std::string& service) const;

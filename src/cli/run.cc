@@ -242,13 +242,14 @@ int run_behind(Context& context, std::shared_ptr<client::ApiClient> api, const v
   if (!parts) return context.fail(parts.error());
   std::cout << made.stack() << "/" << made.name() << "\n";
   auto progress = std::make_shared<StackProgress>(parts->front());
-  const auto done = context.run(follow_stack(api, &context.clock(), made.stack(), progress, limit));
+  const auto done =
+      context.run(follow_stack(api, &context.clock(), made.stack(), progress, limit, live_lines(context)));
   for (const auto& obstacle : progress->obstacles()) context.say(fmt::format("orchion: {}", obstacle));
   if (!done) return context.fail(done.error());
   if (*done) {
     for (const auto& url : progress->urls()) context.say(url);
   }
-  context.say(fmt::format("next: orchion logs -f {0}/{1} · orchion rm {0}/{1}", made.stack(), made.name()));
+  context.tell(fmt::format("next: orchion logs -f {0}/{1} · orchion rm {0}/{1}", made.stack(), made.name()));
   return *done ? kExitOk : kExitFailed;
 }
 

@@ -91,10 +91,11 @@ int wait_for_parts(Context& context, std::shared_ptr<client::ApiClient> api, con
   for (const auto& part : parts) {
     const auto& name = part.meta().name();
     auto progress = std::make_shared<StackProgress>(part, goal);
-    const auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit));
+    const auto live = live_lines(context);
+    const auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit, live));
     if (done && *done) {
       for (const auto& service : part.spec().services())
-        context.say(fmt::format("{}/{} {}", name, service.name(), goal_text(goal)));
+        context.tell(fmt::format("{}/{} {}", name, service.name(), goal_text(goal)));
       continue;
     }
     for (const auto& obstacle : progress->obstacles()) context.say(fmt::format("orchion: {}/{}", name, obstacle));

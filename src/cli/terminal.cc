@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ v1::TerminalSize terminal_size() {
   size.set_columns(known ? window.ws_col : 80);
   size.set_rows(known ? window.ws_row : 24);
   return size;
+}
+
+int open_own_input() {
+  const int fd = ::open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  return fd >= 0 ? fd : ::dup(STDIN_FILENO);
 }
 
 }  // namespace orchion::cli

@@ -23,4 +23,9 @@ class RawTerminal {
 // Of standard output; 80 by 24 where it is no terminal.
 v1::TerminalSize terminal_size();
 
+// Standard input once more, as an open file of its own: Asio makes what it waits for non-blocking, and a terminal's
+// input and output, and the shell's, are one open file. What can't be opened again (a socket) is shared. -1: there is
+// none.
+int open_own_input();
+
 }  // namespace orchion::cli

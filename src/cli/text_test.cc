@@ -243,6 +243,33 @@ TEST(StackProgress, WaitingForAServiceThatIsOnItsWayIsNoObstacle) {
   EXPECT_THAT(progress.obstacles(), ElementsAre("db: db.1 failed: exit code 1"));
 }
 
+TEST(StackProgress, HasARowForEachServiceThatCounts) {
+  using Mark = ProgressRow::Mark;
+  const auto seconds = std::chrono::seconds(3);
+  StackProgress progress(stack_of(2));
+  EXPECT_THAT(progress.rows(seconds), ElementsAre(ProgressRow{Mark::kWaiting, "web", "0/2  waiting  3s"}));
+  auto web = service_at(2, "web.2");
+  web.mutable_status()->set_message("waits for service db to start");
+  progress.put(web);
+  EXPECT_EQ(progress.rows(seconds).front().text, "0/2  waits for service db to start  3s");
+  progress.put(task_of("a", 1, "web.2", v1::RUNNING));
+  auto late = task_of("b", 2, "web.2", v1::PREPARING);
+  late.mutable_status()->set_message("pulling web:2");
+  progress.put(late);
+  EXPECT_THAT(progress.rows(seconds),
+              ElementsAre(ProgressRow{Mark::kWorking, "web", "1/2  preparing: pulling web:2  3s"}));
+  progress.put(task_of("b", 2, "web.2", v1::FAILED));
+  EXPECT_EQ(progress.rows(seconds).front(), (ProgressRow{Mark::kFailed, "web", "1/2  failed  3s"}));
+  progress.put(task_of("b", 2, "web.2", v1::RUNNING));
+  EXPECT_EQ(progress.rows(seconds).front(), (ProgressRow{Mark::kDone, "web", "2/2"}));
+
+  StackProgress going(stack_of(1), Goal::kStopped);
+  going.put(task_of("a", 1, "web.2", v1::RUNNING));
+  EXPECT_EQ(going.rows(seconds).front(), (ProgressRow{Mark::kWorking, "web", "stopping  3s"}));
+  going.remove_task("a");
+  EXPECT_EQ(going.rows(seconds).front(), (ProgressRow{Mark::kDone, "web", "stopped"}));
+}
+
 TEST(StackProgress, UrlsOfPublishedPortsOnce) {
   StackProgress progress(stack_of(2));
   for (std::uint32_t slot : {1u, 2u}) {

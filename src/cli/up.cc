@@ -22,7 +22,7 @@ base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& 
 
 void print_what_now(Context& context, const std::string& stack, const StackProgress& progress) {
   for (const auto& url : progress.urls()) std::cout << url << '\n' << std::flush;
-  context.say(
+  context.tell(
       fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
 }
 
@@ -39,10 +39,12 @@ int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> ap
                          base::Duration limit) {
   auto progress = std::make_shared<StackProgress>(stack);
   const auto& name = stack.meta().name();
-  auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit));
+  const auto live = live_lines(context);
+  auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit, live));
   if (done && *done) {
     wait_for_listeners(context, api->connection(), *progress);
-    context.say(fmt::format("{}: {}", name, progress->summary()));
+    // The lines that were drawn say this.
+    if (!live) context.tell(fmt::format("{}: {}", name, progress->summary()));
     print_what_now(context, name, *progress);
     return kExitOk;
   }
@@ -80,7 +82,7 @@ int run_up(Context& context, const UpOptions& options) {
   request.set_dry_run(true);
   auto planned = apply(context, **api, request);
   if (!planned) return context.fail(planned.error());
-  std::cerr << plan_text(loaded->name, planned->plan());
+  if (context.options().progress != ProgressMode::kQuiet) std::cerr << plan_text(loaded->name, planned->plan());
   if (is_disruptive(planned->plan()) && !context.confirm("go on?")) return kExitInterrupted;
 
   // Only what was shown is done: if somebody else was quicker, the server refuses.
