@@ -290,6 +290,21 @@ class Contract(unittest.TestCase):
         self.each(check, self.heeds("If-Match"))
 
     def test_a_key_does_a_call_once(self):
+    def test_a_write_refuses_the_headers_it_does_not_heed(self):
+        def check(verb, path, row, operation):
+            if verb == "GET":
+                return
+            for header, value in (("If-Match", '"1"'), ("If-Match", "*"), ("Idempotency-Key", "contract")):
+                if self.heeds(header)(operation):
+                    continue
+                answer = self.call(verb, self.target(path, row, none=True), row.body, {header: value})
+                if header == "Idempotency-Key" and verb == "DELETE":
+                    self.refused(404, answer)     # the same when it is repeated: the key does no harm
+                else:
+                    self.assertIn(header, self.refused(400, answer)["detail"])
+        self.each(check)
+        self.check_answers()
+
         def check(verb, path, row, operation):
             row = dataclasses.replace(row, query="")
             if path.endswith("/services"):

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "control/serving/admission.h"
+#include "control/serving/operation_headers.h"
 #include "control/serving/redaction.h"
 
 namespace orchion::control::serving {
@@ -49,9 +50,11 @@ std::optional<std::string> find(const wire::grpc::Call& call, const std::string&
   return it == call.metadata.end() ? std::nullopt : std::optional(it->second);
 }
 
-base::Result<core::CallContext> context_of(const wire::grpc::Call& call, std::string identity) {
+base::Result<core::CallContext> context_of(const wire::grpc::Call& call, const core::Method& method,
+                                           std::string identity) {
   core::CallContext context{std::move(identity), std::nullopt, find(call, "idempotency-key")};
   const auto tag = find(call, "if-match");
+  RETURN_IF_ERROR(check_headers(*method.descriptor, {tag.has_value(), context.idempotency_key.has_value()}));
   if (!tag) return context;
   std::uint64_t revision = 0;
   const auto [end, error] = std::from_chars(tag->data(), tag->data() + tag->size(), revision);
@@ -79,7 +82,7 @@ base::Co<> GrpcFront::handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::
   CO_ASSIGN_OR_RETURN(auto identity, callers_ == Callers::kNodes
                                          ? admit_certificate(authenticator_, *method->descriptor, call.peer_certificate)
                                          : admit(authenticator_, *method->descriptor, find(call, "authorization")));
-  CO_ASSIGN_OR_RETURN(auto context, context_of(call, std::move(identity)));
+  CO_ASSIGN_OR_RETURN(auto context, context_of(call, *method, std::move(identity)));
   const bool to_agent = core::permission_of(*method->descriptor) == "agent";
   auto messages = std::make_shared<MessagesOfBytes>(*method, std::move(stream), to_agent);
   co_return co_await method->call(std::move(context), std::move(messages));

@@ -42,6 +42,19 @@ TEST_F(GrpcFrontTest, StatusesAndBrokenMessages) {
   EXPECT_EQ(call("/orchion.v1.Nothing/Here", {}).error().code, Code::kUnimplemented);
 }
 
+TEST_F(GrpcFrontTest, AWriteRefusesWhatItDoesNotHeed) {
+  const auto ask = [&](const std::string& method, std::string name, std::string value) {
+    return call("/orchion.v1." + method, {""}, "good", {{std::move(name), std::move(value)}}).error();
+  };
+  EXPECT_EQ(ask("ImageService/PullImage", "if-match", "42"),
+            (base::Error{
+                Code::kInvalidArgument, "PullImage does not heed If-Match, so nothing was done: send it without", {}}));
+  EXPECT_EQ(ask("ImageService/ImportImage", "idempotency-key", "k").code, Code::kInvalidArgument);
+  EXPECT_EQ(ask("StackService/DeleteStack", "idempotency-key", "k").code, Code::kUnimplemented) << "the handler's own";
+  EXPECT_TRUE(call("/orchion.v1.StackService/ApplyStack", {""}, "good", {{"if-match", "42"}}));
+  EXPECT_TRUE(call("/orchion.v1.StackService/GetStack", {""}, "good", {{"if-match", "1"}})) << "a read";
+}
+
 TEST_F(GrpcFrontTest, NoRpcOpensWithoutAToken) {
   for (const auto& [name, method] : table_.all()) {
     const auto path = "/" + method.descriptor->service()->full_name() + "/" + method.descriptor->name();

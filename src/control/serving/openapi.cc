@@ -43,9 +43,9 @@ json::object header(std::string_view name, std::string_view description) {
 }
 
 void add_headers(const Route& route, json::array& out) {
-  if (heeds_if_match(route))
+  if (heeds_if_match(*route.method->descriptor))
     out.push_back(header("If-Match", "The ETag of what is to be changed; 412 where it moved."));
-  if (heeds_idempotency_key(route)) {
+  if (heeds_idempotency_key(*route.method->descriptor)) {
     out.push_back(
         header("Idempotency-Key", "1 to 200 visible ASCII characters: a call that comes again is done once."));
   }
@@ -107,7 +107,7 @@ std::set<std::string> failures(const Route& route) {
   std::set<std::string> statuses{"400", "401", "403", "default"};
   if (route.segments.back().field != nullptr || route.path.find('{') != std::string::npos) statuses.insert("404");
   if (route.verb != "GET") statuses.insert("409");
-  if (heeds_if_match(route)) statuses.insert("412");
+  if (heeds_if_match(*route.method->descriptor)) statuses.insert("412");
   if (route.has_body()) statuses.insert("413");
   if (route.kind == RouteKind::kWebSocket) statuses.insert("426");
   return statuses;

@@ -1,38 +1,32 @@
 #include "control/serving/operation_headers.h"
 
-#include <algorithm>
-#include <array>
+#include "v1/options.pb.h"
 
 namespace orchion::control::serving {
 
-namespace {
+namespace pb = google::protobuf;
+using base::Code;
 
-// What only the handlers know, by the rpcs' names: the contract's options don't say it. tests/e2e/contract_test.py
-// holds a server to both lists.
-constexpr std::array kIfMatch = {
-    std::string_view("ApplyStack"),    std::string_view("DeleteStack"),    std::string_view("ScaleService"),
-    std::string_view("DeleteService"), std::string_view("RestartService"), std::string_view("StopService"),
-    std::string_view("StartService"),  std::string_view("RemoveNode"),     std::string_view("SetNodeAvailability"),
-};
-constexpr std::array kIdempotencyKey = {
-    std::string_view("ApplyStack"),     std::string_view("CreateService"), std::string_view("ScaleService"),
-    std::string_view("RestartService"), std::string_view("StopService"),   std::string_view("StartService"),
-    std::string_view("InviteNode"),
-};
-
-template <class Names>
-bool names(const Names& names, const Route& route) {
-  return std::ranges::find(names, route.method->descriptor->name()) != names.end();
+bool heeds_if_match(const pb::MethodDescriptor& method) {
+  return method.options().GetExtension(v1::heeds_if_match);
 }
 
-}  // namespace
-
-bool heeds_if_match(const Route& route) {
-  return names(kIfMatch, route);
+bool heeds_idempotency_key(const pb::MethodDescriptor& method) {
+  return method.options().GetExtension(v1::heeds_idempotency_key);
 }
 
-bool heeds_idempotency_key(const Route& route) {
-  return names(kIdempotencyKey, route);
+base::Result<> check_headers(const pb::MethodDescriptor& method, SentHeaders sent) {
+  const auto& verb = method.options().GetExtension(v1::rest).verb();
+  if (verb.empty() || verb == "GET") return {};
+  if (sent.if_match && !heeds_if_match(method)) {
+    return base::fail(Code::kInvalidArgument,
+                      method.name() + " does not heed If-Match, so nothing was done: send it without");
+  }
+  if (sent.idempotency_key && verb == "POST" && !heeds_idempotency_key(method)) {
+    return base::fail(Code::kInvalidArgument,
+                      method.name() + " does not remember an Idempotency-Key, so nothing was done: send it without");
+  }
+  return {};
 }
 
 bool resumes(const Route& route) {

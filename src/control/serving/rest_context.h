@@ -13,7 +13,7 @@ namespace orchion::control::serving {
 
 std::optional<std::string> authorization_of(const wire::Request& request);
 
-// Idempotency-Key and If-Match; kInvalidArgument for an ETag that isn't one.
-base::Result<core::CallContext> context_of(const wire::Request& request);
+// Idempotency-Key and If-Match; kInvalidArgument for an ETag that isn't one, and for what `method` does not heed.
+base::Result<core::CallContext> context_of(const wire::Request& request, const core::Method& method);
 
 }  // namespace orchion::control::serving

@@ -5,6 +5,7 @@
 #include "base/worker_pool.h"
 #include "control/serving/http_guard.h"
 #include "control/serving/openapi.h"
+#include "control/serving/operation_headers.h"
 #include "control/serving/problem.h"
 #include "control/serving/request_binder.h"
 #include "control/serving/rest_context.h"
@@ -60,10 +61,12 @@ std::optional<std::string> authorization_of(const wire::Request& request) {
   return value ? std::optional<std::string>(*value) : std::nullopt;
 }
 
-base::Result<core::CallContext> context_of(const wire::Request& request) {
+base::Result<core::CallContext> context_of(const wire::Request& request, const core::Method& method) {
   core::CallContext context;
-  if (const auto key = request.headers.find("Idempotency-Key")) context.idempotency_key = std::string(*key);
+  const auto key = request.headers.find("Idempotency-Key");
   const auto tag = request.headers.find("If-Match");
+  RETURN_IF_ERROR(check_headers(*method.descriptor, {tag.has_value(), key.has_value()}));
+  if (key) context.idempotency_key = std::string(*key);
   if (!tag || *tag == "*") return context;
   std::uint64_t revision = 0;
   const auto digits = tag->size() > 2 ? tag->substr(1, tag->size() - 2) : std::string_view();
@@ -141,7 +144,7 @@ base::Co<> RestFront::serve(ExchangePtr exchange, RouteMatch match, wire::Target
 base::Co<> RestFront::unary(ExchangePtr exchange, RouteMatch match, wire::Target target) {
   const auto& method = *match.route->method;
   const auto authorization = authorization_of(exchange->request());
-  auto context = context_of(exchange->request());
+  auto context = context_of(exchange->request(), method);
   std::string body;
   bool known = false;
   if (match.route->has_body() || !context) {

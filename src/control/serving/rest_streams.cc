@@ -76,7 +76,7 @@ base::Co<> RestFront::events(ExchangePtr exchange, RouteMatch match, wire::Targe
   const auto& method = *match.route->method;
   auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
   if (!identity) co_return co_await respond_error(exchange, identity.error());
-  auto context = context_of(exchange->request());
+  auto context = context_of(exchange->request(), method);
   if (!context) co_return co_await respond_error(exchange, context.error());
   auto message = bind_request(match, target.query, "");
   if (!message) co_return co_await respond_error(exchange, message.error());
@@ -119,7 +119,7 @@ base::Co<> RestFront::upload(ExchangePtr exchange, RouteMatch match, wire::Targe
   const auto& method = *match.route->method;
   auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
   if (!identity) co_return co_await respond_error(exchange, identity.error());
-  auto context = context_of(exchange->request());
+  auto context = context_of(exchange->request(), method);
   if (!context) co_return co_await respond_error(exchange, context.error());
   auto first = bind_request(match, target.query, "");
   if (!first) co_return co_await respond_error(exchange, first.error());

@@ -97,6 +97,28 @@ TEST_F(RestTest, CodesBecomeStatuses) {
   EXPECT_EQ(send("PUT", "/v1/stacks/web", "{\"a\":\"" + std::string(200'000, 'x') + "\"}").status, 413);
 }
 
+TEST_F(RestTest, AWriteRefusesWhatItDoesNotHeed) {
+  const auto ask = [&](std::string verb, std::string path, std::string name, std::string value) {
+    return send(verb, path, verb == "POST" ? "{}" : "", "good", {{name, value}});
+  };
+  for (const std::string tag : {"\"42\"", "*", "oops"}) {
+    const auto answer = ask("POST", "/v1/images/pull", "If-Match", tag);
+    EXPECT_EQ(answer.status, 400) << tag;
+    EXPECT_EQ(answer.header("Content-Type"), "application/problem+json");
+    EXPECT_EQ(answer.json().at("code"), "INVALID_ARGUMENT");
+    EXPECT_EQ(answer.json().at("detail"), "PullImage does not heed If-Match, so nothing was done: send it without");
+  }
+  EXPECT_THAT(ask("POST", "/v1/images/pull", "Idempotency-Key", "k").json().at("detail").as_string().c_str(),
+              StartsWith("PullImage does not remember an Idempotency-Key"));
+  EXPECT_EQ(ask("POST", "/v1/images/import", "If-Match", "\"42\"").status, 400) << "an upload is a write";
+  EXPECT_EQ(ask("POST", "/v1/images/import", "Idempotency-Key", "k").status, 400);
+  EXPECT_EQ(ask("DELETE", "/v1/stacks/a", "Idempotency-Key", "k").status, 501) << "it reached the handler";
+  EXPECT_EQ(ask("GET", "/v1/stacks/a", "If-Match", "\"1\"").status, 200) << "a read has nothing to lose";
+  EXPECT_EQ(ask("GET", "/v1/stacks/a", "Idempotency-Key", "k").status, 200);
+  EXPECT_EQ(send("POST", "/v1/images/pull", "{}", "reader", {{"If-Match", "*"}}).status, 403)
+      << "nothing is said before the caller is known";
+}
+
 TEST_F(RestTest, UnknownPathsAndMethods) {
   const auto nothing = send("GET", "/v1/nothing");
   EXPECT_EQ(nothing.status, 404);

@@ -96,7 +96,8 @@ class ServingTest : public ::testing::Test {
   Answer send(std::string method, std::string target, std::string body = "", std::string token = "good",
               std::vector<std::pair<std::string, std::string>> headers = {});
   base::Result<std::vector<std::string>> call(std::string method, std::vector<std::string> requests,
-                                              std::string token = "good");
+                                              std::string token = "good",
+                                              std::multimap<std::string, std::string> metadata = {});
 
   // Each ends before the next above it.
   LoopThread control_;

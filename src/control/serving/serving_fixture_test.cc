@@ -212,8 +212,8 @@ base::Co<Answer> fetch(wire::HttpClient* client, wire::ClientRequest request) {
 }
 
 base::Co<std::vector<std::string>> talk(wire::grpc::GrpcClient* client, std::string method,
-                                        std::vector<std::string> requests, std::string token) {
-  std::multimap<std::string, std::string> metadata;
+                                        std::vector<std::string> requests, std::string token,
+                                        std::multimap<std::string, std::string> metadata) {
   if (!token.empty()) metadata.emplace("authorization", "Bearer " + token);
   const auto stream = client->call(method, std::move(metadata), 10s);
   for (auto& request : requests) {
@@ -272,8 +272,10 @@ Answer ServingTest::send(std::string method, std::string target, std::string bod
 }
 
 base::Result<std::vector<std::string>> ServingTest::call(std::string method, std::vector<std::string> requests,
-                                                         std::string token) {
-  return client_loop_.run(talk(grpc_client_.get(), std::move(method), std::move(requests), std::move(token)));
+                                                         std::string token,
+                                                         std::multimap<std::string, std::string> metadata) {
+  return client_loop_.run(
+      talk(grpc_client_.get(), std::move(method), std::move(requests), std::move(token), std::move(metadata)));
 }
 
 }  // namespace orchion::control::serving
