@@ -16,7 +16,7 @@ GUIDES = ROOT / "docs" / "guides"
 NOTE = "<!-- Written by scripts/reference.py: change the source, then run it. -->\n"
 
 SERVICE = re.compile(r"^service (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
-RPC = re.compile(r"rpc (\w+)\((stream )?[\w.]+\) returns \((stream )?[\w.]+\) \{(.*?)\n  \}", re.DOTALL)
+RPC = re.compile(r"((?:  //[^\n]*\n)*)  rpc (\w+)\((stream )?[\w.]+\) returns \((stream )?[\w.]+\) \{(.*?)\n  \}", re.DOTALL)
 REST = re.compile(r'\(rest\) = \{verb: "(\w+)", path: "([^"]+)"')
 PERMISSION = re.compile(r'\(permission\) = "([^"]+)"')
 
@@ -56,21 +56,28 @@ def kind_of(sends_stream, returns_stream):
     return "upload" if sends_stream else "events" if returns_stream else ""
 
 
+def summary_of(comment):
+    """The first sentence, without its full stop."""
+    return " ".join(re.sub(r"^ *//", "", comment, flags=re.MULTILINE).split()).partition(". ")[0].removesuffix(".")
+
+
 def routes_page():
     rows = []
     for file in sorted((ROOT / "api" / "v1").glob("*.proto")):
         for service, body in SERVICE.findall(file.read_text()):
-            for rpc, sends, returns, options in RPC.findall(body):
+            for comment, rpc, sends, returns, options in RPC.findall(body):
                 rest = REST.search(options)
                 if rest:
                     permission = PERMISSION.search(options)[1]
-                    rows.append((rest[2], rest[1], kind_of(sends, returns), f"{service}.{rpc}", permission))
-    lines = [f"| `{verb} {path}` | {kind} | `{rpc}` | `{permission}` |"
-             for path, verb, kind, rpc, permission in sorted(rows)]
+                    rows.append((rest[2], rest[1], kind_of(sends, returns), f"{service}.{rpc}", permission,
+                                 summary_of(comment)))
+    lines = [f"| `{verb} {path}` | {summary} | {kind} | `{rpc}` | `{permission}` |"
+             for path, verb, kind, rpc, permission, summary in sorted(rows)]
     intro = ("# Routes\n\nEvery rpc that REST serves, from `api/v1`. gRPC has the same by `/orchion.v1.SERVICE/RPC`.\n"
              "[The API's manners](api.md) say how they are used; a server prints the whole as OpenAPI at "
              "`/openapi.json`.\n")
-    return "\n".join([NOTE + intro, "| route | stream | rpc | permission |", "|---|---|---|---|", *lines]) + "\n"
+    return "\n".join([NOTE + intro, "| route | what it does | stream | rpc | permission |",
+                      "|---|---|---|---|---|", *lines]) + "\n"
 
 
 def starters_page(orchion):

@@ -214,6 +214,7 @@ class Contract(unittest.TestCase):
             named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path" and p["required"]}
             braces = {part.strip("{}") for part in name.split("/") if part.startswith("{")}
             self.assertEqual(named, braces, name)
+            self.assertRegex(operation["summary"], r"^[A-Z].*[^.]$", f"{name}: its rpc has a comment")
         ids = [operation["operationId"] for operation in self.operations.values()]
         self.assertEqual(len(ids), len(set(ids)))
         self.check_answers()
@@ -289,7 +290,6 @@ class Contract(unittest.TestCase):
             self.refused(400, self.call(verb, target, row.body, {"If-Match": "1"}))
         self.each(check, self.heeds("If-Match"))
 
-    def test_a_key_does_a_call_once(self):
     def test_a_write_refuses_the_headers_it_does_not_heed(self):
         def check(verb, path, row, operation):
             if verb == "GET":
@@ -305,6 +305,7 @@ class Contract(unittest.TestCase):
         self.each(check)
         self.check_answers()
 
+    def test_a_key_does_a_call_once(self):
         def check(verb, path, row, operation):
             row = dataclasses.replace(row, query="")
             if path.endswith("/services"):

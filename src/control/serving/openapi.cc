@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "control/serving/comments.h"
 #include "control/serving/openapi_schemas.h"
 #include "control/serving/operation_headers.h"
 #include "core/methods.h"
@@ -25,10 +26,14 @@ bool stands_in_path(const Route& route, const pb::FieldDescriptor& field) {
 }
 
 json::object parameter(const pb::FieldDescriptor& field, bool in_path, Schemas& schemas) {
-  json::object out{{"name", in_path ? field.name() : field.json_name()},
-                   {"in", in_path ? "path" : "query"},
-                   {"schema", schemas.of(field)}};
+  auto schema = schemas.of(field);
+  json::object out{{"name", in_path ? field.name() : field.json_name()}, {"in", in_path ? "path" : "query"}};
   if (in_path) out["required"] = true;
+  if (const auto* said = schema.if_contains("description")) {
+    out["description"] = *said;
+    schema.erase("description");
+  }
+  out["schema"] = std::move(schema);
   return out;
 }
 
@@ -123,12 +128,20 @@ json::object body(json::object described) {
   return {{"content", std::move(described)}};
 }
 
-json::object operation(const Route& route, Schemas& schemas) {
+std::string description(const pb::MethodDescriptor& method, std::string_view said, const std::string& permission) {
+  std::string out(said);
+  if (!out.empty()) out += "\n\n";
+  return out + method.full_name() + " over gRPC. Who calls needs " + permission + ".";
+}
+
+json::object operation(const Route& route, Schemas& schemas, const Comments& comments) {
   const auto& method = *route.method->descriptor;
   const auto permission = core::permission_of(method);
+  const auto said = explain(comments.of(method.full_name()));
   json::object out{{"operationId", method.name()},
                    {"tags", json::array{method.service()->name()}},
-                   {"description", method.full_name() + " over gRPC. Who calls needs " + permission + "."},
+                   {"summary", said.summary},
+                   {"description", description(method, said.rest, permission)},
                    {"x-permission", permission},
                    {"parameters", parameters(route, schemas)},
                    {"responses", responses(route, schemas)}};
@@ -144,7 +157,7 @@ json::object operation(const Route& route, Schemas& schemas) {
 }
 
 // What a server answers to anybody.
-json::object page(std::string_view id, std::string_view description, json::object described) {
+json::object page(std::string_view id, std::string_view summary, json::object described) {
   json::object answer{{"description", "OK"}, {"content", std::move(described)}};
   json::object responses{{"200", std::move(answer)}};
   if (id == "Readyz") {
@@ -153,16 +166,16 @@ json::object page(std::string_view id, std::string_view description, json::objec
   }
   const json::object get{{"operationId", id},
                          {"tags", json::array{"Pages"}},
-                         {"description", description},
+                         {"summary", summary},
                          {"security", json::array()},
                          {"responses", std::move(responses)}};
   return {{"get", get}};
 }
 
 void add_pages(json::object& paths) {
-  paths["/livez"] = page("Livez", "The server answers.", content("text/plain", {{"type", "string"}}));
-  paths["/readyz"] = page("Readyz", "The server can serve.", content("text/plain", {{"type", "string"}}));
-  paths["/openapi.json"] = page("OpenApi", "This document.", content("application/json", {{"type", "object"}}));
+  paths["/livez"] = page("Livez", "The server answers", content("text/plain", {{"type", "string"}}));
+  paths["/readyz"] = page("Readyz", "The server can serve", content("text/plain", {{"type", "string"}}));
+  paths["/openapi.json"] = page("OpenApi", "This document", content("application/json", {{"type", "object"}}));
 }
 
 json::object problem_schema() {
@@ -185,12 +198,13 @@ std::string lower(std::string text) {
 }  // namespace
 
 std::string openapi_document(const RouteTable& routes, const std::string& version) {
-  Schemas schemas;
+  const Comments comments;
+  Schemas schemas(comments);
   json::object paths;
   for (const auto& route : routes.routes()) {
     auto& path = paths[route.path];
     if (path.is_null()) path.emplace_object();
-    path.as_object()[lower(route.verb)] = operation(route, schemas);
+    path.as_object()[lower(route.verb)] = operation(route, schemas, comments);
   }
   add_pages(paths);
   auto named = schemas.all();

@@ -18,9 +18,43 @@ json::object enumeration(const pb::EnumDescriptor& type) {
   return {{"type", "string"}, {"enum", std::move(names)}};
 }
 
+void add_paragraph(std::string_view text, std::string& out) {
+  if (text.empty()) return;
+  if (!out.empty()) out += "\n\n";
+  out += text;
+}
+
+// As Markdown: those that need a word.
+std::string list_of_values(const pb::EnumDescriptor& type, const Comments& comments) {
+  std::string out;
+  for (int i = 0; i < type.value_count(); ++i) {
+    const auto comment = comments.of(type.value(i)->full_name());
+    if (comment.empty()) continue;
+    out += (out.empty() ? "- `" : "\n- `") + type.value(i)->name() + "`: ";
+    out += comment;
+  }
+  return out;
+}
+
 }  // namespace
 
+std::string Schemas::description(const pb::FieldDescriptor& field) const {
+  std::string out(comments_.of(field.full_name()));
+  if (field.options().GetExtension(v1::secret)) add_paragraph("Secret: answers have <redacted>.", out);
+  if (const auto* type = field.enum_type()) {
+    add_paragraph(comments_.of(type->full_name()), out);
+    add_paragraph(list_of_values(*type, comments_), out);
+  }
+  return out;
+}
+
 json::object Schemas::of(const pb::FieldDescriptor& field) {
+  auto out = plain(field);
+  if (auto said = description(field); !said.empty()) out["description"] = std::move(said);
+  return out;
+}
+
+json::object Schemas::plain(const pb::FieldDescriptor& field) {
   if (field.is_map()) {
     return {{"type", "object"}, {"additionalProperties", of_one(*field.message_type()->map_value())}};
   }
@@ -58,7 +92,6 @@ json::object Schemas::of_one(const pb::FieldDescriptor& field) {
   }
   json::object out{{"type", "string"}};
   if (field.type() == pb::FieldDescriptor::TYPE_BYTES) out["contentEncoding"] = "base64";
-  if (field.options().GetExtension(v1::secret)) out["description"] = "Secret: answers have <redacted>.";
   return out;
 }
 
@@ -74,7 +107,9 @@ json::object Schemas::sub_message(const pb::Descriptor& type) {
 json::object Schemas::message(const pb::Descriptor& type) {
   json::object properties;
   for (int i = 0; i < type.field_count(); ++i) properties[type.field(i)->json_name()] = of(*type.field(i));
-  return {{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  json::object out{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  if (const auto said = comments_.of(type.full_name()); !said.empty()) out["description"] = said;
+  return out;
 }
 
 }  // namespace orchion::control::serving

@@ -81,11 +81,7 @@ base::Result<core::CallContext> context_of(const wire::Request& request, const c
 }
 
 RestFront::RestFront(ControlCalls& calls, const core::MethodTable& methods, RestOptions options)
-    : calls_(calls),
-      routes_(methods),
-      options_(std::move(options)),
-      answers_(kAnswersBytesMax),
-      openapi_(openapi_document(routes_, options_.version)) {}
+    : calls_(calls), routes_(methods), options_(std::move(options)), answers_(kAnswersBytesMax) {}
 
 base::Co<> RestFront::handle(ExchangePtr exchange) {
   const auto& request = exchange->request();
@@ -107,6 +103,8 @@ base::Co<> RestFront::respond_page(ExchangePtr exchange, std::string path) {
     co_return co_await exchange->respond(std::move(response));
   }
   if (path == "openapi.json") {
+    // Few ask, and what it takes to make it is as much memory as the text itself.
+    if (openapi_.empty()) openapi_ = openapi_document(routes_, options_.version);
     auto response = json_response(openapi_);
     co_return co_await exchange->respond(std::move(response));
   }

@@ -58,7 +58,7 @@ class RestFront {
   RestOptions options_;
   JsonPrinter printer_;
   AnswerCache answers_;
-  std::string openapi_;
+  std::string openapi_;  // empty until somebody asks for it
 };
 
 }  // namespace orchion::control::serving

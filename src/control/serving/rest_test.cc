@@ -150,6 +150,33 @@ TEST_F(RestTest, PagesNeedNoToken) {
   EXPECT_EQ(watch.at("parameters").as_array().back().at("name"), "Last-Event-ID");
   EXPECT_TRUE(watch.at("responses").at("200").at("content").as_object().contains("text/event-stream"));
   EXPECT_TRUE(openapi.json().at("components").at("schemas").as_object().contains("ServiceSpec"));
+  EXPECT_EQ(send("GET", "/openapi.json", "", "").body, openapi.body);
+}
+
+TEST_F(RestTest, TheDocumentSaysWhatTheContractsCommentsSay) {
+  const auto document = send("GET", "/openapi.json", "", "").json();
+  const auto& remove = document.at("paths").at("/v1/stacks/{stack}/services/{name}").at("delete");
+  EXPECT_EQ(remove.at("summary"), "Takes one service out of its stack's manifest");
+  EXPECT_EQ(remove.at("description"),
+            "Answers with the service as it goes; its tasks stop meanwhile.\n\norchion.v1.ServiceService.DeleteService "
+            "over gRPC. Who calls needs services.write.");
+  const auto& tail = document.at("paths").at("/v1/stacks/{stack}/logs").at("get").at("parameters");
+  std::set<std::string> descriptions;
+  for (const auto& parameter : tail.as_array()) {
+    if (const auto* said = parameter.as_object().if_contains("description"))
+      descriptions.insert(said->as_string().c_str());
+    EXPECT_FALSE(parameter.at("schema").as_object().contains("description")) << "it stands with the parameter";
+  }
+  EXPECT_TRUE(descriptions.contains("of each task; unset: all that is kept"));
+  const auto& schemas = document.at("components").at("schemas");
+  EXPECT_EQ(schemas.at("Revision").at("description"), "A service's immutable template. Named SERVICE.GENERATION.");
+  EXPECT_EQ(schemas.at("Meta").at("properties").at("uid").at("description"), "never reused");
+  EXPECT_EQ(schemas.at("FileMount").at("properties").at("content").at("description"),
+            "Secret: answers have <redacted>.");
+  EXPECT_EQ(schemas.at("NodeSpec").at("properties").at("availability").at("description"),
+            "- `PAUSED`: keeps its tasks, gets no new ones\n- `DRAINED`: its tasks move away");
+  const auto& start_period = schemas.at("HealthCheck").at("properties").at("startPeriod");
+  EXPECT_EQ(start_period.at("description"), "failures don't count before; unset: none");
 }
 
 TEST_F(RestTest, StrangersHostsAndOriginsAreRefused) {
