@@ -35,7 +35,7 @@ std::string words(const v1::StringList& list) {
 std::string port_text(const v1::PortMapping& port) {
   std::string host = port.host_ip().empty() ? "" : port.host_ip() + ":";
   if (port.host_port() != 0) host += fmt::format("{}:", port.host_port());
-  return fmt::format("{}{}/{}", host, port.container_port(), port.protocol());
+  return fmt::format("{}{}/{}{}", host, port.container_port(), port.protocol(), port.host_only() ? " (host)" : "");
 }
 
 // By what an element of a list is known; empty: by nothing, the list is compared as a whole.

@@ -63,7 +63,7 @@ class AgentDaemon {
     address_ = options_.advertise;
     hostname_ = options_.hostname;
     labels_ = options_.labels;
-    ASSIGN_OR_RETURN(const auto server, parse_host_and_port(options_.server, kNodePort));
+    ASSIGN_OR_RETURN(const auto server, parse_node_address(options_.server, kNodePort));
     server_host_ = server.host;
     return {};
   }
@@ -76,7 +76,7 @@ class AgentDaemon {
     address_ = options_.advertise.empty() ? membership.address : options_.advertise;
     hostname_ = options_.hostname.empty() ? membership.hostname : options_.hostname;
     labels_ = options_.labels.empty() ? membership.labels : options_.labels;
-    ASSIGN_OR_RETURN(const auto server, parse_host_and_port(membership.server, kNodePort));
+    ASSIGN_OR_RETURN(const auto server, parse_node_address(membership.server, kNodePort));
     server_host_ = server.host;
     return {};
   }

@@ -81,7 +81,7 @@ base::Result<v1::JoinRequest> make_join_request(const JoinOptions& options, cons
 }  // namespace
 
 base::Result<JoinedNode> join_cluster(const JoinOptions& options) {
-  ASSIGN_OR_RETURN(const auto server, parse_host_and_port(options.server, kNodePort));
+  ASSIGN_OR_RETURN(const auto server, parse_node_address(options.server, kNodePort));
   ASSIGN_OR_RETURN(const auto token, core::parse_join_token(options.token));
   RETURN_IF_ERROR(check_machine());
   RETURN_IF_ERROR(prepare_data_folder(options.data));
@@ -93,7 +93,7 @@ base::Result<JoinedNode> join_cluster(const JoinOptions& options) {
 
   const base::SystemClock clock;
   Membership membership;
-  membership.server = to_text(server);
+  membership.server = to_string(server);
   membership.address = options.advertise;
   membership.hostname = options.hostname;
   membership.labels = options.labels;

@@ -1,7 +1,5 @@
 #include "daemon/node_door.h"
 
-#include <charconv>
-
 #include <arpa/inet.h>
 #include <fmt/core.h>
 
@@ -29,26 +27,11 @@ std::string advice_for(const std::optional<std::string>& own_address) {
 
 }  // namespace
 
-base::Result<HostAndPort> parse_host_and_port(std::string_view text, std::uint16_t default_port) {
-  HostAndPort out{std::string(text), default_port};
-  const auto colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (text.find(':') == colon || text[colon - 1] == ']');
-  bool good = true;
-  if (has_port) {
-    const auto digits = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-    good = error == std::errc() && end == digits.data() + digits.size() && out.port != 0;
-    out.host = text.substr(0, colon);
-  }
-  if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
-  if (good && !out.host.empty() && out.host.find_first_of("/ []") == std::string::npos) return out;
+base::Result<wire::HostPort> parse_node_address(std::string_view text, std::uint16_t default_port) {
+  if (auto address = wire::parse_host_port(text, default_port); address && address->port != 0)
+    return *std::move(address);
   return base::fail(base::Code::kInvalidArgument,
                     fmt::format("'{}' is no address: write HOST:PORT, as in 192.168.1.5:{}", text, kNodePort));
-}
-
-std::string to_text(const HostAndPort& address) {
-  return fmt::format(fmt::runtime(address.host.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}"), address.host,
-                     address.port);
 }
 
 base::Result<NodeDoor> plan_node_door(const std::string& advertise, const std::string& nodes,
@@ -56,22 +39,22 @@ base::Result<NodeDoor> plan_node_door(const std::string& advertise, const std::s
   NodeDoor door;
   door.advice = advice_for(own_address);
   if (advertise.empty() && nodes.empty()) return door;
-  HostAndPort listen{"", kNodePort};
+  wire::HostPort listen{"", kNodePort};
   if (!nodes.empty()) {
-    ASSIGN_OR_RETURN(listen, parse_host_and_port(nodes, kNodePort));
+    ASSIGN_OR_RETURN(listen, parse_node_address(nodes, kNodePort));
   }
-  HostAndPort address = listen;
+  wire::HostPort address = listen;
   if (!advertise.empty()) {
-    ASSIGN_OR_RETURN(address, parse_host_and_port(advertise, listen.port));
+    ASSIGN_OR_RETURN(address, parse_node_address(advertise, listen.port));
   }
   if (is_any(address.host)) address.host = own_address.value_or("");
   if (nodes.empty()) listen = address;
   if (listen.host.empty())
     return base::fail(base::Code::kInvalidArgument,
                       "this machine has no default route: name the address that others reach it by with --advertise");
-  door.listen = to_text(listen);
+  door.listen = to_string(listen);
   if (address.host.empty() || is_loopback(address.host)) return door;
-  door.address = to_text(address);
+  door.address = to_string(address);
   door.underlay = is_ipv4(address.host) ? address.host : own_address.value_or("");
   return door;
 }

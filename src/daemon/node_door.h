@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "wire/host_port.h"
 
 namespace orchion::daemon {
 
@@ -25,12 +26,7 @@ struct NodeDoor {
 base::Result<NodeDoor> plan_node_door(const std::string& advertise, const std::string& nodes,
                                       const std::optional<std::string>& own_address);
 
-struct HostAndPort {
-  std::string host;  // without brackets
-  std::uint16_t port = 0;
-};
 // "host", "host:4603", "[::1]:4603"; kInvalidArgument names the text.
-base::Result<HostAndPort> parse_host_and_port(std::string_view text, std::uint16_t default_port);
-std::string to_text(const HostAndPort& address);
+base::Result<wire::HostPort> parse_node_address(std::string_view text, std::uint16_t default_port);
 
 }  // namespace orchion::daemon

@@ -33,13 +33,16 @@ base::Result<std::vector<v1::PortMapping>> load_long_port(const Node& node, Prob
   port.published = text_at(node, "published", problems);
   port.host_ip = text_at(node, "host_ip", problems);
   port.protocol = text_at(node, "protocol", problems, "tcp");
-  if (const auto mode = text_at(node, "mode", problems, "ingress"); mode != "ingress" && mode != "host")
+  const auto mode = text_at(node, "mode", problems, "ingress");
+  if (mode != "ingress" && mode != "host")
     return base::fail(base::Code::kInvalidArgument, fmt::format("`{}` isn't a mode: use ingress or host", mode));
   text_at(node, "name", problems);
   text_at(node, "app_protocol", problems);
   if (port.target.empty())
     return base::fail(base::Code::kInvalidArgument, "a port has no `target`: name the container's port");
-  return expand_port(port);
+  ASSIGN_OR_RETURN(auto mappings, expand_port(port));
+  for (auto& mapping : mappings) mapping.set_host_only(mode == "host");
+  return mappings;
 }
 
 // The sub-map of a mount that goes with its type; the others would mean nothing.

@@ -166,13 +166,14 @@ constexpr Key kDependencyKeyList[] = {{"condition", kText},
 constexpr Key kIncludeKeyList[] = {{"path", kTextOrList}, {"project_directory", kText}, {"env_file", kTextOrList}};
 constexpr Key kExtendsKeyList[] = {{"service", kText}, {"file", kText}};
 constexpr Key kEnvFileKeyList[] = {{"path", kText}, {"required", kFlag}, {"format", kText}};
-constexpr Key kPortKeyList[] = {{"target", kNumber},
-                                {"published", kNumber},
-                                {"host_ip", kText},
-                                {"protocol", kText, true, "`tcp` or `udp`"},
-                                {"mode", kText, true, "`ingress` and `host`, which are the same here"},
-                                {"name", kText, true, "for people"},
-                                {"app_protocol", kText, true, "for people"}};
+constexpr Key kPortKeyList[] = {
+    {"target", kNumber},
+    {"published", kNumber},
+    {"host_ip", kText},
+    {"protocol", kText, true, "`tcp` or `udp`"},
+    {"mode", kText, true, "`ingress`: every machine answers; `host`: those alone that have a task"},
+    {"name", kText, true, "for people"},
+    {"app_protocol", kText, true, "for people"}};
 constexpr Key kMountKeyList[] = {{"type", kText, true, "`volume`, `bind` or `tmpfs`"},
                                  {"source", kText},
                                  {"target", kText},

@@ -45,7 +45,7 @@ services:
     ports:
       - "127.0.0.1:8080:80"
       - 9000-9001:9000-9001/udp
-      - {target: 443, published: "8443", protocol: tcp, mode: ingress}
+      - {target: 443, published: "8443", protocol: tcp, mode: host}
       - 53
     volumes:
       - data:/data
@@ -121,7 +121,7 @@ TEST(Loader, TheWholeOfWhatIsSupported) {
       R"({"type":"BIND","source":"/home/me/x","target":"/x"}],)"
       R"("ports":[{"hostIp":"127.0.0.1","hostPort":8080,"containerPort":80,"protocol":"tcp"},)"
       R"({"hostPort":9000,"containerPort":9000,"protocol":"udp"},{"hostPort":9001,"containerPort":9001,"protocol":"udp"},)"
-      R"({"hostPort":8443,"containerPort":443,"protocol":"tcp"},{"containerPort":53,"protocol":"tcp"}],)"
+      R"({"hostPort":8443,"containerPort":443,"protocol":"tcp","hostOnly":true},{"containerPort":53,"protocol":"tcp"}],)"
       R"("networks":[{"network":"front","aliases":["www","shop"]},{"network":"default"}],)"
       R"("limits":{"nanoCpus":"500000000","memoryBytes":"536870912","pids":"100"},)"
       R"("reservations":{"nanoCpus":"250000000","memoryBytes":"67108864"},"stopSignal":"SIGINT","stopGracePeriod":"90s",)"

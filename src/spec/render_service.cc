@@ -100,6 +100,7 @@ class ServiceRenderer {
       if (port.host_port() != 0) yaml_.field("published", std::to_string(port.host_port()));
       yaml_.field("host_ip", port.host_ip());
       yaml_.field("protocol", port.protocol());
+      if (port.host_only()) yaml_.field("mode", "host");
       yaml_.end_map();
     }
     yaml_.end_list();

@@ -1,13 +1,13 @@
 #include "wire/http_client.h"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "wire/host_port.h"
 #include "wire/message_parser.h"
 #include "wire/socket_io.h"
 #include "wire/websocket.h"
@@ -353,15 +353,9 @@ base::Result<Endpoint> Endpoint::parse(std::string_view text) {
   }
   std::string_view rest = text.starts_with("http://") ? text.substr(7) : text;
   if (rest.ends_with('/')) rest.remove_suffix(1);
-  const auto colon = rest.rfind(':');
-  std::string_view host = rest.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  std::uint16_t port = 0;
-  if (colon == std::string_view::npos || host.empty() || host.find('/') != std::string_view::npos) return broken();
-  const auto digits = rest.substr(colon + 1);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc() || end != digits.data() + digits.size() || port == 0) return broken();
-  return Endpoint{Transport::kTcp, std::string(host), port};
+  auto address = parse_host_port(rest);
+  if (!address || address->port == 0) return broken();
+  return Endpoint{Transport::kTcp, std::move(address->host), address->port};
 }
 
 }  // namespace orchion::wire

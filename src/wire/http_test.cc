@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/host_port.h"
 #include "wire/http_client.h"
 #include "wire/message_parser.h"
 
@@ -76,6 +77,11 @@ TEST(Endpoint, Parse) {
   EXPECT_EQ(Endpoint::parse("localhost:1")->host, "localhost");
   EXPECT_EQ(Endpoint::parse("http://[::1]:80")->host, "::1");
   EXPECT_EQ(Endpoint::parse("unix:/run/x.sock")->host, "/run/x.sock");
+  EXPECT_EQ(parse_host_port("::1", 80)->host, "::1");
+  EXPECT_EQ(parse_host_port("[::1]:7", 80)->port, 7);
+  EXPECT_EQ(to_string(*parse_host_port("[fe80::1]:7")), "[fe80::1]:7");
+  EXPECT_FALSE(parse_host_port("::1"));
+  EXPECT_FALSE(parse_host_port("a b:1"));
   for (const auto* bad : {"", "http://", "host", "host:0", "host:99999", "http://h:1/x", "unix:x", "https://h:1"}) {
     EXPECT_FALSE(Endpoint::parse(bad)) << bad;
   }

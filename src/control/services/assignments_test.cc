@@ -143,6 +143,10 @@ TEST_F(AssignmentFeedTest, PortsOfOtherNodesAreToldToEachThatHasNoTask) {
   create(publishing(task("silent", "node-3", v1::RUNNING), ""));
   create(publishing(task("own", kNode, v1::RUNNING), ""));
   create(publishing(task("local", "node-2", v1::RUNNING), "127.0.0.1"));
+  auto host_only = publishing(task("host-only", "node-2", v1::RUNNING), "");
+  host_only.mutable_spec()->mutable_assignment()->mutable_ports(0)->set_host_port(9090);
+  host_only.mutable_spec()->mutable_assignment()->mutable_ports(0)->set_host_only(true);
+  create(host_only);
   const auto full = feed_.full(view_);
   ASSERT_EQ(full.distant_ports().ports_size(), 1);
   const auto& port = full.distant_ports().ports(0);

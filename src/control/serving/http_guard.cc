@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -56,24 +55,13 @@ base::Result<> check_origin(const wire::Request& request, bool websocket,
                     "a page of " + std::string(*origin) + " may not use this server: open its own dashboard instead");
 }
 
-base::Result<HostPort> split_address(std::string_view address) {
-  const auto colon = address.rfind(':');
-  HostPort out;
-  if (colon != std::string_view::npos) {
-    std::string_view host = address.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    out.host = std::string(host);
-    const auto digits = address.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-    if (error == std::errc() && end == digits.data() + digits.size() && !host.empty()) return out;
-  }
-  return base::fail(Code::kInvalidArgument,
-                    "'" + std::string(address) + "' is no address to listen on: write HOST:PORT, as in 127.0.0.1:4600");
-}
-
-base::Result<> check_listen_address(std::string_view address, bool tls) {
-  ASSIGN_OR_RETURN(const auto parts, split_address(address));
-  if (tls || is_loopback(lower(parts.host))) return {};
+base::Result<wire::HostPort> check_listen_address(std::string_view address, bool tls) {
+  const auto parts = wire::parse_host_port(address);
+  if (!parts)
+    return base::fail(
+        Code::kInvalidArgument,
+        "'" + std::string(address) + "' is no address to listen on: write HOST:PORT, as in 127.0.0.1:4600");
+  if (tls || is_loopback(lower(parts->host))) return *parts;
   return base::fail(Code::kFailedPrecondition,
                     "will not listen on " + std::string(address) +
                         " without TLS, since tokens would travel in the clear: listen on 127.0.0.1 and reach it "

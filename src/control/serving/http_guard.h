@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/host_port.h"
 #include "wire/http.h"
 
 namespace orchion::control::serving {
@@ -15,14 +16,8 @@ namespace orchion::control::serving {
 base::Result<> check_origin(const wire::Request& request, bool websocket,
                             const std::vector<std::string>& allowed_hosts);
 
-// kFailedPrecondition, with what to do, where `address` ("127.0.0.1:4600") is not on loopback and there is no TLS.
-base::Result<> check_listen_address(std::string_view address, bool tls);
-
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;
-};
-// "127.0.0.1:4600", "[::1]:4600", "localhost:0".
-base::Result<HostPort> split_address(std::string_view address);
+// `address` ("127.0.0.1:4600", "[::1]:4600", "localhost:0") in its parts. kFailedPrecondition, with what to do, where
+// it is not on loopback and there is no TLS.
+base::Result<wire::HostPort> check_listen_address(std::string_view address, bool tls);
 
 }  // namespace orchion::control::serving

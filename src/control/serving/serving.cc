@@ -49,8 +49,7 @@ Serving::Serving(base::Executor control, base::Executor http, const core::Method
 Serving::~Serving() = default;
 
 base::Result<std::uint16_t> Serving::listen_http(const std::string& address) {
-  RETURN_IF_ERROR(check_listen_address(address, parts_->tls));
-  ASSIGN_OR_RETURN(const auto parts, split_address(address));
+  ASSIGN_OR_RETURN(const auto parts, check_listen_address(address, parts_->tls));
   return parts_->http_server.listen_tcp(parts.host, parts.port);
 }
 
