@@ -26,17 +26,21 @@ std::optional<std::string> from_hex(const std::string& hex) {
   return out;
 }
 
+std::unexpected<base::Error> wrong(const std::string& field, const std::string& detail) {
+  return std::unexpected(
+      base::Error{base::Code::kInvalidArgument, fmt::format("{} {}", field, detail), {{"/" + field, detail}}});
+}
+
 }  // namespace
 
 base::Result<Page> parse_page(int page_size, const std::string& page_token) {
-  if (page_size < 0) return base::fail(base::Code::kInvalidArgument, "pageSize must not be negative");
+  if (page_size < 0) return wrong("pageSize", "must not be negative: leave it out for the default");
   Page page;
   if (page_size > 0) page.size = static_cast<std::size_t>(std::min(page_size, kPageSizeMax));
   if (page_token.empty()) return page;
   const auto text = from_hex(page_token);
   const auto separator = text ? text->find('\0') : std::string::npos;
-  if (separator == std::string::npos)
-    return base::fail(base::Code::kInvalidArgument, "pageToken is not one that a list returned: begin without it");
+  if (separator == std::string::npos) return wrong("pageToken", "is not one that a list returned: begin without it");
   page.after = store::ObjectName{text->substr(0, separator), text->substr(separator + 1)};
   return page;
 }

@@ -15,7 +15,9 @@ TEST(Paging, ATokenLeadsBackToItsPlace) {
 TEST(Paging, SizesAreBounded) {
   EXPECT_EQ(parse_page(0, "")->size, static_cast<std::size_t>(kPageSizeDefault));
   EXPECT_EQ(parse_page(1 << 30, "")->size, static_cast<std::size_t>(kPageSizeMax));
-  EXPECT_FALSE(parse_page(-1, "").has_value());
+  const auto negative = parse_page(-1, "");
+  ASSERT_FALSE(negative.has_value());
+  EXPECT_EQ(negative.error().fields.at(0).pointer, "/pageSize");
 }
 
 TEST(Paging, ForeignTokensAreRefused) {
@@ -23,6 +25,7 @@ TEST(Paging, ForeignTokensAreRefused) {
     const auto page = parse_page(1, token);
     ASSERT_FALSE(page.has_value()) << token;
     EXPECT_EQ(page.error().message, "pageToken is not one that a list returned: begin without it");
+    EXPECT_EQ(page.error().fields.at(0).pointer, "/pageToken");
   }
 }
 

@@ -41,6 +41,11 @@ base::Result<> check_kinds(const v1::WatchRequest& request) {
   return {};
 }
 
+// Over HTTP, Last-Event-ID is this field too.
+std::unexpected<base::Error> wrong_since(const base::Error& error) {
+  return std::unexpected(base::Error{error.code, error.message, {{"/since", error.message}}});
+}
+
 // Puts `object` where its kind belongs in the oneof. False for kinds that aren't watched (tokens).
 bool set_object(v1::WatchEvent& event, const google::protobuf::Message& object) {
   const auto* oneof = v1::WatchEvent::descriptor()->FindOneofByName("object");
@@ -149,8 +154,9 @@ base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream s
     for (auto& event : present_objects(context.objects, request))
       CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
   } else {
-    CO_ASSIGN_OR_RETURN(const auto since, store::Bookmark::parse(request.since()));
-    auto missed = context.objects.history(since);
+    const auto since = store::Bookmark::parse(request.since());
+    if (!since) co_return wrong_since(since.error());
+    auto missed = context.objects.history(*since);
     if (!missed)
       co_return co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
     for (auto& commit : *missed) CO_RETURN_IF_ERROR(co_await send_commit(context.objects, request, stream, commit));

@@ -137,6 +137,7 @@ TEST_F(WatchTest, WhatIsNoKindOrBookmarkIsRefused) {
   const auto no_bookmark = loop_.wait(Watcher(loop_, context(), since).ended);
   ASSERT_FALSE(no_bookmark);
   EXPECT_EQ(no_bookmark.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(no_bookmark.error().fields.at(0).pointer, "/since");
 }
 
 }  // namespace
