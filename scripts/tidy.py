@@ -22,7 +22,7 @@ OWNED_HEADERS = {
     "nftables/": ["src/node/networks"],
     "netlink/": ["src/node/networks"],
     "archive.h": ["src/cli", "src/node/images"],
-    "seccomp.h": ["src/node/runtimes/oci"],
+    "seccomp.h": ["src/node/runtimes/bundle"],
 }
 BEAST_FILES_MAX = 5
 

@@ -17,6 +17,9 @@ constexpr char kConsoleSocket[] = "console.sock";
 constexpr char kRootFolder[] = "rootfs";
 constexpr char kUpperFolder[] = "upper";
 constexpr char kWorkFolder[] = "work";
+constexpr char kProgramFile[] = "program";          // a record: how a program of the node itself is started
+constexpr char kArgumentsFile[] = "arguments";      // of it, each with a NUL at its end
+constexpr char kEnvironmentFile[] = "environment";  // of it, likewise
 constexpr char kLayersFolder[] = "l";  // "0", "1", …: links to the layers, highest first; short for mount's page
 
 // Names in the settings record.
@@ -30,12 +33,34 @@ constexpr char kLogBytesMax[] = "log_bytes_max";
 constexpr char kTty[] = "tty";                     // 0 or 1
 constexpr char kStdinOpen[] = "stdin_open";        // 0 or 1
 constexpr char kLayers[] = "layers";               // how many
+constexpr char kIsProgram[] = "is_program";        // 1: no runtime binary, root or layers; see kProgramFile
 constexpr char kCgroup[] = "cgroup";               // "/orchion-x/ID", the container's, in every hierarchy
 constexpr char kShimCgroup[] = "shim_cgroup";      // "/orchion-x/shims"
 constexpr char kHiddenMount[] = "hidden_mount";    // covered for the runtime binary: crun refuses hybrid cgroups
 constexpr char kHierarchy[] = "hierarchy";         // repeated: a cgroup hierarchy's mount point
 constexpr char kMemoryEvents[] = "memory_events";  // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting
+
+// Names in the program record.
+namespace program {
+constexpr char kUid[] = "uid";
+constexpr char kGid[] = "gid";
+constexpr char kGroup[] = "group";  // repeated: a further group's number
+constexpr char kWorkingDir[] = "working_dir";
+constexpr char kLimit[] = "limit";                // repeated: "RESOURCE SOFT HARD", numbers as setrlimit takes them
+constexpr char kOomScoreAdj[] = "oom_score_adj";  // missing: as it is
+constexpr char kMayGain[] = "may_gain";           // 0 or 1: set-uid programs work
+constexpr char kCapabilities[] = "capabilities";  // the mask of those it may have
+constexpr char kColumns[] = "columns";            // of an exec's terminal
+constexpr char kRows[] = "rows";
+// The cgroups, all repeated. A run makes the first, writes the second, makes the third, writes the fourth; an exec only
+// enters the last. A file to write is "PATH VALUE", with a '-' before it where that may fail.
+constexpr char kMakeParent[] = "make_parent";
+constexpr char kWriteParent[] = "write_parent";
+constexpr char kMakeGroup[] = "make_group";
+constexpr char kWriteGroup[] = "write_group";
+constexpr char kEnter[] = "enter";  // a folder
+}  // namespace program
 
 // Names in the status record.
 namespace status {
@@ -66,6 +91,7 @@ constexpr int kLockFd = 4;    // run only: the lock file, locked
 constexpr char kReportStarted[] = "started\n";
 constexpr char kReportError[] = "error\n";      // of our own
 constexpr char kReportRuntime[] = "runtime\n";  // the runtime binary's last line of log, JSON
+constexpr char kReportProgram[] = "program\n";  // the errno of execve, of a program of the node itself
 constexpr char kReportExit[] = "exit ";
 
 }  // namespace orchion::node::shim

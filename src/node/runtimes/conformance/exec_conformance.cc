@@ -56,7 +56,11 @@ TEST_P(RuntimeConformance, ExecRunsInTheContainer) {
   EXPECT_EQ(exec(config.id, {.arguments = {"/bin/sh", "-c", "exit 9"}}).exit_code, 9);
   if (!factory_->real()) return;
   const auto both = exec(config.id, {.arguments = {"/bin/sh", "-c", "echo o; echo e >&2; hostname"}});
-  EXPECT_EQ(both.out, "o\nconformance\n");
+  if (factory_->contained()) {
+    EXPECT_EQ(both.out, "o\nconformance\n");
+  } else {
+    EXPECT_EQ(both.out.substr(0, 2), "o\n");
+  }
   EXPECT_EQ(both.error, "e\n");
   const auto placed = exec(config.id, {.arguments = {"/bin/sh", "-c", "echo $GREETING; pwd; id -u"},
                                        .environment = {"GREETING=hi"},
@@ -114,11 +118,11 @@ TEST_P(RuntimeConformance, ExecOfWhatDoesNotExistIsNotFound) {
 
 TEST_P(RuntimeConformance, DestroyingAnExecsStreamKillsIt) {
   if (!runtime().capabilities().exec || !factory_->real()) return;
-  const auto config = shell("mkfifo /ended; read x < /ended; exit 8");
+  const auto config = shell("mkfifo ended; read x < ended; exit 8");
   start(config);
   // The fifo's writer ends with the exec'd process, which is what the container waits for.
   auto stream =
-      run(runtime().exec(config.id, {.arguments = {"/bin/sh", "-c", "exec 3>/ended; echo on; exec sleep 1000"}}));
+      run(runtime().exec(config.id, {.arguments = {"/bin/sh", "-c", "exec 3>ended; echo on; exec sleep 1000"}}));
   ASSERT_TRUE(stream.has_value()) << stream.error().message;
   const auto first = run((*stream)->receive());
   ASSERT_TRUE(first.has_value() && first->has_value());

@@ -55,9 +55,9 @@ RuntimeTest::~RuntimeTest() {
 ContainerConfig RuntimeTest::command(std::vector<std::string> arguments) {
   ContainerConfig config;
   config.id = base::new_uid(random_);
-  config.layers = factory_->layers();
   config.arguments = std::move(arguments);
   config.hostname = "conformance";
+  factory_->fill(config);
   ids_.push_back(config.id);
   return config;
 }
@@ -202,7 +202,7 @@ TEST_P(RuntimeConformance, AFailedStartMayBeFollowedByAnother) {
 }
 
 TEST_P(RuntimeConformance, ANewAttemptKeepsTheWritableLayer) {
-  const auto config = shell(factory_->real() ? "echo attempt >> /count; cat /count; exit $(wc -l < /count)" : "exit 1");
+  const auto config = shell(factory_->real() ? "echo attempt >> count; cat count; exit $(wc -l < count)" : "exit 1");
   const auto first = start(config);
   const auto first_exit = wait(config.id);
   const auto second = start(config, 2);

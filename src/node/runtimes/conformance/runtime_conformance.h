@@ -32,6 +32,12 @@ class RuntimeFactory {
   // Layers with a busybox shell.
   virtual std::vector<std::filesystem::path> layers() = 0;
 
+  // What a container of this kind needs that commands don't say; by default the layers.
+  virtual void fill(ContainerConfig& config) { config.layers = layers(); }
+
+  // What runs has a root file system and a host name of its own.
+  virtual bool contained() const { return true; }
+
   // Real processes: output, limits and files can be seen.
   virtual bool real() const = 0;
 };

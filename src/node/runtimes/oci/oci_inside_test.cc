@@ -123,9 +123,9 @@ TEST_F(OciRuntimeTest, LimitsReachTheKernel) {
   auto config = shell("sleep 1000");
   config.limits = {.nano_cpus = 250'000'000, .memory_bytes = 32 << 20, .pids = 17};
   const auto info = start(config);
-  const auto layout = *detect_cgroup_layout();
+  const auto layout = *bundle::detect_cgroup_layout();
   const auto group = "/orchion-" + oci_.options().cluster_short_id + "/" + config.id;
-  const auto v2 = layout.mode == CgroupLayout::Mode::kV2;
+  const auto v2 = layout.mode == bundle::CgroupLayout::Mode::kV2;
   const auto memory = layout.memory + group + (v2 ? "/memory.max" : "/memory.limit_in_bytes");
   EXPECT_EQ(base::read_file(memory).value_or(""), std::to_string(32 << 20) + "\n");
   EXPECT_GT(info.pid, 0);

@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 
-#include "node/runtimes/oci/bundle_store.h"
-#include "node/runtimes/oci/container_start.h"
+#include "node/runtimes/bundle/bundle_store.h"
+#include "node/runtimes/bundle/container_start.h"
+#include "node/runtimes/bundle/shim_image.h"
 #include "node/runtimes/oci/oci_test_fixture.h"
-#include "node/runtimes/oci/shim_image.h"
 #include "node/shim/process_identity.h"
 
 namespace orchion::node::runtimes::oci {
@@ -45,7 +45,7 @@ TEST_F(OciRuntimeTest, AnEndedContainerHoldsNothingInTheKernel) {
     EXPECT_THAT(trace, Not(testing::StartsWith("process")));
     EXPECT_THAT(trace, Not(testing::StartsWith("mount")));
   }
-  const auto layout = *detect_cgroup_layout();
+  const auto layout = *bundle::detect_cgroup_layout();
   for (const auto& hierarchy : layout.hierarchies)
     EXPECT_FALSE(fs::exists(hierarchy + "/orchion-" + oci_.options().cluster_short_id + "/" + config.id));
 }
@@ -145,11 +145,12 @@ TEST_F(OciRuntimeTest, AReusedPidIsNotAdopted) {
 TEST_F(OciRuntimeTest, AStartWhoseAgentDiedIsFinishedByTheNext) {
   const auto config = shell("sleep 1000");
   ASSERT_TRUE(run(runtime().prepare(config)).has_value());
-  const auto shim = install_shim(oci_.options().data_folder / "shim");
+  const auto shim = bundle::install_shim(oci_.options().data_folder / "shim");
   ASSERT_TRUE(shim.has_value());
-  BundleStore store(oci_.options(), *detect_cgroup_layout(), *SeccompProfiles::load_default_profile());
+  const auto store = OciRuntime::open_store(oci_.options());
+  ASSERT_TRUE(store.has_value());
   {
-    const auto begun = begin_start(store, *shim, config.id, 1);
+    const auto begun = bundle::begin_start(**store, *shim, config.id, 1);
     ASSERT_TRUE(begun.has_value()) << begun.error().message;
     ASSERT_FALSE(begun->info.has_value());
   }  // nobody hears the report
@@ -163,10 +164,11 @@ TEST_F(OciRuntimeTest, AStartWhoseAgentDiedIsFinishedByTheNext) {
 TEST_F(OciRuntimeTest, ARemovalDuringAStartLeavesNothing) {
   const auto config = shell("sleep 1000");
   ASSERT_TRUE(run(runtime().prepare(config)).has_value());
-  const auto shim = install_shim(oci_.options().data_folder / "shim");
-  BundleStore store(oci_.options(), *detect_cgroup_layout(), *SeccompProfiles::load_default_profile());
+  const auto shim = bundle::install_shim(oci_.options().data_folder / "shim");
+  const auto store = OciRuntime::open_store(oci_.options());
+  ASSERT_TRUE(store.has_value());
   {
-    const auto begun = begin_start(store, *shim, config.id, 1);
+    const auto begun = bundle::begin_start(**store, *shim, config.id, 1);
     ASSERT_TRUE(begun.has_value());
   }
   ASSERT_TRUE(run(runtime().remove(config.id, false)).has_value());

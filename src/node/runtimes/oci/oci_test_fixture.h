@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "node/runtimes/oci/cgroups.h"
+#include "node/runtimes/bundle/cgroups.h"
+#include "node/runtimes/bundle/process_handle.h"
 #include "node/runtimes/oci/oci_test_factory.h"
-#include "node/runtimes/oci/process_handle.h"
 #include "node/shim/bundle.h"
 #include "node/shim/record.h"
 
@@ -36,9 +36,9 @@ class OciRuntimeTest : public RuntimeTest {
   std::int64_t shim_pid(const std::string& id) const { return started(id, shim::status::kShimPid); }
 
   void kill_shim(const std::string& id) const {
-    const auto shim = open_process({shim_pid(id), started(id, shim::status::kShimPidStart)});
-    ASSERT_TRUE(signal_process(shim, SIGKILL).has_value());
-    ASSERT_TRUE(wait_for_end(shim, std::chrono::seconds(20)));
+    const auto shim = bundle::open_process({shim_pid(id), started(id, shim::status::kShimPidStart)});
+    ASSERT_TRUE(bundle::signal_process(shim, SIGKILL).has_value());
+    ASSERT_TRUE(bundle::wait_for_end(shim, std::chrono::seconds(20)));
   }
 
   // For what comes soon after a start, and nobody tells when.
@@ -63,7 +63,7 @@ class OciRuntimeTest : public RuntimeTest {
     for (std::string line; std::getline(mounts, line);) {
       if (line.find(oci_.folder().string()) != line.npos) found.push_back("mount " + line);
     }
-    const auto layout = detect_cgroup_layout();
+    const auto layout = bundle::detect_cgroup_layout();
     for (const auto& hierarchy : layout->hierarchies) {
       if (std::filesystem::exists(hierarchy + "/orchion-" + id)) found.push_back("cgroup " + hierarchy);
     }
@@ -71,7 +71,7 @@ class OciRuntimeTest : public RuntimeTest {
     const auto below = base::run_process(
         {.arguments = {"unshare", "-m", "sh", "-c",
                        "umount -l /sys/fs/cgroup/unified 2>/dev/null; ls -d /sys/fs/cgroup/*/orchion-" + id}});
-    if (below && below->exit_code == 0 && layout->mode == CgroupLayout::Mode::kHybrid)
+    if (below && below->exit_code == 0 && layout->mode == bundle::CgroupLayout::Mode::kHybrid)
       found.push_back("hidden " + below->standard_output);
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const auto command = base::read_file(entry.path() / "cmdline").value_or("");

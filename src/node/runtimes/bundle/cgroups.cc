@@ -1,0 +1,80 @@
+#include "node/runtimes/bundle/cgroups.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "base/file.h"
+
+namespace orchion::node::runtimes::bundle {
+
+namespace {
+
+struct CgroupMount {
+  std::string point;
+  std::string type;     // "cgroup" or "cgroup2"
+  std::string options;  // of the superblock: v1's controllers
+};
+
+// One line of proc_pid_mountinfo(5): id, parent, device, root, point, options, optional fields, "-", type, source,
+// superblock options.
+bool parse_line(const std::string& line, CgroupMount& mount) {
+  std::istringstream fields(line);
+  std::string skipped;
+  fields >> skipped >> skipped >> skipped >> skipped >> mount.point;
+  while (fields >> skipped && skipped != "-") {
+  }
+  fields >> mount.type >> skipped >> mount.options;
+  return (mount.type == "cgroup" || mount.type == "cgroup2") && mount.point.starts_with("/sys/fs/cgroup");
+}
+
+std::vector<std::string> split_options(const std::string& options) {
+  std::vector<std::string> all;
+  std::istringstream list(options);
+  for (std::string option; std::getline(list, option, ',');) all.push_back(option);
+  return all;
+}
+
+}  // namespace
+
+std::string CgroupLayout::memory_events(const std::string& group) const {
+  if (memory.empty()) return {};
+  return memory + group + (memory == unified ? "/memory.events" : "/memory.oom_control");
+}
+
+base::Result<CgroupLayout> parse_cgroup_layout(std::string_view mountinfo) {
+  CgroupLayout layout;
+  std::istringstream lines{std::string(mountinfo)};
+  std::string line;
+  while (std::getline(lines, line)) {
+    CgroupMount mount;
+    if (!parse_line(line, mount)) continue;
+    if (std::find(layout.hierarchies.begin(), layout.hierarchies.end(), mount.point) != layout.hierarchies.end())
+      continue;
+    layout.hierarchies.push_back(mount.point);
+    if (mount.type == "cgroup2") layout.unified = mount.point;
+    if (mount.type != "cgroup") continue;
+    for (const auto& option : split_options(mount.options)) layout.controllers.emplace(option, mount.point);
+  }
+  if (layout.hierarchies.empty())
+    return base::fail(base::Code::kFailedPrecondition,
+                      "no cgroups are mounted at /sys/fs/cgroup: mount them, or run orchion on a system that does");
+  const bool only_unified = layout.hierarchies.size() == 1 && !layout.unified.empty();
+  layout.mode = only_unified             ? CgroupLayout::Mode::kV2
+                : layout.unified.empty() ? CgroupLayout::Mode::kV1
+                                         : CgroupLayout::Mode::kHybrid;
+  const auto memory = layout.controllers.find("memory");
+  layout.memory = memory != layout.controllers.end() ? memory->second : layout.unified;
+  return layout;
+}
+
+base::Result<CgroupLayout> detect_cgroup_layout() {
+  ASSIGN_OR_RETURN(const auto mountinfo, base::read_file("/proc/self/mountinfo"));
+  ASSIGN_OR_RETURN(auto layout, parse_cgroup_layout(mountinfo));
+  std::error_code ignored;
+  layout.limits_swap = layout.memory == layout.unified ||
+                       std::filesystem::exists(layout.memory + "/memory.memsw.limit_in_bytes", ignored);
+  return layout;
+}
+
+}  // namespace orchion::node::runtimes::bundle

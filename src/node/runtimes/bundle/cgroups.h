@@ -1,0 +1,35 @@
+#pragma once
+
+// How this machine mounts its cgroups: v1, v2, or hybrid (v1 with an empty v2 hierarchy beside it).
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace orchion::node::runtimes::bundle {
+
+struct CgroupLayout {
+  enum class Mode { kV1, kV2, kHybrid };
+  Mode mode = Mode::kV2;
+  std::vector<std::string> hierarchies;            // mount points, below /sys/fs/cgroup
+  std::string unified;                             // the v2 one among them; empty with v1
+  std::string memory;                              // the one that limits memory; empty: none does
+  std::map<std::string, std::string> controllers;  // of v1: a controller's name → its mount point
+  bool limits_swap = false;                        // a swap limit can be set
+
+  // The file that counts OOM kills in `group`; empty where nothing does.
+  std::string memory_events(const std::string& group) const;
+
+  bool operator==(const CgroupLayout&) const = default;
+};
+
+// From the text of /proc/self/mountinfo; limits_swap is left false.
+base::Result<CgroupLayout> parse_cgroup_layout(std::string_view mountinfo);
+
+// This machine's. kFailedPrecondition where no cgroups are mounted. Blocks.
+base::Result<CgroupLayout> detect_cgroup_layout();
+
+}  // namespace orchion::node::runtimes::bundle

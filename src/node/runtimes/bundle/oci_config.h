@@ -1,0 +1,43 @@
+#pragma once
+
+// A container as the OCI runtime specification describes it: config.json.
+// Source: https://github.com/opencontainers/runtime-spec/blob/main/config.md
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "node/runtimes/bundle/container_user.h"
+#include "node/runtimes/bundle/devices.h"
+#include "node/runtimes/runtime.h"
+
+namespace orchion::node::runtimes::bundle {
+
+// What the machine adds to a ContainerConfig.
+struct OciContext {
+  ContainerUser user;
+  std::vector<std::string> capabilities;  // effective_capabilities()
+  std::string cgroup;                     // "/orchion-x/ID"
+  std::filesystem::path bundle;           // its hosts, hostname and resolv.conf are mounted
+  bool limits_swap = false;
+  std::string seccomp_bpf_base64;  // for crun; one of the two, or none where there is no filter
+  std::string seccomp_json;        // for runc
+  std::vector<DeviceNode> devices = {};
+  std::vector<NumberedRate> weights = {};  // the rates of limits.block_io, looked up
+  std::vector<NumberedRate> read_bytes = {};
+  std::vector<NumberedRate> read_operations = {};
+  std::vector<NumberedRate> write_bytes = {};
+  std::vector<NumberedRate> write_operations = {};
+  std::filesystem::path files = {};  // config.files by their number are in it
+  std::filesystem::path init = {};   // the program on this machine that is the first process where config.init
+};
+
+std::string oci_config_json(const ContainerConfig& config, const OciContext& context);
+
+// The process object for an exec in the container of `config_json`; `user` is empty for the container's own.
+base::Result<std::string> oci_exec_json(std::string_view config_json, const ExecConfig& exec,
+                                        const ContainerUser* user);
+
+}  // namespace orchion::node::runtimes::bundle

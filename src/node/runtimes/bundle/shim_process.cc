@@ -1,0 +1,98 @@
+#include "node/runtimes/bundle/shim_process.h"
+
+#include <cerrno>
+#include <csignal>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node/shim/bundle.h"
+
+namespace orchion::node::runtimes::bundle {
+
+namespace {
+
+using base::Result;
+using base::UniqueFd;
+
+// Above every number a child's descriptor gets, so that no dup2 overwrites the source of a later one.
+constexpr int kLowestSource = 10;
+
+Result<UniqueFd> move_up(int fd) {
+  UniqueFd high(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestSource));
+  if (!high) return base::fail_errno(errno, "cannot duplicate a descriptor");
+  return high;
+}
+
+// Releases on every path.
+struct SpawnActions {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  SpawnActions() {
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  }
+  ~SpawnActions() {
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+  }
+  // −1: /dev/null.
+  void stream(int number, int source) {
+    if (source < 0)
+      posix_spawn_file_actions_addopen(&files, number, "/dev/null", O_RDWR, 0);
+    else
+      posix_spawn_file_actions_adddup2(&files, source, number);
+  }
+};
+
+}  // namespace
+
+Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<std::string> arguments,
+                            const std::filesystem::path& folder, ShimDescriptors descriptors) {
+  int sockets[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
+    return base::fail_errno(errno, "cannot make a socket pair");
+  UniqueFd ours(sockets[0]);
+  const UniqueFd theirs(sockets[1]);
+  ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  ASSIGN_OR_RETURN(const auto report, move_up(theirs.get()));
+  UniqueFd lock;
+  if (descriptors.lock >= 0) {
+    ASSIGN_OR_RETURN(lock, move_up(descriptors.lock));
+  }
+
+  SpawnActions actions;
+  actions.stream(STDIN_FILENO, descriptors.in);
+  actions.stream(STDOUT_FILENO, descriptors.out);
+  actions.stream(STDERR_FILENO, descriptors.error);
+  actions.stream(shim::kReportFd, report.get());
+  if (lock) actions.stream(shim::kLockFd, lock.get());
+  posix_spawn_file_actions_addchdir_np(&actions.files, folder.c_str());
+
+  arguments.insert(arguments.begin(), "orchion-shim");
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  // Nothing of the agent's environment: the runtime binaries hand some of it on (LISTEN_FDS).
+  char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  char* environment[] = {path, nullptr};
+  pid_t pid = -1;
+  const int spawned =
+      ::posix_spawn(&pid, program.c_str(), &actions.files, &actions.attributes, argv.data(), environment);
+  if (spawned != 0)
+    return base::fail_errno(spawned,
+                            fmt::format("cannot start {} (its folder must allow execution)", program.string()));
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return ours;
+}
+
+}  // namespace orchion::node::runtimes::bundle
