@@ -88,12 +88,14 @@ void kill_tree(int parent, const char* name) {
   ::close(folder);
 }
 
-// A killed process leaves its group a moment after it is dead; nothing of v1 says when.
+// A killed process leaves its group a moment after it is dead; nothing of v1 says when. One may have forked between
+// the reading of the list and its own end, so those that are there are killed again.
 bool remove_patiently(int parent, const char* name) {
   constexpr int kTries = 200;
   for (int i = 0; i < kTries; ++i) {
     if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
     if (errno != EBUSY) return false;
+    kill_tree(parent, name);
     const timespec moment{0, 5'000'000};
     ::nanosleep(&moment, nullptr);
   }

@@ -18,13 +18,6 @@ namespace {
 
 constexpr int kIgnored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
 
-void restore_signals() {
-  for (const int signal : kIgnored) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 [[noreturn]] void become(char* const* arguments, ChildStreams streams) {
   restore_signals();
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -36,6 +29,13 @@ void restore_signals() {
 }
 
 }  // namespace
+
+void restore_signals() {
+  for (const int signal : kIgnored) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
 
 void guard_signals() {
   for (const int signal : kIgnored) ::signal(signal, SIG_IGN);

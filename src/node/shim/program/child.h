@@ -18,6 +18,9 @@ void guard_signals();
 // close-on-exec. −1 and errno where there was no fork; 127 is the child's exit code where the program would not run.
 pid_t start_child(char* const* arguments, ChildStreams streams);
 
+// As the signals were before guard_signals(). In the child.
+void restore_signals();
+
 // The exit code of a wait status: 128 + signal where a signal ended it.
 int exit_code(int wait_status);
 

@@ -17,6 +17,8 @@
 #include "node/shim/program/report.h"
 #include "node/shim/program/runtime_arguments.h"
 #include "node/shim/program/settings.h"
+#include "node/shim/program/start_program.h"
+#include "node/shim/program/terminal.h"
 
 namespace orchion::node::shim {
 
@@ -30,6 +32,40 @@ pid_t start_runtime(bool tty) {
   arguments.add("process.json");
   return start_child(arguments.finish(tty),
                      tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+}
+
+// Has the runtime binary start the process; 0 where that failed, and was reported.
+pid_t start_in_container(bool tty) {
+  const pid_t runtime = start_runtime(tty);
+  if (runtime < 0) {
+    report_failure("cannot fork", errno);
+    return 0;
+  }
+  // The exec'd process can't be reaped unseen: its pid is only asked for while it hasn't been waited for.
+  int status = 0;
+  while (::waitpid(runtime, &status, 0) < 0 && errno == EINTR) {
+  }
+  const pid_t pid = read_pid_file(kPidFile);
+  if (status == 0 && pid > 0) return pid;
+  report_runtime_log(kRuntimeLogFile);
+  return 0;
+}
+
+// The same beside a program of the node itself.
+pid_t start_beside_program(bool tty) {
+  if (!tty) return start_program({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, false);
+  const auto terminal = open_terminal();
+  const auto size = program_terminal_size();
+  set_terminal_size(terminal.near, static_cast<std::uint16_t>(size.columns), static_cast<std::uint16_t>(size.rows));
+  const int error = terminal.near < 0 ? errno : send_terminal(terminal.near, kConsoleSocket);
+  if (error != 0) {
+    report_failure("cannot make a terminal", error);
+    return 0;
+  }
+  const pid_t pid = start_program({terminal.far, terminal.far, terminal.far}, true);
+  ::close(terminal.near);
+  ::close(terminal.far);
+  return pid;
 }
 
 // Waits for the end of `pid`, killing it when nobody is left to hear of it.
@@ -68,19 +104,9 @@ int exec_process(const char* bundle, bool tty) {
     return 1;
   }
   ::close(folder);
-  if (!enter_own_mounts(settings)) return 1;
-  const pid_t runtime = start_runtime(tty);
-  if (runtime < 0) {
-    report_failure("cannot fork", errno);
-    return 1;
-  }
-  // The exec'd process can't be reaped unseen: its pid is only asked for while it hasn't been waited for.
-  int runtime_status = 0;
-  while (::waitpid(runtime, &runtime_status, 0) < 0 && errno == EINTR) {
-  }
-  const pid_t pid = read_pid_file(kPidFile);
-  if (runtime_status != 0 || pid <= 0) {
-    report_runtime_log(kRuntimeLogFile);
+  if (!settings.is_program && !enter_own_mounts(settings)) return 1;
+  const pid_t pid = settings.is_program ? start_beside_program(tty) : start_in_container(tty);
+  if (pid <= 0) {
     ::close(kReportFd);
     reap_children();
     return 1;

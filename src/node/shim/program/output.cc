@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "node/shim/bundle.h"
+#include "node/shim/program/terminal.h"
 
 namespace orchion::node::shim {
 
@@ -53,7 +54,8 @@ int receive_descriptor(int connection) {
 
 int Output::open(const Settings& settings) {
   if (const int error = log_.open(settings.log_folder, settings.log_bytes_max); error != 0) return error;
-  return settings.tty ? open_console() : open_pipes(settings.stdin_open);
+  if (!settings.tty) return open_pipes(settings.stdin_open);
+  return settings.is_program ? open_own_terminal() : open_console();
 }
 
 int Output::open_pipes(bool stdin_open) {
@@ -83,6 +85,18 @@ int Output::open_console() {
   if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener_, 1) != 0)
     return errno;
+  return 0;
+}
+
+int Output::open_own_terminal() {
+  const auto terminal = open_terminal();
+  if (terminal.near < 0) return errno;
+  out_ = terminal.near;
+  terminal_held_ = terminal.far;
+  child_.in = ::fcntl(terminal.far, F_DUPFD_CLOEXEC, 0);
+  child_.out = ::fcntl(terminal.far, F_DUPFD_CLOEXEC, 0);
+  child_.error = ::fcntl(terminal.far, F_DUPFD_CLOEXEC, 0);
+  ::fcntl(out_, F_SETFL, O_NONBLOCK);
   return 0;
 }
 

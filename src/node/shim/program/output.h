@@ -17,6 +17,7 @@ class Output {
   int open(const Settings& settings);
 
   // For the runtime binary, which hands them on; it gets the terminal's socket by name instead.
+  // A program of the node itself gets the terminal.
   ChildStreams child_streams() const { return child_; }
 
   // After the runtime binary has ended: gives up the child's ends, takes the terminal. False: no terminal came.
@@ -38,6 +39,7 @@ class Output {
   bool drain_once(int& fd, logs::OutputStream stream);
   int open_pipes(bool stdin_open);
   int open_console();
+  int open_own_terminal();
 
   std::uint16_t attempt_;
   SegmentWriter log_;

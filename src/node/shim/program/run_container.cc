@@ -22,6 +22,7 @@
 #include "node/shim/program/output.h"
 #include "node/shim/program/report.h"
 #include "node/shim/program/runtime_arguments.h"
+#include "node/shim/program/start_program.h"
 #include "node/shim/record.h"
 
 namespace orchion::node::shim {
@@ -104,6 +105,33 @@ int wait_for_runtime(pid_t runtime, Reaped& reaped) {
   }
 }
 
+// Has the runtime binary start the container; its first process, or 0 where that failed, and was reported.
+pid_t start_container(const Output& output, Reaped& reaped) {
+  const pid_t runtime = start_runtime(output);
+  if (runtime < 0) {
+    report_failure("cannot fork", errno);
+    return 0;
+  }
+  const int status = wait_for_runtime(runtime, reaped);
+  const pid_t pid = read_pid_file(kPidFile);
+  if (status == 0 && pid > 0) return pid;
+  report_runtime_log(kRuntimeLogFile);
+  return 0;
+}
+
+// The same without one.
+pid_t start_own_program(const Output& output) {
+  char notes[2 * Settings::kPathBytes];
+  std::snprintf(notes, sizeof notes, "%s/%s", settings.runtime_root, settings.id);
+  if (::mkdir(notes, 0700) != 0 && errno != EEXIST) {
+    report_failure("cannot make the program's state folder", errno);
+    return 0;
+  }
+  if (!make_program_groups()) return 0;
+  const pid_t pid = start_program(output.child_streams(), settings.tty);
+  return pid > 0 ? pid : 0;
+}
+
 int write_status(std::uint16_t attempt, pid_t pid, std::int64_t started_ns) {
   char boot[kBootIdBytes];
   RecordWriter record;
@@ -170,24 +198,15 @@ int run_container(std::uint16_t attempt) {
     report_failure("the bundle's settings cannot be read", EINVAL);
     return fail_start();
   }
-  if (!enter_own_mounts(settings) || !mount_root(settings.layers)) return fail_start();
+  if (!settings.is_program && (!enter_own_mounts(settings) || !mount_root(settings.layers))) return fail_start();
   if (const int error = output.open(settings); error != 0) {
     report_failure("cannot open the container's output", error);
     return fail_start();
   }
 
-  const pid_t runtime = start_runtime(output);
-  if (runtime < 0) {
-    report_failure("cannot fork", errno);
-    return fail_start();
-  }
   Reaped reaped;
-  const int runtime_status = wait_for_runtime(runtime, reaped);
-  const pid_t pid = read_pid_file(kPidFile);
-  if (runtime_status != 0 || pid <= 0) {
-    report_runtime_log(kRuntimeLogFile);
-    return fail_start();
-  }
+  const pid_t pid = settings.is_program ? start_own_program(output) : start_container(output, reaped);
+  if (pid == 0) return fail_start();
   const bool has_output = output.take_over();
   if (const int error = has_output ? write_status(attempt, pid, now_ns()) : EIO; error != 0) {
     report_failure("cannot take over the container", error);

@@ -23,6 +23,7 @@ struct Settings {
   std::int64_t log_bytes_max = 0;
   int layers = 0;
   bool is_crun = false;
+  bool is_program = false;
   bool tty = false;
   bool stdin_open = false;
 };
