@@ -50,7 +50,8 @@ class Parser {
   int refuse(const CLI::ParseError& error) {
     if (const auto sentence = refusal_of(app_); !sentence.empty()) return refuse(sentence);
     const auto* command = parsed_command(app_).app;
-    if (command->get_require_subcommand_min() == 0) return refuse(refusal_of(app_, error));
+    const bool lacks_command = command->get_require_subcommand_min() > 0 && error.get_name() == "RequiredError";
+    if (!lacks_command) return refuse(refusal_of(app_, error));
     std::cerr << command->help(command == &app_ ? "" : "orchion");
     return kExitUsage;
   }

@@ -94,6 +94,8 @@ int wait_for_parts(Context& context, std::shared_ptr<client::ApiClient> api, con
     const auto live = live_lines(context);
     const auto done = context.run(follow_stack(api, &context.clock(), name, progress, limit, live));
     if (done && *done) {
+      // The lines that were drawn say it.
+      if (live) continue;
       for (const auto& service : part.spec().services())
         context.tell(fmt::format("{}/{} {}", name, service.name(), goal_text(goal)));
       continue;

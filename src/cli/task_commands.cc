@@ -38,7 +38,7 @@ void add_logs(CommandTree& tree) {
   logs->add_option("--until", options->until, "Up to a time, or how long ago")->check(check_moment);
   bound(logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task"), 0,
         std::numeric_limits<std::uint32_t>::max());
-  logs->add_option("--grep", options->grep, "Only lines that match this regular expression");
+  logs->add_option("--grep", options->grep, "Only lines that match this regular expression")->check(check_pattern);
 }
 
 void add_exec(CommandTree& tree) {

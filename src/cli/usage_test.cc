@@ -50,8 +50,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Slip{{"context", "rm"}, "needs CONTEXT"},
                     Slip{{"up", "--timeout"}, "--timeout needs a value: see `orchion up --help`"},
                     Slip{{"run", "x", "-e"}, "--env needs a value"}, Slip{{"logs", "-n"}, "--tail needs a value"},
-                    Slip{{"ps", "-o"}, "--output needs a value"}, Slip{{"down"}, "which stack? Name it with --stack"},
-                    Slip{{"scale", "web=3"}, "which stack?"}, Slip{{"logs"}, "which stack?"}));
+                    Slip{{"ps", "-o"}, "--output needs a value"}, Slip{{"-o"}, "--output needs a value"},
+                    Slip{{"node", "--stack"}, "--stack needs a value: see `orchion node --help`"},
+                    Slip{{"down"}, "which stack? Name it with --stack"}, Slip{{"scale", "web=3"}, "which stack?"},
+                    Slip{{"logs"}, "which stack?"}));
 
 INSTANTIATE_TEST_SUITE_P(
     TooMuch, WrongUse,
@@ -80,7 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{{"wait", "a", "--for", "godot"}, "--for: `godot` is none of its words: choose one of running, healthy"},
         Slip{{"logs", "a", "--since", "x"}, "--since: x is no time: write how long ago (10m)"},
         Slip{{"logs", "a", "--until", "x"}, "--until: x"},
-        Slip{{"logs", "a", "--tail", "x"}, "--tail: `x` is no number from 0 to"}, Slip{{"logs", "a/b/c"}, "a/b/c"},
+        Slip{{"logs", "a", "--tail", "x"}, "--tail: `x` is no number from 0 to"},
+        Slip{{"logs", "a", "--grep", "("}, "--grep: `(` is no regular expression"}, Slip{{"logs", "a/b/c"}, "a/b/c"},
         Slip{{"exec", "a/b/c", "--", "sh"}, "a/b/c"}, Slip{{"exec", "-e", "=x", "a/b", "sh"}, "--env: `=x`"},
         Slip{{"inspect", "a/b.c"}, "a/b.c"},
         Slip{{"scale", "a=b"}, "TARGET: a=b says no number of tasks: write it like shop/web=3"},
@@ -91,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{{"context", "add", "a b", "http://h:1"}, "`a b` is no name for a context"},
         Slip{{"server", "--heartbeat", "0"}, "--heartbeat: `0` is no number from 1 to 3600"},
         Slip{{"server", "--node-lost-after", "x"}, "--node-lost-after: `x`"},
+        Slip{{"server", "--http", "127.0.0.1:99999"}, "--http: `127.0.0.1:99999`"},
         Slip{{"server", "--http", "everywhere"}, "--http: `everywhere` is no address to listen on"},
         Slip{{"server", "--log-level", "lout"}, "--log-level: `lout` is none of its words"},
         Slip{{"agent", "--label", "=x"}, "--label: `=x`"}, Slip{{"agent", "--hostname", "a b"}, "--hostname: `a b`"},

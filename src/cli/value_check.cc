@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "cli/duration.h"
 #include "cli/suggestion.h"
@@ -30,6 +31,15 @@ std::string check_duration(const std::string& text) {
 
 std::string check_moment(const std::string& text) {
   return sentence(parse_moment(text, base::WallTime()));
+}
+
+std::string check_pattern(const std::string& text) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  const re2::RE2 pattern(text, options);
+  if (pattern.ok()) return "";
+  return fmt::format("`{}` is no regular expression ({}): put a backslash before characters that are meant as they are",
+                     text, pattern.error());
 }
 
 std::string check_memory(const std::string& text) {
@@ -60,8 +70,9 @@ std::string check_server(const std::string& text) {
 }
 
 std::string check_listener(const std::string& text) {
-  const auto endpoint = wire::Endpoint::parse(text);
-  const bool good = endpoint && endpoint->transport == wire::Transport::kTcp && text.find("//") == std::string::npos;
+  const auto colon = text.rfind(':');
+  const bool good = colon != std::string::npos && colon > 0 && text.find('/') == std::string::npos &&
+                    check_number(text.substr(colon + 1), 0, std::numeric_limits<std::uint16_t>::max()).empty();
   return good ? "" : fmt::format("`{}` is no address to listen on: write it like 127.0.0.1:4600", text);
 }
 

@@ -9,14 +9,15 @@ namespace orchion::cli {
 
 // Each says in one sentence what is wrong with `text` and what to write instead; empty: nothing is.
 std::string check_duration(const std::string& text);
-std::string check_moment(const std::string& text);  // as --since takes it
+std::string check_moment(const std::string& text);   // as --since takes it
+std::string check_pattern(const std::string& text);  // RE2's syntax
 std::string check_memory(const std::string& text);
 std::string check_cpus(const std::string& text);
 std::string check_ports(const std::string& text);
 std::string check_name(const std::string& text);      // of a stack or a service
 std::string check_variable(const std::string& text);  // NAME=VALUE, or NAME
 std::string check_server(const std::string& text);    // http://HOST:PORT or unix:PATH
-std::string check_listener(const std::string& text);  // HOST:PORT
+std::string check_listener(const std::string& text);  // HOST:PORT; port 0: any
 std::string check_scaling(const std::string& text);   // SERVICE=N
 
 // A whole number of these.

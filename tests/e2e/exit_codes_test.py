@@ -113,7 +113,8 @@ class ExitCodes(unittest.TestCase):
         for command in (*ASKING, *LOCAL):
             with self.subTest(command):
                 self.expect(2, *command.split(), "--no-such-option")
-        for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"]):
+        for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"],
+                      ["logs", "shop/web", "--grep", "("]):
             with self.subTest(" ".join(words)):
                 self.expect(2, *words)
 

@@ -129,6 +129,8 @@ class Progress(unittest.TestCase):
             self.assertEqual((code, text), (0, "shop/web runs\n"))
         text, code = self.on_terminal("restart", "shop/web", "--progress", "quiet")
         self.assertEqual((code, text), (0, ""))
+        text, code = self.on_terminal("restart", "shop/web")
+        self.assertEqual((code, self.screen(text)), (0, ["✔ web  1/1", ""]))
         forced = self.cluster.run("restart", "shop/web", "--progress", "tty")
         self.assertRegex(forced.err, UP)
 
