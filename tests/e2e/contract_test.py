@@ -260,6 +260,76 @@ class Contract(unittest.TestCase):
                     self.refused(400, answer, f"/{name}")
         self.each(check, lambda operation: not self.is_websocket(operation))
 
+    def wrong_values(self, schema, pointer):
+        """Bodies in which one field alone is of a wrong type, at any depth, each with the pointer at it."""
+        if "$ref" in schema:
+            schema = self.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        words = schema["type"] == "string" and not {"format", "pattern", "enum", "contentEncoding"} & set(schema)
+        # Text alone for a list of texts is taken, as protobuf does.
+        texts = schema["type"] == "array" and schema["items"].get("type") == "string"
+        yield {"no": "words"} if words or texts else "per haps!", pointer
+        for name, inner in schema.get("properties", {}).items():
+            for wrong, at in self.wrong_values(inner, f"{pointer}/{name}"):
+                yield {name: wrong}, at
+        if schema["type"] == "array":
+            for wrong, at in self.wrong_values(schema["items"], f"{pointer}/0"):
+                yield [wrong], at
+        if isinstance(schema.get("additionalProperties"), dict):
+            for wrong, at in self.wrong_values(schema["additionalProperties"], f"{pointer}/a~1key"):
+                yield {"a/key": wrong}, at
+
+    def test_each_wrong_field_of_a_body_is_pointed_at(self):
+        def check(verb, path, row, operation):
+            schema = self.body_schema(operation)
+            for odd in ("perhaps", ["perhaps"], 5):
+                self.refused(400, self.call(verb, self.target(path, row), odd), "")
+            for name, inner in schema["properties"].items():
+                for wrong, pointer in self.wrong_values(inner, f"/{name}"):
+                    answer = self.call(verb, self.target(path, dataclasses.replace(row, query="")), {name: wrong})
+                    with self.subTest(pointer):
+                        self.refused(400, answer, pointer)
+        self.each(check, self.body_schema)
+        self.check_answers()
+
+    def test_lists_come_in_pages(self):
+        make_service(self)
+        self.call("PUT", "/v1/stacks/second", {"spec": {"volumes": [{"name": "a"}, {"name": "b"}]}})
+
+        def check(verb, path, row, operation):
+            def page(query):
+                status, _, text = self.call(verb, self.target(path, row, query))
+                self.assertEqual(status, 200, text)
+                answer = json.loads(text)
+                objects, = (value for value in answer.values() if isinstance(value, list))
+                return [o["meta"]["uid"] or o["meta"]["name"] for o in objects], answer["nextPageToken"]
+            row = dataclasses.replace(row, query=row.query.replace("pageSize=1", ""))
+            for size in (1, 2):
+                before, token = page("pageSize=0")
+                self.assertEqual(token, "")
+                paged, tokens = [], set()
+                while True:
+                    found, token = page(f"pageSize={size}&pageToken={token}")
+                    self.assertLessEqual(len(found), size)
+                    self.assertNotIn(token, tokens, "each page is another")
+                    tokens.add(token)
+                    paged += found
+                    if not token:
+                        break
+                    self.assertEqual(len(found), size, "only the last is not full")
+                # What comes or goes meanwhile may be in it or not.
+                after = page("pageSize=10000")[0]
+                stays = [name for name in before if name in after]
+                self.assertEqual([name for name in paged if name in stays], stays)
+                self.assertLessEqual(set(paged), {*before, *after})
+                self.assertTrue(paged, "there is something to list")
+            page("pageSize=2147483647")
+            for size in ("-1", "x", "1.5", "2147483648", ""):
+                self.refused(400, self.call(verb, self.target(path, row, f"pageSize={size}")), "/pageSize")
+            for token in ("x", "zz", "6", "616", "6162", "%00", "%2e%2e"):
+                self.refused(400, self.call(verb, self.target(path, row, f"pageToken={token}")), "/pageToken")
+        self.each(check, self.heeds("pageToken"))
+        self.check_answers()
+
     def test_what_is_not_there_is_not_found(self):
         def check(verb, path, row, operation):
             if row.path and not row.makes:

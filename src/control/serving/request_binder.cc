@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "control/serving/body_faults.h"
 #include "control/serving/field_text.h"
 
 namespace orchion::control::serving {
@@ -32,39 +33,26 @@ std::string pointer_of(std::string_view path) {
   return "/" + out;
 }
 
-constexpr std::string_view kUnknownField = ": Cannot find field.";
-constexpr std::string_view kNoList = ": Proto field is not repeating, cannot start list.";
 constexpr std::string_view kInvalidValue = "): invalid value ";
 
-// protobuf says "(spec.services[0]) nope: Cannot find field.", the like of lists, and "(spec.a): invalid value 5 for
-// type TYPE_X"; the value is left out, since it may be a secret.
+// protobuf says "(spec.a): invalid value 5 for type TYPE_X"; the value is left out, since it may be a secret.
 base::Error explain(std::string_view said) {
-  std::string where;
-  if (said.starts_with('(')) where = said.substr(1, said.find(')') - 1);
-  const auto name_before = [&](std::string_view ending) {
-    const auto begin = where.empty() ? 0 : where.size() + 3;
-    return std::string(said.substr(begin, said.size() - ending.size() - begin));
-  };
-  if (said.ends_with(kUnknownField)) {
-    const auto name = name_before(kUnknownField);
-    const auto pointer = (where.empty() ? "" : pointer_of(where)) + "/" + name;
-    return {Code::kInvalidArgument,
-            "there is no field '" + name + "'" + (where.empty() ? "" : " in " + where) + ": correct or remove it",
-            {{pointer, "unknown field"}}};
-  }
-  if (said.ends_with(kNoList)) {
-    const auto name = name_before(kNoList);
-    const auto pointer = (where.empty() ? "" : pointer_of(where)) + "/" + name;
-    return {
-        Code::kInvalidArgument, "the field '" + name + "' is no list: see /openapi.json", {{pointer, "not a list"}}};
-  }
-  if (said.find(kInvalidValue) != std::string_view::npos) {
+  if (said.starts_with('(') && said.find(kInvalidValue) != std::string_view::npos) {
+    const std::string where(said.substr(1, said.find(')') - 1));
     return {Code::kInvalidArgument,
             "the value of '" + where + "' is not of the field's type: see /openapi.json",
             {{pointer_of(where), "not of the field's type"}}};
   }
   std::string text(said.substr(0, said.find('\n')));
   return {Code::kInvalidArgument, "the body is not the JSON that is wanted: " + text, {{"", text}}};
+}
+
+base::Error explain(std::vector<base::FieldViolation> faults) {
+  const auto& first = faults[0];
+  std::string message =
+      "the body does not fit: " + (first.pointer.empty() ? "" : first.pointer + " is ") + first.detail;
+  if (faults.size() > 1) message += " (and " + std::to_string(faults.size() - 1) + " more)";
+  return {Code::kInvalidArgument, message + ": correct or remove it, see /openapi.json", std::move(faults)};
 }
 
 // The field `name` of `type` in either spelling.
@@ -91,6 +79,9 @@ base::Result<> set_path_field(pb::Message& message, const pb::FieldDescriptor& f
 base::Result<> parse_json(const std::string& json, pb::Message& message) {
   const auto status = pb::util::JsonStringToMessage(json, &message);
   if (status.ok()) return {};
+  if (auto faults = faults_of(json, *message.GetDescriptor()); !faults.empty()) {
+    return std::unexpected(explain(std::move(faults)));
+  }
   const auto text = status.message();
   return std::unexpected(explain({text.data(), text.size()}));
 }

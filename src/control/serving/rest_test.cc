@@ -71,7 +71,16 @@ TEST_F(RestTest, ProblemsNameTheField) {
   EXPECT_EQ(unknown.header("Content-Type"), "application/problem+json");
   EXPECT_EQ(unknown.json().at("code"), "INVALID_ARGUMENT");
   EXPECT_EQ(unknown.json().at("errors").at(0).at("pointer"), "/spec/services/0/nope");
-  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"dry_run":"x"})").json().at("errors").at(0).at("pointer"), "/dryRun");
+  EXPECT_EQ(
+      unknown.json().at("detail"),
+      "the body does not fit: /spec/services/0/nope is an unknown field: correct or remove it, see /openapi.json");
+  const auto two = send("PUT", "/v1/stacks/web", R"({"spec":{"labels":{"a":{}}},"dryRun":"hunter2"})");
+  EXPECT_EQ(two.json().at("errors").at(0).at("pointer"), "/spec/labels/a");
+  EXPECT_EQ(two.json().at("errors").at(1).at("pointer"), "/dryRun");
+  EXPECT_EQ(two.json().at("detail"),
+            "the body does not fit: /spec/labels/a is not text (and 1 more): correct or remove it, see /openapi.json");
+  EXPECT_THAT(two.body, Not(HasSubstr("hunter2"))) << "it may be a secret";
+  EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"dry_run":"x"})").json().at("errors").at(0).at("pointer"), "/dry_run");
   EXPECT_EQ(send("PUT", "/v1/stacks/web", R"({"spec":[]})").json().at("errors").at(0).at("pointer"), "/spec");
   const auto no_list = send("PUT", "/v1/stacks/web", R"({"spec":{"services":[{"name":["a"]}]}})");
   EXPECT_EQ(no_list.json().at("errors").at(0).at("pointer"), "/spec/services/0/name") << no_list.body;
