@@ -98,6 +98,30 @@ ROWS = {
 }
 
 
+# For each body that says something: what it can't say, and the pointer at that.
+REFUSED = {
+    "PUT /v1/stacks/{name}": [
+        ({"spec": {"services": [{"name": "a b", "spec": service()}]}}, "/spec/services/0/name"),
+        ({"spec": {"services": [{"name": "a", "spec": {"container": {"image": ""}}}]}},
+         "/spec/services/0/spec/container/image"),
+        ({"spec": {"services": [{"name": "a", "spec": {**service(), "dependsOn": [{"service": "none"}]}}]}},
+         "/spec/services/0/spec/dependsOn/0/service")],
+    "POST /v1/stacks/{stack}/services": [
+        ({}, "/name"),
+        ({"name": "a b", "spec": service()}, "/name"),
+        ({"name": "a", "spec": {"container": {"image": ""}}}, "/spec/container/image"),
+        ({"name": "a", "spec": service(4_000_000_000)}, "/spec/replicas")],
+    "POST /v1/stacks/{stack}/services/{name}/scale": [({"replicas": 4_000_000_000}, "/replicas")],
+    "POST /v1/nodes/{name}/availability": [({"availability": 77}, "/availability")],
+    "POST /v1/images/pull": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
+    "POST /v1/images/push": [
+        ({}, "/reference"), ({"reference": IMAGE, "destination": "a b"}, "/destination"),
+        ({"reference": IMAGE, "destination": f"localhost:5000/a@sha256:{64 * '0'}"}, "/destination"),
+        ({"reference": IMAGE, "destination": "registry.example/a:1", "plainHttp": True}, "/plainHttp")],
+    "POST /v1/images/remove": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
+}
+
+
 class Contract(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -289,6 +313,21 @@ class Contract(unittest.TestCase):
                     with self.subTest(pointer):
                         self.refused(400, answer, pointer)
         self.each(check, self.body_schema)
+        self.check_answers()
+
+    def test_what_a_body_cannot_say_is_pointed_at(self):
+        def check(verb, path, row, operation):
+            says = set(self.body_schema(operation)["properties"]) - {"dryRun", *row.path}
+            self.assertEqual(bool(says), f"{verb} {path}" in REFUSED, "each body that says something is in REFUSED")
+            for body, pointer in REFUSED.get(f"{verb} {path}", ()):
+                there = dataclasses.replace(row, path=WEB if row.path == GONE else row.path, query="")
+                problem = self.refused(400, self.call(verb, self.target(path, there), body), pointer)
+                self.assertLessEqual({error["pointer"].split("/")[1] for error in problem["errors"]}, says)
+        self.each(check, self.body_schema)
+        self.assertEqual(
+            [error["pointer"] for error in self.refused(
+                400, self.call("POST", "/v1/stacks/a%20b/services", {"name": "a", "spec": service()}))["errors"]],
+            ["/stack"])
         self.check_answers()
 
     def test_lists_come_in_pages(self):

@@ -86,6 +86,11 @@ TEST_F(DryRunTest, ANodeSaysHowItWouldBe) {
   ASSERT_TRUE(would) << would.error().message;
   EXPECT_EQ(would->spec().availability(), v1::NodeSpec::DRAINED);
   EXPECT_EQ(view().nodes().find("n1")->spec().availability(), v1::NodeSpec::ACTIVE);
+  request.set_availability(static_cast<v1::NodeSpec::Availability>(77));
+  const auto odd = dry<v1::Node>("NodeService.SetNodeAvailability", request);
+  ASSERT_FALSE(odd);
+  EXPECT_EQ(odd.error().message, "availability is none of ACTIVE, PAUSED and DRAINED");
+  EXPECT_EQ(odd.error().fields.at(0).pointer, "/availability");
   request.set_name("none");
   EXPECT_EQ(dry<v1::Node>("NodeService.SetNodeAvailability", request).error().code, Code::kNotFound);
 }
@@ -128,7 +133,9 @@ TEST_F(DryRunTest, APushIsChecked) {
   request.set_destination("registry.example/app:2");
   EXPECT_TRUE(dry<v1::Image>("ImageService.PushImage", request));
   request.set_plain_http(true);
-  EXPECT_EQ(dry<v1::Image>("ImageService.PushImage", request).error().code, Code::kInvalidArgument) << "in the open";
+  const auto open = dry<v1::Image>("ImageService.PushImage", request);
+  EXPECT_EQ(open.error().code, Code::kInvalidArgument) << "an image would travel in the open";
+  EXPECT_EQ(open.error().fields.at(0).pointer, "/plainHttp");
   request.set_destination("localhost:5000/app:2");
   EXPECT_TRUE(dry<v1::Image>("ImageService.PushImage", request));
   request.set_reference("other:1");

@@ -20,6 +20,10 @@ bool is_held(const store::View& view, const std::string& reference, const std::s
   return image && std::ranges::find(image->status().nodes(), node) != image->status().nodes().end();
 }
 
+std::unexpected<base::Error> wrong_field(const std::string& field, const std::string& why) {
+  return std::unexpected(base::Error{base::Code::kInvalidArgument, why, {{"/" + field, why}}});
+}
+
 // The error says which field holds what is no name of an image.
 base::Result<core::ImageReference> parse_field(const std::string& field, const std::string& text) {
   auto reference = core::parse_image_reference(text);
@@ -134,10 +138,10 @@ base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest r
   CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
   CO_ASSIGN_OR_RETURN(const auto destination, parse_field("destination", request.destination()));
   if (!destination.digest.empty())
-    co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
+    co_return wrong_field("destination", "an image is pushed to a tag, not to a digest: give NAME:TAG");
   if (request.plain_http() && !destination.on_loopback())
-    co_return base::fail(
-        base::Code::kInvalidArgument,
+    co_return wrong_field(
+        "plainHttp",
         fmt::format("{} is not on this machine's loopback: without TLS an image would travel in the open, so the "
                     "registry needs a certificate",
                     destination.registry));

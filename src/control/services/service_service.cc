@@ -56,6 +56,36 @@ void change_spec(v1::ServiceSpec& spec, const v1::StartServiceRequest&) {
   spec.set_stopped(false);
 }
 
+// The field of the request that a place in the manifest was filled from; `at` is the service's place in it.
+std::string field_of_request(std::string pointer, const std::string& at, bool scales) {
+  if (pointer == "/name") return "/stack";
+  if (pointer.starts_with(at + "/")) pointer.erase(0, at.size());
+  return scales && pointer == "/spec/replicas" ? "/replicas" : pointer;
+}
+
+// The manifest, as a request about the service at `place` in it left it; faults point into the request.
+template <class Request>
+base::Result<> validate(const Request& request, const v1::StackSpec& spec, int place) {
+  auto valid = core::validate_stack(request.stack(), spec);
+  if (valid) return {};
+  auto error = std::move(valid).error();
+  const auto at = fmt::format("/spec/services/{}", place);
+  for (auto& fault : error.fields)
+    fault.pointer = field_of_request(std::move(fault.pointer), at, std::is_same_v<Request, v1::ScaleServiceRequest>);
+  const auto& first = error.fields.front();
+  error.message =
+      fmt::format("the service {}/{} is not valid: {} {}{}", request.stack(), request.name(), first.pointer,
+                  first.detail, error.fields.size() > 1 ? fmt::format(" (and {} more)", error.fields.size() - 1) : "");
+  return std::unexpected(std::move(error));
+}
+
+int place_of(const v1::StackSpec& spec, const v1::NamedService& service) {
+  for (int i = 0; i < spec.services_size(); ++i) {
+    if (&spec.services(i) == &service) return i;
+  }
+  return -1;
+}
+
 void erase_service(v1::StackSpec& spec, const std::string& name) {
   auto& services = *spec.mutable_services();
   for (int i = 0; i < services.size(); ++i) {
@@ -121,7 +151,7 @@ base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest reque
   added->set_standalone(true);
   *added->mutable_spec() = request.spec();
   core::fill_defaults(*stack.mutable_spec());
-  CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
+  CO_RETURN_IF_ERROR(validate(request, stack.spec(), place_of(stack.spec(), *added)));
   if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *added);
   const bool is_first = context_.objects.view().services().find(request.stack(), request.name()) == nullptr;
   v1::NamedService named = *added;
@@ -160,7 +190,7 @@ base::Co<v1::Service> ServiceService::change_once(core::CallContext call, Reques
   if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
   auto* named = find_service(*stack.mutable_spec(), request.name());
   change_spec(*named->mutable_spec(), request);
-  CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
+  CO_RETURN_IF_ERROR(validate(request, stack.spec(), place_of(stack.spec(), *named)));
   if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *named);
   CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), false, std::move(idempotent)));
   co_return co_await standing(std::move(written), request.name());
