@@ -38,12 +38,12 @@ class NodeParts::GatewayResolver final : public node::agent::Resolver {
   mesh::dns::DnsServer& server_;
 };
 
-base::Result<node::runtimes::oci::RuntimeBinary> check_machine() {
+base::Result<std::vector<node::runtimes::oci::RuntimeBinary>> check_machine() {
   if (::geteuid() != 0)
     return base::fail(base::Code::kPermissionDenied,
                       "running containers needs root: start this with sudo, or run only the control plane with "
                       "`orchion server --no-agent`");
-  return node::runtimes::oci::find_oci_runtime();
+  return node::runtimes::oci::find_oci_runtimes();
 }
 
 std::string host_name() {
@@ -65,11 +65,12 @@ NodeParts::~NodeParts() = default;
 
 base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, const Folders& folders,
                                                          const std::string& short_id) {
-  ASSIGN_OR_RETURN(auto binary, check_machine());
+  ASSIGN_OR_RETURN(auto binaries, check_machine());
   std::unique_ptr<NodeParts> parts(new NodeParts(folders));
   v1::RuntimeInfo info;
-  info.set_name(binary.name());
-  info.set_version(binary.version);
+  info.set_name(binaries.front().name);
+  info.set_version(binaries.front().version);
+  for (const auto& binary : binaries) info.add_oci_runtimes(binary.name);
   info.set_executor("oci");
   info.set_is_default(true);
   parts->runtimes_.push_back(info);
@@ -79,7 +80,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
                                                                           {.state_folder = run,
                                                                            .data_folder = folders.containers(),
                                                                            .cluster_short_id = short_id,
-                                                                           .binary = std::move(binary)}));
+                                                                           .binaries = std::move(binaries)}));
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();

@@ -19,7 +19,7 @@
 namespace orchion::daemon {
 
 // Whether this process can run containers at all, and if not why: not root, no OCI runtime.
-base::Result<node::runtimes::oci::RuntimeBinary> check_machine();
+base::Result<std::vector<node::runtimes::oci::RuntimeBinary>> check_machine();
 
 // What this machine calls itself.
 std::string host_name();

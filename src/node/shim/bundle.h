@@ -84,8 +84,9 @@ constexpr char kReason[] = "reason";
 }  // namespace exited
 
 // The shim's inherited descriptors.
-constexpr int kReportFd = 3;  // a stream socket to the runtime
-constexpr int kLockFd = 4;    // run only: the lock file, locked
+constexpr int kReportFd = 3;   // a stream socket to the runtime
+constexpr int kLockFd = 4;     // run only: the lock file, locked
+constexpr int kProgramFd = 5;  // where it is open: executed in place of the runtime binary's file
 
 // The first line of a report; an error's text follows to the end. An exec adds "exit N" when it has ended.
 constexpr char kReportStarted[] = "started\n";

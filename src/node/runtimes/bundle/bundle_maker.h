@@ -56,6 +56,10 @@ class BundleMaker {
 
   // What the shim said when what it was to start could not be: a word of shim::kReport… and its text.
   virtual base::Error start_failure(std::string_view report) const = 0;
+
+  // What the shim executes in place of the program that the bundle's settings name, as an open file of its content;
+  // −1: the program itself.
+  virtual int program_image(const BundlePlace&) const { return -1; }
 };
 
 }  // namespace orchion::node::runtimes::bundle

@@ -45,9 +45,10 @@ Result<StartBegun> begin_start(const BundleStore& store, const std::filesystem::
   RETURN_IF_ERROR(wait_for_old_shim(id, state));
   store.forget_unrecorded(id);
   RETURN_IF_ERROR(base::make_folders(store.runtime_root()));
-  ASSIGN_OR_RETURN(begun.report,
-                   spawn_shim(shim, {"run", std::to_string(attempt), store.options().cluster_short_id + "/" + id},
-                              store.bundle(id), {.lock = lock.get()}));
+  ASSIGN_OR_RETURN(
+      begun.report,
+      spawn_shim(shim, {"run", std::to_string(attempt), store.options().cluster_short_id + "/" + id}, store.bundle(id),
+                 {.lock = lock.get(), .program = store.maker().program_image(store.place(id))}));
   return begun;
 }
 

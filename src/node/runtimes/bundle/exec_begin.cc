@@ -84,11 +84,14 @@ Result<> fill(const BundleStore& store, const std::filesystem::path& shim, const
   } else {
     ASSIGN_OR_RETURN(child, make_pipes(config, exec));
   }
-  ASSIGN_OR_RETURN(exec.report,
-                   spawn_shim(shim,
-                              {"exec", store.bundle(id).string(), config.tty ? "1" : "0",
-                               store.options().cluster_short_id + "/" + id},
-                              exec.folder, {.in = child.in.get(), .out = child.out.get(), .error = child.error.get()}));
+  ASSIGN_OR_RETURN(exec.report, spawn_shim(shim,
+                                           {"exec", store.bundle(id).string(), config.tty ? "1" : "0",
+                                            store.options().cluster_short_id + "/" + id},
+                                           exec.folder,
+                                           {.in = child.in.get(),
+                                            .out = child.out.get(),
+                                            .error = child.error.get(),
+                                            .program = store.maker().program_image(store.place(id))}));
   return {};
 }
 

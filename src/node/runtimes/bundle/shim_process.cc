@@ -68,6 +68,10 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   if (descriptors.lock >= 0) {
     ASSIGN_OR_RETURN(lock, move_up(descriptors.lock));
   }
+  UniqueFd image;
+  if (descriptors.program >= 0) {
+    ASSIGN_OR_RETURN(image, move_up(descriptors.program));
+  }
 
   SpawnActions actions;
   actions.stream(STDIN_FILENO, descriptors.in);
@@ -75,6 +79,7 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   actions.stream(STDERR_FILENO, descriptors.error);
   actions.stream(shim::kReportFd, report.get());
   if (lock) actions.stream(shim::kLockFd, lock.get());
+  if (image) actions.stream(shim::kProgramFd, image.get());
   posix_spawn_file_actions_addchdir_np(&actions.files, folder.c_str());
 
   arguments.insert(arguments.begin(), "orchion-shim");

@@ -14,7 +14,8 @@ struct ShimDescriptors {
   int in = -1;
   int out = -1;
   int error = -1;
-  int lock = -1;  // becomes shim::kLockFd
+  int lock = -1;     // becomes shim::kLockFd
+  int program = -1;  // becomes shim::kProgramFd
 };
 
 // Starts the shim program in `folder` and returns this end of its report socket, non-blocking. The shim detaches

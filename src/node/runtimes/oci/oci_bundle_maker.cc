@@ -1,5 +1,9 @@
 #include "node/runtimes/oci/oci_bundle_maker.h"
 
+#include <algorithm>
+
+#include <fmt/core.h>
+
 #include "base/file.h"
 #include "node/runtimes/bundle/root_files.h"
 #include "node/runtimes/oci/runtime_error.h"
@@ -10,15 +14,18 @@ namespace orchion::node::runtimes::oci {
 using base::Result;
 using bundle::BundlePlace;
 
-OciBundleMaker::OciBundleMaker(RuntimeBinary binary, bundle::CgroupLayout cgroups, std::string seccomp_profile,
-                               std::filesystem::path seccomp_folder)
-    : binary_(std::move(binary)),
+OciBundleMaker::OciBundleMaker(std::vector<RuntimeBinary> binaries, bundle::CgroupLayout cgroups,
+                               std::string seccomp_profile, std::filesystem::path seccomp_folder)
+    : binaries_(std::move(binaries)),
       cgroups_(std::move(cgroups)),
       seccomp_(std::move(seccomp_profile), std::move(seccomp_folder)) {}
 
 Capabilities OciBundleMaker::capabilities() const {
-  return {.name = binary_.name(),
-          .version = binary_.version,
+  std::vector<std::string> names;
+  for (const auto& binary : binaries_) names.push_back(binary.name);
+  return {.name = binaries_.front().name,
+          .version = binaries_.front().version,
+          .oci_runtimes = std::move(names),
           .survives_agent = true,
           .limits = true,
           .exec = true,
@@ -26,7 +33,27 @@ Capabilities OciBundleMaker::capabilities() const {
 }
 
 Result<> OciBundleMaker::check(const ContainerConfig& config) const {
+  const auto is_named = [&](const RuntimeBinary& binary) { return binary.name == config.oci_runtime; };
+  if (!config.oci_runtime.empty() && std::ranges::none_of(binaries_, is_named))
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("{} is not installed on this node: install it and start the agent again, or leave "
+                                  "`runtime` out",
+                                  config.oci_runtime));
   return bundle::check_image(config);
+}
+
+const RuntimeBinary& OciBundleMaker::binary_of(const ContainerConfig& config) const {
+  const auto named = std::ranges::find(binaries_, config.oci_runtime, &RuntimeBinary::name);
+  return named == binaries_.end() ? binaries_.front() : *named;
+}
+
+// By what the settings say: it may have been prepared by an earlier agent.
+int OciBundleMaker::program_image(const BundlePlace& place) const {
+  const auto settings = base::read_file(place.folder / shim::kSettingsFile);
+  if (!settings) return -1;
+  const auto path = shim::find_text(*settings, shim::setting::kRuntime);
+  const auto found = std::ranges::find_if(binaries_, [&](const auto& binary) { return binary.path.native() == path; });
+  return found == binaries_.end() || !found->image ? -1 : found->image->get();
 }
 
 Result<> OciBundleMaker::fill(const BundlePlace& place, const ContainerConfig& config) {
@@ -34,7 +61,7 @@ Result<> OciBundleMaker::fill(const BundlePlace& place, const ContainerConfig& c
   RETURN_IF_ERROR(bundle::fill_memory_files(place, config));
   ASSIGN_OR_RETURN(auto context, bundle::find_oci_context(place, config, cgroups_));
   const bool filtered = !config.privileges.everything && !config.privileges.no_seccomp;
-  if (filtered && binary_.kind == RuntimeBinary::Kind::kCrun) {
+  if (filtered && binary_of(config).is_crun()) {
     ASSIGN_OR_RETURN(context.seccomp_bpf_base64, seccomp_.bpf_base64(context.capabilities));
   } else if (filtered) {
     ASSIGN_OR_RETURN(context.seccomp_json, seccomp_.json(context.capabilities));
@@ -49,9 +76,10 @@ Result<> OciBundleMaker::refill(const BundlePlace& place, const ContainerConfig&
 void OciBundleMaker::add_settings(const BundlePlace&, const ContainerConfig& config,
                                   shim::RecordWriter& settings) const {
   namespace setting = shim::setting;
-  const bool is_crun = binary_.kind == RuntimeBinary::Kind::kCrun;
+  const auto& binary = binary_of(config);
+  const bool is_crun = binary.is_crun();
   const bool hides_unified = is_crun && cgroups_.mode == bundle::CgroupLayout::Mode::kHybrid;
-  settings.add(setting::kRuntime, binary_.path.native());
+  settings.add(setting::kRuntime, binary.path.native());
   settings.add(setting::kIsCrun, is_crun ? 1 : 0);
   settings.add(setting::kLayers, static_cast<std::int64_t>(config.layers.size()));
   settings.add(setting::kHiddenMount, hides_unified ? cgroups_.unified : std::string());

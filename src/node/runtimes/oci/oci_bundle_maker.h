@@ -7,11 +7,11 @@
 
 namespace orchion::node::runtimes::oci {
 
-// Bundles for crun or runc: image layers and a config.json.
+// Bundles for crun, runc and their like: image layers and a config.json.
 class OciBundleMaker final : public bundle::BundleMaker {
  public:
-  // Filters are kept in `seccomp_folder`.
-  OciBundleMaker(RuntimeBinary binary, bundle::CgroupLayout cgroups, std::string seccomp_profile,
+  // The first binary runs what asks for none. Filters are kept in `seccomp_folder`.
+  OciBundleMaker(std::vector<RuntimeBinary> binaries, bundle::CgroupLayout cgroups, std::string seccomp_profile,
                  std::filesystem::path seccomp_folder);
 
   Capabilities capabilities() const override;
@@ -23,9 +23,13 @@ class OciBundleMaker final : public bundle::BundleMaker {
   base::Result<> fill_exec(const bundle::BundlePlace& place, std::int64_t pid, const ExecConfig& config,
                            const std::filesystem::path& folder) const override;
   base::Error start_failure(std::string_view report) const override;
+  int program_image(const bundle::BundlePlace& place) const override;
 
  private:
-  const RuntimeBinary binary_;
+  // check() has passed.
+  const RuntimeBinary& binary_of(const ContainerConfig& config) const;
+
+  const std::vector<RuntimeBinary> binaries_;
   const bundle::CgroupLayout cgroups_;
   bundle::SeccompProfiles seccomp_;
 };

@@ -6,10 +6,10 @@ namespace orchion::node::runtimes {
 namespace {
 
 std::unique_ptr<RuntimeFactory> make_crun() {
-  return std::make_unique<oci::OciFactory>(oci::RuntimeBinary::Kind::kCrun);
+  return std::make_unique<oci::OciFactory>("crun");
 }
 std::unique_ptr<RuntimeFactory> make_runc() {
-  return std::make_unique<oci::OciFactory>(oci::RuntimeBinary::Kind::kRunc);
+  return std::make_unique<oci::OciFactory>("runc");
 }
 
 INSTANTIATE_TEST_SUITE_P(Crun, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_crun)));

@@ -2,16 +2,17 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "node/runtimes/oci/runtime_binary.h"
 
 namespace orchion::node::runtimes::oci {
 
 struct OciOptions {
-  std::filesystem::path state_folder;  // forgotten at boot ("/run/orchion-x")
-  std::filesystem::path data_folder;   // kept: bundles, writable layers, logs; on a file system overlayfs can write to
-  std::string cluster_short_id;        // marks what is made in the kernel: cgroups are "/orchion-ID/…"
-  RuntimeBinary binary;
+  std::filesystem::path state_folder;   // forgotten at boot ("/run/orchion-x")
+  std::filesystem::path data_folder;    // kept: bundles, writable layers, logs; on a file system overlayfs can write to
+  std::string cluster_short_id;         // marks what is made in the kernel: cgroups are "/orchion-ID/…"
+  std::vector<RuntimeBinary> binaries;  // not empty; the first runs what asks for none of them
 };
 
 }  // namespace orchion::node::runtimes::oci

@@ -14,7 +14,7 @@ base::Result<std::shared_ptr<bundle::BundleStore>> OciRuntime::open_store(OciOpt
   RETURN_IF_ERROR(bundle::make_bundle_folders(folders));
   ASSIGN_OR_RETURN(auto cgroups, bundle::detect_cgroup_layout());
   ASSIGN_OR_RETURN(auto profile, bundle::SeccompProfiles::load_default_profile());
-  auto maker = std::make_unique<OciBundleMaker>(std::move(options.binary), cgroups, std::move(profile),
+  auto maker = std::make_unique<OciBundleMaker>(std::move(options.binaries), cgroups, std::move(profile),
                                                 folders.data_folder / "seccomp");
   return std::make_shared<bundle::BundleStore>(std::move(folders), std::move(cgroups), std::move(maker));
 }

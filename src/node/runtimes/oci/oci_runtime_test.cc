@@ -50,6 +50,37 @@ TEST_F(OciRuntimeTest, AnEndedContainerHoldsNothingInTheKernel) {
     EXPECT_FALSE(fs::exists(hierarchy + "/orchion-" + oci_.options().cluster_short_id + "/" + config.id));
 }
 
+TEST_F(OciRuntimeTest, AContainerMayNameWhatStartsIt) {
+  EXPECT_THAT(runtime().capabilities().oci_runtimes, testing::ElementsAre("crun", "runc"));
+  auto config = shell("sleep 1000");
+  config.oci_runtime = "runc";
+  start(config);
+  const auto notes = oci_.options().state_folder / "crun" / config.id;
+  EXPECT_TRUE(fs::exists(notes / "state.json")) << "as runc calls it; crun has \"status\"";
+  auto unknown = shell("true");
+  unknown.oci_runtime = "runv";
+  const auto refused = run(runtime().prepare(unknown));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(refused.error().message, HasSubstr("runv is not installed on this node"));
+}
+
+TEST_F(OciRuntimeTest, WhatStartsContainersIsACopyInMemory) {
+  for (const char* name : {"crun", "runc"}) {
+    auto options = OciFactory(name).options();
+    options.state_folder = oci_.options().state_folder;
+    options.data_folder = oci_.options().data_folder;
+    options.cluster_short_id = oci_.options().cluster_short_id;
+    options.binaries.front().path = "/nowhere/" + options.binaries.front().path.filename().string();
+    auto other = OciRuntime::open(io_.get_executor(), pool_, options);
+    ASSERT_TRUE(other.has_value()) << other.error().message;
+    runtime_ = *std::move(other);
+    const auto config = shell("sleep 1000");
+    start(config);
+    EXPECT_EQ(exec(config.id, {.arguments = {"echo", "hi"}}).out, "hi\n") << name;
+  }
+}
+
 TEST_F(OciRuntimeTest, OutputStaysBelowItsCap) {
   auto config = shell("i=0; while [ $i -lt 20000 ]; do echo line number $i; i=$((i+1)); done");
   config.log_bytes_max = 100'000;

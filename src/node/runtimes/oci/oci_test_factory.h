@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "node/runtimes/conformance/busybox_root.h"
 #include "node/runtimes/conformance/runtime_conformance.h"
 #include "node/runtimes/oci/oci_runtime.h"
@@ -9,12 +11,12 @@ namespace orchion::node::runtimes::oci {
 // Real containers of a busybox, in temporary folders and under a random short id.
 class OciFactory final : public RuntimeFactory {
  public:
-  explicit OciFactory(RuntimeBinary::Kind kind) {
+  explicit OciFactory(const std::string& name) {
     auto random = base::Random::from_system();
     options_.state_folder = folder_.path() / "state";
     options_.data_folder = folder_.path() / "data";
     options_.cluster_short_id = "t" + random.text(7);
-    options_.binary = binary_of(kind);
+    options_.binaries = binaries(name);
     make_busybox_root(layer());
   }
 
@@ -30,13 +32,14 @@ class OciFactory final : public RuntimeFactory {
   const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
-  // Asked for its version once: that takes longer than many a test.
-  static RuntimeBinary binary_of(RuntimeBinary::Kind kind) {
-    static const auto crun = find_oci_runtime(RuntimeBinary::Kind::kCrun);
-    static const auto runc = find_oci_runtime(RuntimeBinary::Kind::kRunc);
-    const auto& binary = kind == RuntimeBinary::Kind::kCrun ? crun : runc;
-    EXPECT_TRUE(binary.has_value()) << binary.error().message;
-    return binary.value_or(RuntimeBinary{});
+  // Asked for their versions once: that takes longer than many a test. The one named comes first.
+  static std::vector<RuntimeBinary> binaries(const std::string& name) {
+    static const auto found = find_oci_runtimes();
+    EXPECT_TRUE(found.has_value()) << found.error().message;
+    auto all = found.value_or(std::vector<RuntimeBinary>{});
+    std::ranges::stable_partition(all, [&](const RuntimeBinary& binary) { return binary.name == name; });
+    EXPECT_TRUE(!all.empty() && all.front().name == name) << name << " is not installed";
+    return all;
   }
 
   std::filesystem::path layer() const { return folder_.path() / "layer"; }

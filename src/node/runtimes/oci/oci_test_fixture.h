@@ -18,7 +18,7 @@ namespace orchion::node::runtimes::oci {
 // A runtime of crun, and ways to look behind it.
 class OciRuntimeTest : public RuntimeTest {
  protected:
-  OciRuntimeTest() : OciRuntimeTest(std::make_unique<OciFactory>(RuntimeBinary::Kind::kCrun)) {}
+  OciRuntimeTest() : OciRuntimeTest(std::make_unique<OciFactory>("crun")) {}
 
   // Runs the script to its end and returns its output.
   std::string run_script(ContainerConfig config) {

@@ -1,24 +1,56 @@
 #include "node/runtimes/oci/runtime_binary.h"
 
+#include <array>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "base/process.h"
 
 namespace orchion::node::runtimes::oci {
 
-base::Result<RuntimeBinary> find_oci_runtime(RuntimeBinary::Kind kind) {
+namespace {
+
+constexpr std::array kNames = {"crun", "runc", "youki", "runsc"};
+
+base::Result<base::UniqueFd> seal_copy(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const auto program, base::read_file(path, std::size_t{256} << 20));
+  base::UniqueFd copy(::memfd_create(path.filename().c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!copy) return base::fail_errno(errno, "cannot make a file in memory");
+  for (std::size_t done = 0; done < program.size();) {
+    const auto written = ::write(copy.get(), program.data() + done, program.size() - done);
+    if (written < 0 && errno != EINTR) return base::fail_errno(errno, "cannot copy " + path.string() + " to memory");
+    if (written > 0) done += static_cast<std::size_t>(written);
+  }
+  // These four are what crun and runc look for.
+  if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    return base::fail_errno(errno, "cannot seal a file in memory");
+  return copy;
+}
+
+}  // namespace
+
+base::Result<RuntimeBinary> find_oci_runtime(std::string_view name) {
   RuntimeBinary binary;
-  binary.kind = kind;
-  ASSIGN_OR_RETURN(binary.path, base::find_program(binary.name()));
+  binary.name = name;
+  ASSIGN_OR_RETURN(binary.path, base::find_program(binary.name));
   ASSIGN_OR_RETURN(const auto text, base::run_checked({.arguments = {binary.path.string(), "--version"}}));
   // "crun version 1.8.1\n…", "runc version 1.1.5+ds1\n…"
   const auto line = text.substr(0, text.find('\n'));
   binary.version = line.substr(line.rfind(' ') + 1);
+  ASSIGN_OR_RETURN(auto image, seal_copy(binary.path));
+  binary.image = std::make_shared<const base::UniqueFd>(std::move(image));
   return binary;
 }
 
-base::Result<RuntimeBinary> find_oci_runtime() {
-  for (const auto kind : {RuntimeBinary::Kind::kCrun, RuntimeBinary::Kind::kRunc}) {
-    if (auto found = find_oci_runtime(kind)) return found;
+base::Result<std::vector<RuntimeBinary>> find_oci_runtimes() {
+  std::vector<RuntimeBinary> found;
+  for (const auto* name : kNames) {
+    if (auto binary = find_oci_runtime(name)) found.push_back(*std::move(binary));
   }
+  if (!found.empty()) return found;
   return base::fail(base::Code::kNotFound,
                     "neither crun nor runc is installed: install one of them (apt install crun)");
 }

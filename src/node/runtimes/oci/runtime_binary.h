@@ -1,25 +1,33 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace orchion::node::runtimes::oci {
 
+// A program that runs OCI bundles, by the command line that runc has and others took over.
 struct RuntimeBinary {
-  enum class Kind { kCrun, kRunc };
-  Kind kind = Kind::kCrun;
+  std::string name;  // "crun"
   std::filesystem::path path;
   std::string version;
+  // A copy in memory that nobody can write to any more. crun and runc make one of themselves at each start, so that no
+  // container can change the host's program through /proc, unless they see that they run from one.
+  std::shared_ptr<const base::UniqueFd> image;
 
-  const char* name() const { return kind == Kind::kCrun ? "crun" : "runc"; }
+  bool is_crun() const { return name == "crun"; }
 };
 
-// crun, else runc; kNotFound with what to install. Blocks.
-base::Result<RuntimeBinary> find_oci_runtime();
+// Those that are installed of crun, runc, youki and runsc, in this order; kNotFound, with what to install, where none
+// is. Blocks.
+base::Result<std::vector<RuntimeBinary>> find_oci_runtimes();
 
-// The same for one of them.
-base::Result<RuntimeBinary> find_oci_runtime(RuntimeBinary::Kind kind);
+// One of them.
+base::Result<RuntimeBinary> find_oci_runtime(std::string_view name);
 
 }  // namespace orchion::node::runtimes::oci

@@ -18,12 +18,14 @@ namespace {
 
 constexpr int kIgnored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
 
-[[noreturn]] void become(char* const* arguments, ChildStreams streams) {
+[[noreturn]] void become(char* const* arguments, ChildStreams streams, int program) {
   restore_signals();
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(streams.in >= 0 ? streams.in : nothing, STDIN_FILENO);
   ::dup2(streams.out >= 0 ? streams.out : nothing, STDOUT_FILENO);
   ::dup2(streams.error >= 0 ? streams.error : nothing, STDERR_FILENO);
+  // Where there is none, or no such call, by its name.
+  if (program >= 0) ::execveat(program, "", arguments, environ, AT_EMPTY_PATH);
   ::execve(arguments[0], arguments, environ);
   ::_exit(127);
 }
@@ -45,9 +47,9 @@ void guard_signals() {
   ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 
-pid_t start_child(char* const* arguments, ChildStreams streams) {
+pid_t start_child(char* const* arguments, ChildStreams streams, int program) {
   const pid_t pid = ::fork();
-  if (pid == 0) become(arguments, streams);
+  if (pid == 0) become(arguments, streams, program);
   return pid;
 }
 

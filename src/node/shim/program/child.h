@@ -16,7 +16,8 @@ void guard_signals();
 
 // Forks and executes with the signals as they were before guard_signals(). The child's other descriptors must be
 // close-on-exec. −1 and errno where there was no fork; 127 is the child's exit code where the program would not run.
-pid_t start_child(char* const* arguments, ChildStreams streams);
+// `program`, where it is an open file, is executed in place of what the first argument names.
+pid_t start_child(char* const* arguments, ChildStreams streams, int program);
 
 // As the signals were before guard_signals(). In the child.
 void restore_signals();

@@ -31,7 +31,7 @@ pid_t start_runtime(bool tty) {
   arguments.add("--process");
   arguments.add("process.json");
   return start_child(arguments.finish(tty),
-                     tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+                     tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, kProgramFd);
 }
 
 // Has the runtime binary start the process; 0 where that failed, and was reported.

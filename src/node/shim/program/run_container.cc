@@ -92,7 +92,7 @@ pid_t start_runtime(const Output& output) {
   RuntimeArguments arguments(settings, "run");
   ::unlink(kPidFile);
   ::unlink(kRuntimeLogFile);
-  return start_child(arguments.finish(settings.tty), output.child_streams());
+  return start_child(arguments.finish(settings.tty), output.child_streams(), kProgramFd);
 }
 
 // Returns the runtime binary's wait status.
@@ -179,6 +179,7 @@ int fail_start() {
   reap_children();
   ::close(kReportFd);
   ::close(kLockFd);
+  ::close(kProgramFd);
   return 1;
 }
 
@@ -219,6 +220,7 @@ int run_container(std::uint16_t attempt) {
   // lock, so that the container's removal, and that of our groups after it, comes later.
   enter_own_cgroups();
   ::close(kLockFd);
+  ::close(kProgramFd);
   // With one container the code that starting took is most of what its supervision costs.
   base::release_code_pages();
 

@@ -16,9 +16,10 @@
 int main(int argc, char** argv) {
   using namespace orchion::node::shim;
   if (argc > 2 && std::string_view(argv[1]) == "init") return run_init(argv + 2);
-  ::close_range(kLockFd + 1, ~0u, 0);
+  ::close_range(kProgramFd + 1, ~0u, 0);
   ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kProgramFd, F_SETFD, FD_CLOEXEC);
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));
   if (mode == "exec" && argc == 5) return exec_process(argv[2], argv[3][0] == '1');
