@@ -11,8 +11,8 @@
 
 namespace orchion::node::agent {
 
-// Serves what the control plane wants on streams of their own: output, commands in containers, images. Each request
-// is dialled, served and ended by itself. One executor.
+// Serves what the control plane wants on streams of their own: output, usage, commands in containers, images. Each
+// request is dialled, served and ended by itself. One executor.
 class StreamServer {
  public:
   struct Parts {
@@ -34,6 +34,7 @@ class StreamServer {
   base::Co<> answer(v1::StreamRequest request, std::shared_ptr<DataStream> stream);
   base::Co<> logs(v1::NodeLogs want, std::shared_ptr<DataStream> stream);
   base::Co<> exec(v1::NodeExec want, std::shared_ptr<DataStream> stream);
+  base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);
   base::Co<> remove_image(v1::NodeRemoveImage want, std::shared_ptr<DataStream> stream);
