@@ -12,30 +12,11 @@
 
 #include "base/file.h"
 #include "node/runtimes/bundle/bundle_maker.h"
+#include "node/runtimes/bundle/bundle_records.h"
 #include "node/runtimes/bundle/cgroups.h"
 #include "node/runtimes/runtime.h"
 
 namespace orchion::node::runtimes::bundle {
-
-// A process that can't be mistaken for another that got its pid.
-struct ProcessIdentity {
-  std::int64_t pid = 0;
-  std::int64_t start = 0;  // shim/process_identity.h
-};
-
-// The newest start that succeeded.
-struct StartRecord {
-  std::uint32_t attempt = 0;
-  ProcessIdentity process;
-  ProcessIdentity shim;
-  std::string boot_id;
-  base::WallTime started_at;
-};
-
-struct ExitRecord {
-  std::uint32_t attempt = 0;
-  ExitStatus status;
-};
 
 struct BundleState {
   bool whole = false;  // prepare came to its end

@@ -82,6 +82,8 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
         report_(std::make_shared<Source>(executor, std::move(exec.report), wake_)),
         in_(executor),
         reported_(std::move(exec.reported)),
+        resize_(std::move(exec.resize)),
+        input_ended_(std::move(exec.input_ended)),
         tty_(exec.tty) {
     if (exec.in) in_.assign(exec.in.release());
   }
@@ -102,7 +104,7 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
   }
 
   Co<> send(ExecInput message) override {
-    if (message.resize) resize(message.resize->first, message.resize->second);
+    if (message.resize) CO_RETURN_IF_ERROR(co_await resize(message.resize->first, message.resize->second));
     if (message.end) CO_RETURN_IF_ERROR(co_await end_input());
     if (message.data) CO_RETURN_IF_ERROR(co_await write(*std::move(message.data)));
     co_return Result<>{};
@@ -144,16 +146,19 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
       int code = 0;
       std::from_chars(reported_.data() + kExit.size(), reported_.data() + reported_.size(), code);
       exit_code_ = code;
+      close_input();  // nobody reads it any more
     } else if (!report_->open()) {
       return base::fail(Code::kUnavailable, "the exec was ended: its shim was killed or the stream was closed");
     }
     return {};
   }
 
-  void resize(std::uint16_t columns, std::uint16_t rows) {
-    if (!tty_ || !out_->open()) return;
+  Co<> resize(std::uint16_t columns, std::uint16_t rows) {
+    if (!tty_ || !out_->open()) co_return Result<>{};
+    if (resize_) co_return co_await resize_(columns, rows);
     const winsize size{rows, columns, 0, 0};
     ::ioctl(out_->descriptor.native_handle(), TIOCSWINSZ, &size);
+    co_return Result<>{};
   }
 
   Co<> end_input() {
@@ -167,14 +172,17 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
     if (!in_.is_open()) co_return Result<>{};
     boost::system::error_code failed;
     co_await asio::async_write(in_, asio::buffer(data), asio::redirect_error(asio::use_awaitable, failed));
-    if (failed == asio::error::operation_aborted) co_return base::fail(Code::kCancelled, "the input was interrupted");
+    if (failed == asio::error::operation_aborted && !exit_code_)
+      co_return base::fail(Code::kCancelled, "the input was interrupted");
     if (failed) close_input();
     co_return Result<>{};
   }
 
   void close_input() {
+    if (!in_.is_open()) return;
     boost::system::error_code ignored;
     in_.close(ignored);
+    if (input_ended_ && !exit_code_) input_ended_();
   }
 
   std::shared_ptr<base::Notifier> wake_;
@@ -183,6 +191,8 @@ class ExecStream final : public base::Stream<ExecOutput, ExecInput> {
   std::shared_ptr<Source> report_;
   asio::posix::stream_descriptor in_;
   std::string reported_;
+  std::function<Co<>(std::uint16_t, std::uint16_t)> resize_;
+  std::function<void()> input_ended_;
   std::optional<int> exit_code_;
   bool exit_told_ = false;
   bool tty_ = false;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "base/file.h"
@@ -19,6 +21,10 @@ struct ExecDescriptors {
   base::UniqueFd listener;       // where the terminal will come from
   std::filesystem::path folder;  // the exec's own, removed by its owner once it runs
   bool tty = false;
+
+  // Where another program has the terminal's other side, and keeps the input open: both are its to do.
+  std::function<base::Co<>(std::uint16_t columns, std::uint16_t rows)> resize = {};
+  std::function<void()> input_ended = {};
 };
 
 // Spawns the shim of an exec. kFailedPrecondition where the container doesn't run. Blocks.

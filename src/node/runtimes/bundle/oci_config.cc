@@ -98,7 +98,7 @@ json::array all_mounts(const ContainerConfig& config, const OciContext& context)
     add(context.bundle / name, std::filesystem::path("/etc") / name, false);
   for (std::size_t i = 0; i < config.files.size(); ++i)
     add(context.files / std::to_string(i), config.files[i].target, true);
-  if (config.init) add(context.init, kInitPath, true);
+  if (config.init || context.holds_input) add(context.init, kInitPath, true);
   // Parents before what lies in them.
   std::stable_sort(points.begin(), points.end(),
                    [](const MountPoint& a, const MountPoint& b) { return a.target < b.target; });
@@ -158,18 +158,22 @@ json::array to_rlimits(const std::vector<Ulimit>& limits) {
   return array;
 }
 
-json::array to_arguments(const ContainerConfig& config) {
-  auto arguments = to_array(config.arguments);
-  if (!config.init) return arguments;
-  json::array with_init{kInitPath, "init"};
-  for (auto& argument : arguments) with_init.push_back(std::move(argument));
-  return with_init;
+json::array to_arguments(const ContainerConfig& config, const OciContext& context) {
+  json::array arguments;
+  const auto add_mode = [&](const char* mode) {
+    arguments.emplace_back(kInitPath);
+    arguments.emplace_back(mode);
+  };
+  if (context.holds_input) add_mode("hold");
+  if (config.init) add_mode("init");
+  for (const auto& argument : config.arguments) arguments.emplace_back(argument);
+  return arguments;
 }
 
 json::object to_process(const ContainerConfig& config, const OciContext& context) {
   json::object process{{"terminal", config.tty},
                        {"user", to_user(context.user)},
-                       {"args", to_arguments(config)},
+                       {"args", to_arguments(config, context)},
                        {"env", full_environment(config, context.user)},
                        {"cwd", config.working_dir.empty() ? "/" : config.working_dir},
                        {"capabilities", to_capabilities(to_array(context.capabilities), context.user.uid)},

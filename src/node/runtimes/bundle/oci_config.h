@@ -32,6 +32,7 @@ struct OciContext {
   std::vector<NumberedRate> write_operations = {};
   std::filesystem::path files = {};  // config.files by their number are in it
   std::filesystem::path init = {};   // the program on this machine that is the first process where config.init
+  bool holds_input = false;          // that program keeps its standard input open: nobody else does
 };
 
 std::string oci_config_json(const ContainerConfig& config, const OciContext& context);

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "base/file.h"
-#include "node/runtimes/bundle/bundle_store.h"
+#include "node/runtimes/bundle/bundle_records.h"
 
 namespace orchion::node::runtimes::bundle {
 

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "node/runtimes/bundle/root_files.h"
-#include "node/runtimes/oci/runtime_error.h"
+#include "node/runtimes/bundle/runtime_error.h"
 #include "node/shim/bundle.h"
 
 namespace orchion::node::runtimes::oci {
@@ -92,7 +92,7 @@ Result<> OciBundleMaker::fill_exec(const BundlePlace& place, std::int64_t pid, c
 }
 
 base::Error OciBundleMaker::start_failure(std::string_view report) const {
-  return classify_start_failure(report.substr(report.find('\n') + 1), report.starts_with(shim::kReportRuntime));
+  return bundle::classify_start_failure(report.substr(report.find('\n') + 1), report.starts_with(shim::kReportRuntime));
 }
 
 }  // namespace orchion::node::runtimes::oci

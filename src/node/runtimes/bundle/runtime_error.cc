@@ -1,9 +1,9 @@
-#include "node/runtimes/oci/runtime_error.h"
+#include "node/runtimes/bundle/runtime_error.h"
 
 #include <fmt/core.h>
 #include <boost/json.hpp>
 
-namespace orchion::node::runtimes::oci {
+namespace orchion::node::runtimes::bundle {
 
 namespace {
 
@@ -51,4 +51,4 @@ Error classify_start_failure(std::string_view report, bool from_runtime) {
   return {Code::kInternal, fmt::format("the container did not start: {}", message), {}};
 }
 
-}  // namespace orchion::node::runtimes::oci
+}  // namespace orchion::node::runtimes::bundle

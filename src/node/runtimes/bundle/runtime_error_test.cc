@@ -1,8 +1,8 @@
-#include "node/runtimes/oci/runtime_error.h"
+#include "node/runtimes/bundle/runtime_error.h"
 
 #include <gtest/gtest.h>
 
-namespace orchion::node::runtimes::oci {
+namespace orchion::node::runtimes::bundle {
 namespace {
 
 using base::Code;
@@ -27,4 +27,4 @@ TEST(RuntimeError, TellsAMissingCommandFromTheRest) {
 }
 
 }  // namespace
-}  // namespace orchion::node::runtimes::oci
+}  // namespace orchion::node::runtimes::bundle
