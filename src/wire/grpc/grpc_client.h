@@ -23,7 +23,7 @@ struct ClientTls {
 // connection breaks ends with kUnavailable.
 class GrpcClient {
  public:
-  // `address` is "127.0.0.1:4601". Without TLS: loopback only.
+  // `address` is "127.0.0.1:4601" or "unix:///run/x.sock". Without TLS: loopback and such sockets only.
   GrpcClient(base::Executor executor, const std::string& address, const std::optional<ClientTls>& tls = std::nullopt);
 
   // Cancels its calls and waits, shortly, until gRPC has let go of them: nothing reaches the executor afterwards.

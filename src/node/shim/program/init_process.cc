@@ -26,6 +26,15 @@ sigset_t passed_signals() {
   return set;
 }
 
+[[noreturn]] void execute(char** arguments) {
+  ::execvp(arguments[0], arguments);
+  const int code = errno == ENOENT ? kExitNoCommand : kExitNotExecutable;
+  const char* reason = std::strerror(errno);
+  for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
+    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
+  ::_exit(code);
+}
+
 [[noreturn]] void become(char** arguments, const sigset_t& before) {
   // A session's foreground, so that a terminal's keys reach it.
   if (::setpgid(0, 0) == 0) {
@@ -34,12 +43,7 @@ sigset_t passed_signals() {
     ::signal(SIGTTOU, SIG_DFL);
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  ::execvp(arguments[0], arguments);
-  const int code = errno == ENOENT ? kExitNoCommand : kExitNotExecutable;
-  const char* reason = std::strerror(errno);
-  for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
-    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
-  ::_exit(code);
+  execute(arguments);
 }
 
 int status_of(int status) {
@@ -66,6 +70,13 @@ int run_init(char** arguments) {
     for (pid_t ended = ::waitpid(-1, &status, WNOHANG); ended > 0; ended = ::waitpid(-1, &status, WNOHANG))
       if (ended == child) return status_of(status);
   }
+}
+
+int hold_input(char** arguments) {
+  int input[2];
+  if (::pipe(input) != 0 || ::dup2(input[0], STDIN_FILENO) < 0) return kExitNotExecutable;
+  ::close(input[0]);
+  execute(arguments);
 }
 
 }  // namespace orchion::node::shim

@@ -7,4 +7,8 @@ namespace orchion::node::shim {
 // 126 where it couldn't begin.
 int run_init(char** arguments);
 
+// Becomes the program in `arguments` with a standard input that never ends and has nothing in it: the program itself
+// holds the other end.
+int hold_input(char** arguments);
+
 }  // namespace orchion::node::shim

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -56,6 +57,24 @@ int Output::open(const Settings& settings) {
   if (const int error = log_.open(settings.log_folder, settings.log_bytes_max); error != 0) return error;
   if (!settings.tty) return open_pipes(settings.stdin_open);
   return settings.is_program ? open_own_terminal() : open_console();
+}
+
+int Output::open_log(const Settings& settings, int out, int error) {
+  out_ = out;
+  error_ = error;
+  for (const int fd : {out_, error_}) {
+    if (fd >= 0) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
+  return log_.open(settings.log_folder, settings.log_bytes_max);
+}
+
+void Output::carry_to_the_end() {
+  while (out_ >= 0 || error_ >= 0) {
+    pollfd fds[] = {{out_, POLLIN, 0}, {error_, POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if (fds[0].revents != 0) drain_out();
+    if (fds[1].revents != 0) drain_error();
+  }
 }
 
 int Output::open_pipes(bool stdin_open) {

@@ -16,6 +16,12 @@ class Output {
   // Makes the streams and the log; 0, or an errno.
   int open(const Settings& settings);
 
+  // The log for streams that are another's: `out` and `error` (−1: none) are taken over. 0, or an errno.
+  int open_log(const Settings& settings, int out, int error);
+
+  // Writes until all streams have ended.
+  void carry_to_the_end();
+
   // For the runtime binary, which hands them on; it gets the terminal's socket by name instead.
   // A program of the node itself gets the terminal.
   ChildStreams child_streams() const { return child_; }

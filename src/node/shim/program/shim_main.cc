@@ -1,6 +1,8 @@
 // orchion-shim run ATTEMPT NAME           in a bundle; the name is for whoever lists processes
 // orchion-shim exec BUNDLE 0|1 NAME       in a folder with process.json; 1: with a terminal
 // orchion-shim init PROGRAM ARGUMENT…     in a container, as its first process
+// orchion-shim hold PROGRAM ARGUMENT…     in a container, before its first process; or "hold init PROGRAM …"
+// orchion-shim log ATTEMPT:BUNDLE         containerd's logger of a container
 
 #include <cstdlib>
 #include <string_view>
@@ -11,16 +13,19 @@
 #include "node/shim/bundle.h"
 #include "node/shim/program/exec_process.h"
 #include "node/shim/program/init_process.h"
+#include "node/shim/program/log_output.h"
 #include "node/shim/program/run_container.h"
 
 int main(int argc, char** argv) {
   using namespace orchion::node::shim;
-  if (argc > 2 && std::string_view(argv[1]) == "init") return run_init(argv + 2);
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "init" && argc > 2) return run_init(argv + 2);
+  if (mode == "hold" && argc > 2) return hold_input(argv + 2);
+  if (mode == "log" && argc == 3) return log_output(argv[2]);
   ::close_range(kProgramFd + 1, ~0u, 0);
   ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kProgramFd, F_SETFD, FD_CLOEXEC);
-  const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));
   if (mode == "exec" && argc == 5) return exec_process(argv[2], argv[3][0] == '1');
   constexpr std::string_view kUsage = "orchion starts this program itself; see src/node/shim/README.md\n";
