@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::size_t kIdleMax = 16;
 constexpr std::size_t kHeaderBytesMax = 64u << 10;
+constexpr int kSwitchingProtocols = 101;
 
 std::string name_of(const Endpoint& endpoint) {
   if (endpoint.transport == Transport::kUnix) return "unix:" + endpoint.host;
@@ -160,6 +161,7 @@ struct HttpClient::State : std::enable_shared_from_this<State> {
   base::Co<> write_request(ConnectionPtr connection, std::shared_ptr<ClientRequest> request, base::Duration limit);
   base::Co<> write_streamed(ConnectionPtr connection, std::shared_ptr<BodyReader> body, base::Duration limit);
   base::Co<> read_head(ConnectionPtr connection, bool head_only);
+  ClientResponse take_response(ConnectionPtr connection, base::Duration limit);
 
   // A connection nobody uses and on which nothing has happened since; nullptr where there is none.
   ConnectionPtr take_idle() {
@@ -237,6 +239,46 @@ class ResponseBody final : public BodyReader {
   std::string left_;
 };
 
+// What came behind the head of the answer is the stream's first.
+class UpgradedStream final : public RawStream {
+ public:
+  UpgradedStream(ConnectionPtr connection, Endpoint endpoint)
+      : connection_(std::move(connection)), endpoint_(std::move(endpoint)) {}
+  ~UpgradedStream() override {
+    error_code ignored;
+    connection_->socket.close(ignored);
+  }
+
+  base::Co<std::optional<std::string>> read() override {
+    const auto connection = connection_;
+    auto& inbox = connection->inbox;
+    if (inbox.empty()) {
+      const auto ec = co_await read_some(connection->socket, inbox);
+      if (ec == asio::error::eof || ec == asio::error::connection_reset) co_return std::optional<std::string>();
+      if (ec) co_return broke(*connection, endpoint_, ec);
+    }
+    std::string piece(inbox.data());
+    inbox.consume(piece.size());
+    co_return std::optional<std::string>(std::move(piece));
+  }
+
+  base::Co<> write(std::string bytes) override {
+    const auto connection = connection_;
+    const auto ec = co_await write_all(connection->socket, {bytes, {}, {}});
+    if (ec) co_return broke(*connection, endpoint_, ec);
+    co_return base::Result<>{};
+  }
+
+  void end() override {
+    error_code ignored;
+    connection_->socket.shutdown(Socket::shutdown_send, ignored);
+  }
+
+ private:
+  ConnectionPtr connection_;
+  Endpoint endpoint_;
+};
+
 }  // namespace
 
 base::Co<> HttpClient::State::write_streamed(ConnectionPtr connection, std::shared_ptr<BodyReader> body,
@@ -284,7 +326,8 @@ base::Co<> HttpClient::State::read_head(ConnectionPtr connection, bool head_only
       const auto ec = co_await read_some(connection->socket, connection->inbox);
       if (ec) co_return broke(*connection, endpoint, ec);
     }
-    if (parser->head().status >= 200) co_return base::Result<>{};
+    const int status = parser->head().status;
+    if (status >= 200 || status == kSwitchingProtocols) co_return base::Result<>{};
     // 100 Continue and its like stand before the answer.
     parser = std::make_unique<MessageParser>(MessageParser::Kind::kResponse, kHeaderBytesMax);
   }
@@ -297,6 +340,10 @@ base::Co<ClientResponse> HttpClient::State::attempt(ConnectionPtr connection, st
   CO_RETURN_IF_ERROR(co_await write_request(connection, request, limit));
   connection->give(limit);
   CO_RETURN_IF_ERROR(co_await read_head(connection, request->method == "HEAD"));
+  co_return take_response(std::move(connection), limit);
+}
+
+ClientResponse HttpClient::State::take_response(ConnectionPtr connection, base::Duration limit) {
   connection->give_forever();
   auto& head = connection->parser->head();
   ClientResponse response{head.status, std::move(head.headers), nullptr};
@@ -305,7 +352,7 @@ base::Co<ClientResponse> HttpClient::State::attempt(ConnectionPtr connection, st
   response.body = std::make_unique<ResponseBody>(
       std::move(connection), endpoint, endless ? std::nullopt : std::optional(limit),
       [self = shared_from_this()](ConnectionPtr free) { self->give_back(std::move(free)); });
-  co_return response;
+  return response;
 }
 
 HttpClient::HttpClient(base::Executor executor, Endpoint endpoint)
@@ -326,6 +373,29 @@ base::Co<ClientResponse> HttpClient::send(ClientRequest request, base::Duration 
   }
   CO_ASSIGN_OR_RETURN(auto fresh, co_await connect(state->executor, state->endpoint, limit));
   co_return co_await state->attempt(std::move(fresh), shared, limit);
+}
+
+base::Co<Upgrade> HttpClient::upgrade(ClientRequest request, std::string protocol, base::Duration limit) {
+  const auto state = state_;
+  request.headers.set("Connection", "Upgrade");
+  request.headers.set("Upgrade", std::move(protocol));
+  const auto shared = std::make_shared<ClientRequest>(std::move(request));
+  CO_ASSIGN_OR_RETURN(auto connection, co_await connect(state->executor, state->endpoint, limit));
+  connection->parser = std::make_unique<MessageParser>(MessageParser::Kind::kResponse, kHeaderBytesMax);
+  connection->give(limit);
+  CO_RETURN_IF_ERROR(co_await state->write_request(connection, shared, limit));
+  connection->give(limit);
+  CO_RETURN_IF_ERROR(co_await state->read_head(connection, /*head_only=*/false));
+  connection->give_forever();
+  Upgrade upgrade;
+  if (connection->parser->head().status != kSwitchingProtocols) {
+    upgrade.response = state->take_response(std::move(connection), limit);
+    co_return upgrade;
+  }
+  upgrade.response.status = kSwitchingProtocols;
+  upgrade.response.headers = std::move(connection->parser->head().headers);
+  upgrade.stream = std::make_unique<UpgradedStream>(std::move(connection), state->endpoint);
+  co_return upgrade;
 }
 
 base::Co<std::unique_ptr<WebSocket>> HttpClient::websocket(std::string target, Headers headers, base::Duration limit) {

@@ -71,7 +71,4 @@ std::string make_manifest(const Descriptor& config, const std::vector<Descriptor
 Descriptor config_descriptor(std::string digest, std::int64_t size);
 Descriptor layer_descriptor(std::string digest, std::int64_t size, Compression compression);
 
-// "2024-03-01T12:00:00.123Z". Source: RFC 3339
-std::optional<base::WallTime> parse_time(std::string_view text);
-
 }  // namespace orchion::node::images

@@ -78,17 +78,6 @@ TEST(Index, ChoosesThePlatform) {
   EXPECT_NE(missing.error().message.find("linux/amd64"), std::string::npos);
 }
 
-TEST(Time, IsReadAsRfc3339) {
-  using std::chrono::nanoseconds;
-  const auto at = [](std::string_view text) { return parse_time(text).value().time_since_epoch(); };
-  EXPECT_EQ(at("1970-01-01T00:00:01Z"), nanoseconds(1'000'000'000));
-  EXPECT_EQ(at("1970-01-01T00:00:00.123456789Z"), nanoseconds(123'456'789));
-  EXPECT_EQ(at("1970-01-01T01:30:00+01:30"), nanoseconds(0));
-  for (const char* bad : {"", "yesterday", "0001-01-01T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00",
-                          "2024-01-01T00:00:00+1"})
-    EXPECT_FALSE(parse_time(bad).has_value()) << bad;
-}
-
 TEST(Digest, OfKnownText) {
   EXPECT_EQ(digest_of("abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

@@ -26,6 +26,7 @@ sigset_t passed_signals() {
   return set;
 }
 
+<<<<<<< HEAD
 [[noreturn]] void execute(char** arguments) {
   ::execvp(arguments[0], arguments);
   const int code = errno == ENOENT ? kExitNoCommand : kExitNotExecutable;
@@ -36,6 +37,9 @@ sigset_t passed_signals() {
 }
 
 [[noreturn]] void become(char** arguments, const sigset_t& before) {
+=======
+[[noreturn]] void become(char** arguments, const sigset_t& before, int failure_fd) {
+>>>>>>> 1dcb21e (A client of the Engine API, and a gate that holds a container's program back)
   // A session's foreground, so that a terminal's keys reach it.
   if (::setpgid(0, 0) == 0) {
     ::signal(SIGTTOU, SIG_IGN);
@@ -43,7 +47,18 @@ sigset_t passed_signals() {
     ::signal(SIGTTOU, SIG_DFL);
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
+<<<<<<< HEAD
   execute(arguments);
+=======
+  ::execvp(arguments[0], arguments);
+  const int failure = errno;
+  const int code = failure == ENOENT ? kExitNoCommand : kExitNotExecutable;
+  if (failure_fd >= 0 && ::write(failure_fd, &failure, sizeof failure) == sizeof failure) ::_exit(code);
+  const char* reason = std::strerror(failure);
+  for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
+    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
+  ::_exit(code);
+>>>>>>> 1dcb21e (A client of the Engine API, and a gate that holds a container's program back)
 }
 
 int status_of(int status) {
@@ -52,13 +67,14 @@ int status_of(int status) {
 
 }  // namespace
 
-int run_init(char** arguments) {
+int run_init(char** arguments, int failure_fd) {
   const sigset_t passed = passed_signals();
   sigset_t before;
   ::sigprocmask(SIG_SETMASK, &passed, &before);
   const pid_t child = ::fork();
   if (child < 0) return kExitNotExecutable;
-  if (child == 0) become(arguments, before);
+  if (child == 0) become(arguments, before, failure_fd);
+  if (failure_fd >= 0) ::close(failure_fd);
   while (true) {
     int number = 0;
     if (::sigwait(&passed, &number) != 0) continue;
