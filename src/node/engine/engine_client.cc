@@ -23,12 +23,6 @@ constexpr std::pair<int, int> kOldest{1, 40};
 constexpr std::size_t kBodyBytesMax = 32u << 20;
 constexpr int kTriesMax = 4;
 constexpr base::BackoffOptions kPauses{.first = 100ms, .longest = 2s};
-constexpr base::Duration kSlowLimit = 120s;   // create and start wait for disks
-constexpr base::Duration kStallLimit = 300s;  // of a pull: unpacking a layer says nothing meanwhile
-
-bool is_outage(Code code) {
-  return code == Code::kUnavailable || code == Code::kDeadlineExceeded;
-}
 
 std::string path_of(const std::string& name, const char* what) {
   return "/containers/" + wire::encode_percent(name) + what;
@@ -58,9 +52,11 @@ Code code_of(int status) {
 
 }  // namespace
 
-EngineClient::EngineClient(base::Executor executor, base::Clock& clock, std::filesystem::path socket)
+EngineClient::EngineClient(base::Executor executor, base::Clock& clock, std::filesystem::path socket,
+                           EngineLimits limits)
     : clock_(clock),
       socket_(std::move(socket)),
+      limits_(limits),
       http_(std::move(executor), wire::Endpoint{wire::Transport::kUnix, socket_.string(), 0}) {}
 
 EngineClient::~EngineClient() = default;
@@ -90,9 +86,11 @@ Co<EngineClient::Answer> EngineClient::call_once(Call call) {
   request.target = call.target;
   request.body = std::move(call.body);
   if (!request.body.empty()) request.headers.add("Content-Type", "application/json");
-  CO_ASSIGN_OR_RETURN(auto response, co_await http_.send(std::move(request), call.limit));
+  CO_ASSIGN_OR_RETURN(
+      auto response,
+      co_await http_.send(std::move(request), call.limit > base::Duration() ? call.limit : limits_.ordinary));
   CO_ASSIGN_OR_RETURN(auto body, co_await wire::read_whole(*response.body, kBodyBytesMax));
-  co_return Answer{response.status, std::move(body)};
+  co_return Answer{response.status, std::move(body), std::move(response.headers)};
 }
 
 Co<EngineClient::Answer> EngineClient::call(Call call) {
@@ -101,7 +99,7 @@ Co<EngineClient::Answer> EngineClient::call(Call call) {
   const int tries = call.repeat == Repeat::kNever ? 1 : kTriesMax;
   for (int i = 1;; ++i) {
     auto answer = co_await call_once(call);
-    const bool out = !answer && is_outage(answer.error().code);
+    const bool out = !answer && answer.error().code == Code::kUnavailable;
     const bool failed = answer && answer->status >= 500 && call.repeat == Repeat::kAlways;
     if (i < tries && (out || failed)) {
       CO_RETURN_IF_ERROR(co_await clock_.sleep(pauses.next(random)));
@@ -112,19 +110,29 @@ Co<EngineClient::Answer> EngineClient::call(Call call) {
   }
 }
 
+// By the ping: Podman asks the system's packages for its whole answer to /version, which takes seconds.
 Co<EngineVersion> EngineClient::ask_version() {
-  Call question{.target = "/version", .limit = 5s};
+  Call question{.target = "/_ping", .limit = limits_.first};
   CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(question)));
   if (answer.status != 200) co_return std::unexpected(failure("tell its version", answer.status, answer.body));
-  CO_ASSIGN_OR_RETURN(auto version, parse_version(answer.body));
+  EngineVersion version;
+  version.api_version = answer.headers.find("Api-Version").value_or("");
+  const auto podman = answer.headers.find("Libpod-Api-Version");
+  version.dialect = podman ? Dialect::kPodman : Dialect::kDocker;
+  // "Docker/20.10.24 (linux)"
+  std::string_view server = podman.value_or(answer.headers.find("Server").value_or(""));
+  server = server.substr(0, server.find(' '));
+  version.version = server.substr(server.find('/') + 1);
   const auto newest = parse_api_version(version.api_version);
-  const auto oldest = parse_api_version(version.api_oldest);
+  if (newest == std::pair(0, 0))
+    co_return base::fail(
+        Code::kFailedPrecondition,
+        fmt::format("what listens at {} is no container engine: name another socket", socket_.string()));
   if (newest < kOldest)
     co_return base::fail(Code::kUnimplemented, fmt::format("{} {} at {} speaks only version {} of its API: upgrade it",
                                                            dialect_name(version.dialect), version.version,
                                                            socket_.string(), version.api_version));
-  // An engine that has dropped ours says so by its oldest: Docker 29 begins at 1.44.
-  const auto chosen = std::max(std::min(newest, kNewest), oldest);
+  const auto chosen = std::min(newest, kNewest);
   prefix_ = fmt::format("/v{}.{}", chosen.first, chosen.second);
   version_ = version;
   co_return version;
@@ -151,7 +159,7 @@ Co<EngineInfo> EngineClient::info() {
 Co<std::string> EngineClient::create_container(std::string container, std::string document) {
   CO_ASSIGN_OR_RETURN(auto target, co_await versioned("/containers/create?name=" + wire::encode_percent(container)));
   // Repeated it finds the name taken, if the first one was heard: then the caller looks whose it is.
-  Call order{"POST", std::move(target), std::move(document), Repeat::kWhileUnreachable, kSlowLimit};
+  Call order{"POST", std::move(target), std::move(document), Repeat::kWhileUnreachable, limits_.slow};
   CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
   if (answer.status == 201) co_return parse_id(answer.body);
   auto error = failure("create container " + container, answer.status, answer.body);
@@ -163,7 +171,7 @@ Co<std::string> EngineClient::create_container(std::string container, std::strin
 
 Co<EngineClient::Started> EngineClient::start_container(std::string container) {
   CO_ASSIGN_OR_RETURN(auto target, co_await versioned(path_of(container, "/start")));
-  Call order{"POST", std::move(target), {}, Repeat::kWhileUnreachable, kSlowLimit};
+  Call order{"POST", std::move(target), {}, Repeat::kWhileUnreachable, limits_.slow};
   CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
   if (answer.status == 204 || answer.status == 200) co_return Started::kNow;
   if (answer.status == 304) co_return Started::kRanAlready;
@@ -189,7 +197,7 @@ Co<> EngineClient::remove_container(std::string container) {
   base::Backoff pauses({.first = 20ms, .longest = 1s});
   for (int i = 1;; ++i) {
     CO_ASSIGN_OR_RETURN(auto target, co_await versioned(path_of(container, "?force=1&v=1")));
-    Call order{"DELETE", std::move(target), {}, Repeat::kAlways, kSlowLimit};
+    Call order{"DELETE", std::move(target), {}, Repeat::kAlways, limits_.slow};
     CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
     if (answer.status < 300 || answer.status == 404) co_return Result<>{};
     // 409: a removal begun before is still under way.
@@ -233,7 +241,7 @@ Co<std::unique_ptr<wire::RawStream>> EngineClient::start_exec(std::string exec, 
   CO_ASSIGN_OR_RETURN(request.target, co_await versioned("/exec/" + exec + "/start"));
   request.headers.add("Content-Type", "application/json");
   request.body = tty ? R"({"Detach":false,"Tty":true})" : R"({"Detach":false,"Tty":false})";
-  auto upgrade = co_await http_.upgrade(std::move(request), "tcp", kSlowLimit);
+  auto upgrade = co_await http_.upgrade(std::move(request), "tcp", limits_.slow);
   if (!upgrade) co_return std::unexpected(explain(std::move(upgrade).error()));
   if (upgrade->stream) co_return std::move(upgrade->stream);
   CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*upgrade->response.body, kBodyBytesMax));
@@ -294,7 +302,7 @@ Co<> EngineClient::pull_image(std::string reference) {
   request.method = "POST";
   CO_ASSIGN_OR_RETURN(request.target,
                       co_await versioned("/images/create?fromImage=" + wire::encode_percent(reference)));
-  auto response = co_await http_.send(std::move(request), kStallLimit);
+  auto response = co_await http_.send(std::move(request), limits_.stall);
   if (!response) co_return std::unexpected(explain(std::move(response).error()));
   auto pulled = co_await read_progress(*std::move(response), "pull image " + reference);
   if (pulled) co_return Result<>{};
@@ -318,7 +326,7 @@ Co<> EngineClient::load_image(std::shared_ptr<wire::BodyReader> archive) {
   CO_ASSIGN_OR_RETURN(request.target, co_await versioned("/images/load?quiet=1"));
   request.headers.add("Content-Type", "application/x-tar");
   request.streamed_body = std::move(archive);
-  auto response = co_await http_.send(std::move(request), kStallLimit);
+  auto response = co_await http_.send(std::move(request), limits_.stall);
   if (!response) co_return std::unexpected(explain(std::move(response).error()));
   co_return co_await read_progress(*std::move(response), "load an image");
 }

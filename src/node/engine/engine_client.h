@@ -14,20 +14,29 @@
 
 namespace orchion::node::engine {
 
-// One engine. One executor; `clock` must outlive it. Any number of calls at once. While the engine doesn't answer or
-// fails, what is safe to repeat is repeated a few times with growing pauses; every call ends within its bound.
+struct EngineLimits {
+  base::Duration first = std::chrono::seconds(10);     // the question for its version
+  base::Duration ordinary = std::chrono::seconds(30);  // most calls
+  base::Duration slow = std::chrono::seconds(120);     // create, start and remove wait for disks
+  base::Duration stall = std::chrono::seconds(300);    // of a pull or load: unpacking a layer says nothing meanwhile
+};
+
+// One engine. One executor; `clock` must outlive it. Any number of calls at once. While nobody answers or
+// the engine fails, what is safe to repeat is repeated a few times with growing pauses; every call has its bound.
 //
 // Errors: kUnavailable: nobody answers at the socket. kDeadlineExceeded: it hangs. kInternal: it failed (HTTP 5xx).
 // kNotFound, kAlreadyExists, kInvalidArgument, kFailedPrecondition as the call says.
 class EngineClient {
  public:
-  EngineClient(base::Executor executor, base::Clock& clock, std::filesystem::path socket);
+  EngineClient(base::Executor executor, base::Clock& clock, std::filesystem::path socket, EngineLimits limits = {});
   ~EngineClient();
   EngineClient(const EngineClient&) = delete;
   EngineClient& operator=(const EngineClient&) = delete;
 
   // Asked once, then remembered: the version of the protocol is settled by it. kUnimplemented: it is too old.
   base::Co<EngineVersion> version();
+
+  // Takes Podman seconds.
   base::Co<EngineInfo> info();
 
   // `document` is the API's JSON. Returns the engine's id. kAlreadyExists: the name is taken; kNotFound: no such
@@ -74,6 +83,7 @@ class EngineClient {
   struct Answer {
     int status = 0;
     std::string body;
+    wire::Headers headers;
   };
   enum class Repeat { kNever, kWhileUnreachable, kAlways };
   struct Call {
@@ -81,7 +91,7 @@ class EngineClient {
     std::string target;  // without the version
     std::string body = {};
     Repeat repeat = Repeat::kAlways;
-    base::Duration limit = std::chrono::seconds(30);
+    base::Duration limit = {};  // zero: the ordinary one
   };
 
   base::Co<Answer> call(Call call);
@@ -94,6 +104,7 @@ class EngineClient {
 
   base::Clock& clock_;
   std::filesystem::path socket_;
+  EngineLimits limits_;
   wire::HttpClient http_;
   std::optional<EngineVersion> version_;
   std::string prefix_;  // "/v1.41"

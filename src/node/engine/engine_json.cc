@@ -91,21 +91,6 @@ const char* dialect_name(Dialect dialect) {
   return dialect == Dialect::kPodman ? "podman" : "docker";
 }
 
-Result<EngineVersion> parse_version(std::string_view text) {
-  ASSIGN_OR_RETURN(const auto object, parse_object(text, "its version"));
-  EngineVersion version{Dialect::kDocker, text_of(object, "Version"), text_of(object, "ApiVersion"),
-                        text_of(object, "MinAPIVersion")};
-  const auto* components = field(object, "Components");
-  if (components != nullptr && components->is_array()) {
-    for (const auto& component : components->get_array()) {
-      if (component.is_object() && text_of(component.get_object(), "Name").starts_with("Podman"))
-        version.dialect = Dialect::kPodman;
-    }
-  }
-  if (version.version.empty() || version.api_version.empty()) return unreadable("its version");
-  return version;
-}
-
 Result<EngineInfo> parse_info(std::string_view text) {
   ASSIGN_OR_RETURN(const auto object, parse_object(text, "itself"));
   EngineInfo info;

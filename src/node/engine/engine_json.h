@@ -12,7 +12,6 @@
 
 namespace orchion::node::engine {
 
-base::Result<EngineVersion> parse_version(std::string_view json);
 base::Result<EngineInfo> parse_info(std::string_view json);
 base::Result<ContainerState> parse_container(std::string_view json);
 base::Result<std::vector<ContainerSummary>> parse_container_list(std::string_view json);

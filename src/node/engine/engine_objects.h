@@ -21,7 +21,6 @@ struct EngineVersion {
   Dialect dialect = Dialect::kDocker;
   std::string version;      // "20.10.24"
   std::string api_version;  // "1.41": the newest it speaks
-  std::string api_oldest;
 };
 
 struct EngineInfo {

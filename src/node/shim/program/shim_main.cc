@@ -16,6 +16,19 @@
 #include "node/shim/program/log_output.h"
 #include "node/shim/program/run_container.h"
 
+namespace {
+
+// Not for children. One that wasn't handed over is occupied all the same: its number must not become another's.
+void keep_for_us(int fd) {
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return;
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0 || nothing == fd) return;
+  ::dup3(nothing, fd, O_CLOEXEC);
+  ::close(nothing);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace orchion::node::shim;
   const std::string_view mode = argc > 1 ? argv[1] : "";
@@ -23,9 +36,7 @@ int main(int argc, char** argv) {
   if (mode == "hold" && argc > 2) return hold_input(argv + 2);
   if (mode == "log" && argc == 3) return log_output(argv[2]);
   ::close_range(kProgramFd + 1, ~0u, 0);
-  ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
-  ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC);
-  ::fcntl(kProgramFd, F_SETFD, FD_CLOEXEC);
+  for (const int fd : {kReportFd, kLockFd, kProgramFd}) keep_for_us(fd);
   if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));
   if (mode == "exec" && argc == 5) return exec_process(argv[2], argv[3][0] == '1');
   constexpr std::string_view kUsage = "orchion starts this program itself; see src/node/shim/README.md\n";
