@@ -39,6 +39,16 @@ int run_ps(Context& context, bool all, const FileOptions& files);
 // `what`: STACK/SERVICE, SERVICE, STACK; empty: as `files` say.
 int run_health(Context& context, const FileOptions& files, const std::string& what);
 int run_inspect(Context& context, const std::string& what);
+
+// What tasks use: live on a terminal, else once.
+struct TopOptions {
+  std::string what;  // as run_health() takes it
+  bool no_stream = false;
+  bool follow = false;  // also where there is no terminal
+  std::string sort = "cpu";
+  std::string interval = "1s";
+};
+int run_top(Context& context, const TopOptions& options);
 int run_stack_ls(Context& context);
 struct InitOptions {
   std::string starter;  // empty: they are listed

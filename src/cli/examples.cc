@@ -17,6 +17,7 @@ const Examples kOfStacks = {
   orchion up -f shop.yaml --stack shop    another file, another name
   orchion plan                            show what `up` would change
   orchion ps                              what runs
+  orchion top                             and what it uses, live
   orchion logs -f shop/web                follow the output of one service
   orchion exec -it shop/web.1 -- sh       a shell in one container
   orchion scale shop/web=3
@@ -68,6 +69,12 @@ const Examples kOfTasks = {
   orchion ps                              of this folder's stack, elsewhere of all
   orchion ps -a --stack shop              those too that ended and were replaced
   orchion ps -o template={meta.name}      one field of each
+)"},
+    {"orchion top", R"(
+  orchion top                             of this folder's stack, elsewhere of all; q ends it
+  orchion top shop/web --sort memory      one service, the largest task first
+  orchion top --no-stream -o wide         once, with nodes and processor time
+  orchion top -f -o json                  a line of data for each sample
 )"},
     {"orchion inspect", R"(
   orchion inspect shop                    a stack

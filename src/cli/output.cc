@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
@@ -59,6 +60,17 @@ std::string address_of(const boost::json::value& item) {
 std::string template_text(const ItemTemplate& line, const boost::json::value& item) {
   if (!line.empty()) return line.render(item) + "\n";
   return fmt::format("{}\n", fmt::join(field_paths(item), "\n"));
+}
+
+std::string text_of(std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                    const std::vector<Row>& rows, bool wide) {
+  if (wide) heading.insert(heading.end(), wide_heading.begin(), wide_heading.end());
+  std::vector<std::vector<std::string>> table{std::move(heading)};
+  for (const auto& row : rows) {
+    table.push_back(row.cells);
+    if (wide) table.back().insert(table.back().end(), row.wide.begin(), row.wide.end());
+  }
+  return format_table(table);
 }
 
 base::Result<std::string> object_text(const Output& output, const std::string& json) {
@@ -158,6 +170,14 @@ std::string json_of(const google::protobuf::Message& message) {
   return json;
 }
 
+std::vector<std::string> table_lines(std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                                     const std::vector<Row>& rows, bool wide) {
+  std::istringstream text(text_of(std::move(heading), wide_heading, rows, wide));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
 void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
                 const std::vector<Row>& rows) {
   const auto format = context.options().output.format;
@@ -165,14 +185,7 @@ void print_rows(const Context& context, std::vector<std::string> heading, const 
     for (const auto& row : rows) std::cout << row.name << "\n";
     return;
   }
-  const bool wide = format == OutputFormat::kWide;
-  if (wide) heading.insert(heading.end(), wide_heading.begin(), wide_heading.end());
-  std::vector<std::vector<std::string>> table{std::move(heading)};
-  for (const auto& row : rows) {
-    table.push_back(row.cells);
-    if (wide) table.back().insert(table.back().end(), row.wide.begin(), row.wide.end());
-  }
-  std::cout << format_table(table);
+  std::cout << text_of(std::move(heading), wide_heading, rows, format == OutputFormat::kWide);
 }
 
 }  // namespace orchion::cli

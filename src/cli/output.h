@@ -30,6 +30,10 @@ struct Row {
   std::vector<std::string> wide;   // further cells for -o wide
 };
 
+// The table of them, line by line.
+std::vector<std::string> table_lines(std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
+                                     const std::vector<Row>& rows, bool wide);
+
 // Prints `rows` below `heading`, or only their names where -o name was given.
 void print_rows(const Context& context, std::vector<std::string> heading, const std::vector<std::string>& wide_heading,
                 const std::vector<Row>& rows);

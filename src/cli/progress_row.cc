@@ -30,17 +30,6 @@ bool begins_character(char c) {
   return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
 }
 
-// Without what would move the cursor, and at most so wide.
-std::string fitted(std::string text, std::size_t columns) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  if (width_of(text) <= columns) return text;
-  std::size_t width = 0;
-  std::size_t at = 0;
-  while (at < text.size() && (!begins_character(text[at]) || ++width < columns)) ++at;
-  return columns == 0 ? "" : text.substr(0, at) + "…";
-}
-
 // Those that are shown, in their order.
 std::vector<ProgressRow> chosen(std::vector<ProgressRow> rows, std::size_t most) {
   auto surplus = rows.size() > most ? rows.size() - most : 0;
@@ -50,6 +39,16 @@ std::vector<ProgressRow> chosen(std::vector<ProgressRow> rows, std::size_t most)
 }
 
 }  // namespace
+
+std::string fitted(std::string text, std::size_t columns) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  if (width_of(text) <= columns) return text;
+  std::size_t width = 0;
+  std::size_t at = 0;
+  while (at < text.size() && (!begins_character(text[at]) || ++width < columns)) ++at;
+  return columns == 0 ? "" : text.substr(0, at) + "…";
+}
 
 std::vector<std::string> progress_lines(const std::vector<ProgressRow>& rows, ScreenSize size, Colours colours) {
   // One line stays for the cursor, one for the count.

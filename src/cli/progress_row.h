@@ -29,6 +29,9 @@ enum class Colours { kNone, kAnsi };
 // first, and a last line counts what isn't shown.
 std::vector<std::string> progress_lines(const std::vector<ProgressRow>& rows, ScreenSize size, Colours colours);
 
+// Without what would move the cursor, and at most so wide; what is cut off ends with "…".
+std::string fitted(std::string text, std::size_t columns);
+
 // What a terminal is sent to have `lines` where it shows the last `drawn` ones: plain ANSI, no cursor is hidden.
 std::string redraw(std::size_t drawn, const std::vector<std::string>& lines);
 

@@ -14,6 +14,21 @@ void add_ps(CommandTree& tree) {
   ps->add_flag("-a,--all", *all, "Those that ended and were replaced too");
 }
 
+void add_top(CommandTree& tree) {
+  auto options = std::make_shared<TopOptions>();
+  auto* top = tree.add("top", "What tasks use: processor, memory, network and disk; live on a terminal",
+                       [options](Context& context) { return run_top(context, *options); });
+  top->add_option("WHAT", options->what, "STACK, STACK/SERVICE or SERVICE; left out: as `orchion ps`");
+  auto* once = top->add_flag("--no-stream", options->no_stream, "Once, also on a terminal");
+  top->add_flag("-f,--follow", options->follow, "Go on also without a terminal; with -o json a line for each sample")
+      ->excludes(once);
+  offer(top->add_option("--sort", options->sort, "What stands first")->capture_default_str(),
+        {"cpu", "memory", "name"});
+  top->add_option("--interval", options->interval, "Between two samples: 200ms to 60s")
+      ->capture_default_str()
+      ->check(check_duration);
+}
+
 void add_inspect(CommandTree& tree) {
   auto what = std::make_shared<std::string>();
   auto* inspect = tree.add("inspect", "Everything about a stack, a service or a task",
@@ -65,6 +80,7 @@ void add_events(CommandTree& tree) {
 
 void add_task_commands(CommandTree& tree) {
   add_ps(tree);
+  add_top(tree);
   add_inspect(tree);
   add_scale(tree);
   add_logs(tree);

@@ -7,6 +7,7 @@
 #include "control/services/service_service.h"
 #include "control/services/stack_service.h"
 #include "control/services/task_service.h"
+#include "control/services/usage_service.h"
 #include "control/services/watch_service.h"
 
 namespace orchion::control::services {
@@ -40,6 +41,7 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   add_stack_service(table, std::make_shared<StackService>(context, manifests));
   add_service_service(table, std::make_shared<ServiceService>(context, manifests));
   add_task_service(table, std::make_shared<TaskService>(context, streams));
+  add_usage_service(table, std::make_shared<UsageService>(context, streams));
   add_image_service(table, std::make_shared<ImageService>(context, streams));
   add_node_service(table,
                    std::make_shared<NodeService>(context, [&dispatcher](const std::string& uid, base::Error error) {

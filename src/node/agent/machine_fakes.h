@@ -41,8 +41,9 @@ class TestRuntime final : public runtimes::Runtime {
   std::vector<runtimes::ExecConfig> execs;
   std::optional<int> exec_code;  // every exec says "said" and ends with it at once
   std::filesystem::path logs;
-  int starting_max = 0;   // at the same time
-  base::TaskGroup group;  // processes of exec()
+  std::map<std::string, std::int64_t> real_pids;  // by id; of others they are made up
+  int starting_max = 0;                           // at the same time
+  base::TaskGroup group;                          // processes of exec()
 
   void end(const std::string& id, int code, bool oom_killed = false);
   bool is_running(const std::string& id) const;

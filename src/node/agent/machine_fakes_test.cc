@@ -55,7 +55,7 @@ base::Co<runtimes::ContainerInfo> TestRuntime::start(std::string id, std::uint32
   auto& info = containers.at(id).info;
   info.phase = runtimes::ContainerPhase::kRunning;
   info.attempt = attempt;
-  info.pid = ++pids_;
+  info.pid = real_pids.contains(id) ? real_pids[id] : ++pids_;
   info.started_at = clock_.wall();
   info.exit.reset();
   auto copy = info;
