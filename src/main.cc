@@ -60,6 +60,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                           "--node-lost-after",
                                           std::to_string(flags.lost_seconds)};
     if (flags.no_agent) arguments.push_back("--no-agent");
+    if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
     if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
     if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
     auto started = daemon::start_in_background(data, std::move(arguments));
@@ -72,6 +73,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .advertise = flags.advertise,
                                       .nodes = flags.nodes,
                                       .agent = !flags.no_agent,
+                                      .executor = flags.executor,
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
                                       .node_lost_after = std::chrono::seconds(flags.lost_seconds)};
   auto served = daemon::run_server(options, [] { daemon::tell_ready(); });
@@ -96,6 +98,7 @@ int start_agent(cli::Context& context, const cli::AgentFlags& flags) {
   std::vector<std::string> arguments = {"agent", "--data", data.string(), "--log-level", flags.log_level};
   if (!flags.hostname.empty()) arguments.insert(arguments.end(), {"--hostname", flags.hostname});
   if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
+  if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
   for (const auto& label : flags.labels) arguments.insert(arguments.end(), {"--label", label});
   auto started = daemon::start_in_background(data, std::move(arguments));
   return started ? cli::kExitOk : context.fail(started.error());
@@ -107,6 +110,7 @@ int serve_agent(cli::Context& context, const cli::AgentFlags& flags, daemon::Age
   options.hostname = flags.hostname;
   options.labels = labels_of(flags);
   options.advertise = flags.advertise;
+  options.executor = flags.executor;
   auto served = daemon::run_agent(options, [] { daemon::tell_ready(); });
   return served ? cli::kExitOk : context.refuse(served.error());
 }

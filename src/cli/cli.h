@@ -14,6 +14,7 @@ struct ServerFlags {
   std::string advertise;  // HOST or HOST:PORT that other machines reach
   std::string nodes;      // ADDRESS:PORT to listen on for them
   bool no_agent = false;
+  std::string executor;  // what runs tasks that ask for nothing; empty: what is found first
   bool background = false;  // start one in the background where none answers, return when it is ready
   bool stop = false;        // end the one that runs on this data folder; its containers run on
   int heartbeat_seconds = 5;
@@ -25,6 +26,7 @@ struct AgentFlags {
   std::string hostname;             // empty: the machine's
   std::vector<std::string> labels;  // "name=value"
   std::string advertise;            // where other nodes reach this one
+  std::string executor;             // what runs tasks that ask for nothing; empty: what is found first
   bool background = false;          // start it in the background, return when it is ready
   bool stop = false;                // end the one that runs on this data folder; its containers run on
   std::string log_level = "info";

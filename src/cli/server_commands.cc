@@ -6,6 +6,13 @@ namespace orchion::cli {
 
 namespace {
 
+void add_executor(CLI::App* command, std::string& executor) {
+  offer(command->add_option("--executor", executor,
+                            "What runs services that ask for nothing (default: the first there of oci, docker, podman, "
+                            "containerd)"),
+        {"oci", "docker", "podman", "containerd", "process"});
+}
+
 void add_server(CommandTree& tree, const CliHooks& hooks) {
   auto flags = std::make_shared<ServerFlags>();
   auto* server = tree.add("server", "Run the control plane, and the agent of this machine",
@@ -15,6 +22,7 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   server->add_option("--advertise", flags->advertise, "HOST or HOST:PORT at which other machines reach this one");
   server->add_option("--nodes", flags->nodes, "Where it listens for them (default: as --advertise says)");
   server->add_flag("--no-agent", flags->no_agent, "Run nothing on this machine");
+  add_executor(server, flags->executor);
   server->add_flag("--background", flags->background, "Start one in the background where none answers");
   server->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
   bound(server->add_option("--heartbeat", flags->heartbeat_seconds, "Seconds between a node's signs of life")
@@ -33,6 +41,7 @@ void add_agent(CommandTree& tree, const CliHooks& hooks) {
                          [flags, &hooks](Context& context) { return hooks.agent(context, *flags); });
   agent->add_flag("--background", flags->background, "Start it in the background");
   agent->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
+  add_executor(agent, flags->executor);
   add_agent_options(agent, *flags);
   tree.keep_local(agent);
 }

@@ -23,7 +23,7 @@ class AgentDaemon {
 
   base::Co<> start(std::string short_id) {
     CO_RETURN_IF_ERROR(options_.server.empty() ? connect_as_node() : connect_locally());
-    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, folders_, short_id));
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor));
     node::agent::AgentOptions agent;
     agent.folder = folders_.agent();
     agent.hostname = hostname_.empty() ? host_name() : hostname_;
@@ -34,6 +34,7 @@ class AgentDaemon {
     };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
                                                   random_.next());
+    parts_->serve(*agent_);
     CO_RETURN_IF_ERROR(co_await agent_->start());
     if (options_.server.empty()) {
       auto renewed = [this](const Membership& membership) {

@@ -15,6 +15,7 @@ struct AgentOptions {
   std::string token;     // for that; a node that joined has its certificate
   std::string hostname;  // empty: as said at joining, or the machine's
   std::map<std::string, std::string> labels;  // empty: as said at joining
+  std::string executor;   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
 };
 

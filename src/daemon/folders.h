@@ -20,6 +20,7 @@ struct Folders {
   std::filesystem::path agent() const { return data / "agent"; }
   std::filesystem::path images() const { return data / "images"; }
   std::filesystem::path containers() const { return data / "containers"; }
+  std::filesystem::path executor(const std::string& name) const { return data / "executors" / name; }
   std::filesystem::path volumes() const { return data / "volumes"; }
 
   // Forgotten at boot, like what it describes.

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
-#include "node/runtimes/oci/runtime_binary.h"
 
 namespace orchion::daemon {
 
@@ -38,14 +37,6 @@ class NodeParts::GatewayResolver final : public node::agent::Resolver {
   mesh::dns::DnsServer& server_;
 };
 
-base::Result<std::vector<node::runtimes::oci::RuntimeBinary>> check_machine() {
-  if (::geteuid() != 0)
-    return base::fail(base::Code::kPermissionDenied,
-                      "running containers needs root: start this with sudo, or run only the control plane with "
-                      "`orchion server --no-agent`");
-  return node::runtimes::oci::find_oci_runtimes();
-}
-
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
@@ -63,28 +54,24 @@ NodeParts::NodeParts(Folders folders)
 
 NodeParts::~NodeParts() = default;
 
-base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, const Folders& folders,
-                                                         const std::string& short_id) {
-  ASSIGN_OR_RETURN(auto binaries, check_machine());
+base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, base::Clock& clock,
+                                                         const Folders& folders, const std::string& short_id,
+                                                         const std::string& preferred) {
+  RETURN_IF_ERROR(check_machine());
   std::unique_ptr<NodeParts> parts(new NodeParts(folders));
-  v1::RuntimeInfo info;
-  info.set_name(binaries.front().name);
-  info.set_version(binaries.front().version);
-  for (const auto& binary : binaries) info.add_oci_runtimes(binary.name);
-  info.set_executor("oci");
-  info.set_is_default(true);
-  parts->runtimes_.push_back(info);
   const auto run = folders.run(short_id);
   RETURN_IF_ERROR(base::make_folders(run));
-  ASSIGN_OR_RETURN(parts->runtime_, node::runtimes::oci::OciRuntime::open(executor, parts->workers_,
-                                                                          {.state_folder = run,
-                                                                           .data_folder = folders.containers(),
-                                                                           .cluster_short_id = short_id,
-                                                                           .binaries = std::move(binaries)}));
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();
   ASSIGN_OR_RETURN(parts->images_, node::images::ImageStore::open(executor, parts->image_workers_, std::move(images)));
+  ASSIGN_OR_RETURN(parts->executors_, NodeExecutors::open({.executor = executor,
+                                                           .clock = clock,
+                                                           .workers = parts->workers_,
+                                                           .images = *parts->images_,
+                                                           .folders = parts->folders_,
+                                                           .short_id = short_id,
+                                                           .preferred = preferred}));
   parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(
       executor, parts->workers_,
       node::networks::LinuxNetworks::Options{.cluster_short_id = short_id, .run_folder = run});
@@ -95,15 +82,21 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   return parts;
 }
 
+void NodeParts::serve(node::agent::Agent& agent) {
+  executors_->wire_by([&agent](std::string task_uid, std::filesystem::path path) {
+    return agent.wire(std::move(task_uid), std::move(path));
+  });
+}
+
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {
-  auto capabilities = [data = folders_.data, runtimes = runtimes_] {
+  auto capabilities = [data = folders_.data, runtimes = executors_->described()] {
     auto found = node::devices::read_capabilities(data, runtimes);
     found.set_agent_version(kVersion);
     return found;
   };
   return {.link = link,
           .clock = clock,
-          .executors = node::agent::Executors({{.name = "oci", .runtime = *runtime_, .images = images_.get()}}),
+          .executors = executors_->executors(),
           .images = *images_,
           .networks = *networks_,
           .volumes = *volumes_,

@@ -8,18 +8,15 @@
 
 #include "base/worker_pool.h"
 #include "daemon/folders.h"
+#include "daemon/node_executors.h"
 #include "mesh/dns/dns_server.h"
 #include "mesh/dns/records.h"
 #include "node/agent/agent.h"
 #include "node/images/image_store.h"
 #include "node/networks/linux_networks.h"
-#include "node/runtimes/oci/oci_runtime.h"
 #include "node/volumes/folder_volumes.h"
 
 namespace orchion::daemon {
-
-// Whether this process can run containers at all, and if not why: not root, no OCI runtime.
-base::Result<std::vector<node::runtimes::oci::RuntimeBinary>> check_machine();
 
 // What this machine calls itself.
 std::string host_name();
@@ -31,12 +28,16 @@ base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock,
 // One executor; destroyed on it, after the agent.
 class NodeParts {
  public:
-  // Blocks for a moment.
-  static base::Result<std::unique_ptr<NodeParts>> open(base::Executor executor, const Folders& folders,
-                                                       const std::string& short_id);
+  // `preferred`: as ExecutorParts'. Blocks for a moment.
+  static base::Result<std::unique_ptr<NodeParts>> open(base::Executor executor, base::Clock& clock,
+                                                       const Folders& folders, const std::string& short_id,
+                                                       const std::string& preferred);
   ~NodeParts();
 
   node::agent::AgentParts for_agent(node::agent::ControlLink& link, base::Clock& clock);
+
+  // Its networks are for the containers of engines too, until it ends.
+  void serve(node::agent::Agent& agent);
 
  private:
   class GatewayResolver;
@@ -45,9 +46,8 @@ class NodeParts {
   Folders folders_;
   base::WorkerPool workers_;
   base::WorkerPool image_workers_;  // a pull takes minutes: no start or stop waits behind it
-  std::vector<v1::RuntimeInfo> runtimes_;
-  std::unique_ptr<node::runtimes::oci::OciRuntime> runtime_;
   std::unique_ptr<node::images::ImageStore> images_;
+  std::unique_ptr<NodeExecutors> executors_;
   std::unique_ptr<node::networks::LinuxNetworks> networks_;
   std::unique_ptr<node::volumes::FolderVolumes> volumes_;
   mesh::dns::RecordTable records_;

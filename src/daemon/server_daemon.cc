@@ -108,7 +108,7 @@ class ControlPlane {
   // This machine's agent, on the same loop.
   base::Co<> start_agent() {
     const Folders folders{options_.data};
-    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, folders, short_id(cluster_)));
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor));
     link_ = std::make_unique<LocalLink>(methods_, calls_);
     node::agent::AgentOptions agent;
     agent.folder = folders.agent();
@@ -117,6 +117,7 @@ class ControlPlane {
     agent.address = [address = door_.underlay] { return address; };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
                                                   random_.next());
+    parts_->serve(*agent_);
     CO_RETURN_IF_ERROR(co_await agent_->start());
     calls_.spawn("the agent", agent_->run());
     co_return co_await wait_for_session(agent_.get(), &clock_, "the agent of this machine is not connected yet");

@@ -16,6 +16,7 @@ struct ServerOptions {
   std::string advertise;  // HOST or HOST:PORT that other machines reach; empty: as `nodes` says
   std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
   bool agent = true;
+  std::string executor;  // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::chrono::seconds heartbeat{5};
   std::chrono::seconds node_lost_after{30};
 };

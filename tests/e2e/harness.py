@@ -65,17 +65,20 @@ class Result:
 class Cluster:
     """One server with its agent, on a data folder of its own."""
 
-    def __init__(self, arguments=(), prefix=()):
+    def __init__(self, arguments=(), prefix=(), engines=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="orchion-e2e-"))
         self.data = self.folder / "data"
         self.arguments = list(arguments)
         self.prefix = list(prefix)  # what puts a command onto its machine
+        self.engines = engines or {}  # by the variable that names an engine's socket; those of the host are never used
         self.process = None
         self.log = self.folder / "server.log"
 
     def environment(self):
         env = {k: v for k, v in os.environ.items() if not k.startswith("ORCHION_")}
         env.update(ORCHION_DATA=str(self.data), NO_COLOR="1", LC_ALL="C.UTF-8")
+        for variable in ("DOCKER_HOST", "CONTAINER_HOST", "CONTAINERD_ADDRESS"):
+            env[variable] = f"unix://{self.engines.get(variable, '/nowhere.sock')}"
         return env
 
     def start(self):

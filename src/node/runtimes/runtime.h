@@ -134,7 +134,8 @@ struct Capabilities {
   bool limits = false;
   bool exec = false;
   bool tty = false;
-  bool networks = true;  // false: what it runs is in the node's own network
+  bool networks = true;         // false: what it runs is in the node's own network
+  bool wires_at_start = false;  // it is one that WireNamespace is for
 };
 
 // Wires the network namespace at `path`, a file that stays as long as this call, as that of container `id`. A runtime

@@ -98,7 +98,8 @@ Capabilities EngineRuntime::capabilities() const {
           .survives_agent = true,
           .limits = true,
           .exec = true,
-          .tty = true};
+          .tty = true,
+          .wires_at_start = version_.dialect == node::engine::Dialect::kDocker};
 }
 
 std::filesystem::path EngineRuntime::log_folder(const std::string& id) const {

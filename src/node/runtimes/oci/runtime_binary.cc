@@ -1,5 +1,6 @@
 #include "node/runtimes/oci/runtime_binary.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -43,6 +44,10 @@ base::Result<RuntimeBinary> find_oci_runtime(std::string_view name) {
   ASSIGN_OR_RETURN(auto image, seal_copy(binary.path));
   binary.image = std::make_shared<const base::UniqueFd>(std::move(image));
   return binary;
+}
+
+bool has_oci_runtime() {
+  return std::ranges::any_of(kNames, [](const char* name) { return base::find_program(name).has_value(); });
 }
 
 base::Result<std::vector<RuntimeBinary>> find_oci_runtimes() {

@@ -27,6 +27,9 @@ struct RuntimeBinary {
 // is. Blocks.
 base::Result<std::vector<RuntimeBinary>> find_oci_runtimes();
 
+// Whether there is any of them.
+bool has_oci_runtime();
+
 // One of them.
 base::Result<RuntimeBinary> find_oci_runtime(std::string_view name);
 

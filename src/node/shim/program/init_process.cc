@@ -26,30 +26,8 @@ sigset_t passed_signals() {
   return set;
 }
 
-<<<<<<< HEAD
-[[noreturn]] void execute(char** arguments) {
-  ::execvp(arguments[0], arguments);
-  const int code = errno == ENOENT ? kExitNoCommand : kExitNotExecutable;
-  const char* reason = std::strerror(errno);
-  for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
-    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
-  ::_exit(code);
-}
-
-[[noreturn]] void become(char** arguments, const sigset_t& before) {
-=======
-[[noreturn]] void become(char** arguments, const sigset_t& before, int failure_fd) {
->>>>>>> 1dcb21e (A client of the Engine API, and a gate that holds a container's program back)
-  // A session's foreground, so that a terminal's keys reach it.
-  if (::setpgid(0, 0) == 0) {
-    ::signal(SIGTTOU, SIG_IGN);
-    ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
-    ::signal(SIGTTOU, SIG_DFL);
-  }
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
-<<<<<<< HEAD
-  execute(arguments);
-=======
+// What keeps it from running goes to `failure_fd`, as an errno; to the standard error where there is none.
+[[noreturn]] void execute(char** arguments, int failure_fd) {
   ::execvp(arguments[0], arguments);
   const int failure = errno;
   const int code = failure == ENOENT ? kExitNoCommand : kExitNotExecutable;
@@ -58,7 +36,17 @@ sigset_t passed_signals() {
   for (const char* part : {"cannot run ", static_cast<const char*>(arguments[0]), ": ", reason, "\n"})
     if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
   ::_exit(code);
->>>>>>> 1dcb21e (A client of the Engine API, and a gate that holds a container's program back)
+}
+
+[[noreturn]] void become(char** arguments, const sigset_t& before, int failure_fd) {
+  // A session's foreground, so that a terminal's keys reach it.
+  if (::setpgid(0, 0) == 0) {
+    ::signal(SIGTTOU, SIG_IGN);
+    ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+    ::signal(SIGTTOU, SIG_DFL);
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  execute(arguments, failure_fd);
 }
 
 int status_of(int status) {
@@ -92,7 +80,7 @@ int hold_input(char** arguments) {
   int input[2];
   if (::pipe(input) != 0 || ::dup2(input[0], STDIN_FILENO) < 0) return kExitNotExecutable;
   ::close(input[0]);
-  execute(arguments);
+  execute(arguments, -1);
 }
 
 }  // namespace orchion::node::shim

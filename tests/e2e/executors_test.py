@@ -1,0 +1,127 @@
+"""One stack whose services run in everything that a machine may have: crun, Docker, Podman, containerd, no container."""
+
+import json
+import pathlib
+import subprocess
+import unittest
+
+import engines
+import harness
+
+NAMES = ("oci", "docker", "podman", "containerd")
+VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST", "containerd": "CONTAINERD_ADDRESS"}
+
+
+def compose():
+    services = []
+    for index, name in enumerate(NAMES):
+        services.append(f"""
+  in-{name}:
+    image: busybox-test:latest
+    command: [sh, -c, "echo {name} is ready; exec httpd -f -p 80 -h /www"]
+    stop_signal: SIGKILL
+    ports: ["{18080 + index}:80"]
+    volumes: ["data-{name}:/data"]
+    mem_limit: 64m
+    x-orchion: {{executor: {name}}}""")
+    return f"""
+services:{"".join(services)}
+  program:
+    command: [busybox, httpd, -f, -p, "18090", -h, /usr/share/common-licenses]
+    x-orchion: {{executor: process}}
+volumes: {{{", ".join(f"data-{name}: {{}}" for name in NAMES)}}}
+"""
+
+
+class Executors(unittest.TestCase):
+    def setUp(self):
+        self.engines = {}
+        sockets = {}
+        for kind, variable in VARIABLES.items():
+            self.engines[kind] = engines.Engine(kind).start()
+            self.addCleanup(self.engines[kind].close)
+            sockets[variable] = self.engines[kind].socket
+        self.cluster = harness.Cluster(engines=sockets)
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+        harness.busybox_image(self.cluster, "busybox-test:latest")
+        self.file = harness.write(self.cluster.folder, "shop/compose.yaml", compose())
+
+    def page(self, port, path="/index.html"):
+        try:
+            return harness.fetch(f"http://127.0.0.1:{port}{path}")
+        except OSError:
+            return None
+
+    def places(self):
+        return {t["spec"]["service"]: t["status"] for t in self.cluster.tasks("shop")}
+
+    def test_one_stack_in_all_of_them(self):
+        found = self.cluster.json("node", "ls")["nodes"][0]["status"]["capabilities"]["runtimes"]
+        self.assertEqual([r["executor"] for r in found], [*NAMES, "process"])
+        self.assertEqual([r["executor"] for r in found if r.get("isDefault")], ["oci"])
+        self.cluster.ok("up", "-f", self.file, "--yes")
+        self.assertEqual({s.removeprefix("in-"): t["executor"] for s, t in self.places().items()},
+                         {name: name for name in NAMES} | {"program": "process"})
+
+        for index, name in enumerate(NAMES):
+            with self.subTest(name):
+                harness.wait_for(f"the port of {name}", lambda: self.page(18080 + index) == "ok\n")
+                self.assertIn(f"{name} is ready", self.cluster.ok("logs", f"shop/in-{name}"))
+                said = self.cluster.ok("exec", f"shop/in-{name}", "--", "sh", "-c", "echo hi; touch /data/here")
+                self.assertEqual(said, "hi\n")
+                self.assertEqual(self.cluster.run("exec", f"shop/in-{name}", "--", "sh", "-c", "exit 7").code, 7)
+                # By name, to and from each of the others.
+                for other in NAMES:
+                    page = self.cluster.ok("exec", f"shop/in-{name}", "--", "wget", "-qO-", f"http://in-{other}/")
+                    self.assertEqual(page, "ok\n")
+        self.assertIn("GNU", self.page(18090, "/GPL-3"))
+
+        self.recover()
+        self.adopt()
+        self.cluster.ok("down", "--stack", "shop", "--yes", "--volumes")
+        self.assertEqual(self.cluster.tasks("shop"), [])
+        for kind in ("docker", "podman"):
+            left = json.loads(self.engines[kind].engine_api("/v1.40/containers/json?all=1"))
+            self.assertEqual(left, [], kind)
+
+    def recover(self):
+        """What is killed comes back in the same place, with its names and ports."""
+        before = self.places()
+        for name in NAMES:
+            subprocess.run(["kill", "-KILL", str(before[f"in-{name}"]["pid"])], check=True)
+        for index, name in enumerate(NAMES):
+            harness.wait_for(f"{name} again", lambda: self.places()[f"in-{name}"].get("restarts", 0) == 1
+                             and self.places()[f"in-{name}"]["state"] == "RUNNING")
+            harness.wait_for(f"the port of {name} again", lambda: self.page(18080 + index) == "ok\n")
+            self.cluster.ok("exec", f"shop/in-{name}", "--", "test", "-e", "/data/here")
+            logs = self.cluster.ok("logs", f"shop/in-{name}")
+            self.assertEqual(logs.count(f"{name} is ready"), 2, logs)
+
+    def adopt(self):
+        """Neither a killed server nor killed engines end what runs."""
+        before = {name: (status["pid"], status["attempt"]) for name, status in self.places().items()}
+        self.cluster.stop(how=9)
+        for kind in ("docker", "containerd"):
+            # What Docker keeps running through its own end is up to its settings: containerd's always goes on.
+            if kind == "containerd":
+                self.engines[kind].kill()
+                self.engines[kind].start()
+        self.cluster.start()
+        harness.wait_for("the same processes", lambda: {
+            name: (status.get("pid"), status["attempt"]) for name, status in self.places().items()} == before)
+        for index, name in enumerate(NAMES):
+            harness.wait_for(f"the port of {name} still", lambda: self.page(18080 + index) == "ok\n")
+
+    def test_what_is_not_there_is_said(self):
+        self.cluster.stop()
+        self.cluster.engines = {}
+        self.cluster.start()
+        result = self.cluster.run("up", "-f", self.file, "--yes", "--timeout", "3s")
+        self.assertNotEqual(result.code, 0)
+        self.assertIn("1 lacks docker", result.err)
+        self.cluster.ok("down", "--stack", "shop", "--yes")
+
+
+if __name__ == "__main__":
+    harness.main()
