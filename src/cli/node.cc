@@ -23,7 +23,8 @@ Row node_row(const v1::Node& node, base::WallTime now) {
   const auto& has = node.status().capabilities();
   std::string runtimes;
   for (const auto& runtime : has.runtimes())
-    runtimes += (runtimes.empty() ? "" : ", ") + runtime.name() + " " + runtime.version();
+    if (runtime.executor() != "process")
+      runtimes += (runtimes.empty() ? "" : ", ") + runtime.name() + " " + runtime.version();
   return {
       node.meta().name(),
       {node.meta().name(), state_text(node), core::format_cpus(has.nano_cpus()), core::format_bytes(has.memory_bytes()),

@@ -5,11 +5,11 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include "cli/duration.h"
 #include "cli/suggestion.h"
 #include "core/naming.h"
+#include "core/pattern.h"
 #include "core/quantities.h"
 #include "spec/port_syntax.h"
 #include "wire/http_client.h"
@@ -34,12 +34,8 @@ std::string check_moment(const std::string& text) {
 }
 
 std::string check_pattern(const std::string& text) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  const re2::RE2 pattern(text, options);
-  if (pattern.ok()) return "";
-  return fmt::format("`{}` is no regular expression ({}): put a backslash before characters that are meant as they are",
-                     text, pattern.error());
+  const auto checked = core::check_pattern(text);
+  return checked ? "" : checked.error().message;
 }
 
 std::string check_memory(const std::string& text) {

@@ -255,6 +255,9 @@ class Contract(unittest.TestCase):
                 self.good(verb, path, row)
         self.check_answers()
 
+    def test_a_search_for_no_pattern_is_refused(self):
+        self.refused(400, self.call("GET", "/v1/stacks/shop/logs?grep=("), pointer="/grep")
+
     def test_nobody_without_a_token_gets_in(self):
         def check(verb, path, row, operation):
             self.refused(401, self.call(verb, self.target(path, row), row.body, token=None))

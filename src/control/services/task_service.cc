@@ -6,6 +6,7 @@
 #include "base/notifier.h"
 #include "control/services/paging.h"
 #include "control/services/task_logs.h"
+#include "core/pattern.h"
 #include "core/task_state.h"
 
 namespace orchion::control::services {
@@ -101,6 +102,10 @@ base::Co<v1::Task> TaskService::get(core::CallContext, v1::GetTaskRequest reques
 base::Co<> TaskService::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
   CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
   if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
+  if (auto checked = core::check_pattern(request->grep()); !checked) {
+    checked.error().fields = {{"/grep", checked.error().message}};
+    co_return checked;
+  }
   co_return co_await send_logs(context_, streams_, std::move(*request), stream);
 }
 

@@ -1,7 +1,8 @@
 #include "node/logs/line_filter.h"
 
-#include <fmt/core.h>
 #include <re2/re2.h>
+
+#include "core/pattern.h"
 
 namespace orchion::node::logs {
 
@@ -17,22 +18,14 @@ LineFilter::~LineFilter() = default;
 
 base::Result<LineFilter> LineFilter::make(std::optional<base::WallTime> since, std::optional<base::WallTime> until,
                                           const std::string& grep) {
-  constexpr std::size_t kPatternBytesMax = 4096;
   LineFilter filter;
   filter.since_ = since;
   filter.until_ = until;
   if (grep.empty()) return filter;
-  if (grep.size() > kPatternBytesMax)
-    return base::fail(base::Code::kInvalidArgument, "the pattern is longer than 4096 bytes: use a shorter one");
+  RETURN_IF_ERROR(core::check_pattern(grep));
   re2::RE2::Options options;
   options.set_log_errors(false);
   filter.pattern_ = std::make_unique<Pattern>(grep, options);
-  if (const auto& expression = filter.pattern_->expression; !expression.ok())
-    return base::fail(
-        base::Code::kInvalidArgument,
-        fmt::format("the pattern is not a regular expression ({}): put a backslash before characters that "
-                    "are meant as they are",
-                    expression.error()));
   return filter;
 }
 
