@@ -69,6 +69,8 @@ ROWS = {
     "GET /v1/tasks": Row(query="stack=shop&all=true"),
     "GET /v1/stacks/{stack}/tasks/{name}": Row({"stack": "shop", "name": "web.1"}),
     "GET /v1/stacks/{stack}/logs": Row({"stack": "shop"}),
+    "GET /v1/usage": Row(query="stack=shop"),
+    "GET /v1/usage/watch": Row(query="stack=shop&intervalMs=200"),
     "GET /v1/exec": Row(status=101),
     "GET /v1/networks": Row(),
     "GET /v1/stacks/{stack}/networks/{name}": Row({"stack": "shop", "name": "default"}),

@@ -3,7 +3,10 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <ctime>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <vector>
 
@@ -231,6 +234,35 @@ TEST(Usage, OfARealProcess) {
   EXPECT_EQ(usage.network_sent_bytes, 0u) << "it is in our own network";
   child.end();
   EXPECT_EQ(probe->sample(clock.now()).error().code, base::Code::kNotFound);
+}
+
+std::size_t open_files() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+std::chrono::nanoseconds cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// ORCHION_USAGE_PID=N is the first process of a container to measure with.
+TEST(Usage, SamplesLeaveNothingOpen) {
+  constexpr int kSamples = 1000;
+  const char* given = std::getenv("ORCHION_USAGE_PID");
+  Child child(1 << 20);
+  auto probe = UsageProbe::open(given != nullptr ? std::atoi(given) : child.pid());
+  ASSERT_TRUE(probe);
+  const base::SystemClock clock;
+  ASSERT_TRUE(probe->sample(clock.now()));
+  const auto files = open_files();
+  const auto before = cpu_time();
+  for (int i = 0; i < kSamples; ++i) ASSERT_TRUE(probe->sample(clock.now()));
+  const auto each = (cpu_time() - before) / kSamples;
+  EXPECT_EQ(open_files(), files);
+  RecordProperty("nanoseconds_a_sample", static_cast<int>(each.count()));
+  std::cout << "CPU time of a sample: " << each.count() / 1000.0 << " µs\n";
 }
 
 }  // namespace
