@@ -1,5 +1,6 @@
 #include "node/engine/engine_process.h"
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -34,6 +35,17 @@ base::Result<std::string> ask(const fs::path& socket, const std::string& target)
       {.arguments = {"curl", "-sS", "--max-time", "2", "--unix-socket", socket.string(), "http://engine" + target}});
 }
 
+// False where one is still in use.
+bool remove_cgroups(const std::string& name) {
+  bool removed = true;
+  std::error_code ignored;
+  for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", ignored)) {
+    if (::rmdir((hierarchy.path() / name).c_str()) != 0 && errno == EBUSY) removed = false;
+  }
+  if (::rmdir((fs::path("/sys/fs/cgroup") / name).c_str()) != 0 && errno == EBUSY) removed = false;
+  return removed;
+}
+
 // Podman as root writes more limits than a container on this machine may set, and would use crun where it can't.
 constexpr const char* kPodmanSettings = R"([containers]
 default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
@@ -64,11 +76,8 @@ EngineProcess::~EngineProcess() {
   for (const char* name : {"podman-data/overlay", "docker-run/netns/default", "docker-data"})
     ::umount2((folder_ / name).c_str(), MNT_DETACH);
   (void)base::remove_tree(folder_);
-  // Cgroups that are empty now.
-  std::error_code ignored;
-  for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", ignored))
-    ::rmdir((hierarchy.path() / name_).c_str());
-  ::rmdir((fs::path("/sys/fs/cgroup") / name_).c_str());
+  // The kernel takes a moment to let go of the containers' own.
+  for (int i = 0; i < 100 && !remove_cgroups(name_); ++i) std::this_thread::sleep_for(20ms);
 }
 
 std::vector<std::string> EngineProcess::docker_arguments() const {
@@ -130,10 +139,11 @@ void EngineProcess::kill() {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = 0;
-}
-
-void EngineProcess::freeze(bool on) {
-  ::kill(pid_, on ? SIGSTOP : SIGCONT);
+  if (dialect_ != Dialect::kDocker) return;
+  // It goes with dockerd, but not at once; the next would take it for its own while anything of it is left.
+  end_containerd();
+  std::error_code ignored;
+  fs::remove(folder_ / "docker-run/containerd/containerd.pid", ignored);
 }
 
 void EngineProcess::end() {
@@ -142,17 +152,18 @@ void EngineProcess::end() {
     ::waitpid(pid_, nullptr, 0);
   }
   if (dialect_ == Dialect::kDocker) end_containerd();
-  if (dialect_ == Dialect::kPodman) end_monitors();
+  end_monitors();
 }
 
-// Each exec leaves one for five minutes.
+// Each of Podman's execs leaves one for five minutes; a test that failed leaves those of its containers.
 void EngineProcess::end_monitors() const {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const auto pid = std::atoi(entry.path().filename().c_str());
     if (pid <= 0) continue;
     const auto command = base::read_file(entry.path() / "cmdline");
-    if (command && command->starts_with("/usr/bin/conmon") && command->find(folder_.string()) != std::string::npos)
-      ::kill(pid, SIGKILL);
+    const bool monitors =
+        command && (command->starts_with("/usr/bin/conmon") || command->starts_with("/usr/bin/containerd-shim"));
+    if (monitors && command->find(folder_.string()) != std::string::npos) ::kill(pid, SIGKILL);
   }
 }
 

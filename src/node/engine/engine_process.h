@@ -25,8 +25,7 @@ class EngineProcess {
 
   // Returns when it answers.
   void start();
-  void kill();           // SIGKILL, waited for
-  void freeze(bool on);  // SIGSTOP, SIGCONT
+  void kill();  // SIGKILL, waited for
 
   // Makes an image of this folder.
   void import(const std::filesystem::path& root, const std::string& name);

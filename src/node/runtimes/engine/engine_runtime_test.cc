@@ -213,7 +213,8 @@ TEST_P(EngineRuntimeTest, WhatSomebodyElseRemovedHasEnded) {
 // themselves.
 TEST_P(EngineRuntimeTest, AnEngineMayBeKilledAndStartedAgain) {
   auto& engine = SharedEngine::get(GetParam());
-  const auto config = shell("echo begun; while ! test -e /go; do sleep 0.05; done; echo ended; exit 4");
+  const auto config =
+      shell("trap 'exit 5' TERM; echo begun; while ! test -e /go; do sleep 0.05; done; echo ended; exit 4");
   start(config);
   while (output(config.id).find("begun") == std::string::npos) io_.run_one();
   std::optional<Result<ExitStatus>> exit;
