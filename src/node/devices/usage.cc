@@ -105,18 +105,12 @@ ByteCounts parse_network_devices(std::string_view text) {
   return counts;
 }
 
-ByteCounts parse_block_io(std::string_view text, int version) {
+ByteCounts parse_io_stat(std::string_view text) {
   ByteCounts counts;
   for (const auto line : split(text, '\n')) {
-    const auto words = split(line, ' ');
-    if (version == 1 && words.size() == 3) {
-      if (words[1] == "Read") counts.in += unsigned_number(words[2]);
-      if (words[1] == "Write") counts.out += unsigned_number(words[2]);
-    } else if (version == 2) {
-      for (const auto word : words) {
-        if (word.starts_with("rbytes=")) counts.in += unsigned_number(word.substr(7));
-        if (word.starts_with("wbytes=")) counts.out += unsigned_number(word.substr(7));
-      }
+    for (const auto word : split(line, ' ')) {
+      if (word.starts_with("rbytes=")) counts.in += unsigned_number(word.substr(7));
+      if (word.starts_with("wbytes=")) counts.out += unsigned_number(word.substr(7));
     }
   }
   return counts;
@@ -142,7 +136,7 @@ base::Result<UsageProbe> UsageProbe::open(std::int64_t pid, const std::filesyste
   if (pid <= 0 || !process || !read_into(process.get(), "cgroup", groups))
     return base::fail(base::Code::kNotFound, fmt::format("there is no process {} any more", pid));
   const bool own_network = !is_same_namespace(process.get(), root);
-  return UsageProbe(std::move(process), find_sources(root, groups), own_network);
+  return UsageProbe((root / "proc").string(), std::move(process), find_sources(root, groups), own_network);
 }
 
 UsageProbe::Sources UsageProbe::find_sources(const std::filesystem::path& root, const std::string& groups) {
@@ -157,8 +151,8 @@ UsageProbe::Sources UsageProbe::find_sources(const std::filesystem::path& root, 
   sources.cpu = find("cpuacct", {"cpuacct.usage"}, "cpu.stat");
   sources.memory = find("memory", {"memory.usage_in_bytes"}, "memory.current");
   sources.memory_stat = find("memory", {"memory.stat"}, "memory.stat");
-  sources.block_io =
-      find("blkio", {"blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes"}, "io.stat");
+  sources.io_stat = find("io", {}, "io.stat");
+  sources.members = find("cpuacct", {"cgroup.procs"}, "cgroup.procs");
   sources.processes = find("pids", {"pids.current"}, "pids.current");
   // A new limit is a new task.
   const auto limit = find("memory", {"memory.limit_in_bytes"}, "memory.max");
@@ -185,16 +179,33 @@ void UsageProbe::read_memory(Usage& usage) {
   usage.memory_bytes = std::max<std::int64_t>(usage.memory_bytes - find_number(text_, cache, ' ').value_or(0), 0);
 }
 
-void UsageProbe::read_block_io(Usage& usage) {
+ByteCounts UsageProbe::read_io_of_processes() {
   ByteCounts counts;
-  if (sources_.block_io.version != 0) {
-    if (read_into(AT_FDCWD, sources_.block_io.path.c_str(), text_))
-      counts = parse_block_io(text_, sources_.block_io.version);
-  } else if (read_into(process_.get(), "io", text_)) {
-    counts = {unsigned_value(text_, "read_bytes", ':'), unsigned_value(text_, "write_bytes", ':')};
+  const auto add = [&] {
+    counts.in += unsigned_value(text_, "read_bytes", ':');
+    counts.out += unsigned_value(text_, "write_bytes", ':');
+  };
+  std::string pids;
+  if (sources_.members.version == 0 || !read_into(AT_FDCWD, sources_.members.path.c_str(), pids)) {
+    if (read_into(process_.get(), "io", text_)) add();
+    return counts;
   }
-  usage.disk_read_bytes = counts.in;
-  usage.disk_written_bytes = counts.out;
+  for (const auto pid : split(pids, '\n'))
+    if (read_into(AT_FDCWD, fmt::format("{}/{}/io", proc_, pid).c_str(), text_)) add();
+  return counts;
+}
+
+void UsageProbe::read_disk(Usage& usage) {
+  ByteCounts counts;
+  if (sources_.io_stat.version == 0) {
+    counts = read_io_of_processes();
+  } else if (read_into(AT_FDCWD, sources_.io_stat.path.c_str(), text_)) {
+    counts = parse_io_stat(text_);
+  }
+  // What a command from outside did goes with it; a total doesn't shrink.
+  disk_ = {std::max(disk_.in, counts.in), std::max(disk_.out, counts.out)};
+  usage.disk_read_bytes = disk_.in;
+  usage.disk_written_bytes = disk_.out;
 }
 
 // What no control group says; false where the process is gone.
@@ -239,7 +250,7 @@ base::Result<Usage> UsageProbe::sample(base::Time now) {
   if (!read_cpu(usage) || !read_process(usage) || !read_network(usage))
     return base::fail(base::Code::kNotFound, "the task's process has ended");
   read_memory(usage);
-  read_block_io(usage);
+  read_disk(usage);
   count_rate(usage, now);
   return usage;
 }

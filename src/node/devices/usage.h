@@ -36,9 +36,9 @@ struct ByteCounts {
 // All links of /proc/PID/net/dev but the loopback. What can't be understood is left out, here and below.
 ByteCounts parse_network_devices(std::string_view text);
 
-// All devices of blkio.throttle.io_service_bytes (v1: "8:0 Read 4096") or io.stat (v2: "8:0 rbytes=1 wbytes=2 …").
-// Source: https://docs.kernel.org/admin-guide/cgroup-v1/blkio-controller.html, …/cgroup-v2.html
-ByteCounts parse_block_io(std::string_view text, int version);
+// All devices of io.stat: "8:0 rbytes=1 wbytes=2 …".
+// Source: https://docs.kernel.org/admin-guide/cgroup-v2.html
+ByteCounts parse_io_stat(std::string_view text);
 
 // What /proc/PID/stat says about one process; times in clock ticks, memory in pages. nullopt where it isn't such a
 // line. Source: proc(5)
@@ -52,6 +52,10 @@ std::optional<ProcessStat> parse_process_stat(std::string_view line);
 // Watches one container. Finds the files once; a sample then reads five of them, which takes some tens of
 // microseconds. It holds one file descriptor and nothing that would keep the container's namespaces or control groups.
 // Blocks; one thread at a time.
+//
+// Version 1 says too little of the disk (nothing of what is written back later, and on newer kernels nothing at all
+// where no limit is set), so there the processes are asked: those that run, which know about the children they waited
+// for.
 //
 // A resource for which the container has no control group of its own (none at all, or the one this process is in) is
 // counted by the first process alone; its traffic is 0 in the network namespace of this process.
@@ -76,28 +80,32 @@ class UsageProbe {
     Source cpu;
     Source memory;
     Source memory_stat;
-    Source block_io;
+    Source io_stat;
+    Source members;  // the pids of all processes
     Source processes;
     std::int64_t memory_limit_bytes = 0;
   };
 
-  UsageProbe(base::UniqueFd process, Sources sources, bool own_network)
-      : process_(std::move(process)), sources_(std::move(sources)), own_network_(own_network) {}
+  UsageProbe(std::string proc, base::UniqueFd process, Sources sources, bool own_network)
+      : proc_(std::move(proc)), process_(std::move(process)), sources_(std::move(sources)), own_network_(own_network) {}
 
   static Sources find_sources(const std::filesystem::path& root, const std::string& groups);
   bool read_cpu(Usage& usage);
   void read_memory(Usage& usage);
-  void read_block_io(Usage& usage);
+  void read_disk(Usage& usage);
+  ByteCounts read_io_of_processes();
   bool read_process(Usage& usage);
   bool read_network(Usage& usage);
   void count_rate(Usage& usage, base::Time now);
 
+  std::string proc_;        // "/proc"
   base::UniqueFd process_;  // the folder /proc/PID: of this process even when the pid has another
   Sources sources_;
   bool own_network_ = false;
   std::string text_;  // the file read last
   int rates_begun_ = 0;
   base::Time sampled_;
+  ByteCounts disk_;  // the most that was seen
   std::uint64_t sampled_cpu_ = 0;
   double cores_ = 0;
 };

@@ -74,9 +74,8 @@ const std::map<std::string, std::string> kFilesOfV1 = {
     {kV1 + "memory/o/c1/memory.usage_in_bytes", "10000\n"},
     {kV1 + "memory/o/c1/memory.stat", "cache 5\ninactive_file 1\ntotal_cache 5\ntotal_inactive_file 3000\n"},
     {kV1 + "memory/o/c1/memory.limit_in_bytes", "67108864\n"},
-    {kV1 + "blkio/o/c1/blkio.throttle.io_service_bytes", "8:0 Read 1\n8:0 Write 1\n"},
-    {kV1 + "blkio/o/c1/blkio.throttle.io_service_bytes_recursive",
-     "8:0 Read 4096\n8:0 Write 100\n8:0 Sync 4196\n8:16 Read 1\n8:16 Write 2\nTotal 4199\n"},
+    {kV1 + "cpu,cpuacct/o/c1/cgroup.procs", "7\n9\n11\n"},
+    {"proc/9/io", "read_bytes: 1\nwrite_bytes: 2\n"},
     {kV1 + "pids/o/c1/pids.current", "12\n"},
 };
 
@@ -97,8 +96,8 @@ TEST(Usage, OfControlGroupsOfVersion1) {
   EXPECT_EQ(usage.cpu_nanoseconds, 1'500'000'000u);
   EXPECT_EQ(usage.memory_bytes, 7000) << "without the cache that could be dropped";
   EXPECT_EQ(usage.memory_limit_bytes, 64 << 20);
-  EXPECT_EQ(usage.disk_read_bytes, 4097u) << "groups below count too";
-  EXPECT_EQ(usage.disk_written_bytes, 102u);
+  EXPECT_EQ(usage.disk_read_bytes, 4097u) << "of all processes but the one that has just ended";
+  EXPECT_EQ(usage.disk_written_bytes, 8194u);
   EXPECT_EQ(usage.processes, 12u);
   EXPECT_EQ(usage.network_received_bytes, 1050u) << "without the loopback";
   EXPECT_EQ(usage.network_sent_bytes, 307u);
@@ -151,10 +150,18 @@ TEST(Usage, TheRateIsOfTheTimeBetweenTwoSamples) {
   EXPECT_DOUBLE_EQ(probe->sample(kStart + seconds(2))->cpu_cores, 0) << "never less than nothing";
 }
 
+TEST(Usage, WhatWasWrittenStaysWritten) {
+  Machine machine(kFilesOfV1);
+  auto probe = UsageProbe::open(7, machine.root());
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(probe->sample(kStart)->disk_written_bytes, 8194u);
+  machine.put("sys/fs/cgroup/cpu,cpuacct/o/c1/cgroup.procs", "7\n");
+  EXPECT_EQ(probe->sample(kStart)->disk_written_bytes, 8194u);
+}
+
 TEST(Usage, NonsenseIsZero) {
   EXPECT_EQ(parse_network_devices("x\n eth0: many few\n:\n eth1: a b c d e f g h i j\n"), ByteCounts());
-  EXPECT_EQ(parse_block_io("8:0 Read\nTotal\n8:0 Read x\n", 1), ByteCounts());
-  EXPECT_EQ(parse_block_io("8:0 rbytes= wbytes=-5\n", 2), ByteCounts());
+  EXPECT_EQ(parse_io_stat("8:0 rbytes= wbytes=-5\n8:16\n"), ByteCounts());
   EXPECT_FALSE(parse_process_stat("7 (x S 1"));
   EXPECT_FALSE(parse_process_stat("7 (x) S 1 2"));
 }
