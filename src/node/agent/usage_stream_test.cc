@@ -37,15 +37,24 @@ class UsageStreamTest : public AgentLab {
 
   // The uids of the next sample's tasks; "nothing" where there is none yet, "end" at the end.
   std::vector<std::string> next() {
-    const auto message = finish(server.stream->receive());
-    if (!message) return {"nothing"};
-    if (!*message) return {"end"};
+    if (!received) {
+      received = std::make_shared<std::optional<Received>>();
+      boost::asio::co_spawn(io, server.stream->receive(),
+                            [into = received](std::exception_ptr, Received message) { *into = std::move(message); });
+    }
+    settle();
+    if (!*received) return {"nothing"};
+    const auto message = std::move(**std::exchange(received, nullptr));
+    EXPECT_TRUE(message.has_value());
+    if (!message || !*message) return {"end"};
     sample = (*message)->usage();
     std::vector<std::string> uids;
     for (const auto& usage : sample.tasks()) uids.push_back(usage.task_uid());
     return uids;
   }
 
+  using Received = base::Result<std::optional<v1::StreamFromAgent>>;
+  std::shared_ptr<std::optional<Received>> received;  // what is awaited, from one call to the next
   v1::TaskUsages sample;
 };
 
