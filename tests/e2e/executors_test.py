@@ -77,6 +77,7 @@ class Executors(unittest.TestCase):
                     self.assertEqual(page, "ok\n")
         self.assertIn("GNU", self.page(18090, "/GPL-3"))
 
+        self.use()
         self.recover()
         self.adopt()
         self.cluster.ok("down", "--stack", "shop", "--yes", "--volumes")
@@ -84,6 +85,19 @@ class Executors(unittest.TestCase):
         for kind in ("docker", "podman"):
             left = json.loads(self.engines[kind].engine_api("/v1.40/containers/json?all=1"))
             self.assertEqual(left, [], kind)
+
+    def use(self):
+        """What each uses is known, whatever runs it."""
+        usages = {usage["service"].removeprefix("in-"): usage for usage in self.cluster.json("top", "shop")["tasks"]}
+        self.assertEqual(set(usages), {*NAMES, "program"})
+        for name in NAMES:
+            with self.subTest(name):
+                self.assertEqual(int(usages[name]["memoryLimitBytes"]), 64 << 20)
+                self.assertTrue(0 < int(usages[name]["memoryBytes"]) < 32 << 20, usages[name])
+                self.assertGreater(int(usages[name]["cpuNanoseconds"]), 0)
+                self.assertGreater(int(usages[name]["networkReceivedBytes"]), 0)
+                self.assertEqual(usages[name]["processes"], 1)
+        self.assertEqual((usages["program"]["networkReceivedBytes"], usages["program"]["processes"]), ("0", 1))
 
     def recover(self):
         """What is killed comes back in the same place, with its names and ports."""
