@@ -90,6 +90,11 @@ class OneStack(Machines):
         # Output and commands, from the machine that the user is at.
         self.assertIn("far is ready", self.one.ok("logs", "shop/far"))
         self.assertIn("web is ready", self.one.ok("logs", "--stack", "shop"))
+        # What its tasks use, too: 3 MB went from the one to the other.
+        usages = {usage["node"]: usage for usage in self.one.json("top", "shop")["tasks"]}
+        self.assertEqual(set(usages), {"machine-1", "machine-2"})
+        self.assertGreater(int(usages["machine-1"]["networkReceivedBytes"]), 3000000)
+        self.assertGreater(int(usages["machine-2"]["networkSentBytes"]), 3000000)
         self.assertEqual(self.one.ok("exec", "shop/far", "--", "cat", "/www/index.html"), "ok\n")
         # Published ports: of each machine from the other, from itself, and by its own loopback, wherever the task is.
         for client in (self.one, two):
