@@ -154,6 +154,17 @@ TEST(Process, IsKilledAtItsLimit) {
   EXPECT_EQ(output.error().code, Code::kDeadlineExceeded);
 }
 
+TEST(Process, IsKilledWhenItsWatchSaysSo) {
+  int looks = 0;
+  auto output = run_process({.arguments = {"sleep", "60"}, .watch = [&]() -> Result<> {
+                               if (++looks < 3) return {};
+                               return fail(Code::kUnavailable, "enough");
+                             }});
+  ASSERT_FALSE(output.has_value());
+  EXPECT_EQ(output.error().message, "enough");
+  EXPECT_EQ(looks, 3);
+}
+
 TEST(File, DurableWriteReplacesTheWhole) {
   const auto folder = std::filesystem::temp_directory_path() / ("orchion-file-" + Random::from_system().text(8));
   ASSERT_TRUE(make_folders(folder).has_value());

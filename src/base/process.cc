@@ -22,6 +22,8 @@ namespace orchion::base {
 
 namespace {
 
+constexpr auto kWatchInterval = std::chrono::milliseconds(250);
+
 struct PipePair {
   UniqueFd read;
   UniqueFd write;
@@ -102,8 +104,10 @@ Result<> pump(const Command& command, Pipes& pipes, ProcessOutput& result) {
       return fail(Code::kDeadlineExceeded,
                   fmt::format("{} did not finish in {} s", command.arguments[0],
                               std::chrono::duration_cast<std::chrono::seconds>(command.limit).count()));
+    if (command.watch) RETURN_IF_ERROR(command.watch());
+    const auto wait = command.watch ? std::min(left, kWatchInterval) : left;
     pollfd fds[] = {{pipes.output.get(), POLLIN, 0}, {pipes.error.get(), POLLIN, 0}, {pipes.input.get(), POLLOUT, 0}};
-    if (::poll(fds, 3, static_cast<int>(left.count())) < 0 && errno != EINTR) return fail_errno(errno, "poll");
+    if (::poll(fds, 3, static_cast<int>(wait.count())) < 0 && errno != EINTR) return fail_errno(errno, "poll");
     if (fds[0].revents) RETURN_IF_ERROR(drain(pipes.output, result.standard_output));
     if (fds[1].revents) RETURN_IF_ERROR(drain(pipes.error, result.standard_error));
     if (fds[2].revents) {

@@ -2,6 +2,7 @@
 
 // Running another program to its end and reading what it said.
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,10 @@ struct Command {
 
   // Then SIGKILL, and kDeadlineExceeded.
   Duration limit = std::chrono::seconds(60);
+
+  // Asked every quarter of a second while the program runs: an error ends it with SIGKILL and is the result. May be
+  // empty.
+  std::function<Result<>()> watch;
 
   // Of standard output and of standard error each; more is kResourceExhausted.
   std::size_t output_bytes_max = 16u << 20;
