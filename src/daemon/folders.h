@@ -19,6 +19,8 @@ struct Folders {
   std::filesystem::path log() const { return data / "server.log"; }
   std::filesystem::path agent() const { return data / "agent"; }
   std::filesystem::path images() const { return data / "images"; }
+  std::filesystem::path registry_credentials() const { return data / "registry-auth.json"; }
+  std::filesystem::path registries() const { return data / "registries.conf"; }
   std::filesystem::path containers() const { return data / "containers"; }
   std::filesystem::path executor(const std::string& name) const { return data / "executors" / name; }
   std::filesystem::path volumes() const { return data / "volumes"; }

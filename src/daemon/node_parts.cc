@@ -64,6 +64,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();
+  images.registry.files = {.credentials = folders.registry_credentials(), .mirrors = folders.registries()};
   ASSIGN_OR_RETURN(parts->images_, node::images::ImageStore::open(executor, parts->image_workers_, std::move(images)));
   ASSIGN_OR_RETURN(parts->executors_, NodeExecutors::open({.executor = executor,
                                                            .clock = clock,

@@ -171,6 +171,7 @@ base::Result<ImageRecord> import_docker_archive(std::shared_ptr<ContentStore> st
                                                          "fetch it again",
                                                          in_quotes(image.config)));
   ASSIGN_OR_RETURN(const auto document, parse_config(config));
+  RETURN_IF_ERROR(check_architecture(document, options.architecture));
   if (document.diff_ids.size() != image.layers.size())
     return refuse("the archive's configuration and its list of layers differ: make or fetch it again");
   ImageBuilder builder(std::move(store), options.limits);
@@ -239,6 +240,7 @@ base::Result<ImageRecord> import_manifest(std::shared_ptr<ContentStore> store, c
   ASSIGN_OR_RETURN(const auto parsed, parse_manifest(manifest));
   ASSIGN_OR_RETURN(const auto config, read_by_digest(files, parsed.config.digest));
   ASSIGN_OR_RETURN(const auto document, parse_config(config));
+  RETURN_IF_ERROR(check_architecture(document, options.architecture));
   if (document.diff_ids.size() != parsed.layers.size())
     return refuse("the image's configuration and its manifest list different layers: make or fetch it again");
   ImageBuilder builder(store, options.limits);

@@ -159,6 +159,13 @@ base::Result<ConfigDocument> parse_config(std::string_view text) {
   return result;
 }
 
+base::Result<> check_architecture(const ConfigDocument& config, std::string_view architecture) {
+  if (config.architecture.empty() || config.architecture == architecture) return {};
+  return base::fail(base::Code::kNotFound,
+                    fmt::format("the image is made for linux/{}, not for linux/{}: use one that is, or another node",
+                                config.architecture, architecture));
+}
+
 base::Result<std::vector<DockerArchiveImage>> parse_docker_archive(std::string_view text) {
   boost::system::error_code error;
   const auto value = json::parse({text.data(), text.size()}, error);

@@ -63,6 +63,9 @@ base::Result<std::vector<IndexEntry>> parse_index(std::string_view json);
 base::Result<IndexEntry> choose_platform(const std::vector<IndexEntry>& entries, std::string_view architecture);
 
 base::Result<ConfigDocument> parse_config(std::string_view json);
+
+// kNotFound where it says that it is made for another.
+base::Result<> check_architecture(const ConfigDocument& config, std::string_view architecture);
 base::Result<std::vector<DockerArchiveImage>> parse_docker_archive(std::string_view json);
 
 // For images that come without: the same content gives the same bytes, so the same digest everywhere.

@@ -36,7 +36,8 @@ class ImageStoreTest : public testing::Test {
 
   void reopen() {
     images_.reset();
-    auto opened = ImageStore::open(io_.get_executor(), *workers_, {.folder = store(), .architecture = "amd64"});
+    ImageStoreOptions options{.folder = store(), .architecture = "amd64", .limits = {}, .registry = registry_};
+    auto opened = ImageStore::open(io_.get_executor(), *workers_, std::move(options));
     if (!opened) throw std::runtime_error(opened.error().message);
     images_ = *std::move(opened);
   }
@@ -66,6 +67,7 @@ class ImageStoreTest : public testing::Test {
   }
 
   TestFolder folder_;
+  RegistryOptions registry_;  // reopen() after changes
   boost::asio::io_context io_;
   std::unique_ptr<base::WorkerPool> workers_ = std::make_unique<base::WorkerPool>(2);
   std::unique_ptr<ImageStore> images_;

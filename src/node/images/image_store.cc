@@ -12,7 +12,6 @@
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
 #include "node/images/image_export.h"
-#include "node/images/registry.h"
 
 namespace orchion::node::images {
 
@@ -23,32 +22,22 @@ namespace {
 constexpr std::string_view kDirectoryVersion = "Directory Transport Version: 1.1\n";
 constexpr std::size_t kSpoolBytes = 1u << 20;
 
-// What skopeo put down: manifest.json and blobs named by their hex.
-base::Result<ImageRecord> import_fetched(std::shared_ptr<ContentStore> store, const fs::path& folder,
-                                         const std::string& reference, const ImportOptions& options) {
-  ASSIGN_OR_RETURN(const auto manifest, base::read_file(folder / "manifest.json", kDocumentBytesMax));
-  ArchiveFiles files;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (const auto name = it->path().filename().string(); is_hex_sha256(name)) files["sha256:" + name] = it->path();
-  }
-  if (error) return base::fail_errno(error.value(), fmt::format("cannot list {}", folder.string()));
-  return import_manifest(std::move(store), manifest, files, reference, options);
-}
-
 base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
-                                   const ImportOptions& options) {
+                                   const ImageStoreOptions& options) {
   ASSIGN_OR_RETURN(const auto temp, store->make_temp());
-  const auto folder = temp.path() / "image";
-  RETURN_IF_ERROR(fetch_image(reference, folder, options.architecture, temp.path()));
-  auto image = import_fetched(std::move(store), folder, reference.text(), options);
+  ContentStore::Lease lease(store);
+  auto fetched = fetch_image(options.registry, *store, lease, reference, options.architecture, temp.path());
+  // Errors about registries name the image themselves.
+  if (!fetched) return std::unexpected(std::move(fetched).error());
+  auto image = import_manifest(std::move(store), fetched->manifest, fetched->files, reference.text(),
+                               {options.architecture, options.limits});
   if (!image) return std::unexpected(image.error().with_context(reference.text()));
   return image;
 }
 
 // The root of a task without a caller: what a library throws ends here.
 base::Result<ImageRecord> pull_safely(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
-                                      const ImportOptions& options) {
+                                      const ImageStoreOptions& options) {
   try {
     return pull_now(std::move(store), reference, options);
   } catch (const std::exception& e) {
@@ -63,8 +52,8 @@ base::Result<> link_blob(const ContentStore& store, const std::string& digest, c
   return {};
 }
 
-base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& reference,
-                        const core::ImageReference& destination, bool plain_http) {
+base::Result<> push_now(std::shared_ptr<ContentStore> store, const RegistryOptions& registry,
+                        const std::string& reference, const core::ImageReference& destination, bool plain_http) {
   ContentStore::Lease lease(store);
   const auto image = store->find(reference);
   if (!image)
@@ -81,7 +70,7 @@ base::Result<> push_now(std::shared_ptr<ContentStore> store, const std::string& 
   RETURN_IF_ERROR(base::write_file(folder / "version", kDirectoryVersion));
   RETURN_IF_ERROR(link_blob(*store, image->config_digest, folder));
   for (const auto& layer : image->layers) RETURN_IF_ERROR(link_blob(*store, layer.digest, folder));
-  return push_image(folder, destination, plain_http, temp.path());
+  return push_image(registry, folder, destination, plain_http, temp.path());
 }
 
 }  // namespace
@@ -152,7 +141,7 @@ base::Co<ImageRecord> ImageStore::pull(std::string reference) {
   if (!shared) {
     shared = std::make_shared<Pull>(state_->executor);
     state_->workers.post([state = state_, parsed] {
-      auto result = pull_safely(state->store, parsed, state->import_options());
+      auto result = pull_safely(state->store, parsed, state->options);
       base::post_to(state->executor, [state, name = parsed.text(), result = std::move(result)]() mutable {
         const auto finished = state->pulls.extract(name).mapped();
         finished->result = std::move(result);
@@ -170,7 +159,9 @@ base::Co<> ImageStore::push(std::string reference, std::string destination, bool
   CO_ASSIGN_OR_RETURN(const auto target, core::parse_image_reference(destination));
   if (!target.digest.empty())
     co_return base::fail(base::Code::kInvalidArgument, "an image is pushed to a tag, not to a digest: give NAME:TAG");
-  auto job = [store = state_->store, name, target, plain_http] { return push_now(store, name, target, plain_http); };
+  auto job = [state = state_, name, target, plain_http] {
+    return push_now(state->store, state->options.registry, name, target, plain_http);
+  };
   co_return co_await state_->workers.run(std::move(job));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/worker_pool.h"
 #include "node/images/images.h"
+#include "node/images/registry.h"
 #include "node/images/tar_reader.h"
 
 namespace orchion::node::images {
@@ -14,6 +15,7 @@ struct ImageStoreOptions {
   std::string architecture;                                 // of this machine, as images name it: "amd64"
   ArchiveLimits limits;                                     // of one image, all its layers together
   std::int64_t archive_bytes_max = std::int64_t{64} << 30;  // of a file given to import()
+  RegistryOptions registry;
 };
 
 // The images on this machine's disk, and the way to registries. Belongs to one executor; what blocks runs on

@@ -1,11 +1,16 @@
 #include "node/images/registry.h"
 
-#include <algorithm>
-#include <cstdlib>
+#include <cerrno>
+#include <chrono>
+#include <set>
+#include <thread>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
-#include "base/process.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "node/images/digest.h"
 #include "node/images/disk_error.h"
 
 namespace orchion::node::images {
@@ -16,122 +21,246 @@ namespace {
 
 constexpr auto kTransferLimit = std::chrono::hours(2);
 
-bool has_any(std::string_view text, std::initializer_list<std::string_view> needles) {
-  return std::any_of(needles.begin(), needles.end(),
-                     [&](auto needle) { return text.find(needle) != std::string_view::npos; });
+std::string seconds_text(base::Duration duration) {
+  return fmt::format("{} s", std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
-// skopeo wants a policy for signatures. One that the machine has is obeyed.
-bool has_policy() {
+// Every file below `folder`, in bytes.
+std::int64_t size_of(const fs::path& folder) {
+  std::int64_t bytes = 0;
   std::error_code error;
-  if (fs::exists("/etc/containers/policy.json", error)) return true;
-  const char* home = std::getenv("HOME");
-  return home != nullptr && fs::exists(fs::path(home) / ".config/containers/policy.json", error);
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;  // skopeo renames what is whole
+    const auto size = it->is_regular_file(gone) ? it->file_size(gone) : 0;
+    if (!gone) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
 }
 
-// The message of the last log line: time="…" level=fatal msg="…".
-std::string last_words(std::string_view talk) {
-  while (talk.ends_with('\n')) talk.remove_suffix(1);
-  if (const auto line = talk.rfind('\n'); line != std::string_view::npos) talk = talk.substr(line + 1);
-  if (const auto message = talk.find("msg=\""); message != std::string_view::npos) talk = talk.substr(message + 5);
-  if (talk.ends_with('"')) talk.remove_suffix(1);
-  auto words = in_quotes(talk);
-  return words.substr(1, words.size() - 2);
+// An error once the folder hasn't changed its size for so long.
+class StallWatch {
+ public:
+  StallWatch(fs::path folder, base::Duration limit) : folder_(std::move(folder)), limit_(limit) {}
+
+  base::Result<> look() {
+    const auto now = std::chrono::steady_clock::now();
+    if (const auto bytes = size_of(folder_); bytes != bytes_) {
+      bytes_ = bytes;
+      changed_ = now;
+    }
+    if (now - changed_ < limit_) return {};
+    return base::fail(base::Code::kDeadlineExceeded, "nothing came");
+  }
+
+ private:
+  const fs::path folder_;
+  const base::Duration limit_;
+  std::int64_t bytes_ = -1;
+  std::chrono::steady_clock::time_point changed_ = std::chrono::steady_clock::now();
+};
+
+// One fetch: its documents first, then what is missing of its layers, by skopeo's OCI layout, which is the one that
+// keeps what it has. That layout would convert Docker's documents and change their digests: hence they come raw.
+class Fetch {
+ public:
+  Fetch(const Skopeo& skopeo, const FetchLimits& limits, fs::path temp)
+      : skopeo_(skopeo), limits_(limits), blobs_(temp / "blobs"), layout_(temp / "layout") {}
+
+  struct Found {
+    std::string manifest;
+    bool in_index = false;  // which says what it is made for
+  };
+  base::Result<Found> find_manifest(const std::string& architecture) const;
+  base::Result<> take_from_store(const ContentStore& store, ContentStore::Lease& lease, const Manifest& manifest) const;
+  base::Result<> download(const Manifest& manifest, const std::string& digest) const;
+  base::Result<> fetch_config(const Manifest& manifest, const std::string& digest) const;
+  base::Result<ConfigDocument> read_config(const Manifest& manifest) const;
+  ArchiveFiles files(const Manifest& manifest) const;
+
+ private:
+  base::Result<std::string> inspect(const std::string& image, bool config) const;
+  base::Result<> copy_once(const std::string& digest) const;
+  std::string image(const std::string& digest) const { return skopeo_.reference().name() + "@" + digest; }
+  fs::path blob(const std::string& digest) const { return blobs_ / "sha256" / digest_hex(digest); }
+  std::size_t whole_layers(const Manifest& manifest) const;
+  std::size_t all_layers(const Manifest& manifest) const;
+
+  const Skopeo& skopeo_;
+  const FetchLimits limits_;
+  const fs::path blobs_;
+  const fs::path layout_;
+};
+
+base::Result<std::string> Fetch::inspect(const std::string& image, bool config) const {
+  Skopeo::Call call{.arguments = {"--raw"}, .command = "inspect", .limit = limits_.stall, .watch = {}};
+  if (config) call.arguments.push_back("--config");
+  // Elsewhere registries.conf decides.
+  if (skopeo_.reference().on_loopback()) call.arguments.push_back("--tls-verify=false");
+  call.arguments.push_back("docker://" + image);
+  auto document = skopeo_.run(std::move(call));
+  if (!document && document.error().code == base::Code::kDeadlineExceeded)
+    return std::unexpected(explain_stall(skopeo_.reference(), seconds_text(limits_.stall)));
+  return document;
 }
 
-base::Result<> run_skopeo(std::vector<std::string> arguments, Direction direction,
-                          const core::ImageReference& reference) {
-  if (!has_policy()) arguments.insert(arguments.begin(), "--insecure-policy");
-  arguments.insert(arguments.begin(), "skopeo");
-  auto output = base::run_process({.arguments = std::move(arguments), .limit = kTransferLimit});
-  if (!output && output.error().code == base::Code::kNotFound)
-    return base::fail(base::Code::kFailedPrecondition,
-                      "registries are reached through skopeo, which is not installed: install it (on Debian: "
-                      "apt-get install skopeo), or import images from files");
-  if (!output) return std::unexpected(std::move(output).error());
-  if (output->exit_code != 0) return std::unexpected(explain_failure(direction, reference, output->standard_error));
+std::unexpected<base::Error> wrong_digest(const core::ImageReference& reference, const std::string& claimed,
+                                          const std::string& real) {
+  return base::fail(base::Code::kDataLoss,
+                    fmt::format("the registry {} sent {} for {}, not {}: tell who runs it, or fetch the image from "
+                                "another",
+                                reference.registry, real, reference.text(), claimed));
+}
+
+// Errors of documents know no names.
+std::unexpected<base::Error> named(const base::Error& error, const core::ImageReference& reference) {
+  return std::unexpected(error.with_context(reference.text()));
+}
+
+// From the reference down to the manifest of one platform, through indexes.
+base::Result<Fetch::Found> Fetch::find_manifest(const std::string& architecture) const {
+  constexpr int kNestedMax = 4;
+  const auto& reference = skopeo_.reference();
+  std::string digest = reference.digest;
+  std::string name = reference.text();
+  for (int depth = 0; depth < kNestedMax; ++depth) {
+    ASSIGN_OR_RETURN(auto text, inspect(name, false));
+    if (const auto real = digest_of(text); !digest.empty() && real != digest)
+      return wrong_digest(reference, digest, real);
+    const auto index = parse_index(text);
+    if (!index) return Found{std::move(text), depth > 0};
+    const auto chosen = choose_platform(*index, architecture);
+    if (!chosen) return named(chosen.error(), reference);
+    digest = chosen->manifest.digest;
+    name = image(digest);
+  }
+  return base::fail(base::Code::kInvalidArgument,
+                    fmt::format("the indexes of {} are nested too deeply: use another image", reference.text()));
+}
+
+// Linked, not copied; import leaves what the store has alone.
+base::Result<> Fetch::take_from_store(const ContentStore& store, ContentStore::Lease& lease,
+                                      const Manifest& manifest) const {
+  RETURN_IF_ERROR(base::make_folders(blobs_ / "sha256"));
+  auto take = [&](const std::string& digest) -> base::Result<> {
+    lease.hold(digest);
+    if (!store.has_blob(digest)) return {};
+    if (::link(store.blob_path(digest).c_str(), blob(digest).c_str()) != 0 && errno != EEXIST)
+      return fail_disk(errno, fmt::format("cannot link {}", digest));
+    return {};
+  };
+  RETURN_IF_ERROR(take(manifest.config.digest));
+  for (const auto& layer : manifest.layers) RETURN_IF_ERROR(take(layer.digest));
   return {};
 }
 
-base::Error refused(Direction direction, const core::ImageReference& reference) {
-  if (direction == Direction::kPush)
-    return {base::Code::kPermissionDenied,
-            fmt::format("{} does not let you push {}: log in with `skopeo login {}`", reference.registry,
-                        reference.text(), reference.registry),
-            {}};
-  return {base::Code::kPermissionDenied,
-          fmt::format("{} does not let you have {}: check the name, or log in with `skopeo login {}`",
-                      reference.registry, reference.text(), reference.registry),
-          {}};
+base::Result<> Fetch::copy_once(const std::string& digest) const {
+  // What an earlier attempt left half.
+  RETURN_IF_ERROR(base::remove_tree(layout_));
+  RETURN_IF_ERROR(base::make_folders(layout_));
+  const auto watched = std::make_shared<StallWatch>(layout_.parent_path(), limits_.stall);
+  Skopeo::Call call{.arguments = {"--quiet", "--remove-signatures", "--dest-oci-accept-uncompressed-layers",
+                                  "--dest-shared-blob-dir", blobs_.string()},
+                    .command = "copy",
+                    .limit = kTransferLimit,
+                    .watch = [watched] { return watched->look(); }};
+  if (skopeo_.reference().on_loopback()) call.arguments.push_back("--src-tls-verify=false");
+  call.arguments.insert(call.arguments.end(), {"docker://" + image(digest), "oci:" + layout_.string() + ":image"});
+  auto done = skopeo_.run(std::move(call));
+  if (done) return {};
+  if (done.error().code == base::Code::kDeadlineExceeded)
+    return std::unexpected(explain_stall(skopeo_.reference(), seconds_text(limits_.stall)));
+  return std::unexpected(std::move(done).error());
 }
 
-base::Error not_found(const core::ImageReference& reference) {
-  return {base::Code::kNotFound,
-          fmt::format("no registry has {0}: check the name, or import it with `orchion image import FILE {0}`",
-                      reference.text()),
-          {}};
+// Each once: an image may have the same layer twice.
+std::size_t Fetch::whole_layers(const Manifest& manifest) const {
+  std::set<std::string> whole;
+  for (const auto& layer : manifest.layers)
+    if (::access(blob(layer.digest).c_str(), F_OK) == 0) whole.insert(layer.digest);
+  return whole.size();
 }
 
-base::Error unreachable(Direction direction, const core::ImageReference& reference, std::string_view talk) {
-  const auto way_out =
-      direction == Direction::kPull
-          ? fmt::format("try again, or import it with `orchion image import FILE {}`", reference.text())
-          : std::string("try again");
-  return {base::Code::kUnavailable,
-          fmt::format("the registry {} does not answer for {} ({}): {}", reference.registry, reference.text(),
-                      last_words(talk), way_out),
-          {}};
+std::size_t Fetch::all_layers(const Manifest& manifest) const {
+  std::set<std::string> all;
+  for (const auto& layer : manifest.layers) all.insert(layer.digest);
+  return all.size();
+}
+
+base::Result<> Fetch::download(const Manifest& manifest, const std::string& digest) const {
+  const auto all = all_layers(manifest);
+  FetchAttempts attempts(limits_);
+  // Also where all is here already: skopeo asks the machine's policy for signatures.
+  while (true) {
+    auto done = copy_once(digest);
+    if (done && whole_layers(manifest) == all) return {};
+    if (done)
+      return base::fail(base::Code::kDataLoss,
+                        fmt::format("skopeo fetched {} and left layers out: fetch it again", image(digest)));
+    if (done.error().code != base::Code::kUnavailable) return done;
+    const auto whole = whole_layers(manifest);
+    const auto pause = attempts.after_failure(whole);
+    if (!pause)
+      return std::unexpected(done.error().with_context(
+          fmt::format("{} of {} layers came, then none in {} attempts", whole, all, attempts.fruitless())));
+    base::log::warn("{} ({} of {} layers are here): the rest is fetched again in {}", done.error().message, whole, all,
+                    seconds_text(*pause));
+    std::this_thread::sleep_for(*pause);
+  }
+}
+
+base::Result<> Fetch::fetch_config(const Manifest& manifest, const std::string& digest) const {
+  const auto path = blob(manifest.config.digest);
+  if (::access(path.c_str(), F_OK) == 0) return {};
+  ASSIGN_OR_RETURN(const auto config, inspect(image(digest), true));
+  if (const auto real = digest_of(config); real != manifest.config.digest)
+    return wrong_digest(skopeo_.reference(), manifest.config.digest, real);
+  return base::write_file(path, config);
+}
+
+base::Result<ConfigDocument> Fetch::read_config(const Manifest& manifest) const {
+  ASSIGN_OR_RETURN(const auto text, base::read_file(blob(manifest.config.digest), kDocumentBytesMax));
+  return parse_config(text);
+}
+
+ArchiveFiles Fetch::files(const Manifest& manifest) const {
+  ArchiveFiles result{{manifest.config.digest, blob(manifest.config.digest)}};
+  for (const auto& layer : manifest.layers) result[layer.digest] = blob(layer.digest);
+  return result;
 }
 
 }  // namespace
 
-base::Error explain_failure(Direction direction, const core::ImageReference& reference, std::string_view talk) {
-  if (has_any(talk, {"no space left on device", "disk quota exceeded"})) return fail_disk(ENOSPC, "").error();
-  if (direction == Direction::kPull &&
-      has_any(talk, {"no image found in manifest list", "no image found in image index"}))
-    return {base::Code::kNotFound,
-            fmt::format("{} is not made for this machine's architecture: use an image that is, or another node",
-                        reference.text()),
-            {}};
-  if (direction == Direction::kPull &&
-      has_any(talk, {"manifest unknown", "name unknown", "repository name not known", "status 404", "StatusCode: 404"}))
-    return not_found(reference);
-  // Docker Hub says the same of what it hasn't and of what is private; a name of its own library is never private.
-  if (direction == Direction::kPull && reference.registry == "docker.io" &&
-      reference.repository.starts_with("library/") && has_any(talk, {"requested access to the resource is denied"}))
-    return not_found(reference);
-  if (has_any(talk, {"unauthorized", "authentication required", "access to the resource is denied", "access denied",
-                     "status 401", "status 403", "invalid username/password", "StatusCode: 401", "StatusCode: 403"}))
-    return refused(direction, reference);
-  if (has_any(talk, {"toomanyrequests", "429 Too Many Requests"}))
-    return {base::Code::kUnavailable,
-            fmt::format("{} allows no more requests for now: wait, or log in with `skopeo login {}`",
-                        reference.registry, reference.registry),
-            {}};
-  if (has_any(talk, {"x509:", "server gave HTTP response to HTTPS client"}))
-    return {base::Code::kFailedPrecondition,
-            fmt::format("{} is not trusted ({}): give it a certificate this machine trusts", reference.registry,
-                        last_words(talk)),
-            {}};
-  return unreachable(direction, reference, talk);
+base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const ContentStore& store,
+                                       ContentStore::Lease& lease, const core::ImageReference& reference,
+                                       const std::string& architecture, const fs::path& temp) {
+  ASSIGN_OR_RETURN(const auto skopeo, Skopeo::prepare(options.files, Direction::kPull, reference, temp));
+  const Fetch fetch(skopeo, options.limits, temp);
+  ASSIGN_OR_RETURN(auto found, fetch.find_manifest(architecture));
+  const auto parsed = parse_manifest(found.manifest);
+  if (!parsed) return named(parsed.error(), reference);
+  const auto& manifest = *parsed;
+  const auto digest = digest_of(found.manifest);
+  RETURN_IF_ERROR(fetch.take_from_store(store, lease, manifest));
+  // One for another machine isn't worth its layers.
+  if (!found.in_index) {
+    RETURN_IF_ERROR(fetch.fetch_config(manifest, digest));
+    ASSIGN_OR_RETURN(const auto config, fetch.read_config(manifest));
+    if (const auto fits = check_architecture(config, architecture); !fits) return named(fits.error(), reference);
+  }
+  RETURN_IF_ERROR(fetch.download(manifest, digest));
+  RETURN_IF_ERROR(fetch.fetch_config(manifest, digest));
+  return FetchedImage{std::move(found.manifest), fetch.files(manifest)};
 }
 
-base::Result<> fetch_image(const core::ImageReference& reference, const fs::path& folder,
-                           const std::string& architecture, const fs::path& temp) {
-  std::vector<std::string> arguments = {"--tmpdir",        temp.string(), "--override-os", "linux",
-                                        "--override-arch", architecture,  "copy",          "--quiet"};
-  // Elsewhere the machine's registries.conf decides.
-  if (reference.on_loopback()) arguments.push_back("--src-tls-verify=false");
-  arguments.insert(arguments.end(), {"docker://" + reference.text(), "dir:" + folder.string()});
-  return run_skopeo(std::move(arguments), Direction::kPull, reference);
-}
-
-base::Result<> push_image(const fs::path& folder, const core::ImageReference& destination, bool plain_http,
-                          const fs::path& temp) {
-  std::vector<std::string> arguments = {"--tmpdir", temp.string(), "copy", "--quiet", "--preserve-digests"};
-  if (plain_http || destination.on_loopback()) arguments.push_back("--dest-tls-verify=false");
-  arguments.insert(arguments.end(), {"dir:" + folder.string(), "docker://" + destination.text()});
-  return run_skopeo(std::move(arguments), Direction::kPush, destination);
+base::Result<> push_image(const RegistryOptions& options, const fs::path& folder,
+                          const core::ImageReference& destination, bool plain_http, const fs::path& temp) {
+  ASSIGN_OR_RETURN(const auto skopeo, Skopeo::prepare(options.files, Direction::kPush, destination, temp));
+  Skopeo::Call call{
+      .arguments = {"--quiet", "--preserve-digests"}, .command = "copy", .limit = kTransferLimit, .watch = {}};
+  if (plain_http || destination.on_loopback()) call.arguments.push_back("--dest-tls-verify=false");
+  call.arguments.insert(call.arguments.end(), {"dir:" + folder.string(), "docker://" + destination.text()});
+  ASSIGN_OR_RETURN([[maybe_unused]] const auto talk, skopeo.run(std::move(call)));
+  return {};
 }
 
 }  // namespace orchion::node::images

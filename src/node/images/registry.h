@@ -1,28 +1,37 @@
 #pragma once
 
-// Registries, by way of skopeo, which knows their protocols, proxies and credentials (it looks those up in its own
-// files; none ever stands in an argument). Blocks.
+// Registries, by way of skopeo, which knows their protocols, proxies and mirrors. Blocks.
 
 #include <filesystem>
+#include <memory>
 #include <string>
-#include <string_view>
 
 #include "core/image_reference.h"
+#include "node/images/archive_import.h"
+#include "node/images/fetch_attempts.h"
+#include "node/images/skopeo.h"
 
 namespace orchion::node::images {
 
-enum class Direction { kPull, kPush };
+struct RegistryOptions {
+  RegistryFiles files;
+  FetchLimits limits;
+};
 
-// Fetches one platform's image into `folder`: skopeo's "dir" layout, manifest.json and blobs named by their hex.
-// That layout keeps the manifest as the registry has it; the OCI layout would convert Docker's and change the digest.
-base::Result<> fetch_image(const core::ImageReference& reference, const std::filesystem::path& folder,
-                           const std::string& architecture, const std::filesystem::path& temp);
+// An image as its registry has it.
+struct FetchedImage {
+  std::string manifest;  // of one platform, its bytes as they came: their digest is the image's
+  ArchiveFiles files;    // the configuration and the layers, by digest; in `temp` of the fetch
+};
 
-// The other way. Digests are kept, so nothing is compressed on the way.
-base::Result<> push_image(const std::filesystem::path& folder, const core::ImageReference& destination, bool plain_http,
-                          const std::filesystem::path& temp);
+// Fetches the image for Linux on `architecture` into `temp`, a folder on the store's file system. Layers that the store
+// has are taken from there, and what is whole when a download breaks off isn't fetched again. `lease` holds them.
+base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const ContentStore& store,
+                                       ContentStore::Lease& lease, const core::ImageReference& reference,
+                                       const std::string& architecture, const std::filesystem::path& temp);
 
-// What skopeo's last words mean for the user. `talk` is its standard error.
-base::Error explain_failure(Direction direction, const core::ImageReference& reference, std::string_view talk);
+// The other way: `folder` in skopeo's "dir" layout. Digests are kept, so nothing is compressed on the way.
+base::Result<> push_image(const RegistryOptions& options, const std::filesystem::path& folder,
+                          const core::ImageReference& destination, bool plain_http, const std::filesystem::path& temp);
 
 }  // namespace orchion::node::images
