@@ -43,6 +43,7 @@ class AgentDaemon {
       group_.spawn("the certificate", keep_certificate(executor_, clock_, folders_.agent(), std::move(renewed)));
     }
     group_.spawn("the agent", agent_->run());
+    group_.spawn("the collector of images", parts_->collect_images(clock_));
     co_return co_await wait_for_session(agent_.get(), &clock_,
                                         "the server does not answer yet; the agent goes on trying");
   }

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/image_limits.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
+#include "node/images/image_collector.h"
 
 namespace orchion::daemon {
 
@@ -61,6 +63,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   std::unique_ptr<NodeParts> parts(new NodeParts(folders));
   const auto run = folders.run(short_id);
   RETURN_IF_ERROR(base::make_folders(run));
+  ASSIGN_OR_RETURN(parts->image_limits_, read_image_limits());
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();
@@ -87,6 +90,10 @@ void NodeParts::serve(node::agent::Agent& agent) {
   executors_->wire_by([&agent](std::string task_uid, std::filesystem::path path) {
     return agent.wire(std::move(task_uid), std::move(path));
   });
+}
+
+base::Co<> NodeParts::collect_images(base::Clock& clock) {
+  return node::images::keep_collecting(images_.get(), &clock, image_limits_);
 }
 
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {

@@ -39,6 +39,9 @@ class NodeParts {
   // Its networks are for the containers of engines too, until it ends.
   void serve(node::agent::Agent& agent);
 
+  // Removes images that are no longer needed, until it is cancelled. `clock` outlives it.
+  base::Co<> collect_images(base::Clock& clock);
+
  private:
   class GatewayResolver;
   explicit NodeParts(Folders folders);
@@ -48,6 +51,7 @@ class NodeParts {
   base::WorkerPool image_workers_;  // a pull takes minutes: no start or stop waits behind it
   std::unique_ptr<node::images::ImageStore> images_;
   std::unique_ptr<NodeExecutors> executors_;
+  node::images::CollectionLimits image_limits_;
   std::unique_ptr<node::networks::LinuxNetworks> networks_;
   std::unique_ptr<node::volumes::FolderVolumes> volumes_;
   mesh::dns::RecordTable records_;

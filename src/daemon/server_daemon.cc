@@ -120,6 +120,7 @@ class ControlPlane {
     parts_->serve(*agent_);
     CO_RETURN_IF_ERROR(co_await agent_->start());
     calls_.spawn("the agent", agent_->run());
+    calls_.spawn("the collector of images", parts_->collect_images(clock_));
     co_return co_await wait_for_session(agent_.get(), &clock_, "the agent of this machine is not connected yet");
   }
 

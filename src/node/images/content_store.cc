@@ -22,6 +22,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+base::WallTime changed_at(const fs::path& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return std::chrono::system_clock::now();
+  return base::WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec));
+}
+
 bool is_folder(const fs::path& path) {
   struct stat info{};
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
@@ -84,6 +90,7 @@ void ContentStore::load() {
       RETURN_IF_ERROR(read_checked(blob_path(image.record.digest), image.record.digest));
       ASSIGN_OR_RETURN(const auto config, read_checked(blob_path(image.config_digest), image.config_digest));
       ASSIGN_OR_RETURN(auto document, parse_config(config));
+      image.used_at = changed_at(it->path());
       image.record.config = std::move(document.config);
       image.record.architecture = document.architecture;
       for (const auto& layer : image.layers) {
@@ -213,6 +220,23 @@ std::vector<ImageRecord> ContentStore::list() const {
   std::vector<ImageRecord> result;
   for (const auto& [name, image] : images_) result.push_back(image.record);
   return result;
+}
+
+std::vector<StoredImage> ContentStore::list_stored() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<StoredImage> result;
+  for (const auto& [name, image] : images_) result.push_back(image);
+  return result;
+}
+
+void ContentStore::touch(const std::vector<std::string>& references) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& reference : references) {
+    const auto found = images_.find(reference);
+    if (found == images_.end()) continue;
+    found->second.used_at = std::chrono::system_clock::now();
+    (void)::utimensat(AT_FDCWD, reference_path(reference).c_str(), nullptr, 0);
+  }
 }
 
 base::Result<std::int64_t> ContentStore::remove(const std::vector<std::string>& references) {

@@ -28,8 +28,13 @@ struct StoredLayer {
   std::int64_t bytes = 0;  // unpacked
 };
 
+// Whether a registry can give an image back.
+enum class Origin { kByHand, kRegistry };
+
 struct StoredImage {
   ImageRecord record;
+  Origin origin = Origin::kByHand;
+  base::WallTime used_at;  // last by a task, or when it came
   std::string config_digest;
   std::vector<StoredLayer> layers;
 };
@@ -86,6 +91,10 @@ class ContentStore : public std::enable_shared_from_this<ContentStore> {
   // By reference, or by digest where the reference has one.
   std::optional<StoredImage> find(const std::string& reference) const;
   std::vector<ImageRecord> list() const;
+  std::vector<StoredImage> list_stored() const;
+
+  // These are used now. Kept as their records' times of change: a few microseconds each, and no harm where it fails.
+  void touch(const std::vector<std::string>& references);
 
   // Forgets these references and collects. Returns the bytes freed.
   base::Result<std::int64_t> remove(const std::vector<std::string>& references);

@@ -45,7 +45,7 @@ class Environment {
 class CredentialsTest : public ImageStoreTest {
  protected:
   CredentialsTest() {
-    registry_.files.credentials = own_;
+    options_.registry.files.credentials = own_;
     fs::create_directories(folder_ / "bin");
     reopen();
   }

@@ -18,6 +18,10 @@ namespace orchion::node::images {
 
 constexpr std::size_t kDocumentBytesMax = 4u << 20;
 
+// The annotation in another node's export, and what it says.
+constexpr char kOriginAnnotation[] = "io.orchion.origin";
+constexpr char kOriginRegistry[] = "registry";
+
 struct Descriptor {
   std::string media_type;
   std::string digest;
@@ -36,7 +40,8 @@ struct IndexEntry {
   Descriptor manifest;
   std::string architecture;  // empty where the index doesn't say
   std::string operating_system;
-  std::string name;  // from its annotations; empty, "latest", or a whole reference
+  std::string name;            // from its annotations; empty, "latest", or a whole reference
+  bool from_registry = false;  // so another node's export says: there it was pulled
 };
 
 struct ConfigDocument {

@@ -22,8 +22,11 @@ std::unexpected<base::Error> mismatch(std::string_view what, std::string_view cl
 
 }  // namespace
 
-ImageBuilder::ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits)
-    : store_(std::move(store)), limits_(limits), lease_(std::make_unique<ContentStore::Lease>(store_)) {}
+ImageBuilder::ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin)
+    : store_(std::move(store)),
+      limits_(limits),
+      origin_(origin),
+      lease_(std::make_unique<ContentStore::Lease>(store_)) {}
 
 ImageBuilder::~ImageBuilder() {
   lease_.reset();
@@ -97,6 +100,8 @@ base::Result<ImageRecord> ImageBuilder::commit(const std::string& reference, con
   RETURN_IF_ERROR(hold_and_write(manifest));
   RETURN_IF_ERROR(hold_and_write(config));
   StoredImage image;
+  image.origin = origin_;
+  image.used_at = std::chrono::system_clock::now();
   image.record.reference = reference;
   image.record.digest = digest_of(manifest);
   image.record.architecture = document.architecture;

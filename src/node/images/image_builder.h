@@ -12,7 +12,7 @@ namespace orchion::node::images {
 // was stored is held until the builder goes; an image that was never committed is collected then.
 class ImageBuilder {
  public:
-  ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits);
+  ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin = Origin::kByHand);
   ~ImageBuilder();
   ImageBuilder(const ImageBuilder&) = delete;
   ImageBuilder& operator=(const ImageBuilder&) = delete;
@@ -43,6 +43,7 @@ class ImageBuilder {
 
   std::shared_ptr<ContentStore> store_;
   ArchiveLimits limits_;
+  const Origin origin_;
   ArchiveUsage usage_;
   std::unique_ptr<ContentStore::Lease> lease_;
   std::vector<StoredLayer> layers_;

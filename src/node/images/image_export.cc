@@ -68,10 +68,13 @@ std::string media_type(const std::string& manifest) {
 }
 
 std::string index_of(const StoredImage& image, const std::string& manifest) {
+  json::object annotations;
+  annotations[kNameAnnotation] = image.record.reference;
+  if (image.origin == Origin::kRegistry) annotations[kOriginAnnotation] = kOriginRegistry;
   json::object entry{{"mediaType", media_type(manifest)},
                      {"digest", image.record.digest},
                      {"size", manifest.size()},
-                     {"annotations", {{kNameAnnotation, image.record.reference}}}};
+                     {"annotations", std::move(annotations)}};
   return json::serialize(
       json::object{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", json::array{std::move(entry)}}});
 }

@@ -36,8 +36,9 @@ class ImageStoreTest : public testing::Test {
 
   void reopen() {
     images_.reset();
-    ImageStoreOptions options{.folder = store(), .architecture = "amd64", .limits = {}, .registry = registry_};
-    auto opened = ImageStore::open(io_.get_executor(), *workers_, std::move(options));
+    options_.folder = store();
+    options_.architecture = "amd64";
+    auto opened = ImageStore::open(io_.get_executor(), *workers_, options_);
     if (!opened) throw std::runtime_error(opened.error().message);
     images_ = *std::move(opened);
   }
@@ -67,7 +68,7 @@ class ImageStoreTest : public testing::Test {
   }
 
   TestFolder folder_;
-  RegistryOptions registry_;  // reopen() after changes
+  ImageStoreOptions options_;  // reopen() after changes
   boost::asio::io_context io_;
   std::unique_ptr<base::WorkerPool> workers_ = std::make_unique<base::WorkerPool>(2);
   std::unique_ptr<ImageStore> images_;

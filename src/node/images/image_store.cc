@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "core/image_reference.h"
 #include "node/images/archive_import.h"
 #include "node/images/digest.h"
@@ -30,7 +31,7 @@ base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const co
   // Errors about registries name the image themselves.
   if (!fetched) return std::unexpected(std::move(fetched).error());
   auto image = import_manifest(std::move(store), fetched->manifest, fetched->files, reference.text(),
-                               {options.architecture, options.limits});
+                               {options.architecture, options.limits, Origin::kRegistry});
   if (!image) return std::unexpected(image.error().with_context(reference.text()));
   return image;
 }
@@ -237,14 +238,72 @@ base::Co<Images::Pruned> ImageStore::prune() {
   for (const auto& image : state_->store->list()) {
     if (!is_used(image)) unused.push_back(image.reference);
   }
-  auto job = [store = state_->store, unused]() -> base::Result<Pruned> {
-    ASSIGN_OR_RETURN(const auto freed, store->remove(unused));
-    return Pruned{unused, freed};
+  co_return co_await remove_all(std::move(unused));
+}
+
+base::Co<Images::Pruned> ImageStore::remove_all(std::vector<std::string> references) {
+  auto job = [store = state_->store, references]() -> base::Result<Pruned> {
+    ASSIGN_OR_RETURN(const auto freed, store->remove(references));
+    return Pruned{references, freed};
   };
   co_return co_await state_->workers.run(std::move(job));
 }
 
+base::Co<Images::Pruned> ImageStore::collect(CollectionLimits limits) {
+  touch_used();
+  Pruned all;
+  auto old = plan_by_age(collectable(), std::chrono::system_clock::now(), limits);
+  if (!old.empty()) {
+    CO_ASSIGN_OR_RETURN(all, co_await remove_all(std::move(old)));
+  }
+  CO_ASSIGN_OR_RETURN(auto more, co_await make_room(limits));
+  all.references.insert(all.references.end(), more.references.begin(), more.references.end());
+  all.freed_bytes += more.freed_bytes;
+  co_return all;
+}
+
+// One at a time, and each time with a look at the disk: images share layers, so none says what its removal frees.
+base::Co<Images::Pruned> ImageStore::make_room(CollectionLimits limits) {
+  Pruned all;
+  if (limits.disk_high_percent <= 0) co_return all;
+  const auto& folder = state_->options.folder;
+  CO_ASSIGN_OR_RETURN(auto disk, state_->options.disk_use(folder));
+  if (!disk.is_above(limits.disk_high_percent)) co_return all;
+  while (disk.is_above(limits.disk_low_percent)) {
+    const auto order = order_by_use(collectable());  // anew: a task may have begun to use one
+    if (order.empty()) {
+      base::log::warn("the disk that holds {} is more than {} % full, and no image is left that could go",
+                      folder.string(), limits.disk_low_percent);
+      break;
+    }
+    std::vector<std::string> next{order.front()};
+    CO_ASSIGN_OR_RETURN(auto one, co_await remove_all(std::move(next)));
+    all.references.push_back(order.front());
+    all.freed_bytes += one.freed_bytes;
+    CO_ASSIGN_OR_RETURN(disk, state_->options.disk_use(folder));
+  }
+  co_return all;
+}
+
+std::vector<CollectableImage> ImageStore::collectable() const {
+  std::vector<CollectableImage> result;
+  for (const auto& image : state_->store->list_stored())
+    result.push_back({.reference = image.record.reference,
+                      .used_at = image.used_at,
+                      .in_use = is_used(image.record) || state_->pulls.contains(image.record.reference),
+                      .from_registry = image.origin == Origin::kRegistry});
+  return result;
+}
+
+void ImageStore::touch_used() {
+  std::vector<std::string> used;
+  for (const auto& image : state_->store->list())
+    if (is_used(image)) used.push_back(image.reference);
+  state_->store->touch(used);
+}
+
 void ImageStore::set_used(std::vector<std::string> references) {
+  touch_used();  // what goes out of use was used until now
   used_.clear();
   for (const auto& reference : references) {
     if (is_digest(reference)) used_.insert(reference);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 
 #include "base/worker_pool.h"
+#include "node/images/collection_plan.h"
 #include "node/images/images.h"
 #include "node/images/registry.h"
 #include "node/images/tar_reader.h"
@@ -16,6 +18,7 @@ struct ImageStoreOptions {
   ArchiveLimits limits;                                     // of one image, all its layers together
   std::int64_t archive_bytes_max = std::int64_t{64} << 30;  // of a file given to import()
   RegistryOptions registry;
+  std::function<base::Result<DiskUse>(const std::filesystem::path&)> disk_use = read_disk_use;
 };
 
 // The images on this machine's disk, and the way to registries. Belongs to one executor; what blocks runs on
@@ -39,6 +42,10 @@ class ImageStore final : public Images {
   base::Co<Pruned> prune() override;
   void set_used(std::vector<std::string> references) override;
 
+  // Removes what no task has used for too long and, where the disk is too full, the least recently used until it isn't.
+  // Only what a registry can give back.
+  base::Co<Pruned> collect(CollectionLimits limits);
+
  private:
   struct State;
   struct Pull;
@@ -47,6 +54,10 @@ class ImageStore final : public Images {
 
   base::Co<> receive(std::shared_ptr<Spool> spool, std::shared_ptr<ByteSource> archive);
   bool is_used(const ImageRecord& image) const;
+  void touch_used();
+  std::vector<CollectableImage> collectable() const;
+  base::Co<Pruned> remove_all(std::vector<std::string> references);
+  base::Co<Pruned> make_room(CollectionLimits limits);
 
   std::shared_ptr<State> state_;
   std::set<std::string> used_;  // normalised references, and digests

@@ -16,6 +16,7 @@ std::string write_reference_record(const StoredImage& image) {
                                       {"reference", image.record.reference},
                                       {"manifest", image.record.digest},
                                       {"config", image.config_digest},
+                                      {"fromRegistry", image.origin == Origin::kRegistry},
                                       {"createdAtNs", image.record.created_at.time_since_epoch().count()},
                                       {"layers", std::move(layers)}}) +
          "\n";
@@ -28,6 +29,9 @@ base::Result<StoredImage> parse_reference_record(std::string_view text) {
     image.record.reference = json::value_to<std::string>(value.at("reference"));
     image.record.digest = json::value_to<std::string>(value.at("manifest"));
     image.record.created_at = base::WallTime(base::Duration(value.at("createdAtNs").to_number<std::int64_t>()));
+    // Records of earlier versions don't say.
+    const auto* from_registry = value.as_object().if_contains("fromRegistry");
+    if (from_registry && from_registry->as_bool()) image.origin = Origin::kRegistry;
     image.config_digest = json::value_to<std::string>(value.at("config"));
     bool sound = is_digest(image.record.digest) && is_digest(image.config_digest);
     for (const auto& layer : value.at("layers").as_array()) {

@@ -13,7 +13,7 @@ constexpr std::size_t kLarge = 3'000'000;
 class RegistryPullTest : public ImageStoreTest {
  protected:
   RegistryPullTest() {
-    registry_.limits = {.stall = std::chrono::seconds(2), .pause = std::chrono::milliseconds(10)};
+    options_.registry.limits = {.stall = std::chrono::seconds(2), .pause = std::chrono::milliseconds(10)};
     reopen();
   }
 
@@ -81,7 +81,7 @@ TEST_F(RegistryPullTest, GivesUpInTheEndAndReclaimsTheDisk) {
 
 TEST_F(RegistryPullTest, ARegistryThatNeverAnswersIsGivenUp) {
   publish("box:1", {.layers = {{"a", "x"}}});
-  registry_.limits.stall = std::chrono::seconds(1);
+  options_.registry.limits.stall = std::chrono::seconds(1);
   reopen();
   BrokenProxy proxy(
       {.server_port = registry_server_.port(), .fault = BrokenProxy::Fault::kStall, .bytes_max = 0, .faults = 1000});
@@ -182,10 +182,11 @@ TEST_F(RegistryPullTest, MirrorsAreAskedFirst) {
   skopeo({"--insecure-policy", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false",
           "docker://" + registry_server_.host() + "/team/box:1", "docker://" + mirror.host() + "/cache/box:1"});
   const auto before = registry_server_.requests(image.digests[0]);
-  registry_.files.mirrors = folder_ / "registries.conf";
-  put_file(registry_.files.mirrors, fmt::format("[[registry]]\nprefix = \"{0}/team\"\nlocation = \"{0}/team\"\n"
-                                                "[[registry.mirror]]\nlocation = \"{1}/cache\"\ninsecure = true\n",
-                                                registry_server_.host(), mirror.host()));
+  options_.registry.files.mirrors = folder_ / "registries.conf";
+  put_file(options_.registry.files.mirrors,
+           fmt::format("[[registry]]\nprefix = \"{0}/team\"\nlocation = \"{0}/team\"\n"
+                       "[[registry.mirror]]\nlocation = \"{1}/cache\"\ninsecure = true\n",
+                       registry_server_.host(), mirror.host()));
   reopen();
   const auto pulled = pull(registry_server_.host() + "/team/box:1");
   ASSERT_TRUE(pulled.has_value()) << pulled.error().message;
@@ -199,8 +200,8 @@ TEST_F(RegistryPullTest, MirrorsAreAskedFirst) {
 }
 
 TEST_F(RegistryPullTest, AMirrorListThatCannotBeReadIsNamed) {
-  registry_.files.mirrors = folder_ / "registries.conf";
-  put_file(registry_.files.mirrors, "[[registry]\n");
+  options_.registry.files.mirrors = folder_ / "registries.conf";
+  put_file(options_.registry.files.mirrors, "[[registry]\n");
   reopen();
   const auto pulled = pull(registry_server_.host() + "/box:1");
   ASSERT_FALSE(pulled.has_value());
