@@ -184,6 +184,14 @@ const Examples kOfMachines = {
   orchion image import rootfs.tar base:1  a root file system
   orchion image import - app:1            from standard input
 )"},
+    {"orchion image load", R"(
+  docker save app:1 | orchion image load
+  orchion image load -i app.tar
+)"},
+    {"orchion image login", R"(
+  orchion image login ghcr.io -u me       the password is asked for
+  orchion image login ghcr.io -u me --password-stdin < token
+)"},
     {"orchion image rm", R"(
   orchion image rm app:1
   orchion image rm ghcr.io/me/app:2

@@ -43,6 +43,32 @@ void add_import(CommandTree& tree, CLI::App& group) {
   import->add_option("NAME", options->name, "Its name; needed where the archive has none");
 }
 
+// As Docker says it: the archive names the image.
+void add_load(CommandTree& tree, CLI::App& group) {
+  auto file = std::make_shared<std::string>("-");
+  tree.add(group, "load", "Add an image that `docker save` wrote, under the name it has there",
+           [file](Context& context) { return run_image_import(context, *file, ""); })
+      ->add_option("-i,--input", *file, "The archive; standard input where none is given");
+}
+
+struct LoginOptions {
+  std::string registry;
+  std::string user;
+  bool password_from_input = false;
+};
+
+void add_login(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<LoginOptions>();
+  auto* login =
+      tree.add(group, "login", "Have this machine's node enter a private registry", [options](Context& context) {
+        return run_image_login(context, options->registry, options->user, options->password_from_input);
+      });
+  login->add_option("REGISTRY", options->registry, "As in images' names: ghcr.io")->required();
+  login->add_option("-u,--username", options->user, "Asked for where it isn't given");
+  login->add_flag("--password-stdin", options->password_from_input, "Read the password from standard input");
+  tree.keep_local(login);
+}
+
 }  // namespace
 
 void add_image_commands(CommandTree& tree) {
@@ -51,6 +77,8 @@ void add_image_commands(CommandTree& tree) {
   add_for_image(tree, image, "pull", "Fetch an image from its registry", run_image_pull);
   add_push(tree, image);
   add_import(tree, image);
+  add_load(tree, image);
+  add_login(tree, image);
   add_for_image(tree, image, "rm", "Remove an image", run_image_rm);
   tree.add(image, "prune", "Remove every image that no task uses", run_image_prune);
 }

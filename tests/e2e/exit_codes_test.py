@@ -35,12 +35,13 @@ ASKING = {
     "restart": ["shop/web"], "stop": ["shop/web"], "start": ["shop/web"], "rm": ["shop/web"],
     "wait": ["shop/web"], "health": ["shop"], "node ls": [], "node inspect": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
-    "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"], "image rm": ["x:1"], "image prune": [],
+    "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
+    "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
 LOCAL = {"config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "node join",
-         "context ls", "context show", "context add", "context use", "context rm"}
+         "image login", "context ls", "context show", "context add", "context use", "context rm"}
 
 # What isn't there.
 MISSING = [
@@ -52,7 +53,8 @@ MISSING = [
     ["start", "shop/nope"], ["rm", "shop/nope"], ["wait", "nope"], ["wait", "shop/nope"], ["health", "nope"],
     ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
     ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
-    ["image", "import", "/nowhere/x.tar", "x:1"], ["init", "nope"], ["explain", "healthcheck.nope"],
+    ["image", "import", "/nowhere/x.tar", "x:1"], ["image", "load", "-i", "/nowhere/x.tar"],
+    ["init", "nope"], ["explain", "healthcheck.nope"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
