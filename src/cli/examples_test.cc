@@ -10,7 +10,7 @@ namespace {
 // The words of "  orchion ps -a    ended ones too", without the explanation and without what is the shell's.
 std::string command_of(const std::string& line) {
   auto text = line.substr(line.find("orchion"));
-  for (const char* end : {"  ", ")", " |", " >"}) text = text.substr(0, text.find(end));
+  for (const char* end : {"  ", ")", " |", " >", " <"}) text = text.substr(0, text.find(end));
   return text.substr(std::string("orchion").size());
 }
 

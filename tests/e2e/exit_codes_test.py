@@ -33,7 +33,7 @@ ASKING = {
     "ps": [], "inspect": ["shop/web"], "scale": ["shop/web=1"], "logs": ["shop/web"],
     "exec": ["shop/web", "--", "true"], "events": [], "run": ["busybox-test:latest", "--", "true"],
     "restart": ["shop/web"], "stop": ["shop/web"], "start": ["shop/web"], "rm": ["shop/web"],
-    "wait": ["shop/web"], "health": ["shop"], "node ls": [], "node inspect": ["x"], "node drain": ["x"],
+    "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
     "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
     "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],

@@ -45,6 +45,8 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::StopServiceRequest, v1::Service>(table, "ServiceService.StopService");
   unimplemented<v1::StartServiceRequest, v1::Service>(table, "ServiceService.StartService");
   unimplemented<v1::GetTaskRequest, v1::Task>(table, "TaskService.GetTask");
+  unimplemented<v1::ListUsageRequest, v1::TaskUsages>(table, "TaskService.ListUsage");
+  unimplemented_stream<v1::WatchUsageRequest, v1::TaskUsages>(table, "TaskService.WatchUsage");
   unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
   unimplemented<v1::GetVolumeRequest, v1::Volume>(table, "ResourceService.GetVolume");
