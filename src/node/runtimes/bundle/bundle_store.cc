@@ -9,8 +9,8 @@
 
 #include "node/runtimes/bundle/exit_watch.h"
 #include "node/runtimes/bundle/file_lock.h"
-#include "node/runtimes/bundle/memory_files.h"
 #include "node/runtimes/bundle/process_handle.h"
+#include "node/runtimes/memory_files.h"
 #include "node/shim/bundle.h"
 #include "node/shim/cgroup_files.h"
 #include "node/shim/process_identity.h"

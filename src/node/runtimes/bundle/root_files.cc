@@ -11,8 +11,9 @@
 #include "node/runtimes/bundle/container_user.h"
 #include "node/runtimes/bundle/layer_files.h"
 #include "node/runtimes/bundle/linux_capabilities.h"
-#include "node/runtimes/bundle/memory_files.h"
 #include "node/runtimes/bundle/shim_image.h"
+#include "node/runtimes/memory_files.h"
+#include "node/runtimes/network_files.h"
 #include "node/shim/bundle.h"
 
 namespace orchion::node::runtimes::bundle {
@@ -62,32 +63,6 @@ Result<> link_layers(const std::vector<std::filesystem::path>& layers, const std
   return {};
 }
 
-Result<> write_network_files(const std::filesystem::path& folder, const ContainerConfig& config) {
-  std::string resolv;
-  for (const auto& server : config.nameservers) resolv += "nameserver " + server + "\n";
-  if (!config.search_domains.empty()) {
-    resolv += "search";
-    for (const auto& domain : config.search_domains) resolv += " " + domain;
-    resolv += "\n";
-  }
-  if (!config.dns_options.empty()) {
-    resolv += "options";
-    for (const auto& option : config.dns_options) resolv += " " + option;
-    resolv += "\n";
-  }
-  if (config.nameservers.empty()) {
-    if (auto hosts_own = base::read_file("/etc/resolv.conf", 1u << 16)) resolv += *hosts_own;
-  }
-  std::string hosts =
-      "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\n"
-      "ff02::2\tip6-allrouters\n";
-  for (const auto& [name, address] : config.hosts) hosts += address + "\t" + name + "\n";
-  for (const auto& [name, address] : config.extra_hosts) hosts += address + "\t" + name + "\n";
-  RETURN_IF_ERROR(base::write_file(folder / "resolv.conf", resolv, 0644));
-  RETURN_IF_ERROR(base::write_file(folder / "hosts", hosts, 0644));
-  return base::write_file(folder / "hostname", config.hostname + "\n", 0644);
-}
-
 Result<> look_up_disks(const BlockIo& io, OciContext& context) {
   ASSIGN_OR_RETURN(context.weights, find_rates(io.weights));
   ASSIGN_OR_RETURN(context.read_bytes, find_rates(io.read_bytes));
@@ -118,7 +93,7 @@ Result<> fill_root_files(const BundlePlace& place, const ContainerConfig& config
 Result<> fill_memory_files(const BundlePlace& place, const ContainerConfig& config) {
   if (config.files.empty()) return {};
   ASSIGN_OR_RETURN(const auto user, user_of(config));
-  return write_memory_files(place.files, config.files, user);
+  return write_memory_files(place.files, config.files, {.uid = user.uid, .gid = user.gid});
 }
 
 Result<OciContext> find_oci_context(const BundlePlace& place, const ContainerConfig& config,

@@ -13,6 +13,8 @@
 #include "node/runtimes/engine/container_document.h"
 #include "node/runtimes/engine/container_files.h"
 #include "node/runtimes/engine/gate_image.h"
+#include "node/runtimes/memory_files.h"
+#include "node/runtimes/network_files.h"
 
 namespace orchion::node::runtimes::engine {
 
@@ -136,7 +138,7 @@ Co<> EngineRuntime::make_files(ContainerConfig config) {
               program = gate_program(), logs = log_folder(id)]() -> Result<> {
     RETURN_IF_ERROR(base::make_folders(here));
     RETURN_IF_ERROR(base::make_folders(logs));
-    RETURN_IF_ERROR(write_network_files(config, here));
+    RETURN_IF_ERROR(write_network_files(here, config));
     RETURN_IF_ERROR(make_gate_folder(program, gate));
     return write_secret_files(config, files);
   };
@@ -205,7 +207,7 @@ Co<> EngineRuntime::prepare(ContainerConfig config) {
 Co<> EngineRuntime::clean_up(std::string id, bool keep_logs) {
   records_.erase(id);
   auto job = [here = folder(id), files = files_folder(id), logs = log_folder(id), keep_logs]() -> Result<> {
-    RETURN_IF_ERROR(remove_secret_files(files));
+    RETURN_IF_ERROR(remove_memory_files(files));
     if (!keep_logs) RETURN_IF_ERROR(base::remove_tree(logs));
     return base::remove_tree(here);
   };

@@ -1,4 +1,4 @@
-#include "node/runtimes/bundle/memory_files.h"
+#include "node/runtimes/memory_files.h"
 
 #include <cerrno>
 
@@ -11,12 +11,12 @@
 
 #include "base/file.h"
 
-namespace orchion::node::runtimes::bundle {
+namespace orchion::node::runtimes {
 
 using base::Result;
 
 Result<> write_memory_files(const std::filesystem::path& folder, const std::vector<FileContent>& files,
-                            const ContainerUser& user) {
+                            FileOwner owner) {
   RETURN_IF_ERROR(base::make_folders(folder));
   if (::chmod(folder.c_str(), 0700) != 0)
     return base::fail_errno(errno, fmt::format("cannot close {}", folder.string()));
@@ -30,7 +30,7 @@ Result<> write_memory_files(const std::filesystem::path& folder, const std::vect
     const auto& file = files[i];
     const auto path = folder / std::to_string(i);
     RETURN_IF_ERROR(base::write_file(path, file.bytes, 0600));
-    if (::chown(path.c_str(), file.uid.value_or(user.uid), file.gid.value_or(user.gid)) != 0 ||
+    if (::chown(path.c_str(), file.uid.value_or(owner.uid), file.gid.value_or(owner.gid)) != 0 ||
         ::chmod(path.c_str(), file.mode) != 0)
       return base::fail_errno(errno, fmt::format("cannot set the owner of {}", path.string()));
   }
@@ -45,4 +45,4 @@ Result<> remove_memory_files(const std::filesystem::path& folder) {
   return {};
 }
 
-}  // namespace orchion::node::runtimes::bundle
+}  // namespace orchion::node::runtimes
