@@ -1,7 +1,6 @@
 """One stack whose services run in everything that a machine may have: crun, Docker, Podman, containerd, no container."""
 
 import json
-import pathlib
 import subprocess
 import unittest
 
@@ -126,6 +125,32 @@ class Executors(unittest.TestCase):
             name: (status.get("pid"), status["attempt"]) for name, status in self.places().items()} == before)
         for index, name in enumerate(NAMES):
             harness.wait_for(f"the port of {name} still", lambda: self.page(18080 + index) == "ok\n")
+
+    def test_docker_pulls_by_itself(self):
+        config = harness.write(self.cluster.folder, "registry.yml", f"""
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {self.cluster.folder}/registry}}}}
+http: {{addr: "127.0.0.1:5055"}}
+""")
+        registry = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+        self.addCleanup(registry.wait)
+        self.addCleanup(registry.terminate)
+        harness.wait_for("the registry", lambda: harness.fetch("http://127.0.0.1:5055/v2/"))
+        self.cluster.ok("image", "push", "busybox-test:latest", "127.0.0.1:5055/team/busybox:1", "--plain-http")
+        file = harness.write(self.cluster.folder, "pulled/compose.yaml", """
+services:
+  one:
+    image: 127.0.0.1:5055/team/busybox:1
+    command: [sleep, "1000"]
+    stop_signal: SIGKILL
+    x-orchion: {executor: docker}
+""")
+        self.cluster.ok("up", "-f", file, "--yes")
+        self.assertEqual(self.cluster.ok("exec", "pulled/one", "--", "echo", "hi"), "hi\n")
+        images = json.loads(self.engines["docker"].engine_api("/v1.40/images/json"))
+        self.assertIn("127.0.0.1:5055/team/busybox:1", [tag for image in images for tag in image["RepoTags"]])
+        self.cluster.ok("down", "--stack", "pulled", "--yes")
 
     def test_what_is_not_there_is_said(self):
         self.cluster.stop()
