@@ -129,6 +129,7 @@ int run_image_ls(Context& context);
 int run_image_pull(Context& context, const std::string& reference);
 int run_image_push(Context& context, const std::string& reference, const std::string& destination, bool plain_http);
 int run_image_import(Context& context, const std::string& file, const std::string& name);
+int run_image_tag(Context& context, const std::string& reference, const std::string& name);
 int run_image_login(Context& context, const std::string& name, std::string user, bool password_from_input);
 int run_image_rm(Context& context, const std::string& reference);
 int run_image_prune(Context& context);

@@ -184,6 +184,10 @@ const Examples kOfMachines = {
   orchion image import rootfs.tar base:1  a root file system
   orchion image import - app:1            from standard input
 )"},
+    {"orchion image tag", R"(
+  orchion image tag app:1 app:stable
+  orchion image tag app:1 registry.home:5000/app:1
+)"},
     {"orchion image load", R"(
   docker save app:1 | orchion image load
   orchion image load -i app.tar

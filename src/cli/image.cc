@@ -121,6 +121,13 @@ int run_image_import(Context& context, const std::string& file, const std::strin
   return print_image(context, std::move(json), "imported");
 }
 
+int run_image_tag(Context& context, const std::string& reference, const std::string& name) {
+  v1::TagImageRequest request;
+  request.set_reference(reference);
+  request.set_name(name);
+  return image_call(context, "orchion.v1.ImageService.TagImage", request, "tagging", "tagged");
+}
+
 int run_image_rm(Context& context, const std::string& reference) {
   v1::RemoveImageRequest request;
   request.set_reference(reference);

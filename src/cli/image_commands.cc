@@ -43,6 +43,14 @@ void add_import(CommandTree& tree, CLI::App& group) {
   import->add_option("NAME", options->name, "Its name; needed where the archive has none");
 }
 
+void add_tag(CommandTree& tree, CLI::App& group) {
+  auto names = std::make_shared<std::pair<std::string, std::string>>();
+  auto* tag = tree.add(group, "tag", "Give an image another name",
+                       [names](Context& context) { return run_image_tag(context, names->first, names->second); });
+  tag->add_option("IMAGE", names->first)->required();
+  tag->add_option("NAME", names->second, "Its further name")->required();
+}
+
 // As Docker says it: the archive names the image.
 void add_load(CommandTree& tree, CLI::App& group) {
   auto file = std::make_shared<std::string>("-");
@@ -77,6 +85,7 @@ void add_image_commands(CommandTree& tree) {
   add_for_image(tree, image, "pull", "Fetch an image from its registry", run_image_pull);
   add_push(tree, image);
   add_import(tree, image);
+  add_tag(tree, image);
   add_load(tree, image);
   add_login(tree, image);
   add_for_image(tree, image, "rm", "Remove an image", run_image_rm);

@@ -87,6 +87,7 @@ ROWS = {
     "GET /v1/images/{name}": Row({"name": IMAGE}),
     "POST /v1/images/pull": Row(body={"reference": IMAGE}, query=DRY),
     "POST /v1/images/push": Row(body={"reference": IMAGE, "destination": "localhost:5000/contract"}, query=DRY),
+    "POST /v1/images/tag": Row(body={"reference": IMAGE, "name": "contract:new"}, query=DRY),
     "POST /v1/images/import": Row(body=b"no archive at all", query="name=new:1&" + DRY),
     "POST /v1/images/remove": Row(body={"reference": "docker.io/library/spare:1"}, query=DRY),
     "POST /v1/images/prune": Row(body={}, query=DRY),
@@ -120,6 +121,9 @@ REFUSED = {
         ({}, "/reference"), ({"reference": IMAGE, "destination": "a b"}, "/destination"),
         ({"reference": IMAGE, "destination": f"localhost:5000/a@sha256:{64 * '0'}"}, "/destination"),
         ({"reference": IMAGE, "destination": "registry.example/a:1", "plainHttp": True}, "/plainHttp")],
+    "POST /v1/images/tag": [
+        ({}, "/reference"), ({"reference": "a b", "name": "a:1"}, "/reference"),
+        ({"reference": IMAGE}, "/name"), ({"reference": IMAGE, "name": f"a@sha256:{64 * '0'}"}, "/name")],
     "POST /v1/images/remove": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
 }
 

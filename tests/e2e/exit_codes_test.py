@@ -36,7 +36,7 @@ ASKING = {
     "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
     "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
-    "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
+    "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
@@ -54,7 +54,7 @@ MISSING = [
     ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
     ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
     ["image", "import", "/nowhere/x.tar", "x:1"], ["image", "load", "-i", "/nowhere/x.tar"],
-    ["init", "nope"], ["explain", "healthcheck.nope"],
+    ["image", "tag", "nope:1", "x:2"], ["init", "nope"], ["explain", "healthcheck.nope"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 

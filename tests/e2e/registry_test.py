@@ -38,6 +38,9 @@ http: {{addr: "127.0.0.1:5055"}}
         self.assertNotIn("busybox", cluster.ok("image", "ls"))
         cluster.ok("image", "pull", "127.0.0.1:5055/team/busybox:1")
         self.assertIn("127.0.0.1:5055/team/busybox:1", cluster.ok("image", "ls"))
+        cluster.ok("image", "tag", "127.0.0.1:5055/team/busybox:1", "other:2")
+        digests = {image["meta"]["name"]: image["status"]["digest"] for image in cluster.json("image", "ls")["images"]}
+        self.assertEqual(digests["docker.io/library/other:2"], digests["127.0.0.1:5055/team/busybox:1"])
         archive = cluster.folder / "again.tar"
         subprocess.run(["skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false",
                         "docker://127.0.0.1:5055/team/busybox:1", f"docker-archive:{archive}:again:1"], check=True)

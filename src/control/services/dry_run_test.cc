@@ -159,6 +159,20 @@ TEST_F(DryRunTest, AnImportIsReadToItsEndAndNotKept) {
   EXPECT_EQ(odd.error().fields.at(0).pointer, "/name");
 }
 
+TEST_F(DryRunTest, ATagIsSaidAndNotMade) {
+  v1::TagImageRequest request;
+  request.set_reference("app:1");
+  request.set_name("app:stable");
+  const auto tagged = dry<v1::Image>("ImageService.TagImage", request);
+  ASSERT_TRUE(tagged) << tagged.error().message;
+  EXPECT_EQ(tagged->meta().name(), "docker.io/library/app:stable");
+  EXPECT_EQ(view().revision(), before_);
+  request.set_name("app@sha256:" + std::string(64, '0'));
+  const auto digest = dry<v1::Image>("ImageService.TagImage", request);
+  ASSERT_FALSE(digest);
+  EXPECT_EQ(digest.error().fields.at(0).pointer, "/name");
+}
+
 TEST_F(DryRunTest, WhatATaskUsesIsNeitherRemovedNorPruned) {
   using google::protobuf::Empty;
   v1::RemoveImageRequest request;

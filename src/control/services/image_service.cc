@@ -155,6 +155,35 @@ base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest r
   co_return std::move(*answer.mutable_image());
 }
 
+base::Co<v1::Image> ImageService::tag(core::CallContext, v1::TagImageRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
+  CO_ASSIGN_OR_RETURN(const auto name, parse_field("name", request.name()));
+  if (!name.digest.empty()) {
+    base::Error error{base::Code::kInvalidArgument, "an image's new name is a tag, not a digest: give NAME:TAG", {}};
+    error.fields = {{"/name", error.message}};
+    co_return std::unexpected(std::move(error));
+  }
+  CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
+  if (request.dry_run()) {
+    v1::Image image = *context_.objects.view().images().find(reference.text());
+    image.mutable_meta()->set_name(name.text());
+    co_return image;
+  }
+  v1::Image image;
+  for (const auto& node : nodes) {
+    v1::StreamRequest want;
+    want.mutable_tag()->set_reference(request.reference());
+    want.mutable_tag()->set_name(request.name());
+    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), std::move(want)));
+    auto held = std::move(*image.mutable_status()->mutable_nodes());
+    image = std::move(*answer.mutable_image());
+    *image.mutable_status()->mutable_nodes() = std::move(held);
+    image.mutable_status()->add_nodes(node->meta().name());
+  }
+  CO_RETURN_IF_ERROR(co_await wait_until_listed(context_, image));
+  co_return image;
+}
+
 base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {
   CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
   if (!first) co_return base::fail(base::Code::kInvalidArgument, "the upload carried nothing");
@@ -260,6 +289,7 @@ void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> s
   const auto bind = binder(service);
   table.unary<v1::PullImageRequest, v1::Image>("orchion.v1.ImageService.PullImage", bind(&ImageService::pull));
   table.unary<v1::PushImageRequest, v1::Image>("orchion.v1.ImageService.PushImage", bind(&ImageService::push));
+  table.unary<v1::TagImageRequest, v1::Image>("orchion.v1.ImageService.TagImage", bind(&ImageService::tag));
   table.unary<v1::RemoveImageRequest, google::protobuf::Empty>("orchion.v1.ImageService.RemoveImage",
                                                                bind(&ImageService::remove));
   table.unary<v1::PruneImagesRequest, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",

@@ -20,6 +20,7 @@ class ImageService {
   base::Co<v1::Image> pull(core::CallContext call, v1::PullImageRequest request);
   base::Co<v1::Image> push(core::CallContext call, v1::PushImageRequest request);
   base::Co<> import(core::CallContext call, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
+  base::Co<v1::Image> tag(core::CallContext call, v1::TagImageRequest request);
   base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveImageRequest request);
   base::Co<v1::PruneImagesResponse> prune(core::CallContext call, v1::PruneImagesRequest request);
 

@@ -61,6 +61,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::ListImagesRequest, v1::ListImagesResponse>(table, "ImageService.ListImages");
   unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
   unimplemented<v1::PushImageRequest, v1::Image>(table, "ImageService.PushImage");
+  unimplemented<v1::TagImageRequest, v1::Image>(table, "ImageService.TagImage");
   unimplemented<v1::RemoveImageRequest, Empty>(table, "ImageService.RemoveImage");
   unimplemented<v1::PruneImagesRequest, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");

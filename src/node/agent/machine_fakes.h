@@ -87,6 +87,7 @@ class TestImages final : public images::Images {
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<images::ImageRecord> import(std::string name, std::shared_ptr<images::ByteSource> archive) override;
   base::Co<std::shared_ptr<images::ByteSource>> export_image(std::string reference) override;
+  base::Co<images::ImageRecord> tag(std::string reference, std::string name) override;
   base::Co<std::vector<images::ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;

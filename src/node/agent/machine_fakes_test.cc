@@ -208,6 +208,12 @@ base::Co<std::vector<images::ImageRecord>> TestImages::list() {
   co_return result;
 }
 
+base::Co<images::ImageRecord> TestImages::tag(std::string reference, std::string name) {
+  auto record = records.at(reference);
+  record.reference = name;
+  co_return records[name] = record;
+}
+
 base::Co<> TestImages::remove(std::string reference) {
   records.erase(reference);
   co_return base::Result<>{};

@@ -79,6 +79,10 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
       co_return co_await send_image(std::move(pulled), stream);
     }
     case v1::StreamRequest::kPush: co_return co_await push(request.push(), stream);
+    case v1::StreamRequest::kTag: {
+      auto tagged = co_await parts_.images.tag(request.tag().reference(), request.tag().name());
+      co_return co_await send_image(std::move(tagged), stream);
+    }
     case v1::StreamRequest::kRemoveImage: co_return co_await remove_image(request.remove_image(), stream);
     case v1::StreamRequest::kPruneImages: co_return co_await prune(stream);
     case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);

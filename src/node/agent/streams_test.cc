@@ -228,6 +228,11 @@ TEST_F(StreamsTest, ImagesArePulledPushedRemovedAndPruned) {
   request.mutable_push()->set_plain_http(true);
   want(request);
   EXPECT_EQ((*next())->image().meta().name(), "db:2");
+  request.mutable_tag()->set_reference("db:2");
+  request.mutable_tag()->set_name("db:new");
+  want(request);
+  EXPECT_EQ((*next())->image().meta().name(), "db:new");
+  EXPECT_TRUE(images.records.contains("db:2"));
   request.mutable_remove_image()->set_reference("db:2");
   want(request);
   EXPECT_EQ((*next())->image().meta().name(), "db:2");

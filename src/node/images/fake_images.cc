@@ -98,6 +98,13 @@ base::Co<std::shared_ptr<ByteSource>> FakeImages::export_image(std::string refer
   co_return archive;
 }
 
+base::Co<ImageRecord> FakeImages::tag(std::string reference, std::string name) {
+  CO_ASSIGN_OR_RETURN(auto image, co_await find(reference));
+  if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", reference));
+  CO_ASSIGN_OR_RETURN(image->reference, core::normalise_image(name));
+  co_return present_[image->reference] = *image;
+}
+
 base::Co<std::vector<ImageRecord>> FakeImages::list() {
   std::vector<ImageRecord> result;
   for (const auto& [name, image] : present_) result.push_back(image);

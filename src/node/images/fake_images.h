@@ -25,6 +25,7 @@ class FakeImages final : public Images {
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) override;
   base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) override;
+  base::Co<ImageRecord> tag(std::string reference, std::string name) override;
   base::Co<std::vector<ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;

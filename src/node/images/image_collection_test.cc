@@ -90,6 +90,20 @@ TEST_F(ImageCollectionTest, ACopyFromAnotherNodeIsKnownToBeTheRegistrys) {
   EXPECT_EQ(collect(kEverything), Names{image});
 }
 
+TEST_F(ImageCollectionTest, ANameGivenHereStaysWithItsContent) {
+  const auto image = pull("image");
+  const auto tagged = run(io_, images_->tag(image, "mine:2"));
+  ASSERT_TRUE(tagged.has_value()) << tagged.error().message;
+  EXPECT_EQ(tagged->reference, "docker.io/library/mine:2");
+  EXPECT_EQ(collect(kEverything), Names{image});
+  EXPECT_EQ(names(), Names{"docker.io/library/mine:2"});
+  EXPECT_TRUE(std::filesystem::exists(tagged->layers[0] / "image"));
+  reopen();
+  EXPECT_EQ(names(), Names{"docker.io/library/mine:2"});
+  EXPECT_EQ(run(io_, images_->tag("none", "x")).error().code, base::Code::kNotFound);
+  EXPECT_EQ(run(io_, images_->tag("mine:2", "x@" + tagged->digest)).error().code, base::Code::kInvalidArgument);
+}
+
 TEST_F(ImageCollectionTest, CollectsByTheClock) {
   const auto image = pull("image");
   base::ManualClock clock;

@@ -53,13 +53,35 @@ base::Result<> link_blob(const ContentStore& store, const std::string& digest, c
   return {};
 }
 
+std::unexpected<base::Error> not_here(const std::string& reference) {
+  return base::fail(base::Code::kNotFound,
+                    fmt::format("there is no image {} on this node: pull or import it first", reference));
+}
+
+// By hand: no registry knows it by this name.
+base::Result<ImageRecord> tag_now(std::shared_ptr<ContentStore> store, const std::string& reference,
+                                  const std::string& name) {
+  ContentStore::Lease lease(store);
+  auto image = store->find(reference);
+  if (!image) return not_here(reference);
+  lease.hold(image->record.digest);
+  lease.hold(image->config_digest);
+  for (const auto& layer : image->layers) {
+    lease.hold(layer.digest);
+    lease.hold(layer.diff_id);
+  }
+  image->record.reference = name;
+  image->origin = Origin::kByHand;
+  image->used_at = std::chrono::system_clock::now();
+  RETURN_IF_ERROR(store->commit(*image));
+  return std::move(image->record);
+}
+
 base::Result<> push_now(std::shared_ptr<ContentStore> store, const RegistryOptions& registry,
                         const std::string& reference, const core::ImageReference& destination, bool plain_http) {
   ContentStore::Lease lease(store);
   const auto image = store->find(reference);
-  if (!image)
-    return base::fail(base::Code::kNotFound,
-                      fmt::format("there is no image {} on this node: pull or import it first", reference));
+  if (!image) return not_here(reference);
   lease.hold(image->record.digest);
   lease.hold(image->config_digest);
   for (const auto& layer : image->layers) lease.hold(layer.digest);
@@ -213,6 +235,15 @@ base::Co<std::shared_ptr<ByteSource>> ImageStore::export_image(std::string refer
   auto job = [state = state_, name] { return ImageExport::open(state->store, name, state->workers); };
   CO_ASSIGN_OR_RETURN(std::shared_ptr<ByteSource> archive, co_await state_->workers.run(std::move(job)));
   co_return archive;
+}
+
+base::Co<ImageRecord> ImageStore::tag(std::string reference, std::string name) {
+  CO_ASSIGN_OR_RETURN(const auto old, core::normalise_image(reference));
+  CO_ASSIGN_OR_RETURN(const auto tag, core::parse_image_reference(name));
+  if (!tag.digest.empty())
+    co_return base::fail(base::Code::kInvalidArgument, "an image's new name is a tag, not a digest: give NAME:TAG");
+  auto job = [store = state_->store, old, text = tag.text()] { return tag_now(store, old, text); };
+  co_return co_await state_->workers.run(std::move(job));
 }
 
 base::Co<std::vector<ImageRecord>> ImageStore::list() {

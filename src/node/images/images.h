@@ -68,6 +68,9 @@ class Images : public ImageSource {
   // As an OCI layout in a tar, which import() of another node takes to the same digest. kNotFound.
   virtual base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) = 0;
 
+  // One more name for it, which is a tag. kNotFound.
+  virtual base::Co<ImageRecord> tag(std::string reference, std::string name) = 0;
+
   virtual base::Co<std::vector<ImageRecord>> list() = 0;
 
   // kFailedPrecondition while a task uses it (see use()).
