@@ -14,6 +14,7 @@
 #include <google/protobuf/message.h>
 
 #include "base/stream.h"
+#include "core/known_enums.h"
 
 namespace orchion::core {
 
@@ -96,6 +97,7 @@ class MethodTable {
     auto request = co_await stream.receive();
     if (!request) co_return std::unexpected(request.error());
     if (!*request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
+    if (auto known = check_enums(**request); !known) co_return known;
     auto response = co_await handler(std::move(context), std::move(**request));
     if (!response) co_return std::unexpected(response.error());
     co_return co_await stream.send(std::move(*response));

@@ -89,8 +89,9 @@ TEST_F(DryRunTest, ANodeSaysHowItWouldBe) {
   request.set_availability(static_cast<v1::NodeSpec::Availability>(77));
   const auto odd = dry<v1::Node>("NodeService.SetNodeAvailability", request);
   ASSERT_FALSE(odd);
-  EXPECT_EQ(odd.error().message, "availability is none of ACTIVE, PAUSED and DRAINED");
+  EXPECT_EQ(odd.error().message, "/availability: 77 is none of ACTIVE, PAUSED, DRAINED");
   EXPECT_EQ(odd.error().fields.at(0).pointer, "/availability");
+  request.set_availability(v1::NodeSpec::DRAINED);
   request.set_name("none");
   EXPECT_EQ(dry<v1::Node>("NodeService.SetNodeAvailability", request).error().code, Code::kNotFound);
 }

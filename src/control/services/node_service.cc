@@ -14,12 +14,6 @@ base::Error no_node(const std::string& name) {
   return {base::Code::kNotFound, fmt::format("there is no node {}: see `orchion node ls`", name), {}};
 }
 
-// JSON and gRPC both let a number pass that names nothing.
-base::Error no_availability() {
-  const std::string detail = "is none of ACTIVE, PAUSED and DRAINED";
-  return {base::Code::kInvalidArgument, "availability " + detail, {{"/availability", detail}}};
-}
-
 // Whether the node is as the caller saw it.
 base::Result<> check_match(const core::CallContext& call, const v1::Node& node) {
   if (!call.if_match || *call.if_match == node.meta().revision()) return {};
@@ -49,7 +43,6 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   if (!present) co_return std::unexpected(no_node(request.name()));
   v1::Node node = *present;
   CO_RETURN_IF_ERROR(check_match(call, node));
-  if (!v1::NodeSpec::Availability_IsValid(request.availability())) co_return std::unexpected(no_availability());
   if (node.spec().availability() == request.availability()) co_return node;
   node.mutable_spec()->set_availability(request.availability());
   if (request.dry_run()) co_return node;

@@ -1,5 +1,6 @@
 #include "node/runtimes/bundle/file_lock.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -12,6 +13,12 @@
 namespace orchion::node::runtimes::bundle {
 
 using base::UniqueFd;
+
+namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{20};
+
+}  // namespace
 
 base::Result<UniqueFd> lock_file(const std::filesystem::path& path, std::chrono::milliseconds patience) {
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -28,9 +35,11 @@ base::Result<UniqueFd> lock_file(const std::filesystem::path& path, std::chrono:
       continue;
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd fd{watch.get(), POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&fd, 1, static_cast<int>(left.count())) == 0)
+    if (left.count() <= 0)
       return base::fail(base::Code::kDeadlineExceeded, fmt::format("somebody keeps {} locked", path.string()));
+    // The kernel tells of a close shortly before it lets the lock go: who looks in between hears nothing more.
+    pollfd fd{watch.get(), POLLIN, 0};
+    ::poll(&fd, 1, static_cast<int>(std::min(left, kLookAgain).count()));
     char events[4096];
     while (::read(watch.get(), events, sizeof events) > 0) {
     }
