@@ -14,7 +14,7 @@ struct ServerFlags {
   std::string advertise;  // HOST or HOST:PORT that other machines reach
   std::string nodes;      // ADDRESS:PORT to listen on for them
   bool no_agent = false;
-  std::string executor;  // what runs tasks that ask for nothing; empty: what is found first
+  std::string executor;     // what runs tasks that ask for nothing; empty: what is found first
   bool background = false;  // start one in the background where none answers, return when it is ready
   bool stop = false;        // end the one that runs on this data folder; its containers run on
   int heartbeat_seconds = 5;

@@ -56,7 +56,9 @@ void set(base::Random& random, pb::Message& message, const pb::FieldDescriptor* 
     case Type::CPPTYPE_INT64: ORCHION_SET(Int64, static_cast<std::int64_t>(random.next())); break;
     case Type::CPPTYPE_UINT32: ORCHION_SET(UInt32, static_cast<std::uint32_t>(random.next())); break;
     case Type::CPPTYPE_UINT64: ORCHION_SET(UInt64, random.next()); break;
-    case Type::CPPTYPE_DOUBLE: ORCHION_SET(Double, static_cast<double>(random.below(1u << 30)) / 64); break;  // Boost rounds others
+    case Type::CPPTYPE_DOUBLE:
+      ORCHION_SET(Double, static_cast<double>(random.below(1u << 30)) / 64);
+      break;  // Boost rounds others
     case Type::CPPTYPE_FLOAT: ORCHION_SET(Float, static_cast<float>(random.unit())); break;
     case Type::CPPTYPE_BOOL: ORCHION_SET(Bool, random.below(2) == 0); break;
     case Type::CPPTYPE_ENUM: ORCHION_SET(EnumValue, static_cast<int>(random.below(5))); break;

@@ -97,12 +97,23 @@ Capabilities BundleRuntime::capabilities() const {
   return store_->maker().capabilities();
 }
 
+// Beside everything else that a start has to do; one at a time, so that no other job waits for a worker.
+void BundleRuntime::announce_start() {
+  if (announcing_->exchange(true)) return;
+  pool_.post([store = store_, announcing = announcing_] {
+    announce_moves(store->cgroups());
+    *announcing = false;
+  });
+}
+
 Co<> BundleRuntime::prepare(ContainerConfig config) {
+  announce_start();
   auto job = [store = store_, config = std::move(config)] { return store->prepare(config); };
   co_return co_await pool_.run(std::move(job));
 }
 
 Co<ContainerInfo> BundleRuntime::start(std::string id, std::uint32_t attempt) {
+  announce_start();
   auto begin = [store = store_, shim = shim_, id, attempt] { return begin_start(*store, shim, id, attempt); };
   CO_ASSIGN_OR_RETURN(auto begun, co_await pool_.run(std::move(begin)));
   if (begun.info) co_return *begun.info;

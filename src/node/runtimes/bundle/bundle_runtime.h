@@ -2,6 +2,7 @@
 
 // The runtime of containers that are bundles with a shim each, whatever is in them.
 
+#include <atomic>
 #include <memory>
 
 #include "base/worker_pool.h"
@@ -36,10 +37,13 @@ class BundleRuntime : public Runtime {
                 std::filesystem::path shim);
 
  private:
+  void announce_start();
+
   base::Executor executor_;
   base::WorkerPool& pool_;
   std::shared_ptr<BundleStore> store_;  // shared with jobs that outlive a cancelled call
   std::filesystem::path shim_;
+  std::shared_ptr<std::atomic<bool>> announcing_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 // Makes the folders absolute and there: the shims work in other folders than we do. Needs root. Blocks.

@@ -60,6 +60,7 @@ class BundleStore {
   const std::filesystem::path& runtime_root() const { return runtime_root_; }
   const BundleOptions& options() const { return options_; }
   const BundleMaker& maker() const { return *maker_; }
+  const CgroupLayout& cgroups() const { return cgroups_; }
   BundlePlace place(const std::string& id) const;
 
  private:

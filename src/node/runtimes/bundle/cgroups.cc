@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <sstream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/file.h"
 
 namespace orchion::node::runtimes::bundle {
@@ -75,6 +78,30 @@ base::Result<CgroupLayout> detect_cgroup_layout() {
   layout.limits_swap = layout.memory == layout.unified ||
                        std::filesystem::exists(layout.memory + "/memory.memsw.limit_in_bytes", ignored);
   return layout;
+}
+
+void announce_moves(const CgroupLayout& layout) {
+  if (layout.hierarchies.empty()) return;
+  const auto& mount = layout.controllers.empty() ? layout.hierarchies.front() : layout.controllers.begin()->second;
+  const auto groups = base::read_file("/proc/self/cgroup");
+  if (!groups) return;
+  // "4:cpu,cpuacct:/path"; v2's is "0::/path"
+  std::istringstream lines(*groups);
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == line.npos || second == line.npos) continue;
+    const auto names = split_options(line.substr(first + 1, second - first - 1));
+    const bool is_of_mount = layout.controllers.empty()
+                                 ? names.empty()
+                                 : std::ranges::find(names, layout.controllers.begin()->first) != names.end();
+    if (!is_of_mount) continue;
+    const base::UniqueFd file(
+        ::open((mount + line.substr(second + 1) + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    if (file) [[maybe_unused]]
+      const auto written = ::write(file.get(), "0", 1);
+    return;
+  }
 }
 
 }  // namespace orchion::node::runtimes::bundle
