@@ -90,6 +90,9 @@ class Engine:
             if where.startswith(str(self.folder)):
                 subprocess.run(["umount", "--lazy", where], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+        # Docker leaves the group that its containers were in.
+        for group in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.name}"):
+            group.rmdir()
 
     # Podman's monitors of execs, and a containerd that a killed dockerd left.
     def children_left(self):
