@@ -79,6 +79,7 @@ class Executors(unittest.TestCase):
         self.use()
         self.recover()
         self.adopt()
+        self.leave_alone()
         self.cluster.ok("down", "--stack", "shop", "--yes", "--volumes")
         self.assertEqual(self.cluster.tasks("shop"), [])
         for kind in ("docker", "podman"):
@@ -125,6 +126,25 @@ class Executors(unittest.TestCase):
             name: (status.get("pid"), status["attempt"]) for name, status in self.places().items()} == before)
         for index, name in enumerate(NAMES):
             harness.wait_for(f"the port of {name} still", lambda: self.page(18080 + index) == "ok\n")
+
+    def leave_alone(self):
+        """A server that doesn't find an engine goes on with all but its tasks, and finds them later as they were."""
+        def processes():
+            return {name: (status.get("pid"), status["attempt"]) for name, status in self.places().items()}
+        before = processes()
+        self.cluster.stop()
+        self.engines["podman"].kill()
+        self.cluster.start()
+        harness.wait_for("the note", lambda: self.places()["in-podman"].get("message")
+                         == "podman isn't there: start it, then this node's agent again")
+        self.assertEqual(processes(), before)
+        self.assertEqual(self.page(18080 + NAMES.index("podman")), "ok\n")
+        self.assertEqual(self.cluster.ok("exec", "shop/in-oci", "--", "wget", "-qO-", "http://in-podman/"), "ok\n")
+        self.engines["podman"].start()
+        self.cluster.stop()
+        self.cluster.start()
+        harness.wait_for("no note", lambda: not self.places()["in-podman"].get("message"))
+        self.assertEqual(processes(), before)
 
     def test_docker_pulls_by_itself(self):
         config = harness.write(self.cluster.folder, "registry.yml", f"""

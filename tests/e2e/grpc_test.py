@@ -12,6 +12,8 @@ from google.protobuf import descriptor_pb2, empty_pb2
 
 import harness
 
+harness.enter()
+
 # protoc's modules, out of the contract. The reflection service's from its own folder: a package "grpc" would hide
 # grpc's own.
 GENERATED = tempfile.TemporaryDirectory(prefix="orchion-grpc-")

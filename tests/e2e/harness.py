@@ -28,13 +28,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORCHION = pathlib.Path(os.environ.get("ORCHION", ROOT / "build" / "release" / "src" / "orchion"))
 
 
-def main():
-    """Runs the calling file's tests in namespaces of their own."""
+def enter():
+    """Begins the calling file anew in namespaces of its own; returns there. What a file makes before is made twice."""
     if os.geteuid() != 0:
         sys.exit("the end-to-end tests run containers: run them as root")
     if os.environ.get("ORCHION_E2E_INSIDE") != "1":
         env = dict(os.environ, ORCHION_E2E_INSIDE="1")
         os.execvpe("unshare", ["unshare", "--net", "--mount", "--propagation", "slave", sys.executable, *sys.argv], env)
+
+
+def main():
+    """Runs the calling file's tests in namespaces of their own."""
+    enter()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     # What a namespace's /sys shows is its own links.
     unittest.main(module="__main__", verbosity=2)

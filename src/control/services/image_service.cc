@@ -119,11 +119,16 @@ base::Co<v1::Image> ImageService::pull(core::CallContext, v1::PullImageRequest r
   CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(request.node()));
   if (request.dry_run()) co_return would_be(context_.objects.view(), reference.text(), nodes);
+  v1::StreamRequest want;
+  want.mutable_pull()->set_reference(request.reference());
+  co_return co_await ask_each(nodes, std::move(want));
+}
+
+// The image as all of them have it then.
+base::Co<v1::Image> ImageService::ask_each(Nodes nodes, v1::StreamRequest request) {
   v1::Image image;
   for (const auto& node : nodes) {
-    v1::StreamRequest want;
-    want.mutable_pull()->set_reference(request.reference());
-    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), std::move(want)));
+    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), request));
     auto held = std::move(*image.mutable_status()->mutable_nodes());
     image = std::move(*answer.mutable_image());
     *image.mutable_status()->mutable_nodes() = std::move(held);
@@ -158,30 +163,17 @@ base::Co<v1::Image> ImageService::push(core::CallContext, v1::PushImageRequest r
 base::Co<v1::Image> ImageService::tag(core::CallContext, v1::TagImageRequest request) {
   CO_ASSIGN_OR_RETURN(const auto reference, parse_field("reference", request.reference()));
   CO_ASSIGN_OR_RETURN(const auto name, parse_field("name", request.name()));
-  if (!name.digest.empty()) {
-    base::Error error{base::Code::kInvalidArgument, "an image's new name is a tag, not a digest: give NAME:TAG", {}};
-    error.fields = {{"/name", error.message}};
-    co_return std::unexpected(std::move(error));
-  }
+  if (!name.digest.empty()) co_return wrong_field("name", "an image's new name is a tag, not a digest: give NAME:TAG");
   CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
   if (request.dry_run()) {
     v1::Image image = *context_.objects.view().images().find(reference.text());
     image.mutable_meta()->set_name(name.text());
     co_return image;
   }
-  v1::Image image;
-  for (const auto& node : nodes) {
-    v1::StreamRequest want;
-    want.mutable_tag()->set_reference(request.reference());
-    want.mutable_tag()->set_name(request.name());
-    CO_ASSIGN_OR_RETURN(auto answer, co_await ask(node->meta().uid(), std::move(want)));
-    auto held = std::move(*image.mutable_status()->mutable_nodes());
-    image = std::move(*answer.mutable_image());
-    *image.mutable_status()->mutable_nodes() = std::move(held);
-    image.mutable_status()->add_nodes(node->meta().name());
-  }
-  CO_RETURN_IF_ERROR(co_await wait_until_listed(context_, image));
-  co_return image;
+  v1::StreamRequest want;
+  want.mutable_tag()->set_reference(request.reference());
+  want.mutable_tag()->set_name(request.name());
+  co_return co_await ask_each(nodes, std::move(want));
 }
 
 base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportImageRequest, v1::Image> stream) {

@@ -34,6 +34,7 @@ class ImageService {
   base::Result<Nodes> targets(const std::string& name) const;
   base::Result<Nodes> holders(const std::string& reference) const;
   base::Co<v1::StreamFromAgent> ask(std::string node_uid, v1::StreamRequest request);
+  base::Co<v1::Image> ask_each(Nodes nodes, v1::StreamRequest request);
 
   ServiceContext context_;
   NodeStreams& streams_;

@@ -20,6 +20,12 @@ int default_starts() {
   return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+std::optional<runtimes::ContainerInfo> take(std::map<std::string, runtimes::ContainerInfo>& containers,
+                                            const std::string& uid) {
+  auto found = containers.extract(uid);
+  return found ? std::optional(std::move(found.mapped())) : std::nullopt;
+}
+
 std::string read_boot_id() {
   auto id = base::read_file("/proc/sys/kernel/random/boot_id");
   return id ? id->substr(0, id->find('\n')) : std::string();
@@ -101,48 +107,48 @@ base::Co<> Agent::start() {
 
 base::Co<> Agent::adopt_all(CheckpointFolder::Content content) {
   network_table_.restore(content.networks, content.tasks);
-  std::vector<std::string> kept;
-  std::vector<std::optional<runtimes::ContainerInfo>> adopted(content.tasks.size());
-  std::vector<const Executor*> executors(content.tasks.size());
-  for (std::size_t i = 0; i < content.tasks.size(); ++i) {
-    const auto& checkpoint = content.tasks[i];
-    if (!checkpoint.removed()) kept.push_back(checkpoint.assignment().task().meta().uid());
-    executors[i] = parts_.executors.find(executor_of(checkpoint));
-    // Nobody could say whether its container runs.
-    if (executors[i] == nullptr && !checkpoint.status().executor().empty())
-      co_return base::fail(
-          base::Code::kUnavailable,
-          fmt::format("tasks of this node run in {}, which isn't there: start it, then the agent again",
-                      executor_of(checkpoint)));
-  }
+  std::map<const Executor*, Containers> found;
+  std::map<const Executor*, std::string> silent;  // and why
   for (const auto& executor : parts_.executors.all()) {
-    const bool needed = std::find(executors.begin(), executors.end(), &executor) != executors.end();
-    CO_ASSIGN_OR_RETURN(auto containers, co_await list_containers(executor, needed));
-    for (std::size_t i = 0; i < content.tasks.size(); ++i) {
-      if (executors[i] != &executor) continue;
-      auto found = containers.extract(content.tasks[i].assignment().task().meta().uid());
-      if (found) adopted[i] = std::move(found.mapped());
-    }
-    CO_RETURN_IF_ERROR(co_await remove_strangers(executor, std::move(containers)));
+    auto containers = co_await list_containers(executor);
+    if (containers) found.emplace(&executor, std::move(*containers));
+    if (containers) continue;
+    base::log::warn("cannot see what runs in {}: {}", executor.name, containers.error().message);
+    silent.emplace(&executor, containers.error().message);
   }
+  std::vector<std::string> kept;
+  std::vector<std::pair<v1::TaskCheckpoint, std::optional<runtimes::ContainerInfo>>> adopted;
+  for (auto& checkpoint : content.tasks) {
+    const auto uid = checkpoint.assignment().task().meta().uid();
+    const auto* executor = parts_.executors.find(executor_of(checkpoint));
+    if (!checkpoint.removed()) kept.push_back(uid);
+    // Nobody could say whether its container runs.
+    const auto& begun_in = checkpoint.status().executor();
+    if (!checkpoint.removed() && executor == nullptr && !begun_in.empty()) {
+      tasks_.leave_alone(checkpoint.assignment().task(),
+                         fmt::format("{} isn't there: start it, then this node's agent again", begun_in));
+    } else if (!checkpoint.removed() && silent.contains(executor)) {
+      tasks_.leave_alone(checkpoint.assignment().task(), silent.at(executor) + "; then start this node's agent again");
+    } else {
+      adopted.emplace_back(std::move(checkpoint), take(found[executor], uid));
+    }
+  }
+  for (auto& [executor, containers] : found)
+    if (executor != nullptr) CO_RETURN_IF_ERROR(co_await remove_strangers(*executor, std::move(containers)));
   CO_RETURN_IF_ERROR(co_await parts_.networks.sweep(network_table_.uids(), std::move(kept)));
-  for (std::size_t i = 0; i < adopted.size(); ++i) tasks_.restore(std::move(content.tasks[i]), std::move(adopted[i]));
+  for (auto& [checkpoint, container] : adopted) tasks_.restore(std::move(checkpoint), std::move(container));
   co_return base::Result<>{};
 }
 
-// `needed`: tasks of an earlier process depend on the answer.
-base::Co<std::map<std::string, runtimes::ContainerInfo>> Agent::list_containers(Executor executor, bool needed) {
-  std::map<std::string, runtimes::ContainerInfo> containers;
-  auto listed = co_await executor.runtime.list();
-  if (!listed && needed) co_return std::unexpected(listed.error());
-  if (!listed) base::log::warn("cannot see what runs in {}: {}", executor.name, listed.error().message);
-  if (!listed) co_return containers;
-  for (auto& container : *listed) containers.emplace(container.id, container);
+base::Co<Agent::Containers> Agent::list_containers(Executor executor) {
+  CO_ASSIGN_OR_RETURN(const auto listed, co_await executor.runtime.list());
+  Containers containers;
+  for (const auto& container : listed) containers.emplace(container.id, container);
   co_return containers;
 }
 
 // Made by this runtime, but begun before its checkpoint was written, or after its end was: nobody waits for them.
-base::Co<> Agent::remove_strangers(Executor executor, std::map<std::string, runtimes::ContainerInfo> containers) {
+base::Co<> Agent::remove_strangers(Executor executor, Containers containers) {
   for (const auto& [id, container] : containers) {
     auto removed = co_await executor.runtime.remove(id, false);
     if (!removed) base::log::warn("cannot remove the container {} of no task: {}", id, removed.error().message);

@@ -50,7 +50,8 @@ class Agent final : private SessionHandler {
   ~Agent() override;
 
   // Takes over what an earlier process left: containers with a checkpoint go on as they are, those without one are
-  // removed. kDataLoss: a checkpoint is damaged; nothing was touched.
+  // removed, and those of an executor that isn't there or doesn't answer are left alone. kDataLoss: a checkpoint is
+  // damaged; nothing was touched.
   base::Co<> start();
 
   // For runtimes that wire at each start: the network namespace at `path` is that of this task's container.
@@ -84,8 +85,9 @@ class Agent final : private SessionHandler {
   base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
   base::Co<> adopt_all(CheckpointFolder::Content content);
-  base::Co<std::map<std::string, runtimes::ContainerInfo>> list_containers(Executor executor, bool needed);
-  base::Co<> remove_strangers(Executor executor, std::map<std::string, runtimes::ContainerInfo> containers);
+  using Containers = std::map<std::string, runtimes::ContainerInfo>;  // by id
+  base::Co<Containers> list_containers(Executor executor);
+  base::Co<> remove_strangers(Executor executor, Containers containers);
 
   AgentOptions options_;
   AgentParts parts_;

@@ -107,6 +107,7 @@ class AgentLab : public testing::Test {
   std::filesystem::path folder;
   TestRuntime runtime;  // "oci", the default
   TestRuntime engine;   // "engine", which wires at each start
+  bool has_engine = true;
   TestImages images;
   TestNetworks networks;
   TestVolumes volumes;

@@ -122,8 +122,9 @@ AgentLab::~AgentLab() {
 }
 
 Executors AgentLab::executors() {
-  return Executors({{.name = "oci", .runtime = runtime, .images = &images},
-                    {.name = "engine", .runtime = engine, .images = &images, .wires_at_start = true}});
+  std::vector<Executor> all{{.name = "oci", .runtime = runtime, .images = &images}};
+  if (has_engine) all.push_back({.name = "engine", .runtime = engine, .images = &images, .wires_at_start = true});
+  return Executors(std::move(all));
 }
 
 base::Result<> AgentLab::try_start_agent() {

@@ -73,17 +73,47 @@ TEST_F(ExecutorsTest, OneThatIsNotThereIsWaitedForWithASentence) {
   expect_nothing_left();
 }
 
-TEST_F(ExecutorsTest, WithoutTheOneThatHasItsTasksAnAgentDoesNotGuess) {
-  run_tasks({task_in("engine", "a")});
+TEST_F(ExecutorsTest, TasksOfOneThatDoesNotAnswerAreLeftAlone) {
+  run_tasks({task_in("engine", "a"), task_in("oci", "b")});
   kill_agent();
   engine.list_error = base::Error{base::Code::kUnavailable, "the engine does not answer: start it", {}};
-  const auto started = try_start_agent();
-  ASSERT_FALSE(started.has_value());
-  EXPECT_EQ(started.error().message, "the engine does not answer: start it");
+  server.full = assignments({task_in("engine", "a"), task_in("oci", "b")});
+  start_agent();
+  advance(std::chrono::seconds(5));
+  EXPECT_TRUE(runtime.is_running("b")) << "the others go on";
+  runtime.end("b", 1);
+  advance(std::chrono::seconds(5));
+  EXPECT_EQ(runtime.count("start b 2"), 1u) << "and are looked after";
+  EXPECT_EQ(engine.count("start a 1"), 1u);
+  EXPECT_EQ(engine.count("start a 2"), 0u);
+  EXPECT_EQ(networks.made.count("net-uid"), 1u);
+  EXPECT_EQ(server.newest.at("a").status().message(),
+            "the engine does not answer: start it; then start this node's agent again");
+
+  // Not even when nobody wants it any more: what runs there would be lost sight of.
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  server.send_delta(delta);
+  advance(std::chrono::seconds(1));
+  EXPECT_FALSE(server.newest.at("a").removed());
+
   kill_agent();
   engine.list_error.reset();
   start_agent();
-  EXPECT_EQ(engine.count("start a 1"), 1u);
+  advance(std::chrono::seconds(1));
+  EXPECT_EQ(engine.count("start a 1"), 1u) << "adopted, not begun again";
+  EXPECT_TRUE(engine.is_running("a"));
+}
+
+TEST_F(ExecutorsTest, TasksOfOneThatIsGoneAreLeftAloneToo) {
+  run_tasks({task_in("engine", "a")});
+  kill_agent();
+  has_engine = false;
+  server.full = assignments({task_in("engine", "a")});
+  start_agent();
+  advance(std::chrono::seconds(1));
+  EXPECT_TRUE(engine.is_running("a"));
+  EXPECT_EQ(server.newest.at("a").status().message(), "engine isn't there: start it, then this node's agent again");
 }
 
 }  // namespace

@@ -26,6 +26,12 @@ void TaskTable::restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::C
   tell_used_images();
 }
 
+void TaskTable::leave_alone(const v1::Task& task, const std::string& why) {
+  left_alone_.emplace(task.meta().uid(), why);
+  tools_.network_table.hold(task);
+  base::log::warn("task {} is left alone: {}", task.meta().name(), why);
+}
+
 void TaskTable::apply(const v1::Assignments& assignments) {
   std::set<std::string> named;
   for (const auto& assignment : assignments.tasks()) {
@@ -45,6 +51,10 @@ void TaskTable::apply(const v1::Assignments& assignments) {
 
 void TaskTable::assign(const v1::TaskAssignment& assignment) {
   const auto& uid = assignment.task().meta().uid();
+  if (const auto left = left_alone_.find(uid); left != left_alone_.end()) {
+    report_left_alone(assignment.task(), left->second);
+    return;
+  }
   if (const auto found = runners_.find(uid); found != runners_.end()) {
     found->second->assign(assignment);
   } else if (is_plain_name(uid)) {
@@ -52,6 +62,15 @@ void TaskTable::assign(const v1::TaskAssignment& assignment) {
   } else {
     base::log::error("the control plane assigned a task whose uid can't be a file's name: {}", uid);
   }
+}
+
+// What the control plane knew last, for nothing newer is known.
+void TaskTable::report_left_alone(const v1::Task& task, const std::string& why) {
+  v1::TaskReport report;
+  report.set_task_uid(task.meta().uid());
+  *report.mutable_status() = task.status();
+  report.mutable_status()->set_message(why);
+  tools_.outbox.put(std::move(report));
 }
 
 void TaskTable::may_forget(const std::string& task_uid) {

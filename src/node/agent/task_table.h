@@ -17,6 +17,10 @@ class TaskTable {
   // A task of an earlier process goes on.
   void restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container);
 
+  // One whose executor isn't there, and `why`: nobody knows what became of it. It is left as it is, whatever is
+  // assigned, until an agent that finds the executor restores it.
+  void leave_alone(const v1::Task& task, const std::string& why);
+
   // The tasks of an assignment: new ones begin, those that are no longer this node's are stopped and cleaned up.
   void apply(const v1::Assignments& assignments);
 
@@ -35,11 +39,13 @@ class TaskTable {
 
  private:
   void assign(const v1::TaskAssignment& assignment);
+  void report_left_alone(const v1::Task& task, const std::string& why);
   void begin(std::shared_ptr<TaskRunner> runner);
   base::Co<> run(std::shared_ptr<TaskRunner> runner);
 
   TaskTools& tools_;
   std::map<std::string, std::shared_ptr<TaskRunner>> runners_;  // by task uid
+  std::map<std::string, std::string> left_alone_;               // uids, and why
 };
 
 }  // namespace orchion::node::agent

@@ -81,6 +81,17 @@ TEST_F(OciRuntimeTest, WhatStartsContainersIsACopyInMemory) {
   }
 }
 
+TEST_F(OciRuntimeTest, WithoutACopyTheFileIsStarted) {
+  auto options = oci_.options();
+  for (auto& binary : options.binaries) binary.image.reset();
+  auto other = OciRuntime::open(io_.get_executor(), pool_, options);
+  ASSERT_TRUE(other.has_value()) << other.error().message;
+  runtime_ = *std::move(other);
+  const auto config = shell("sleep 1000");
+  start(config);
+  EXPECT_EQ(exec(config.id, {.arguments = {"echo", "hi"}}).out, "hi\n");
+}
+
 TEST_F(OciRuntimeTest, OutputStaysBelowItsCap) {
   auto config = shell("i=0; while [ $i -lt 20000 ]; do echo line number $i; i=$((i+1)); done");
   config.log_bytes_max = 100'000;

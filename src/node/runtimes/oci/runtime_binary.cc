@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/process.h"
 
 namespace orchion::node::runtimes::oci {
@@ -16,9 +17,17 @@ namespace {
 
 constexpr std::array kNames = {"crun", "runc", "youki", "runsc"};
 
+// Since Linux 6.3 a file in memory may be forbidden to run unless it says at once that it is a program.
+base::UniqueFd make_program_file(const char* name) {
+  constexpr unsigned kMayRun = 0x10;  // MFD_EXEC, which Debian 12's headers don't have
+  base::UniqueFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kMayRun));
+  if (!file && errno == EINVAL) file.reset(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  return file;
+}
+
 base::Result<base::UniqueFd> seal_copy(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const auto program, base::read_file(path, std::size_t{256} << 20));
-  base::UniqueFd copy(::memfd_create(path.filename().c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  auto copy = make_program_file(path.filename().c_str());
   if (!copy) return base::fail_errno(errno, "cannot make a file in memory");
   for (std::size_t done = 0; done < program.size();) {
     const auto written = ::write(copy.get(), program.data() + done, program.size() - done);
@@ -41,8 +50,12 @@ base::Result<RuntimeBinary> find_oci_runtime(std::string_view name) {
   // "crun version 1.8.1\n…", "runc version 1.1.5+ds1\n…"
   const auto line = text.substr(0, text.find('\n'));
   binary.version = line.substr(line.rfind(' ') + 1);
-  ASSIGN_OR_RETURN(auto image, seal_copy(binary.path));
-  binary.image = std::make_shared<const base::UniqueFd>(std::move(image));
+  // Without it a start takes a little longer, and that is all.
+  if (auto image = seal_copy(binary.path)) {
+    binary.image = std::make_shared<const base::UniqueFd>(*std::move(image));
+  } else {
+    base::log::warn("{} is started from its file: {}", binary.name, image.error().message);
+  }
   return binary;
 }
 

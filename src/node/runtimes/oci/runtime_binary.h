@@ -17,7 +17,8 @@ struct RuntimeBinary {
   std::filesystem::path path;
   std::string version;
   // A copy in memory that nobody can write to any more. crun and runc make one of themselves at each start, so that no
-  // container can change the host's program through /proc, unless they see that they run from one.
+  // container can change the host's program through /proc, unless they see that they run from one. Null where the
+  // machine forbids programs in memory (vm.memfd_noexec): then the file itself is started.
   std::shared_ptr<const base::UniqueFd> image;
 
   bool is_crun() const { return name == "crun"; }
