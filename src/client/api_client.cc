@@ -155,13 +155,24 @@ base::Co<std::unique_ptr<EventReader>> ApiClient::open_events(std::string method
   wire::ClientRequest http{rest.verb, rest.target, {}, {}, nullptr};
   http.headers.set("Accept", "text/event-stream");
   if (!last_event_id.empty()) http.headers.set("Last-Event-ID", last_event_id);
-  auto response = co_await send(std::move(http), kCallLimit);
+  CO_ASSIGN_OR_RETURN(auto body, co_await open_body(std::move(http), kCallLimit));
+  co_return std::make_unique<EventReader>(std::move(body));
+}
+
+// The answer's body, where the server means well.
+base::Co<std::unique_ptr<wire::BodyReader>> ApiClient::open_body(wire::ClientRequest request, base::Duration limit) {
+  auto response = co_await send(std::move(request), limit);
   if (!response) co_return std::unexpected(explain(std::move(response).error()));
-  if (response->status >= 300) {
-    auto body = co_await checked_body(std::move(*response));
-    co_return std::unexpected(explain(std::move(body).error()));
-  }
-  co_return std::make_unique<EventReader>(std::move(response->body));
+  if (response->status < 300) co_return std::move(response->body);
+  auto body = co_await checked_body(std::move(*response));
+  co_return std::unexpected(explain(std::move(body).error()));
+}
+
+base::Co<std::unique_ptr<wire::BodyReader>> ApiClient::download(
+    std::string method, std::shared_ptr<const google::protobuf::Message> request) {
+  CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, *request));
+  wire::ClientRequest http{rest.verb, rest.target, {}, {}, nullptr};
+  co_return co_await open_body(std::move(http), kUploadLimit);
 }
 
 base::Co<std::string> ApiClient::upload(std::string method, std::shared_ptr<const google::protobuf::Message> first,

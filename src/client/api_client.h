@@ -71,6 +71,10 @@ class ApiClient {
   base::Co<std::string> upload(std::string method, std::shared_ptr<const google::protobuf::Message> first,
                                std::shared_ptr<wire::BodyReader> body);
 
+  // A server-streaming rpc that sends a file: its bytes. A reader that fails got a part of it.
+  base::Co<std::unique_ptr<wire::BodyReader>> download(std::string method,
+                                                       std::shared_ptr<const google::protobuf::Message> request);
+
   // A two-way rpc: text frames, each one message as JSON.
   base::Co<std::unique_ptr<wire::WebSocket>> open_socket(std::string method);
 
@@ -78,6 +82,7 @@ class ApiClient {
 
  private:
   base::Co<wire::ClientResponse> send(wire::ClientRequest request, base::Duration limit);
+  base::Co<std::unique_ptr<wire::BodyReader>> open_body(wire::ClientRequest request, base::Duration limit);
   base::Co<std::string> attempt(wire::ClientRequest request, base::Duration limit);
   base::Error explain(base::Error error) const;
 

@@ -97,6 +97,7 @@ json::object good_response(const Route& route, Schemas& schemas) {
                               " to the server, of " + output.name() + " back";
       break;
     case RouteKind::kEvents: answer["content"] = events_of(output, schemas); break;
+    case RouteKind::kDownload: answer["content"] = content(route.media_type, {}); break;
     default: answer["content"] = content("application/json", schemas.reference(output));
   }
   if (answers_etag(route)) {

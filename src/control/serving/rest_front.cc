@@ -133,6 +133,7 @@ base::Co<> RestFront::serve(ExchangePtr exchange, RouteMatch match, wire::Target
   switch (match.route->kind) {
     case RouteKind::kUnary: return unary(exchange, std::move(match), std::move(target));
     case RouteKind::kEvents: return events(exchange, std::move(match), std::move(target));
+    case RouteKind::kDownload: return download(exchange, std::move(match), std::move(target));
     case RouteKind::kUpload: return upload(exchange, std::move(match), std::move(target));
     case RouteKind::kWebSocket: break;
   }

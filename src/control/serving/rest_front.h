@@ -43,9 +43,12 @@ class RestFront {
   base::Co<> serve(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> unary(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> events(ExchangePtr exchange, RouteMatch match, wire::Target target);
+  base::Co<> download(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> upload(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> websocket(ExchangePtr exchange, RouteMatch match, wire::Target target);
 
+  // A call whose first request is in the route's parameters and the query, and was sent.
+  base::Co<std::unique_ptr<ControlCall>> begin_call(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call);
   base::Co<> pump_requests(wire::WebSocket* socket, ControlCall* call, const core::Method* method);
   base::Co<> pump_responses(wire::WebSocket* socket, ControlCall* call);

@@ -1,4 +1,4 @@
-// Streaming rpcs over HTTP: server-sent events, uploads, WebSockets.
+// Streaming rpcs over HTTP: server-sent events, downloads, uploads, WebSockets.
 
 #include <google/protobuf/timestamp.pb.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -72,23 +72,26 @@ std::string error_event(const base::Error& error) {
 
 }  // namespace
 
-base::Co<> RestFront::events(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+base::Co<std::unique_ptr<ControlCall>> RestFront::begin_call(ExchangePtr exchange, RouteMatch match,
+                                                             wire::Target target) {
   const auto& method = *match.route->method;
-  auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
-  if (!identity) co_return co_await respond_error(exchange, identity.error());
-  auto context = context_of(exchange->request(), method);
-  if (!context) co_return co_await respond_error(exchange, context.error());
-  auto message = bind_request(match, target.query, "");
-  if (!message) co_return co_await respond_error(exchange, message.error());
-  if (auto resumed = resume(**message, exchange->request()); !resumed) {
-    co_return co_await respond_error(exchange, resumed.error());
-  }
-  context->identity = std::move(*identity);
+  CO_ASSIGN_OR_RETURN(auto identity, co_await calls_.admitted(method, authorization_of(exchange->request())));
+  CO_ASSIGN_OR_RETURN(auto context, context_of(exchange->request(), method));
+  CO_ASSIGN_OR_RETURN(auto message, bind_request(match, target.query, ""));
+  CO_RETURN_IF_ERROR(resume(*message, exchange->request()));
+  context.identity = std::move(identity);
   const auto here = co_await base::this_executor();
-  auto call = calls_.start(here, method, std::move(*context));
-  CO_RETURN_IF_ERROR(co_await call->send(std::move(*message)));
-  call->finish();
-  co_return co_await send_events(exchange, std::move(call));
+  auto call = calls_.start(here, method, std::move(context));
+  // A handler that has ended already says why when it is asked for its answer.
+  (void)co_await call->send(std::move(message));
+  co_return call;
+}
+
+base::Co<> RestFront::events(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+  auto call = co_await begin_call(exchange, std::move(match), std::move(target));
+  if (!call) co_return co_await respond_error(exchange, call.error());
+  (*call)->finish();
+  co_return co_await send_events(exchange, std::move(*call));
 }
 
 base::Co<> RestFront::send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call) {
@@ -115,31 +118,42 @@ base::Co<> RestFront::send_events(ExchangePtr exchange, std::unique_ptr<ControlC
   co_return co_await writer->end();
 }
 
-base::Co<> RestFront::upload(ExchangePtr exchange, RouteMatch match, wire::Target target) {
-  const auto& method = *match.route->method;
-  auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
-  if (!identity) co_return co_await respond_error(exchange, identity.error());
-  auto context = context_of(exchange->request(), method);
-  if (!context) co_return co_await respond_error(exchange, context.error());
-  auto first = bind_request(match, target.query, "");
-  if (!first) co_return co_await respond_error(exchange, first.error());
-  const auto* data = (*first)->GetDescriptor()->FindFieldByName("data");
-  if (data == nullptr || data->type() != pb::FieldDescriptor::TYPE_BYTES) {
-    base::Error nowhere{Code::kUnimplemented, "this rpc has no field for an upload: use gRPC", {}};
-    co_return co_await respond_error(exchange, std::move(nowhere));
+base::Co<> RestFront::download(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+  const auto& route = *match.route;
+  auto begun = co_await begin_call(exchange, std::move(match), std::move(target));
+  if (!begun) co_return co_await respond_error(exchange, begun.error());
+  const auto call = std::move(*begun);
+  call->finish();
+  // The status is known with the first piece: what fails at once is a proper problem.
+  auto piece = co_await call->receive();
+  if (!piece) co_return co_await respond_error(exchange, piece.error());
+  wire::Headers headers;
+  headers.add("Content-Type", route.media_type);
+  headers.add("Cache-Control", "no-store");
+  CO_ASSIGN_OR_RETURN(const auto writer, co_await exchange->begin(200, std::move(headers)));
+  while (piece && *piece) {
+    auto& message = ***piece;
+    CO_RETURN_IF_ERROR(co_await writer->write(message.GetReflection()->GetString(message, route.data)));
+    piece = co_await call->receive();
   }
-  context->identity = std::move(*identity);
-  const auto here = co_await base::this_executor();
-  const auto call = calls_.start(here, method, std::move(*context));
-  auto taken = co_await call->send(std::move(*first));
+  if (!piece) co_return std::unexpected(piece.error());
+  co_return co_await writer->end();
+}
+
+base::Co<> RestFront::upload(ExchangePtr exchange, RouteMatch match, wire::Target target) {
+  const auto& route = *match.route;
+  auto begun = co_await begin_call(exchange, std::move(match), std::move(target));
+  if (!begun) co_return co_await respond_error(exchange, begun.error());
+  const auto call = std::move(*begun);
+  base::Result<> taken;
   while (taken) {
     auto piece = co_await exchange->body().read();
     // Half an upload must not look like a whole one.
     if (!piece) call->finish(piece.error());
     if (!piece) co_return co_await respond_error(exchange, piece.error());
     if (!*piece) break;
-    auto message = method.new_request();
-    message->GetReflection()->SetString(message.get(), data, std::move(**piece));
+    auto message = route.method->new_request();
+    message->GetReflection()->SetString(message.get(), route.data, std::move(**piece));
     // A handler that has ended says why below.
     taken = co_await call->send(std::move(message));
   }

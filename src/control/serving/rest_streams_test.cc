@@ -60,6 +60,27 @@ TEST_F(RestStreamsTest, Upload) {
   EXPECT_EQ(refused.json().at("detail"), "that is no archive");
 }
 
+TEST_F(RestStreamsTest, Download) {
+  const auto answer = send("GET", "/v1/images/shop%2Fapp/archive");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.header("Content-Type"), "application/x-tar");
+  ASSERT_EQ(answer.body.size(), 2'000'000u);
+  EXPECT_EQ(answer.body.substr(99'999, 2), "ab");
+  EXPECT_EQ(answer.body.back(), 't');
+  EXPECT_EQ(send("GET", "/v1/images/shop%2Fapp/archive", "", "nobody").status, 401);
+  const auto missing = send("GET", "/v1/images/none/archive");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.json().at("detail"), "no node holds none");
+}
+
+TEST_F(RestStreamsTest, APartOfADownloadIsNotTakenForTheWhole) {
+  wire::testing::RawClient raw(http_port_);
+  raw.send("GET /v1/images/breaks/archive HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n\r\n");
+  const auto said = raw.read_all();
+  EXPECT_THAT(said, HasSubstr("HTTP/1.1 200"));
+  EXPECT_FALSE(said.ends_with("0\r\n\r\n"));
+}
+
 base::Co<std::string> chat(wire::HttpClient* client, std::vector<std::string> frames) {
   wire::Headers headers;
   headers.add("Authorization", "Bearer good");

@@ -10,12 +10,21 @@ namespace orchion::control::serving {
 
 namespace {
 
-RouteKind kind_of(const google::protobuf::MethodDescriptor& method) {
+namespace pb = google::protobuf;
+
+RouteKind kind_of(const pb::MethodDescriptor& method) {
   if (method.client_streaming()) return method.server_streaming() ? RouteKind::kWebSocket : RouteKind::kUpload;
-  return method.server_streaming() ? RouteKind::kEvents : RouteKind::kUnary;
+  if (!method.server_streaming()) return RouteKind::kUnary;
+  return method.options().GetExtension(v1::rest).download().empty() ? RouteKind::kEvents : RouteKind::kDownload;
 }
 
-RouteSegment segment_of(std::string text, const google::protobuf::Descriptor& request) {
+const pb::FieldDescriptor* data_of(const pb::Descriptor& message) {
+  const auto* data = message.FindFieldByName("data");
+  assert(data != nullptr && data->type() == pb::FieldDescriptor::TYPE_BYTES && "a file's pieces are bytes in `data`");
+  return data;
+}
+
+RouteSegment segment_of(std::string text, const pb::Descriptor& request) {
   if (!text.starts_with('{')) return {std::move(text), nullptr};
   const auto* field = request.FindFieldByName(text.substr(1, text.size() - 2));
   assert(field != nullptr && "a route names a field that its request lacks");
@@ -26,6 +35,9 @@ Route route_of(const core::Method& method) {
   const auto& rest = method.descriptor->options().GetExtension(v1::rest);
   const auto& request = *method.descriptor->input_type();
   Route route{&method, kind_of(*method.descriptor), rest.verb(), rest.path()};
+  if (route.kind == RouteKind::kUpload) route.data = data_of(request);
+  if (route.kind == RouteKind::kDownload) route.data = data_of(*method.descriptor->output_type());
+  route.media_type = rest.download();
   const auto target = wire::parse_target(rest.path());
   assert(target && "a route's path is broken");
   for (const auto& text : target->path) route.segments.push_back(segment_of(text, request));

@@ -10,7 +10,7 @@
 
 namespace orchion::control::serving {
 
-enum class RouteKind { kUnary, kEvents, kUpload, kWebSocket };
+enum class RouteKind { kUnary, kEvents, kDownload, kUpload, kWebSocket };
 
 struct RouteSegment {
   std::string literal;                                       // where `field` is null
@@ -25,6 +25,8 @@ struct Route {
   std::vector<RouteSegment> segments;
   bool whole_body = false;                                        // the body is the request
   const google::protobuf::FieldDescriptor* body_field = nullptr;  // the body is this field of it
+  std::string media_type;                                         // kDownload: of the answer
+  const google::protobuf::FieldDescriptor* data = nullptr;        // kUpload, kDownload: a message's piece of the file
 
   bool has_body() const { return whole_body || body_field != nullptr; }
 };

@@ -76,6 +76,7 @@ class CannedHandlers {
   base::Co<> watch(core::CallContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream);
   base::Co<> exec(core::CallContext context, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream);
   base::Co<> import(core::CallContext context, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
+  base::Co<> export_image(core::CallContext context, core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream);
 };
 
 struct Answer {

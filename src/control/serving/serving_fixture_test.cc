@@ -47,6 +47,10 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::GetTaskRequest, v1::Task>(table, "TaskService.GetTask");
   unimplemented<v1::ListUsageRequest, v1::TaskUsages>(table, "TaskService.ListUsage");
   unimplemented_stream<v1::WatchUsageRequest, v1::TaskUsages>(table, "TaskService.WatchUsage");
+  unimplemented_stream<v1::AttachInput, v1::ExecOutput>(table, "TaskService.Attach");
+  unimplemented_stream<v1::CopyFromRequest, v1::FilePiece>(table, "TaskService.CopyFrom");
+  unimplemented_stream<v1::CopyIntoRequest, Empty>(table, "TaskService.CopyInto");
+  unimplemented_stream<v1::ForwardInput, v1::ForwardOutput>(table, "TaskService.Forward");
   unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
   unimplemented<v1::GetVolumeRequest, v1::Volume>(table, "ResourceService.GetVolume");
@@ -56,12 +60,14 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::ListNodesRequest, v1::ListNodesResponse>(table, "NodeService.ListNodes");
   unimplemented<v1::GetNodeRequest, v1::Node>(table, "NodeService.GetNode");
   unimplemented<v1::SetNodeAvailabilityRequest, v1::Node>(table, "NodeService.SetNodeAvailability");
+  unimplemented<v1::ListContainersRequest, v1::ListContainersResponse>(table, "NodeService.ListContainers");
   unimplemented<v1::RemoveNodeRequest, Empty>(table, "NodeService.RemoveNode");
   unimplemented<v1::InviteNodeRequest, v1::InviteNodeResponse>(table, "NodeService.InviteNode");
   unimplemented<v1::ListImagesRequest, v1::ListImagesResponse>(table, "ImageService.ListImages");
   unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
   unimplemented<v1::PushImageRequest, v1::Image>(table, "ImageService.PushImage");
   unimplemented<v1::TagImageRequest, v1::Image>(table, "ImageService.TagImage");
+  unimplemented_stream<v1::WatchPullsRequest, v1::PullProgress>(table, "ImageService.WatchPulls");
   unimplemented<v1::RemoveImageRequest, Empty>(table, "ImageService.RemoveImage");
   unimplemented<v1::PruneImagesRequest, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
@@ -95,6 +101,9 @@ void CannedHandlers::add_to(core::MethodTable& table) {
   table.stream<v1::ImportImageRequest, v1::Image>(
       "orchion.v1.ImageService.ImportImage",
       [this](core::CallContext context, auto stream) { return import(context, stream); });
+  table.stream<v1::ExportImageRequest, v1::ImagePiece>(
+      "orchion.v1.ImageService.ExportImage",
+      [this](core::CallContext context, auto stream) { return export_image(context, stream); });
 }
 
 base::Co<v1::Stack> CannedHandlers::get_stack(core::CallContext context, v1::GetStackRequest request) {
@@ -200,6 +209,19 @@ base::Co<> CannedHandlers::import(core::CallContext, core::TypedStream<v1::Impor
   }
   image.mutable_status()->set_size_bytes(bytes);
   co_return co_await stream.send(std::move(image));
+}
+
+base::Co<> CannedHandlers::export_image(core::CallContext,
+                                        core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream) {
+  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+  if (request->name() == "none") co_return base::fail(Code::kNotFound, "no node holds none");
+  for (int i = 0; i < 20; ++i) {
+    v1::ImagePiece piece;
+    piece.set_data(std::string(100'000, static_cast<char>('a' + i)));
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(piece)));
+  }
+  if (request->name() == "breaks") co_return base::fail(Code::kUnavailable, "the node nas does not answer");
+  co_return base::Result<>{};
 }
 
 namespace {
