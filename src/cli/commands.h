@@ -121,6 +121,7 @@ int run_events(Context& context, bool follow);
 
 int run_node_ls(Context& context);
 int run_node_inspect(Context& context, const std::string& name);
+int run_node_containers(Context& context, const std::string& name);
 int run_node_availability(Context& context, const std::string& name, const std::string& availability);
 int run_node_invite(Context& context);
 int run_node_rm(Context& context, const std::string& name, bool force);

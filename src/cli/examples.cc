@@ -143,6 +143,10 @@ const Examples kOfMachines = {
   orchion node inspect attic
   orchion node inspect attic -o json
 )"},
+    {"orchion node containers", R"(
+  orchion node containers attic           Docker's, Podman's and containerd's own
+  orchion node containers attic -o json
+)"},
     {"orchion node drain", R"(
   orchion node drain attic                before it is switched off
   orchion node activate attic             afterwards

@@ -52,6 +52,29 @@ int run_node_inspect(Context& context, const std::string& name) {
   return object_command(context, "orchion.v1.NodeService.GetNode", request);
 }
 
+int run_node_containers(Context& context, const std::string& name) {
+  auto request = std::make_shared<v1::ListContainersRequest>();
+  request->set_name(name);
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  const auto json = context.run((*api)->call_json("orchion.v1.NodeService.ListContainers", std::move(request)));
+  if (!json) return context.fail(json.error());
+  if (wants_object(context)) return print_list(context, *json, list_key<v1::ListContainersResponse>());
+  v1::ListContainersResponse listed;
+  if (auto parsed = client::parse_json(*json, listed); !parsed) return context.fail(parsed.error());
+  std::vector<Row> rows;
+  for (const auto& container : listed.containers()) {
+    const auto& inside = container.namespace_();
+    rows.push_back({container.id(),
+                    {container.executor() + (inside.empty() ? "" : "/" + inside), container.name(), container.image(),
+                     container.state(), age_of(container.created_at(), context.clock().wall())},
+                    {container.id()}});
+  }
+  print_rows(context, {"ENGINE", "NAME", "IMAGE", "STATE", "AGE"}, {"ID"}, rows);
+  for (const auto& why : listed.unanswered()) context.say(why);
+  return kExitOk;
+}
+
 int run_node_availability(Context& context, const std::string& name, const std::string& availability) {
   v1::SetNodeAvailabilityRequest request;
   request.set_name(name);

@@ -44,6 +44,7 @@ void add_node_commands(CommandTree& tree, const CliHooks& hooks) {
   auto& node = *tree.add_group("node", "Machines of the cluster");
   tree.add(node, "ls", "List nodes", run_node_ls);
   add_for_node(tree, node, "inspect", "Everything about a node", run_node_inspect);
+  add_for_node(tree, node, "containers", "What its engines have beside orchion's own containers", run_node_containers);
   add_for_node(
       tree, node, "drain", "Move its tasks away and give it no new ones",
       [](Context& context, const std::string& name) { return run_node_availability(context, name, "DRAINED"); });

@@ -31,15 +31,18 @@ fs::path socket_of(const char* variable, const char* usual) {
   return text.starts_with('/') ? fs::path(text) : fs::path(usual);
 }
 
-struct Sockets {
-  fs::path docker = socket_of("DOCKER_HOST", "/var/run/docker.sock");
-  fs::path podman = socket_of("CONTAINER_HOST", "/run/podman/podman.sock");
-  fs::path containerd = socket_of("CONTAINERD_ADDRESS", "/run/containerd/containerd.sock");
-};
-
 bool is_there(const fs::path& socket) {
   std::error_code ignored;
   return fs::is_socket(socket, ignored);
+}
+
+constexpr char kContainerd[] = "containerd";
+
+// In the order in which they are chosen.
+std::vector<KnownEngine> known_engines() {
+  return {{"docker", socket_of("DOCKER_HOST", "/var/run/docker.sock")},
+          {"podman", socket_of("CONTAINER_HOST", "/run/podman/podman.sock")},
+          {kContainerd, socket_of("CONTAINERD_ADDRESS", "/run/containerd/containerd.sock")}};
 }
 
 v1::RuntimeInfo describe(const std::string& name, const runtimes::Capabilities& can) {
@@ -67,8 +70,8 @@ base::Result<> check_machine() {
     return base::fail(base::Code::kPermissionDenied,
                       "running containers needs root: start this with sudo, or run only the control plane with "
                       "`orchion server --no-agent`");
-  const Sockets sockets;
-  if (is_there(sockets.docker) || is_there(sockets.podman) || is_there(sockets.containerd)) return {};
+  const auto engines = known_engines();
+  if (std::ranges::any_of(engines, [](const auto& engine) { return is_there(engine.socket); })) return {};
   if (!runtimes::oci::has_oci_runtime()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
   return {};
 }
@@ -80,117 +83,119 @@ struct NodeExecutors::Entry {
   node::images::ImageSource* images = nullptr;
 };
 
-NodeExecutors::NodeExecutors() : wire_(std::make_shared<runtimes::WireNamespace>()) {}
+NodeExecutors::NodeExecutors(const ExecutorParts& parts)
+    : parts_(parts), wire_(std::make_shared<runtimes::WireNamespace>()), executors_({}) {}
 
 NodeExecutors::~NodeExecutors() = default;
 
-void NodeExecutors::add(std::string name, std::unique_ptr<runtimes::Runtime> runtime,
-                        node::images::ImageSource* images) {
-  auto entry = std::make_unique<Entry>();
-  entry->name = std::move(name);
-  entry->runtime = std::move(runtime);
-  entry->images = images;
-  entries_.push_back(std::move(entry));
-}
-
 base::Result<std::unique_ptr<NodeExecutors>> NodeExecutors::open(const ExecutorParts& parts) {
-  std::unique_ptr<NodeExecutors> self(new NodeExecutors());
-  const Sockets sockets;
-  RETURN_IF_ERROR(self->open_oci(parts));
-  const auto try_open = [](const std::string& name, const fs::path& socket, auto opener) {
-    if (!is_there(socket)) return;
-    if (auto opened = opener(); !opened) base::log::warn("{} isn't used: {}", name, opened.error().message);
-  };
-  try_open("docker", sockets.docker, [&] { return self->open_engine(parts, "docker", sockets.docker); });
-  try_open("podman", sockets.podman, [&] { return self->open_engine(parts, "podman", sockets.podman); });
-  try_open("containerd", sockets.containerd, [&] { return self->open_containerd(parts, sockets.containerd); });
-  if (self->entries_.empty()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
-  RETURN_IF_ERROR(self->open_process(parts));
-  RETURN_IF_ERROR(self->choose_default(parts.preferred));
-  for (const auto& entry : self->entries_)
-    self->described_.push_back(describe(entry->name, entry->runtime->capabilities()));
-  self->described_.front().set_is_default(true);
+  std::unique_ptr<NodeExecutors> self(new NodeExecutors(parts));
+  std::vector<Opened> found;
+  if (runtimes::oci::has_oci_runtime()) {
+    ASSIGN_OR_RETURN(auto oci, self->open_oci());
+    found.push_back(std::move(oci));
+  }
+  for (const auto& engine : known_engines()) {
+    if (!is_there(engine.socket)) continue;
+    auto opened = self->open_engine(engine);
+    if (opened) found.push_back(std::move(*opened));
+    if (!opened) base::log::warn("{} isn't used: {}", engine.name, opened.error().message);
+  }
+  if (found.empty()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
+  ASSIGN_OR_RETURN(auto process, self->open_process());
+  found.push_back(std::move(process));
+  RETURN_IF_ERROR(put_default_first(parts.preferred, found));
+  for (auto& entry : found) self->add(std::move(entry));
   return self;
 }
 
-base::Result<> NodeExecutors::open_oci(const ExecutorParts& parts) {
-  auto binaries = runtimes::oci::find_oci_runtimes();
-  if (!binaries) return {};
-  ASSIGN_OR_RETURN(auto runtime, runtimes::oci::OciRuntime::open(parts.executor, parts.workers,
-                                                                 {.state_folder = parts.folders.run(parts.short_id),
-                                                                  .data_folder = parts.folders.containers(),
-                                                                  .cluster_short_id = parts.short_id,
-                                                                  .binaries = *std::move(binaries)}));
-  add("oci", std::move(runtime), &parts.images);
-  return {};
+base::Co<> NodeExecutors::look_again() {
+  for (const auto& engine : known_engines()) {
+    if (executors_.find(engine.name) != nullptr || !is_there(engine.socket)) continue;
+    auto job = [this, engine] { return open_engine(engine); };
+    auto opened = co_await parts_.workers.run(std::move(job));
+    if (opened) base::log::info("{} at {} is used from now on", engine.name, engine.socket.string());
+    if (opened) add(std::move(*opened));
+  }
+  co_return base::Result<>{};
 }
 
-base::Result<> NodeExecutors::open_engine(const ExecutorParts& parts, const std::string& name, const fs::path& socket) {
+void NodeExecutors::add(Opened entry) {
+  const auto can = entry->runtime->capabilities();
+  executors_.add(
+      {.name = entry->name, .runtime = *entry->runtime, .images = entry->images, .wires_at_start = can.wires_at_start});
+  const std::lock_guard lock(mutex_);
+  described_.push_back(describe(entry->name, can));
+  described_.front().set_is_default(true);
+  entries_.push_back(std::move(entry));
+}
+
+std::vector<v1::RuntimeInfo> NodeExecutors::described() const {
+  const std::lock_guard lock(mutex_);
+  return described_;
+}
+
+base::Result<NodeExecutors::Opened> NodeExecutors::open_oci() const {
+  ASSIGN_OR_RETURN(auto binaries, runtimes::oci::find_oci_runtimes());
+  ASSIGN_OR_RETURN(auto runtime, runtimes::oci::OciRuntime::open(parts_.executor, parts_.workers,
+                                                                 {.state_folder = parts_.folders.run(parts_.short_id),
+                                                                  .data_folder = parts_.folders.containers(),
+                                                                  .cluster_short_id = parts_.short_id,
+                                                                  .binaries = std::move(binaries)}));
+  return std::make_unique<Entry>("oci", std::move(runtime), nullptr, &parts_.images);
+}
+
+base::Result<NodeExecutors::Opened> NodeExecutors::open_engine(const KnownEngine& engine) const {
+  if (engine.name == kContainerd) return open_containerd(engine.socket);
   auto wire = [known = wire_](std::string id, fs::path path) {
     return wire_when_known(known, std::move(id), std::move(path));
   };
-  ASSIGN_OR_RETURN(auto runtime,
-                   runtimes::engine::EngineRuntime::open(parts.executor, parts.workers, parts.clock,
-                                                         {.socket = socket,
-                                                          .cluster_short_id = parts.short_id,
-                                                          .state_folder = parts.folders.run(parts.short_id) / name,
-                                                          .data_folder = parts.folders.executor(name),
-                                                          .wire = std::move(wire)}));
-  add(name, std::move(runtime), nullptr);
-  auto& entry = *entries_.back();
-  entry.own_images =
-      std::make_unique<node::images::engine::EngineImages>(parts.executor, parts.clock, socket, parts.images);
-  entry.images = entry.own_images.get();
-  return {};
+  ASSIGN_OR_RETURN(auto runtime, runtimes::engine::EngineRuntime::open(
+                                     parts_.executor, parts_.workers, parts_.clock,
+                                     {.socket = engine.socket,
+                                      .cluster_short_id = parts_.short_id,
+                                      .state_folder = parts_.folders.run(parts_.short_id) / engine.name,
+                                      .data_folder = parts_.folders.executor(engine.name),
+                                      .wire = std::move(wire)}));
+  auto images =
+      std::make_unique<node::images::engine::EngineImages>(parts_.executor, parts_.clock, engine.socket, parts_.images);
+  auto& source = *images;
+  return std::make_unique<Entry>(engine.name, std::move(runtime), std::move(images), &source);
 }
 
-base::Result<> NodeExecutors::open_containerd(const ExecutorParts& parts, const fs::path& socket) {
-  constexpr char kName[] = "containerd";
+base::Result<NodeExecutors::Opened> NodeExecutors::open_containerd(const fs::path& socket) const {
   ASSIGN_OR_RETURN(auto runtime, runtimes::containerd::ContainerdRuntime::open(
-                                     parts.executor, parts.workers,
+                                     parts_.executor, parts_.workers,
                                      {.socket = socket,
-                                      .state_folder = parts.folders.run(parts.short_id) / kName,
-                                      .data_folder = parts.folders.executor(kName),
-                                      .cluster_short_id = parts.short_id}));
-  add(kName, std::move(runtime), &parts.images);
-  return {};
+                                      .state_folder = parts_.folders.run(parts_.short_id) / kContainerd,
+                                      .data_folder = parts_.folders.executor(kContainerd),
+                                      .cluster_short_id = parts_.short_id}));
+  return std::make_unique<Entry>(kContainerd, std::move(runtime), nullptr, &parts_.images);
 }
 
-base::Result<> NodeExecutors::open_process(const ExecutorParts& parts) {
+base::Result<NodeExecutors::Opened> NodeExecutors::open_process() const {
   constexpr char kName[] = "process";
   ASSIGN_OR_RETURN(auto runtime,
-                   runtimes::process::ProcessRuntime::open(parts.executor, parts.workers,
-                                                           {.state_folder = parts.folders.run(parts.short_id) / kName,
-                                                            .data_folder = parts.folders.executor(kName),
-                                                            .cluster_short_id = parts.short_id}));
-  add(kName, std::move(runtime), nullptr);
-  return {};
+                   runtimes::process::ProcessRuntime::open(parts_.executor, parts_.workers,
+                                                           {.state_folder = parts_.folders.run(parts_.short_id) / kName,
+                                                            .data_folder = parts_.folders.executor(kName),
+                                                            .cluster_short_id = parts_.short_id}));
+  return std::make_unique<Entry>(kName, std::move(runtime), nullptr, nullptr);
 }
 
-// It comes first; the others stay in order.
-base::Result<> NodeExecutors::choose_default(const std::string& preferred) {
+// The others stay in order.
+base::Result<> NodeExecutors::put_default_first(const std::string& preferred, std::vector<Opened>& found) {
   if (preferred.empty()) return {};
-  const auto found = std::ranges::find_if(entries_, [&](const auto& entry) { return entry->name == preferred; });
-  if (found == entries_.end()) {
+  const auto chosen = std::ranges::find_if(found, [&](const auto& entry) { return entry->name == preferred; });
+  if (chosen == found.end()) {
     std::vector<std::string> names;
-    for (const auto& entry : entries_) names.push_back(entry->name);
+    for (const auto& entry : found) names.push_back(entry->name);
     return base::fail(base::Code::kNotFound,
                       fmt::format("--executor {}: this machine has {} only; start it, then this again", preferred,
                                   fmt::join(names, ", ")));
   }
-  std::rotate(entries_.begin(), found, std::next(found));
+  std::rotate(found.begin(), chosen, std::next(chosen));
   return {};
-}
-
-node::agent::Executors NodeExecutors::executors() const {
-  std::vector<node::agent::Executor> all;
-  for (const auto& entry : entries_) {
-    all.push_back({.name = entry->name,
-                   .runtime = *entry->runtime,
-                   .images = entry->images,
-                   .wires_at_start = entry->runtime->capabilities().wires_at_start});
-  }
-  return node::agent::Executors(std::move(all));
 }
 
 }  // namespace orchion::daemon

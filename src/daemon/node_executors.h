@@ -3,6 +3,7 @@
 // What of this machine runs tasks: what is installed on it, and which of that is the default.
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,12 @@ namespace orchion::daemon {
 
 // Whether this process can run containers at all, and if not why: not root, nothing installed that runs them.
 base::Result<> check_machine();
+
+// An engine that may be there, or come.
+struct KnownEngine {
+  std::string name;
+  std::filesystem::path socket;
+};
 
 struct ExecutorParts {
   base::Executor executor;
@@ -32,30 +39,39 @@ struct ExecutorParts {
 class NodeExecutors {
  public:
   // Opens what is there; what doesn't answer is left out, and the log says why. kNotFound where the preferred one isn't
-  // there, or nothing at all. Blocks for a moment.
+  // there, or nothing at all. Blocks for a moment. What `parts` refers to outlives this.
   static base::Result<std::unique_ptr<NodeExecutors>> open(const ExecutorParts& parts);
   ~NodeExecutors();
 
-  node::agent::Executors executors() const;
-  const std::vector<v1::RuntimeInfo>& described() const { return described_; }
+  // Adds the engines that were started since. Doesn't block; one call at a time.
+  base::Co<> look_again();
+
+  const node::agent::Executors& executors() const { return executors_; }
+
+  // Of all that are there. Any thread.
+  std::vector<v1::RuntimeInfo> described() const;
 
   // Where a container of an engine gets its network from; none is started before.
   void wire_by(node::runtimes::WireNamespace wire) { *wire_ = std::move(wire); }
 
  private:
   struct Entry;
-  NodeExecutors();
+  using Opened = std::unique_ptr<Entry>;
+  explicit NodeExecutors(const ExecutorParts& parts);
 
-  void add(std::string name, std::unique_ptr<node::runtimes::Runtime> runtime, node::images::ImageSource* images);
-  base::Result<> open_oci(const ExecutorParts& parts);
-  base::Result<> open_engine(const ExecutorParts& parts, const std::string& name, const std::filesystem::path& socket);
-  base::Result<> open_containerd(const ExecutorParts& parts, const std::filesystem::path& socket);
-  base::Result<> open_process(const ExecutorParts& parts);
-  base::Result<> choose_default(const std::string& preferred);
+  base::Result<Opened> open_oci() const;
+  base::Result<Opened> open_engine(const KnownEngine& engine) const;
+  base::Result<Opened> open_containerd(const std::filesystem::path& socket) const;
+  base::Result<Opened> open_process() const;
+  static base::Result<> put_default_first(const std::string& preferred, std::vector<Opened>& found);
+  void add(Opened entry);
 
+  const ExecutorParts parts_;
   std::shared_ptr<node::runtimes::WireNamespace> wire_;
-  std::vector<std::unique_ptr<Entry>> entries_;  // the default first
-  std::vector<v1::RuntimeInfo> described_;
+  std::vector<Opened> entries_;
+  node::agent::Executors executors_;
+  mutable std::mutex mutex_;
+  std::vector<v1::RuntimeInfo> described_;  // guarded by mutex_
 };
 
 }  // namespace orchion::daemon

@@ -97,8 +97,8 @@ base::Co<> NodeParts::collect_images(base::Clock& clock) {
 }
 
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {
-  auto capabilities = [data = folders_.data, runtimes = executors_->described()] {
-    auto found = node::devices::read_capabilities(data, runtimes);
+  auto capabilities = [data = folders_.data, executors = executors_.get()] {
+    auto found = node::devices::read_capabilities(data, executors->described());
     found.set_agent_version(kVersion);
     return found;
   };
@@ -111,6 +111,7 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
           .records = records_,
           .resolver = *resolver_,
           .capabilities = std::move(capabilities),
+          .look_for_executors = [executors = executors_.get()] { return executors->look_again(); },
           .workers = &workers_};
 }
 

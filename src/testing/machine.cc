@@ -95,19 +95,17 @@ base::Co<> Machine::start_agent() {
   records_.emplace();
   resolver_.addresses.clear();
   group_ = std::make_unique<base::TaskGroup>(executor_);
-  agent_ = std::make_unique<node::agent::Agent>(
-      executor_, agent_options(),
-      node::agent::AgentParts{
-          .link = link,
-          .clock = clock_,
-          .executors = node::agent::Executors({{.name = "oci", .runtime = runtime_, .images = &images}}),
-          .images = images,
-          .networks = networks,
-          .volumes = volumes,
-          .records = *records_,
-          .resolver = resolver_,
-          .capabilities = capabilities},
-      random_.next());
+  agent_ = std::make_unique<node::agent::Agent>(executor_, agent_options(),
+                                                node::agent::AgentParts{.link = link,
+                                                                        .clock = clock_,
+                                                                        .executors = executors_,
+                                                                        .images = images,
+                                                                        .networks = networks,
+                                                                        .volumes = volumes,
+                                                                        .records = *records_,
+                                                                        .resolver = resolver_,
+                                                                        .capabilities = capabilities},
+                                                random_.next());
   CO_RETURN_IF_ERROR(co_await agent_->start());
   group_->spawn("the agent of " + hostname_, agent_->run());
   co_return base::Result<>{};

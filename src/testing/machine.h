@@ -90,6 +90,7 @@ class Machine {
   base::Random random_;
   int boots_ = 1;
   node::runtimes::fake::FakeRuntime runtime_{hardware};
+  node::agent::Executors executors_{{{.name = "oci", .runtime = runtime_, .images = &images}}};
   FakeResolver resolver_;
   std::optional<mesh::dns::RecordTable> records_;
   std::unique_ptr<base::TaskGroup> group_;

@@ -80,6 +80,7 @@ ROWS = {
     "GET /v1/stacks/{stack}/revisions/{name}": Row({"stack": "shop", "name": "web.1"}),
     "GET /v1/nodes": Row(),
     "GET /v1/nodes/{name}": Row({"name": "NODE"}),
+    "GET /v1/nodes/{name}/containers": Row({"name": "NODE"}),
     "POST /v1/nodes/{name}/availability": Row({"name": "NODE"}, {"availability": "DRAINED"}, DRY),
     "DELETE /v1/nodes/{name}": Row({"name": "NODE"}, query=DRY + "&force=true"),
     "POST /v1/nodes/invitations": Row(body={}, once=True),

@@ -8,6 +8,8 @@ import engines
 import harness
 
 NAMES = ("oci", "docker", "podman", "containerd")
+OTHERS = {"mine-docker": ("docker", "created"), "mine-podman": ("podman", "created"),
+          "mine-containerd": ("containerd", "no process")}
 VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST", "containerd": "CONTAINERD_ADDRESS"}
 
 
@@ -77,14 +79,16 @@ class Executors(unittest.TestCase):
         self.assertIn("GNU", self.page(18090, "/GPL-3"))
 
         self.use()
+        self.see_others()
         self.recover()
         self.adopt()
         self.leave_alone()
         self.cluster.ok("down", "--stack", "shop", "--yes", "--volumes")
         self.assertEqual(self.cluster.tasks("shop"), [])
+        self.assertEqual(self.others(), OTHERS)
         for kind in ("docker", "podman"):
             left = json.loads(self.engines[kind].engine_api("/v1.40/containers/json?all=1"))
-            self.assertEqual(left, [], kind)
+            self.assertEqual([container["Names"] for container in left], [[f"/mine-{kind}"]])
 
     def use(self):
         """What each uses is known, whatever runs it."""
@@ -127,8 +131,30 @@ class Executors(unittest.TestCase):
         for index, name in enumerate(NAMES):
             harness.wait_for(f"the port of {name} still", lambda: self.page(18080 + index) == "ok\n")
 
+    def see_others(self):
+        """Containers that somebody else made are shown to those who ask, and outlive everything that orchion does."""
+        root = harness.busybox_root(self.cluster.folder / "foreign")
+        archive = self.cluster.folder / "foreign.tar"
+        subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
+        for kind in ("docker", "podman"):
+            docker = ["docker", "--host", f"unix://{self.engines[kind].socket}"]
+            subprocess.run([*docker, "import", archive, "mine:1"], check=True, capture_output=True)
+            subprocess.run([*docker, "create", "--name", f"mine-{kind}", "mine:1", "sleep", "1000"], check=True,
+                           capture_output=True)
+        subprocess.run(["ctr", "--address", self.engines["containerd"].socket, "--namespace", "mine", "containers",
+                        "create", "--rootfs", root, "mine-containerd", "sleep", "1000"], check=True)
+        self.assertEqual(self.others(), OTHERS)
+        table = self.cluster.ok("node", "containers", self.cluster.json("node", "ls")["nodes"][0]["meta"]["name"])
+        self.assertRegex(table, r"(?m)^containerd/mine +mine-containerd +no process")
+
+    def others(self):
+        node = self.cluster.json("node", "ls")["nodes"][0]["meta"]["name"]
+        listed = self.cluster.json("node", "containers", node)
+        self.assertEqual(listed["unanswered"], [])
+        return {c["name"]: (c["executor"], c["state"]) for c in listed["containers"]}
+
     def leave_alone(self):
-        """A server that doesn't find an engine goes on with all but its tasks, and finds them later as they were."""
+        """A server that doesn't find an engine goes on with all but its tasks, until it finds them as they were."""
         def processes():
             return {name: (status.get("pid"), status["attempt"]) for name, status in self.places().items()}
         before = processes()
@@ -136,13 +162,11 @@ class Executors(unittest.TestCase):
         self.engines["podman"].kill()
         self.cluster.start()
         harness.wait_for("the note", lambda: self.places()["in-podman"].get("message")
-                         == "podman isn't there: start it, then this node's agent again")
+                         == "podman isn't there: start it")
         self.assertEqual(processes(), before)
         self.assertEqual(self.page(18080 + NAMES.index("podman")), "ok\n")
         self.assertEqual(self.cluster.ok("exec", "shop/in-oci", "--", "wget", "-qO-", "http://in-podman/"), "ok\n")
         self.engines["podman"].start()
-        self.cluster.stop()
-        self.cluster.start()
         harness.wait_for("no note", lambda: not self.places()["in-podman"].get("message"))
         self.assertEqual(processes(), before)
 

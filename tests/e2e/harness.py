@@ -163,21 +163,27 @@ class Cluster:
             return error.code, error.headers, error.read().decode()
 
 
-def busybox_image(cluster, name, applets=("sh", "httpd", "wget", "sleep", "cat", "echo", "id", "ls", "nslookup", "nc",
-                                          "hostname", "env", "kill", "true", "false", "dd", "head", "tail", "expr",
-                                          "mv", "stty", "ip", "seq", "yes", "test", "touch", "rm", "date")):
-    """Imports a small root file system made from Debian's busybox."""
+def busybox_root(folder, applets=("sh", "httpd", "wget", "sleep", "cat", "echo", "id", "ls", "nslookup", "nc",
+                                  "hostname", "env", "kill", "true", "false", "dd", "head", "tail", "expr", "mv",
+                                  "stty", "ip", "seq", "yes", "test", "touch", "rm", "date")):
+    """A small root file system made from Debian's busybox, in a new folder."""
+    root = pathlib.Path(folder)
+    for part in ("bin", "etc", "tmp", "www", "data"):
+        (root / part).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    shutil.copy("/bin/busybox", root / "bin" / "busybox")
+    for applet in applets:
+        (root / "bin" / applet).symlink_to("busybox")
+    (root / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\nweb:x:1000:1000:web:/:/bin/sh\n")
+    (root / "etc" / "group").write_text("root:x:0:\nweb:x:1000:\n")
+    (root / "www" / "index.html").write_text("ok\n")
+    return root
+
+
+def busybox_image(cluster, name, **of_root):
+    """Imports such a root file system as an image."""
     with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder) / "root"
-        for part in ("bin", "etc", "tmp", "www", "data"):
-            (root / part).mkdir(parents=True)
-        (root / "tmp").chmod(0o1777)
-        shutil.copy("/bin/busybox", root / "bin" / "busybox")
-        for applet in applets:
-            (root / "bin" / applet).symlink_to("busybox")
-        (root / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\nweb:x:1000:1000:web:/:/bin/sh\n")
-        (root / "etc" / "group").write_text("root:x:0:\nweb:x:1000:\n")
-        (root / "www" / "index.html").write_text("ok\n")
+        root = busybox_root(pathlib.Path(folder) / "root", **of_root)
         archive = pathlib.Path(folder) / "root.tar"
         subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
         cluster.ok("image", "import", archive, name)

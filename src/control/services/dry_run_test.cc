@@ -25,7 +25,8 @@ class DryRunTest : public ServicesFixture {
     image.mutable_status()->set_size_bytes(7);
     image.mutable_status()->add_nodes("n1");
     add(image);
-    add_node_service(table_, std::make_shared<NodeService>(context(), [this](const auto&, base::Error) { ++gone_; }));
+    add_node_service(table_,
+                     std::make_shared<NodeService>(context(), streams_, [this](const auto&, base::Error) { ++gone_; }));
     add_image_service(table_, std::make_shared<ImageService>(context(), streams_));
     before_ = view().revision();
   }

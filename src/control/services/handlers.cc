@@ -43,10 +43,10 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   add_task_service(table, std::make_shared<TaskService>(context, streams));
   add_usage_service(table, std::make_shared<UsageService>(context, streams));
   add_image_service(table, std::make_shared<ImageService>(context, streams));
-  add_node_service(table,
-                   std::make_shared<NodeService>(context, [&dispatcher](const std::string& uid, base::Error error) {
-                     dispatcher.disconnect(uid, std::move(error));
-                   }));
+  add_node_service(
+      table, std::make_shared<NodeService>(context, streams, [&dispatcher](const std::string& uid, base::Error error) {
+        dispatcher.disconnect(uid, std::move(error));
+      }));
   add_read_services(table, context);
   table.unary<google::protobuf::Empty, v1::ServerInfo>(
       "orchion.v1.ServerService.GetServer",

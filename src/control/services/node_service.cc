@@ -38,6 +38,18 @@ base::Co<v1::Node> NodeService::get(core::CallContext, v1::GetNodeRequest reques
   co_return *node;
 }
 
+base::Co<v1::ListContainersResponse> NodeService::list_containers(core::CallContext,
+                                                                  v1::ListContainersRequest request) {
+  const auto node = context_.objects.view().nodes().find(request.name());
+  if (!node) co_return std::unexpected(no_node(request.name()));
+  v1::StreamRequest want;
+  want.mutable_containers();
+  CO_ASSIGN_OR_RETURN(const auto stream, co_await streams_.open(node->meta().uid(), std::move(want)));
+  CO_ASSIGN_OR_RETURN(auto answer, co_await stream->receive());
+  if (!answer) co_return base::fail(base::Code::kUnavailable, "the node went away: try again");
+  co_return std::move(*answer->mutable_containers());
+}
+
 base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::SetNodeAvailabilityRequest request) {
   const auto present = context_.objects.view().nodes().find(request.name());
   if (!present) co_return std::unexpected(no_node(request.name()));
@@ -78,6 +90,8 @@ void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> ser
   table.unary<v1::ListNodesRequest, v1::ListNodesResponse>("orchion.v1.NodeService.ListNodes",
                                                            bind(&NodeService::list));
   table.unary<v1::GetNodeRequest, v1::Node>("orchion.v1.NodeService.GetNode", bind(&NodeService::get));
+  table.unary<v1::ListContainersRequest, v1::ListContainersResponse>("orchion.v1.NodeService.ListContainers",
+                                                                     bind(&NodeService::list_containers));
   table.unary<v1::SetNodeAvailabilityRequest, v1::Node>("orchion.v1.NodeService.SetNodeAvailability",
                                                         bind(&NodeService::set_availability));
   table.unary<v1::RemoveNodeRequest, google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode",

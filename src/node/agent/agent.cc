@@ -20,12 +20,6 @@ int default_starts() {
   return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-std::optional<runtimes::ContainerInfo> take(std::map<std::string, runtimes::ContainerInfo>& containers,
-                                            const std::string& uid) {
-  auto found = containers.extract(uid);
-  return found ? std::optional(std::move(found.mapped())) : std::nullopt;
-}
-
 std::string read_boot_id() {
   auto id = base::read_file("/proc/sys/kernel/random/boot_id");
   return id ? id->substr(0, id->find('\n')) : std::string();
@@ -78,10 +72,17 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                  },
              .forgotten = [this] { say_gone_networks(); }},
       tasks_(tools_),
+      adopter_({.clock = parts_.clock,
+                .executors = parts_.executors,
+                .look_for_executors = parts_.look_for_executors,
+                .networks = parts_.networks,
+                .network_table = network_table_,
+                .tasks = tasks_}),
       streams_({.link = parts_.link,
                 .clock = parts_.clock,
                 .images = parts_.images,
                 .tasks = tasks_,
+                .executors = parts_.executors,
                 .group = group_,
                 .workers = parts_.workers,
                 .images_changed = [this] { image_reporter_.look_again(); }}),
@@ -97,62 +98,12 @@ base::Co<> Agent::start() {
     lease_.restore(base::Time(std::chrono::nanoseconds(content.lease.ends_ns())));
   if (parts_.resolver.port() != 0)
     CO_RETURN_IF_ERROR(co_await parts_.networks.set_resolver_port(parts_.resolver.port()));
-  CO_RETURN_IF_ERROR(co_await adopt_all(std::move(content)));
+  CO_RETURN_IF_ERROR(co_await adopter_.begin(std::move(content)));
   group_.spawn("networks", network_table_.keep());
   group_.spawn("network checkpoint", network_table_.save_changes());
   group_.spawn("images", image_reporter_.run());
   group_.spawn("lease", keep_lease());
-  co_return base::Result<>{};
-}
-
-base::Co<> Agent::adopt_all(CheckpointFolder::Content content) {
-  network_table_.restore(content.networks, content.tasks);
-  std::map<const Executor*, Containers> found;
-  std::map<const Executor*, std::string> silent;  // and why
-  for (const auto& executor : parts_.executors.all()) {
-    auto containers = co_await list_containers(executor);
-    if (containers) found.emplace(&executor, std::move(*containers));
-    if (containers) continue;
-    base::log::warn("cannot see what runs in {}: {}", executor.name, containers.error().message);
-    silent.emplace(&executor, containers.error().message);
-  }
-  std::vector<std::string> kept;
-  std::vector<std::pair<v1::TaskCheckpoint, std::optional<runtimes::ContainerInfo>>> adopted;
-  for (auto& checkpoint : content.tasks) {
-    const auto uid = checkpoint.assignment().task().meta().uid();
-    const auto* executor = parts_.executors.find(executor_of(checkpoint));
-    if (!checkpoint.removed()) kept.push_back(uid);
-    // Nobody could say whether its container runs.
-    const auto& begun_in = checkpoint.status().executor();
-    if (!checkpoint.removed() && executor == nullptr && !begun_in.empty()) {
-      tasks_.leave_alone(checkpoint.assignment().task(),
-                         fmt::format("{} isn't there: start it, then this node's agent again", begun_in));
-    } else if (!checkpoint.removed() && silent.contains(executor)) {
-      tasks_.leave_alone(checkpoint.assignment().task(), silent.at(executor) + "; then start this node's agent again");
-    } else {
-      adopted.emplace_back(std::move(checkpoint), take(found[executor], uid));
-    }
-  }
-  for (auto& [executor, containers] : found)
-    if (executor != nullptr) CO_RETURN_IF_ERROR(co_await remove_strangers(*executor, std::move(containers)));
-  CO_RETURN_IF_ERROR(co_await parts_.networks.sweep(network_table_.uids(), std::move(kept)));
-  for (auto& [checkpoint, container] : adopted) tasks_.restore(std::move(checkpoint), std::move(container));
-  co_return base::Result<>{};
-}
-
-base::Co<Agent::Containers> Agent::list_containers(Executor executor) {
-  CO_ASSIGN_OR_RETURN(const auto listed, co_await executor.runtime.list());
-  Containers containers;
-  for (const auto& container : listed) containers.emplace(container.id, container);
-  co_return containers;
-}
-
-// Made by this runtime, but begun before its checkpoint was written, or after its end was: nobody waits for them.
-base::Co<> Agent::remove_strangers(Executor executor, Containers containers) {
-  for (const auto& [id, container] : containers) {
-    auto removed = co_await executor.runtime.remove(id, false);
-    if (!removed) base::log::warn("cannot remove the container {} of no task: {}", id, removed.error().message);
-  }
+  group_.spawn("engines", adopter_.keep_looking());
   co_return base::Result<>{};
 }
 

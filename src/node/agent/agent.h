@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "node/agent/adopter.h"
 #include "node/agent/image_reporter.h"
 #include "node/agent/lease.h"
 #include "node/agent/session.h"
@@ -33,14 +34,16 @@ struct AgentOptions {
 struct AgentParts {
   ControlLink& link;
   base::Clock& clock;
-  Executors executors;
-  images::Images& images;  // the machine's own
+  const Executors& executors;  // may become more
+  images::Images& images;      // the machine's own
   networks::Networks& networks;
   volumes::Volumes& volumes;
   mesh::dns::RecordTable& records;
   Resolver& resolver;
   std::function<v1::NodeCapabilities()> capabilities;  // called on a worker; may take a millisecond
-  base::WorkerPool* workers = nullptr;                 // null: everything inline, for simulations on one thread
+  // Adds to `executors` what can be found now; empty: there is nothing to find.
+  std::function<base::Co<>()> look_for_executors = {};
+  base::WorkerPool* workers = nullptr;  // null: everything inline, for simulations on one thread
 };
 
 // One executor. start(), then run(); shutdown() before it is destroyed.
@@ -50,8 +53,8 @@ class Agent final : private SessionHandler {
   ~Agent() override;
 
   // Takes over what an earlier process left: containers with a checkpoint go on as they are, those without one are
-  // removed, and those of an executor that isn't there or doesn't answer are left alone. kDataLoss: a checkpoint is
-  // damaged; nothing was touched.
+  // removed, and those of an executor that isn't there or doesn't answer are left alone until it does. kDataLoss: a
+  // checkpoint is damaged; nothing was touched.
   base::Co<> start();
 
   // For runtimes that wire at each start: the network namespace at `path` is that of this task's container.
@@ -84,10 +87,6 @@ class Agent final : private SessionHandler {
   void say_gone_networks();
   base::Co<> remove_volume(std::string uid);
   base::Co<v1::Hello> make_hello();
-  base::Co<> adopt_all(CheckpointFolder::Content content);
-  using Containers = std::map<std::string, runtimes::ContainerInfo>;  // by id
-  base::Co<Containers> list_containers(Executor executor);
-  base::Co<> remove_strangers(Executor executor, Containers containers);
 
   AgentOptions options_;
   AgentParts parts_;
@@ -105,6 +104,7 @@ class Agent final : private SessionHandler {
   ImageFetcher image_fetcher_;
   TaskTools tools_;
   TaskTable tasks_;
+  Adopter adopter_;
   StreamServer streams_;
   Session session_;
   v1::AgentIdentity identity_;

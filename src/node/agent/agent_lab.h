@@ -100,7 +100,7 @@ class AgentLab : public testing::Test {
   v1::TaskState state(const std::string& uid) const;
   const v1::TaskStatus& status(const std::string& uid) const;
   void expect_nothing_left();
-  Executors executors();
+  base::Co<> find_engine();
 
   boost::asio::io_context io;
   base::ManualClock clock;
@@ -108,6 +108,7 @@ class AgentLab : public testing::Test {
   TestRuntime runtime;  // "oci", the default
   TestRuntime engine;   // "engine", which wires at each start
   bool has_engine = true;
+  std::optional<Executors> executors;  // of the newest agent
   TestImages images;
   TestNetworks networks;
   TestVolumes volumes;

@@ -121,26 +121,30 @@ AgentLab::~AgentLab() {
   EXPECT_TRUE(base::remove_tree(folder).has_value());
 }
 
-Executors AgentLab::executors() {
-  std::vector<Executor> all{{.name = "oci", .runtime = runtime, .images = &images}};
-  if (has_engine) all.push_back({.name = "engine", .runtime = engine, .images = &images, .wires_at_start = true});
-  return Executors(std::move(all));
+// As an engine that was started.
+base::Co<> AgentLab::find_engine() {
+  if (has_engine && executors->find("engine") == nullptr)
+    executors->add({.name = "engine", .runtime = engine, .images = &images, .wires_at_start = true});
+  co_return base::Result<>{};
 }
 
 base::Result<> AgentLab::try_start_agent() {
   // What the DNS server knew died with its process.
   records = std::make_unique<mesh::dns::RecordTable>();
   resolver.addresses.clear();
+  executors.emplace(std::vector<Executor>{{.name = "oci", .runtime = runtime, .images = &images}});
+  if (auto found = finish(find_engine()); !found) return found;
   agent = std::make_unique<Agent>(io.get_executor(), options,
                                   AgentParts{.link = link,
                                              .clock = clock,
-                                             .executors = executors(),
+                                             .executors = *executors,
                                              .images = images,
                                              .networks = networks,
                                              .volumes = volumes,
                                              .records = *records,
                                              .resolver = resolver,
-                                             .capabilities = [this] { return capabilities; }},
+                                             .capabilities = [this] { return capabilities; },
+                                             .look_for_executors = [this] { return find_engine(); }},
                                   17);
   return finish(agent->start());
 }

@@ -2,6 +2,7 @@
 
 // The ways this machine has to run things.
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -19,18 +20,21 @@ struct Executor {
   bool wires_at_start = false;
 };
 
-// The first is the default. What they refer to outlives them.
+// The first is the default; more may come while the agent runs, none go. What they refer to outlives them.
 class Executors {
  public:
-  explicit Executors(std::vector<Executor> all) : all_(std::move(all)) {}
+  explicit Executors(const std::vector<Executor>& all) : all_(all.begin(), all.end()) {}
 
-  const std::vector<Executor>& all() const { return all_; }
+  void add(Executor executor) { all_.push_back(std::move(executor)); }
+
+  // Their addresses stay.
+  const std::deque<Executor>& all() const { return all_; }
 
   // By name, an empty one stands for the default; nullptr where this machine has none of that name.
   const Executor* find(const std::string& name) const;
 
  private:
-  std::vector<Executor> all_;
+  std::deque<Executor> all_;
 };
 
 }  // namespace orchion::node::agent

@@ -64,7 +64,7 @@ TEST_F(ExecutorsTest, ANewAgentFindsEachTaskWhereItWasBegun) {
 
 TEST_F(ExecutorsTest, OneThatIsNotThereIsWaitedForWithASentence) {
   run_tasks({task_in("docker", "a")});
-  EXPECT_THAT(status("a").message(), HasSubstr("this node has no docker: install it and start the agent again"));
+  EXPECT_THAT(status("a").message(), HasSubstr("this node has no docker: install it there, and start it"));
   v1::Assignments delta;
   delta.add_removed_tasks("a");
   delta.add_removed_networks("net-uid");
@@ -73,47 +73,77 @@ TEST_F(ExecutorsTest, OneThatIsNotThereIsWaitedForWithASentence) {
   expect_nothing_left();
 }
 
-TEST_F(ExecutorsTest, TasksOfOneThatDoesNotAnswerAreLeftAlone) {
+TEST_F(ExecutorsTest, TasksOfOneThatDoesNotAnswerAreLeftAloneUntilItDoes) {
   run_tasks({task_in("engine", "a"), task_in("oci", "b")});
   kill_agent();
+  engine.containers["stranger"].info.id = "stranger";
   engine.list_error = base::Error{base::Code::kUnavailable, "the engine does not answer: start it", {}};
   server.full = assignments({task_in("engine", "a"), task_in("oci", "b")});
   start_agent();
-  advance(std::chrono::seconds(5));
+  advance(std::chrono::seconds(6));
   EXPECT_TRUE(runtime.is_running("b")) << "the others go on";
   runtime.end("b", 1);
-  advance(std::chrono::seconds(5));
+  advance(std::chrono::seconds(6));
   EXPECT_EQ(runtime.count("start b 2"), 1u) << "and are looked after";
   EXPECT_EQ(engine.count("start a 1"), 1u);
   EXPECT_EQ(engine.count("start a 2"), 0u);
   EXPECT_EQ(networks.made.count("net-uid"), 1u);
-  EXPECT_EQ(server.newest.at("a").status().message(),
-            "the engine does not answer: start it; then start this node's agent again");
+  EXPECT_EQ(status("a").message(), "the engine does not answer: start it");
+  EXPECT_THAT(images.used, testing::Contains(task("a").container().image()));
 
-  // Not even when nobody wants it any more: what runs there would be lost sight of.
-  v1::Assignments delta;
-  delta.add_removed_tasks("a");
-  server.send_delta(delta);
-  advance(std::chrono::seconds(1));
-  EXPECT_FALSE(server.newest.at("a").removed());
-
-  kill_agent();
   engine.list_error.reset();
-  start_agent();
-  advance(std::chrono::seconds(1));
+  advance(std::chrono::seconds(6));
+  EXPECT_EQ(status("a").message(), "");
+  EXPECT_EQ(state("a"), v1::RUNNING);
   EXPECT_EQ(engine.count("start a 1"), 1u) << "adopted, not begun again";
   EXPECT_TRUE(engine.is_running("a"));
+  EXPECT_FALSE(engine.containers.contains("stranger"));
+  engine.end("a", 1);
+  advance(std::chrono::seconds(6));
+  EXPECT_EQ(engine.count("start a 2"), 1u) << "and looked after";
 }
 
-TEST_F(ExecutorsTest, TasksOfOneThatIsGoneAreLeftAloneToo) {
+TEST_F(ExecutorsTest, WhatNobodyWantsAnyMoreGoesWhenItsExecutorAnswers) {
+  run_tasks({task_in("engine", "a"), task_in("engine", "b")});
+  kill_agent();
+  engine.list_error = base::Error{base::Code::kUnavailable, "the engine does not answer: start it", {}};
+  server.full = assignments({task_in("engine", "b")});
+  start_agent();
+  v1::Assignments delta;
+  delta.add_removed_tasks("b");
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(std::chrono::seconds(6));
+  EXPECT_TRUE(engine.is_running("a"));
+  EXPECT_TRUE(engine.is_running("b"));
+  EXPECT_FALSE(server.newest.at("b").removed()) << "nobody could know";
+
+  engine.list_error.reset();
+  advance(std::chrono::seconds(20));
+  EXPECT_TRUE(server.newest.at("a").removed());
+  EXPECT_TRUE(server.newest.at("b").removed());
+  expect_nothing_left();
+}
+
+TEST_F(ExecutorsTest, OneThatIsStartedLaterIsFound) {
   run_tasks({task_in("engine", "a")});
   kill_agent();
   has_engine = false;
-  server.full = assignments({task_in("engine", "a")});
+  server.full = assignments({task_in("engine", "a"), task_in("engine", "new")});
   start_agent();
-  advance(std::chrono::seconds(1));
+  advance(std::chrono::seconds(6));
   EXPECT_TRUE(engine.is_running("a"));
-  EXPECT_EQ(server.newest.at("a").status().message(), "engine isn't there: start it, then this node's agent again");
+  EXPECT_EQ(status("a").message(), "engine isn't there: start it");
+  EXPECT_THAT(status("new").message(), HasSubstr("this node has no engine: install it there, and start it"));
+
+  has_engine = true;
+  advance(std::chrono::seconds(30));
+  EXPECT_EQ(status("a").message(), "");
+  EXPECT_EQ(engine.count("start a 1"), 1u);
+  EXPECT_EQ(engine.count("start new 1"), 1u);
+  engine.end("a", 1);
+  advance(std::chrono::seconds(6));
+  EXPECT_EQ(engine.count("start a 2"), 1u);
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kRemoveImage: co_return co_await remove_image(request.remove_image(), stream);
     case v1::StreamRequest::kPruneImages: co_return co_await prune(stream);
     case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);
-    case v1::StreamRequest::WANT_NOT_SET: break;
+    case v1::StreamRequest::kContainers: co_return co_await containers(stream);
+    default: break;
   }
   co_return base::fail(base::Code::kUnimplemented, "this node's agent doesn't know this request: update orchion on it");
 }

@@ -20,6 +20,7 @@ class StreamServer {
     base::Clock& clock;
     images::Images& images;
     const TaskTable& tasks;
+    const Executors& executors;
     base::TaskGroup& group;
     base::WorkerPool* workers = nullptr;
     std::function<void()> images_changed;
@@ -34,6 +35,7 @@ class StreamServer {
   base::Co<> answer(v1::StreamRequest request, std::shared_ptr<DataStream> stream);
   base::Co<> logs(v1::NodeLogs want, std::shared_ptr<DataStream> stream);
   base::Co<> exec(v1::NodeExec want, std::shared_ptr<DataStream> stream);
+  base::Co<> containers(std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);

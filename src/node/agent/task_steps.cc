@@ -35,9 +35,10 @@ base::Result<> first_error(base::Result<> first, base::Result<> second) {
 
 base::Co<> TaskRunner::prepare_image() {
   const auto& wanted = checkpoint_.assignment().container().executor();
+  if (executor_ == nullptr) executor_ = tools_.executors.find(executor_of(checkpoint_));
   if (executor_ == nullptr)
     co_return base::fail(base::Code::kUnavailable,
-                         fmt::format("this node has no {}: install it and start the agent again", wanted));
+                         fmt::format("this node has no {}: install it there, and start it", wanted));
   enter(v1::PREPARING);
   status_now().set_executor(executor_->name);
   // What is on the machine already needs no image.

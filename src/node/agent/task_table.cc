@@ -22,13 +22,22 @@ bool is_plain_name(const std::string& uid) {
 }  // namespace
 
 void TaskTable::restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container) {
-  begin(std::make_shared<TaskRunner>(tools_, std::move(checkpoint), std::move(container)));
+  auto runner = std::make_shared<TaskRunner>(tools_, std::move(checkpoint), std::move(container));
+  if (const auto left = left_alone_.extract(runner->assignment().task().meta().uid())) {
+    if (left.mapped().newest) runner->assign(*left.mapped().newest);
+    if (left.mapped().unwanted) runner->unassign();
+  }
+  begin(std::move(runner));
   tell_used_images();
 }
 
-void TaskTable::leave_alone(const v1::Task& task, const std::string& why) {
-  left_alone_.emplace(task.meta().uid(), why);
+void TaskTable::leave_alone(const v1::TaskCheckpoint& checkpoint, const std::string& why) {
+  const auto& task = checkpoint.assignment().task();
+  left_alone_[task.meta().uid()] = {why, {checkpoint.assignment().container().image()}, std::nullopt, false};
+  const auto& digest = checkpoint.status().image_digest();
+  if (!digest.empty()) left_alone_[task.meta().uid()].images.push_back(digest);
   tools_.network_table.hold(task);
+  tell_used_images();
   base::log::warn("task {} is left alone: {}", task.meta().name(), why);
 }
 
@@ -38,10 +47,9 @@ void TaskTable::apply(const v1::Assignments& assignments) {
     named.insert(assignment.task().meta().uid());
     assign(assignment);
   }
-  for (const auto& uid : assignments.removed_tasks()) {
-    if (const auto found = runners_.find(uid); found != runners_.end()) found->second->unassign();
-  }
+  for (const auto& uid : assignments.removed_tasks()) unassign(uid);
   if (assignments.full()) {
+    for (auto& [uid, left] : left_alone_) left.unwanted = left.unwanted || !named.contains(uid);
     for (auto& [uid, runner] : runners_) {
       if (!named.contains(uid)) runner->unassign();
     }
@@ -49,10 +57,16 @@ void TaskTable::apply(const v1::Assignments& assignments) {
   tell_used_images();
 }
 
+void TaskTable::unassign(const std::string& uid) {
+  if (const auto left = left_alone_.find(uid); left != left_alone_.end()) left->second.unwanted = true;
+  if (const auto found = runners_.find(uid); found != runners_.end()) found->second->unassign();
+}
+
 void TaskTable::assign(const v1::TaskAssignment& assignment) {
   const auto& uid = assignment.task().meta().uid();
   if (const auto left = left_alone_.find(uid); left != left_alone_.end()) {
-    report_left_alone(assignment.task(), left->second);
+    left->second.newest = assignment;
+    report_left_alone(assignment.task(), left->second.why);
     return;
   }
   if (const auto found = runners_.find(uid); found != runners_.end()) {
@@ -114,6 +128,7 @@ base::Co<> TaskTable::run(std::shared_ptr<TaskRunner> runner) {
 
 void TaskTable::tell_used_images() {
   std::set<std::string> used;
+  for (const auto& [uid, left] : left_alone_) used.insert(left.images.begin(), left.images.end());
   for (const auto& [uid, runner] : runners_) {
     if (runner->removed()) continue;
     used.insert(runner->assignment().container().image());

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,9 @@ class TaskTable {
   // A task of an earlier process goes on.
   void restore(v1::TaskCheckpoint checkpoint, std::optional<runtimes::ContainerInfo> container);
 
-  // One whose executor isn't there, and `why`: nobody knows what became of it. It is left as it is, whatever is
-  // assigned, until an agent that finds the executor restores it.
-  void leave_alone(const v1::Task& task, const std::string& why);
+  // One whose executor isn't there, and `why`: nobody knows what became of it. It is left as it is until it is
+  // restored; what is assigned meanwhile holds from then on.
+  void leave_alone(const v1::TaskCheckpoint& checkpoint, const std::string& why);
 
   // The tasks of an assignment: new ones begin, those that are no longer this node's are stopped and cleaned up.
   void apply(const v1::Assignments& assignments);
@@ -38,6 +39,14 @@ class TaskTable {
   std::size_t size() const { return runners_.size(); }
 
  private:
+  struct LeftAlone {
+    std::string why;
+    std::vector<std::string> images;  // that its container needs
+    std::optional<v1::TaskAssignment> newest;
+    bool unwanted = false;
+  };
+
+  void unassign(const std::string& uid);
   void assign(const v1::TaskAssignment& assignment);
   void report_left_alone(const v1::Task& task, const std::string& why);
   void begin(std::shared_ptr<TaskRunner> runner);
@@ -45,7 +54,7 @@ class TaskTable {
 
   TaskTools& tools_;
   std::map<std::string, std::shared_ptr<TaskRunner>> runners_;  // by task uid
-  std::map<std::string, std::string> left_alone_;               // uids, and why
+  std::map<std::string, LeftAlone> left_alone_;                 // by task uid
 };
 
 }  // namespace orchion::node::agent

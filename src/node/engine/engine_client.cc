@@ -219,8 +219,8 @@ Co<std::optional<ContainerState>> EngineClient::inspect_container(std::string co
 }
 
 Co<std::vector<ContainerSummary>> EngineClient::list_containers(std::string label, std::string value) {
-  CO_ASSIGN_OR_RETURN(auto target, co_await versioned("/containers/json?all=1&filters=" +
-                                                      wire::encode_percent(label_filter(label, value))));
+  const auto filters = label.empty() ? std::string() : "&filters=" + wire::encode_percent(label_filter(label, value));
+  CO_ASSIGN_OR_RETURN(auto target, co_await versioned("/containers/json?all=1" + filters));
   Call question{.target = std::move(target)};
   CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(question)));
   if (answer.status != 200) co_return std::unexpected(failure("list containers", answer.status, answer.body));

@@ -54,7 +54,7 @@ class EngineClient {
 
   base::Co<std::optional<ContainerState>> inspect_container(std::string name);
 
-  // In any state.
+  // In any state; with that label, or all where it is empty.
   base::Co<std::vector<ContainerSummary>> list_containers(std::string label, std::string value);
 
   // kNotFound: no such container; kFailedPrecondition: it doesn't run.

@@ -133,8 +133,9 @@ Result<std::vector<ContainerSummary>> parse_container_list(std::string_view text
     if (!item.is_object()) return unreadable("its containers");
     const auto& object = item.get_object();
     const auto names = texts_of(object, "Names");
-    containers.push_back(
-        {text_of(object, "Id"), names.empty() ? std::string() : without_slash(names[0]), map_of(object, "Labels")});
+    containers.push_back({text_of(object, "Id"), names.empty() ? std::string() : without_slash(names[0]),
+                          map_of(object, "Labels"), text_of(object, "Image"), text_of(object, "State"),
+                          base::WallTime(std::chrono::seconds(number_of(object, "Created")))});
   }
   return containers;
 }

@@ -47,6 +47,9 @@ struct ContainerSummary {
   std::string id;
   std::string name;
   std::map<std::string, std::string> labels;
+  std::string image;
+  std::string state;  // "running", "exited"
+  base::WallTime created_at;
 };
 
 struct ExecRequest {

@@ -126,6 +126,16 @@ struct ExecOutput {
   std::optional<int> exit_code;
 };
 
+// A container of an engine that the runtime didn't make, and never touches.
+struct ForeignContainer {
+  std::string id;  // the engine's
+  std::string name;
+  std::string image;
+  std::string state;       // in the engine's own word: "running", "exited"
+  std::string name_space;  // containerd's; empty elsewhere
+  base::WallTime created_at;
+};
+
 struct Capabilities {
   std::string name;  // "crun", "docker"
   std::string version;
@@ -174,6 +184,9 @@ class Runtime {
 
   // Every container this runtime made under this agent, in any phase, those of an earlier process included.
   virtual base::Co<std::vector<ContainerInfo>> list() = 0;
+
+  // What else is in its engine, in any state; nothing where the runtime is its own engine.
+  virtual base::Co<std::vector<ForeignContainer>> list_foreign() { co_return std::vector<ForeignContainer>(); }
 
   // The stream's other end belongs to the caller; destroying it kills the process.
   virtual base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) = 0;

@@ -19,6 +19,9 @@ namespace namespaces_api = ::containerd::services::namespaces::v1;
 // Making a container starts programs, on a machine that may be busy.
 constexpr base::Duration kLimit = std::chrono::seconds(60);
 
+// Who takes longer to say its version is looked for again later.
+constexpr base::Duration kFirstLimit = std::chrono::seconds(3);
+
 constexpr char kTasks[] = "/containerd.services.tasks.v1.Tasks/";
 constexpr char kContainers[] = "/containerd.services.containers.v1.Containers/";
 constexpr char kNamespaces[] = "/containerd.services.namespaces.v1.Namespaces/";
@@ -44,7 +47,12 @@ ContainerdClient::ContainerdClient(base::Executor executor, const std::filesyste
     : executor_(executor), name_space_(std::move(name_space)), client_(executor, "unix://" + socket.native()) {}
 
 Co<std::string> ContainerdClient::call(std::string method, std::string request, std::optional<base::Duration> limit) {
-  auto stream = client_.call(method, {{"containerd-namespace", name_space_}}, limit);
+  return call_in(name_space_, std::move(method), std::move(request), limit);
+}
+
+Co<std::string> ContainerdClient::call_in(std::string name_space, std::string method, std::string request,
+                                          std::optional<base::Duration> limit) {
+  auto stream = client_.call(method, {{"containerd-namespace", std::move(name_space)}}, limit);
   // Where it is not accepted receive() says why.
   [[maybe_unused]] const auto sent = co_await stream->send(std::move(request));
   stream->finish();
@@ -54,7 +62,8 @@ Co<std::string> ContainerdClient::call(std::string method, std::string request, 
 }
 
 Co<std::string> ContainerdClient::version() {
-  CO_ASSIGN_OR_RETURN(const auto answer, co_await call("/containerd.services.version.v1.Version/Version", "", kLimit));
+  CO_ASSIGN_OR_RETURN(const auto answer,
+                      co_await call("/containerd.services.version.v1.Version/Version", "", kFirstLimit));
   CO_ASSIGN_OR_RETURN(const auto response, parse<::containerd::services::version::v1::VersionResponse>(answer));
   co_return response.version();
 }
@@ -71,6 +80,30 @@ Co<> ContainerdClient::remove_namespace() {
   request.set_name(name_space_);
   const auto answer = co_await call(std::string(kNamespaces) + "Delete", request.SerializeAsString(), kLimit);
   co_return allow(answer, {Code::kNotFound, Code::kFailedPrecondition});
+}
+
+Co<std::vector<std::string>> ContainerdClient::list_namespaces() {
+  CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::string(kNamespaces) + "List", "", kLimit));
+  CO_ASSIGN_OR_RETURN(const auto response, parse<namespaces_api::ListNamespacesResponse>(answer));
+  std::vector<std::string> names;
+  for (const auto& name_space : response.namespaces()) names.push_back(name_space.name());
+  co_return names;
+}
+
+Co<std::vector<Container>> ContainerdClient::list_containers(std::string name_space) {
+  CO_ASSIGN_OR_RETURN(const auto answer,
+                      co_await call_in(std::move(name_space), std::string(kContainers) + "List", "", kLimit));
+  CO_ASSIGN_OR_RETURN(const auto response, parse<containers_api::ListContainersResponse>(answer));
+  co_return std::vector<Container>(response.containers().begin(), response.containers().end());
+}
+
+Co<std::map<std::string, Task>> ContainerdClient::list_tasks(std::string name_space) {
+  CO_ASSIGN_OR_RETURN(const auto answer,
+                      co_await call_in(std::move(name_space), std::string(kTasks) + "List", "", kLimit));
+  CO_ASSIGN_OR_RETURN(const auto response, parse<tasks_api::ListTasksResponse>(answer));
+  std::map<std::string, Task> tasks;
+  for (const auto& task : response.tasks()) tasks[task.container_id().empty() ? task.id() : task.container_id()] = task;
+  co_return tasks;
 }
 
 Co<> ContainerdClient::create_container(Container container) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -32,12 +33,19 @@ class ContainerdClient {
   ContainerdClient(base::Executor executor, const std::filesystem::path& socket, std::string name_space);
 
   const base::Executor& executor() const { return executor_; }
+  const std::string& name_space() const { return name_space_; }
 
   base::Co<std::string> version();
 
   // No error where it is there already; nor, the other way round, where it is gone or something is in it.
   base::Co<> make_namespace();
   base::Co<> remove_namespace();
+
+  // Every one that containerd has, ours included.
+  base::Co<std::vector<std::string>> list_namespaces();
+  // All of a namespace, by id.
+  base::Co<std::vector<Container>> list_containers(std::string name_space);
+  base::Co<std::map<std::string, Task>> list_tasks(std::string name_space);
 
   base::Co<> create_container(Container container);
   base::Co<std::optional<Container>> find_container(std::string id);
@@ -58,6 +66,8 @@ class ContainerdClient {
 
  private:
   base::Co<std::string> call(std::string method, std::string request, std::optional<base::Duration> limit);
+  base::Co<std::string> call_in(std::string name_space, std::string method, std::string request,
+                                std::optional<base::Duration> limit);
 
   base::Executor executor_;
   std::string name_space_;

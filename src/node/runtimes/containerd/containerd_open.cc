@@ -15,7 +15,7 @@ namespace {
 
 using base::Result;
 
-// On a loop of its own, since the caller's may not run yet.
+// On a loop of its own, since the caller's may not run yet, or is another thread's.
 Result<std::string> ask_version(const ContainerdOptions& options, const std::string& name_space) {
   boost::asio::io_context io;
   ContainerdClient client(io.get_executor(), options.socket, name_space);

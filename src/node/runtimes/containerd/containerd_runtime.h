@@ -33,6 +33,7 @@ class ContainerdRuntime final : public Runtime {
   base::Co<> remove(std::string id, bool keep_logs) override;
   base::Co<std::optional<ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<ContainerInfo>> list() override;
+  base::Co<std::vector<ForeignContainer>> list_foreign() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override;
 

@@ -29,6 +29,9 @@ using node::engine::EngineClient;
 using node::engine::EngineInfo;
 using node::engine::EngineVersion;
 
+// Who takes longer is looked for again later.
+constexpr auto kIntroductionLimit = std::chrono::seconds(3);
+
 struct Introduction {
   EngineVersion version;
   EngineInfo info;
@@ -44,10 +47,10 @@ Co<Introduction> introduce(EngineClient& client) {
   co_return made;
 }
 
-// On a loop of its own, since the agent's doesn't run yet.
+// On a loop of its own, since the agent's doesn't run yet, or is another thread's.
 Result<Introduction> introduce_now(base::Clock& clock, const std::filesystem::path& socket) {
   boost::asio::io_context io;
-  EngineClient client(io.get_executor(), clock, socket);
+  EngineClient client(io.get_executor(), clock, socket, {.first = kIntroductionLimit});
   Result<Introduction> made = base::fail(Code::kInternal, "the engine was not asked");
   boost::asio::co_spawn(io, introduce(client), [&](std::exception_ptr thrown, Result<Introduction> result) {
     if (thrown) std::rethrow_exception(thrown);
@@ -276,6 +279,18 @@ Co<std::vector<ContainerInfo>> EngineRuntime::list() {
     if (info) infos.push_back(*std::move(info));
   }
   co_return infos;
+}
+
+Co<std::vector<ForeignContainer>> EngineRuntime::list_foreign() {
+  CO_ASSIGN_OR_RETURN(auto present, co_await client_->list_containers("", ""));
+  std::vector<ForeignContainer> foreign;
+  for (auto& container : present) {
+    const auto label = container.labels.find(kClusterLabel);
+    if (label != container.labels.end() && label->second == options_.cluster_short_id) continue;
+    foreign.push_back({std::move(container.id), std::move(container.name), std::move(container.image),
+                       std::move(container.state), "", container.created_at});
+  }
+  co_return foreign;
 }
 
 }  // namespace orchion::node::runtimes::engine

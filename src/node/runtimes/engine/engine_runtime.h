@@ -23,7 +23,7 @@ namespace orchion::node::runtimes::engine {
 class EngineRuntime final : public Runtime {
  public:
   // Asks the engine what it is. Needs root and the engine on this machine. Blocks, some seconds where the engine
-  // hangs. `pool` and `clock` must outlive the runtime.
+  // hangs; any thread. `pool` and `clock` must outlive the runtime.
   static base::Result<std::unique_ptr<EngineRuntime>> open(base::Executor executor, base::WorkerPool& pool,
                                                            base::Clock& clock, EngineOptions options);
   ~EngineRuntime() override;
@@ -36,6 +36,7 @@ class EngineRuntime final : public Runtime {
   base::Co<> remove(std::string id, bool keep_logs) override;
   base::Co<std::optional<ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<ContainerInfo>> list() override;
+  base::Co<std::vector<ForeignContainer>> list_foreign() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override;
 
