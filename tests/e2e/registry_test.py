@@ -1,5 +1,6 @@
 """Images go to a real registry and come back."""
 
+import json
 import socket
 import subprocess
 import unittest
@@ -54,6 +55,43 @@ services:
 """)
         cluster.ok("up", "-f", file, "--yes")
         self.assertEqual(cluster.ok("exec", "pulled/one", "--", "echo", "hi"), "hi\n")
+
+    def test_a_tag_that_moves_changes_nothing_that_was_deployed(self):
+        cluster = harness.Cluster().start()
+        self.addCleanup(cluster.close)
+        self.start_registry(cluster)
+        name = "127.0.0.1:5055/moving:1"
+        file = harness.write(cluster.folder, "moving/compose.yaml", f"""
+services:
+  one:
+    image: {name}
+    command: [sleep, "1000"]
+    stop_signal: SIGKILL
+""")
+        for applets in (("sh", "sleep"), ("sh", "sleep", "cat")):
+            harness.busybox_image(cluster, "local:1", applets=applets)
+            cluster.ok("image", "push", "local:1", name, "--plain-http")
+            if len(applets) == 2:
+                cluster.ok("up", "-f", file, "--yes")
+        first = self.pins(cluster)
+        self.assertEqual(len(first), 1)
+        harness.wait_for("the revision's digest", lambda: self.revision(cluster)["status"]["imageDigest"] in first)
+        # Now the name leads elsewhere, in the registry and on the node.
+        cluster.ok("image", "pull", name)
+        cluster.ok("scale", "moving/one=3")
+        cluster.ok("wait", "moving/one")
+        self.assertEqual(len(cluster.tasks("moving")), 3)
+        self.assertEqual(self.pins(cluster), first)
+        cluster.ok("restart", "moving/one")
+        cluster.ok("wait", "moving/one")
+        self.assertEqual(len(self.pins(cluster) - first), 1)
+        self.assertEqual(cluster.ok("exec", "moving/one.1", "--", "cat", "/www/index.html"), "ok\n")
+
+    def pins(self, cluster):
+        return {task["status"]["imagePin"] for task in cluster.tasks("moving")}
+
+    def revision(self, cluster):
+        return json.loads(cluster.request("GET", "/v1/revisions?stack=moving")[2])["revisions"][0]
 
     def test_a_private_registry_is_entered_after_login(self):
         cluster = harness.Cluster().start()

@@ -49,6 +49,7 @@ class ServicePlanner {
       if (number >= 1 && number <= wanted_) settle(number, slot);
     update_one();
     make_tasks();
+    revisions_.pin(plan_);
     revisions_.prune(plan_);
     write_status();
     return std::move(plan_);

@@ -136,6 +136,48 @@ TEST(ServicePlanner, TheFirstRevisionComesWithTheFirstTasks) {
   EXPECT_EQ(actions(plan), (Actions{"+1"}));
 }
 
+// What each revision's image is pinned to by this plan.
+std::map<std::string, std::string> pins(const Scene& scene) {
+  std::map<std::string, std::string> result;
+  for (const auto& unit : scene.plan().units)
+    for (const auto& write : unit)
+      if (const auto* revision = std::get_if<v1::Revision>(&write.object); revision && write.verb == Verb::kPutStatus)
+        result[revision->meta().name()] = revision->status().image_digest();
+  return result;
+}
+
+using Pins = std::map<std::string, std::string>;
+
+TEST(ServicePlanner, TheFirstTaskThatHasTheImagePinsItForAll) {
+  Scene scene(3);
+  scene.add(1, v1::PREPARING);
+  EXPECT_EQ(pins(scene), Pins{});
+  scene.add(2, v1::RUNNING).mutable_status()->set_image_pin("sha256:b");
+  scene.add(3, v1::RUNNING).mutable_status()->set_image_pin("sha256:c");
+  EXPECT_EQ(pins(scene), (Pins{{"web.1", "sha256:b"}}));
+  scene.revisions[0].mutable_status()->set_image_digest("sha256:b");
+  EXPECT_EQ(pins(scene), Pins{}) << "for good";
+
+  scene.change_image("app:2");
+  scene.keep_revision();
+  EXPECT_EQ(pins(scene), Pins{}) << "no task of the new one has it yet";
+  scene.add(1, v1::RUNNING).mutable_status()->set_image_pin("sha256:d");
+  EXPECT_EQ(pins(scene), (Pins{{"web.2", "sha256:d"}}));
+}
+
+TEST(ServicePlanner, NothingIsPinnedThatTheUserSettledOtherwise) {
+  for (const auto policy : {v1::PULL_ALWAYS, v1::PULL_NEVER}) {
+    Scene scene(1);
+    scene.revisions[0].mutable_spec()->mutable_template_()->mutable_container()->set_pull_policy(policy);
+    scene.add(1, v1::RUNNING).mutable_status()->set_image_pin("sha256:b");
+    EXPECT_EQ(pins(scene), Pins{}) << policy;
+  }
+  Scene scene(1);
+  scene.revisions[0].mutable_spec()->mutable_template_()->mutable_container()->set_image_digest("sha256:a");
+  scene.add(1, v1::RUNNING).mutable_status()->set_image_pin("sha256:a");
+  EXPECT_EQ(pins(scene), Pins{});
+}
+
 TEST(ServicePlanner, OneOfTwoInASlotGoes) {
   Scene scene(1);
   scene.add(1, v1::STARTING);

@@ -47,6 +47,22 @@ bool ServiceRevisions::is_outdated(const v1::Task& task) const {
   return found == fingerprints_.end() || found->second != current_->spec().fingerprint();
 }
 
+void ServiceRevisions::pin(Plan& plan) const {
+  for (const auto& revision : snapshot_.revisions) {
+    const auto& container = revision->spec().template_().container();
+    const bool settled = !revision->status().image_digest().empty() || !container.image_digest().empty();
+    // The user wants what the name stands for at the time, or on the node.
+    if (settled || container.pull_policy() != v1::PULL_MISSING) continue;
+    for (const auto& task : snapshot_.tasks) {
+      if (task->spec().revision() != revision->meta().name() || task->status().image_pin().empty()) continue;
+      v1::Revision pinned = *revision;
+      pinned.mutable_status()->set_image_digest(task->status().image_pin());
+      plan.units.push_back({{Verb::kPutStatus, std::move(pinned)}});
+      break;
+    }
+  }
+}
+
 void ServiceRevisions::prune(Plan& plan) const {
   std::set<std::string> used{current_->meta().name()};
   for (const auto& task : snapshot_.tasks) used.insert(task->spec().revision());

@@ -24,6 +24,9 @@ class ServiceRevisions {
   // The task was made from a revision that makes other tasks.
   bool is_outdated(const v1::Task& task) const;
 
+  // Settles what the image's name stands for, by the first task that took it.
+  void pin(Plan& plan) const;
+
   // Removes the oldest of those that no task was made from; some are kept for the way back.
   void prune(Plan& plan) const;
 

@@ -57,6 +57,8 @@ std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v
   v1::TaskAssignment out;
   *out.mutable_task() = task;
   *out.mutable_container() = revision->spec().template_().container();
+  if (out.container().image_digest().empty())
+    out.mutable_container()->set_image_digest(revision->status().image_digest());
   *out.mutable_restart() = revision->spec().template_().restart();
   out.set_on_node_loss(revision->spec().template_().on_node_loss());
   for (const auto& mount : out.container().mounts()) {

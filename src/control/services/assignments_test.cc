@@ -224,6 +224,19 @@ TEST_F(AssignmentFeedTest, AnImageThatAnotherNodeHoldsIsSaidToBeThere) {
   EXPECT_FALSE(feed_.full(view_).tasks(0).image_elsewhere());
 }
 
+TEST_F(AssignmentFeedTest, ATaskGetsWhatItsRevisionIsPinnedTo) {
+  feed_.full(view_);
+  auto first = feed_.delta(view_, create(task("a", kNode, v1::ASSIGNED)));
+  EXPECT_EQ(first.value().tasks(0).container().image_digest(), "");
+  v1::Revision pinned = *view_.revisions().find("shop", "web.1");
+  pinned.mutable_status()->set_image_digest("sha256:pin");
+  store::Transaction transaction;
+  store::put_status(transaction, pinned);
+  EXPECT_FALSE(feed_.delta(view_, play(std::move(transaction))).has_value()) << "what runs is left alone";
+  auto second = feed_.delta(view_, create(task("b", kNode, v1::ASSIGNED)));
+  EXPECT_EQ(second.value().tasks(0).container().image_digest(), "sha256:pin");
+}
+
 TEST_F(AssignmentFeedTest, DataGoesOnlyWhenOnlyTheAgentIsWaitedFor) {
   v1::Volume volume;
   volume.mutable_meta()->set_stack("shop");

@@ -16,7 +16,8 @@ std::vector<std::shared_ptr<const v1::Node>> holders_of(const store::View& view,
   std::vector<std::shared_ptr<const v1::Node>> holders;
   const auto name = core::normalise_image(reference);
   const auto image = name ? view.images().find(*name) : nullptr;
-  if (!image || (!digest.empty() && image->status().digest() != digest)) return holders;
+  if (!image) return holders;
+  if (!digest.empty() && image->status().pin() != digest && image->status().digest() != digest) return holders;
   for (const auto& each : image->status().nodes()) {
     const auto node = view.nodes().find(each);
     if (node && node->status().state() == v1::NodeStatus::READY) holders.push_back(node);

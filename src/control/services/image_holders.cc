@@ -40,7 +40,9 @@ std::vector<store::Transaction> image_changes(const store::View& view, const std
     const auto entry = held.extract(known->meta().name());
     const v1::Image* const mine = entry.empty() ? nullptr : entry.mapped();
     const bool listed = holds(*known, node);
-    if (mine == nullptr ? !listed : listed && mine->status().digest() == known->status().digest()) continue;
+    const bool same = mine != nullptr && mine->status().digest() == known->status().digest() &&
+                      mine->status().pin() == known->status().pin();
+    if (mine == nullptr ? !listed : listed && same) continue;
     const auto changed = changed_image(*known, node, mine);
     if (changed.status().nodes().empty()) {
       store::remove(room(), changed);

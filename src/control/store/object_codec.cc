@@ -98,7 +98,7 @@ void remove(Transaction& transaction, const T& object) {
 
 ORCHION_OBJECT_WITH_STATUS(v1::Stack)
 ORCHION_OBJECT_WITH_STATUS(v1::Service)
-ORCHION_OBJECT(v1::Revision)
+ORCHION_OBJECT_WITH_STATUS(v1::Revision)
 ORCHION_OBJECT_WITH_STATUS(v1::Task)
 ORCHION_OBJECT_WITH_STATUS(v1::Network)
 ORCHION_OBJECT_WITH_STATUS(v1::Volume)

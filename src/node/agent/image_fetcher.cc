@@ -45,7 +45,7 @@ base::Co<images::ImageRecord> ImageFetcher::fetch(std::string reference, std::st
   while (busy_.contains(reference)) CO_RETURN_IF_ERROR(co_await changed_.wait());
   // Somebody else's wish may have brought it meanwhile.
   CO_ASSIGN_OR_RETURN(auto present, co_await images_.find(reference));
-  if (present && (digest.empty() || present->digest == digest)) co_return std::move(*present);
+  if (present && images::is_pinned_to(*present, digest)) co_return std::move(*present);
   struct Busy {
     ImageFetcher& fetcher;
     std::string reference;
@@ -70,9 +70,9 @@ base::Co<images::ImageRecord> ImageFetcher::fetch_now(std::string reference, std
   stream->finish();
   auto archive = std::make_shared<Download>(stream, clock_);
   CO_ASSIGN_OR_RETURN(auto image, co_await images_.import(reference, std::move(archive)));
-  if (!digest.empty() && image.digest != digest)
+  if (!images::is_pinned_to(image, digest))
     co_return base::fail(base::Code::kDataLoss,
-                         fmt::format("another node's {} is {}, not {}", reference, image.digest, digest));
+                         fmt::format("another node's {} is {}, not {}", reference, image.pin, digest));
   co_return image;
 }
 

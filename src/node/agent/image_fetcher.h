@@ -16,7 +16,8 @@ class ImageFetcher {
   ImageFetcher(base::Executor executor, ControlLink& link, base::Clock& clock, images::Images& images)
       : link_(link), clock_(clock), images_(images), changed_(std::move(executor)) {}
 
-  // `digest`, of the manifest, where it isn't empty: no other will do. kNotFound: no other node has it now.
+  // `digest`, as ContainerSpec.image_digest, where it isn't empty: no other will do. kNotFound: no other node has it
+  // now.
   base::Co<images::ImageRecord> fetch(std::string reference, std::string digest);
 
  private:

@@ -13,6 +13,7 @@ v1::Image to_message(const images::ImageRecord& record) {
   v1::Image image;
   image.mutable_meta()->set_name(record.reference);
   image.mutable_status()->set_digest(record.digest);
+  image.mutable_status()->set_pin(record.pin);
   image.mutable_status()->set_size_bytes(record.size_bytes);
   image.mutable_status()->set_architecture(record.architecture);
   *image.mutable_status()->mutable_created_at() = core::to_timestamp(record.created_at);

@@ -316,6 +316,36 @@ TEST_F(FetchTest, AnImageThatStopsOnItsWayIsNotWaitedForForever) {
   EXPECT_EQ(state("c"), v1::RUNNING) << "its registry had it";
 }
 
+TEST_F(FetchTest, AnImageThatIsPinnedIsNoOther) {
+  images.add("moved:1");
+  images.records.at("moved:1").pin = "sha256:new";
+  images.add("moved:1@sha256:old");
+  images.add("here:1");
+  images.records.at("here:1").pin = "sha256:here";
+  const int ensured = images.ensured;
+  v1::Assignments delta;
+  const auto assign_pinned = [&](const std::string& uid, std::uint32_t slot, const char* image, const char* digest) {
+    auto& wanted = *delta.add_tasks() = task(uid, slot);
+    wanted.mutable_container()->set_image(image);
+    wanted.mutable_container()->set_image_digest(digest);
+  };
+  assign_pinned("c", 3, "moved:1", "sha256:old");
+  assign_pinned("d", 4, "here:1", "sha256:here");
+  server.send_delta(delta);
+  advance(seconds(1));
+  EXPECT_EQ(status("c").image_digest(), "sha256:moved:1@sha256:old");
+  EXPECT_EQ(status("d").image_digest(), "sha256:here:1");
+  EXPECT_EQ(status("d").image_pin(), "sha256:here");
+  EXPECT_EQ(images.ensured, ensured) << "both are here";
+
+  delta.clear_tasks();
+  assign_pinned("e", 5, "here:1", "sha256:elsewhere");
+  server.send_delta(delta);
+  advance(seconds(1));
+  EXPECT_EQ(images.ensured, ensured + 1);
+  EXPECT_EQ(status("e").image_digest(), "sha256:here:1@sha256:elsewhere");
+}
+
 TEST_F(StreamsTest, AnUnknownWishIsRefused) {
   want({});
   EXPECT_EQ(next().error().code, base::Code::kUnimplemented);

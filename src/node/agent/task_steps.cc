@@ -48,6 +48,7 @@ base::Co<> TaskRunner::prepare_image() {
     CO_ASSIGN_OR_RETURN(image_, co_await find_image());
   }
   status_now().set_image_digest(image_->digest);
+  status_now().set_image_pin(image_->pin);
   checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
   if (tools_.image_present && executor_->images == &tools_.images) tools_.image_present(image_->digest);
   co_return base::Result<>{};
@@ -62,11 +63,11 @@ base::Co<images::ImageRecord> TaskRunner::find_image() {
   const bool elsewhere = checkpoint_.assignment().image_elsewhere();
   if (spec.image_digest().empty() && !elsewhere) co_return co_await source.ensure(spec.image());
   CO_ASSIGN_OR_RETURN(auto named, co_await source.find(spec.image()));
-  if (named && (spec.image_digest().empty() || named->digest == spec.image_digest())) co_return std::move(*named);
+  if (named && images::is_pinned_to(*named, spec.image_digest())) co_return std::move(*named);
+  CO_ASSIGN_OR_RETURN(auto present, co_await source.find(image_reference(spec)));
+  if (present) co_return std::move(*present);
   // A node that has it is nearer than a registry, which perhaps never had it.
   if (elsewhere) {
-    CO_ASSIGN_OR_RETURN(auto present, co_await source.find(image_reference(spec)));
-    if (present) co_return std::move(*present);
     auto fetched = co_await tools_.image_fetcher.fetch(spec.image(), spec.image_digest());
     if (fetched && &source == &tools_.images) co_return fetched;
     if (fetched) co_return co_await source.ensure(spec.image());  // an engine takes it from this machine's store

@@ -221,6 +221,7 @@ base::Result<ImageRecord> import_oci_layout(std::shared_ptr<ContentStore> store,
   ASSIGN_OR_RETURN(const auto manifest, resolve_manifest(by_digest, entry.manifest.digest, options.architecture));
   auto import = options;
   if (entry.from_registry) import.origin = Origin::kRegistry;
+  import.pin = entry.pin;
   return import_manifest(std::move(store), manifest, by_digest, name, import);
 }
 
@@ -245,7 +246,7 @@ base::Result<ImageRecord> import_manifest(std::shared_ptr<ContentStore> store, c
   RETURN_IF_ERROR(check_architecture(document, options.architecture));
   if (document.diff_ids.size() != parsed.layers.size())
     return refuse("the image's configuration and its manifest list different layers: make or fetch it again");
-  ImageBuilder builder(store, options.limits, options.origin);
+  ImageBuilder builder(store, options.limits, options.origin, options.pin);
   for (std::size_t i = 0; i < parsed.layers.size(); ++i) {
     const auto& digest = parsed.layers[i].digest;
     fs::path file;

@@ -14,7 +14,8 @@ namespace orchion::node::images {
 struct ImportOptions {
   std::string architecture;  // which of an index's images; what a root file system is for
   ArchiveLimits limits;
-  Origin origin = Origin::kByHand;  // an archive made from another node's image says itself
+  Origin origin = Origin::kByHand;  // an archive made from another node's image says itself, and its pin
+  std::string pin = {};             // as ImageRecord's; empty: the manifest's own digest
 };
 
 // The files of one image before it is in the store, by the names by which its documents call them.

@@ -188,17 +188,16 @@ base::Result<> ContentStore::write_reference(const StoredImage& image) {
 base::Result<> ContentStore::commit(StoredImage image) {
   const std::lock_guard one_at_a_time(writing_);
   RETURN_IF_ERROR(sync_file_system(folder_));
-  std::optional<StoredImage> replaced = find(image.record.reference);
-  if (replaced &&
-      (replaced->record.reference != image.record.reference || replaced->record.digest == image.record.digest))
-    replaced.reset();
-  if (replaced) {
-    replaced->record.reference = name_by_digest(*replaced);
-    RETURN_IF_ERROR(write_reference(*replaced));
+  auto before = find(image.record.reference);
+  const bool replaces = before.has_value() && before->record.reference == image.record.reference &&
+                        before->record.digest != image.record.digest;
+  if (replaces) {
+    before->record.reference = name_by_digest(*before);
+    RETURN_IF_ERROR(write_reference(*before));
   }
   RETURN_IF_ERROR(write_reference(image));
   const std::lock_guard lock(mutex_);
-  if (replaced) images_[replaced->record.reference] = *std::move(replaced);
+  if (replaces) images_[before->record.reference] = *std::move(before);
   images_[image.record.reference] = std::move(image);
   return {};
 }
@@ -210,7 +209,7 @@ std::optional<StoredImage> ContentStore::find(const std::string& reference) cons
   if (at == std::string::npos) return std::nullopt;
   const auto digest = reference.substr(at + 1);
   for (const auto& [name, image] : images_) {
-    if (image.record.digest == digest) return image;
+    if (is_pinned_to(image.record, digest)) return image;
   }
   return std::nullopt;
 }

@@ -123,6 +123,7 @@ base::Result<std::vector<IndexEntry>> parse_index(std::string_view text) {
     if (const auto* annotations = object_field(item.as_object(), "annotations")) {
       entry.name = text_field(*annotations, "io.containerd.image.name");
       entry.from_registry = text_field(*annotations, kOriginAnnotation) == kOriginRegistry;
+      if (auto pin = text_field(*annotations, kPinAnnotation); is_digest(pin)) entry.pin = std::move(pin);
       if (entry.name.empty()) entry.name = text_field(*annotations, "org.opencontainers.image.ref.name");
     }
     result.push_back(std::move(entry));

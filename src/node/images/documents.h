@@ -21,6 +21,7 @@ constexpr std::size_t kDocumentBytesMax = 4u << 20;
 // The annotation in another node's export, and what it says.
 constexpr char kOriginAnnotation[] = "io.orchion.origin";
 constexpr char kOriginRegistry[] = "registry";
+constexpr char kPinAnnotation[] = "io.orchion.pin";
 
 struct Descriptor {
   std::string media_type;
@@ -42,6 +43,7 @@ struct IndexEntry {
   std::string operating_system;
   std::string name;            // from its annotations; empty, "latest", or a whole reference
   bool from_registry = false;  // so another node's export says: there it was pulled
+  std::string pin;             // from the same, as ImageRecord's
 };
 
 struct ConfigDocument {

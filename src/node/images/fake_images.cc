@@ -13,6 +13,7 @@ ImageRecord make_record(const std::string& reference, const std::string& content
   ImageRecord record;
   record.reference = reference;
   record.digest = digest_of(content);
+  record.pin = record.digest;
   record.architecture = "amd64";
   record.size_bytes = static_cast<std::int64_t>(content.size());
   record.layers = {"/layers/" + digest_hex(record.digest)};

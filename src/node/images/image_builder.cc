@@ -22,10 +22,11 @@ std::unexpected<base::Error> mismatch(std::string_view what, std::string_view cl
 
 }  // namespace
 
-ImageBuilder::ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin)
+ImageBuilder::ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin, std::string pin)
     : store_(std::move(store)),
       limits_(limits),
       origin_(origin),
+      pin_(std::move(pin)),
       lease_(std::make_unique<ContentStore::Lease>(store_)) {}
 
 ImageBuilder::~ImageBuilder() {
@@ -104,6 +105,7 @@ base::Result<ImageRecord> ImageBuilder::commit(const std::string& reference, con
   image.used_at = std::chrono::system_clock::now();
   image.record.reference = reference;
   image.record.digest = digest_of(manifest);
+  image.record.pin = pin_.empty() ? image.record.digest : pin_;
   image.record.architecture = document.architecture;
   image.record.created_at = document.created_at.value_or(std::chrono::system_clock::now());
   image.record.config = std::move(document.config);

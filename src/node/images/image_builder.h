@@ -12,7 +12,9 @@ namespace orchion::node::images {
 // was stored is held until the builder goes; an image that was never committed is collected then.
 class ImageBuilder {
  public:
-  ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin = Origin::kByHand);
+  // `pin`: as ImageRecord's; empty: the manifest's own digest.
+  ImageBuilder(std::shared_ptr<ContentStore> store, ArchiveLimits limits, Origin origin = Origin::kByHand,
+               std::string pin = "");
   ~ImageBuilder();
   ImageBuilder(const ImageBuilder&) = delete;
   ImageBuilder& operator=(const ImageBuilder&) = delete;
@@ -44,6 +46,7 @@ class ImageBuilder {
   std::shared_ptr<ContentStore> store_;
   ArchiveLimits limits_;
   const Origin origin_;
+  const std::string pin_;
   ArchiveUsage usage_;
   std::unique_ptr<ContentStore::Lease> lease_;
   std::vector<StoredLayer> layers_;

@@ -71,6 +71,7 @@ std::string index_of(const StoredImage& image, const std::string& manifest) {
   json::object annotations;
   annotations[kNameAnnotation] = image.record.reference;
   if (image.origin == Origin::kRegistry) annotations[kOriginAnnotation] = kOriginRegistry;
+  annotations[kPinAnnotation] = image.record.pin;
   json::object entry{{"mediaType", media_type(manifest)},
                      {"digest", image.record.digest},
                      {"size", manifest.size()},

@@ -31,7 +31,7 @@ base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const co
   // Errors about registries name the image themselves.
   if (!fetched) return std::unexpected(std::move(fetched).error());
   auto image = import_manifest(std::move(store), fetched->manifest, fetched->files, reference.text(),
-                               {options.architecture, options.limits, Origin::kRegistry});
+                               {options.architecture, options.limits, Origin::kRegistry, fetched->pin});
   if (!image) return std::unexpected(image.error().with_context(reference.text()));
   return image;
 }

@@ -77,6 +77,7 @@ std::string read_all(boost::asio::io_context& io, ByteSource& source) {
 
 TEST_F(ImageStoreTest, WhatIsExportedIsTheSameImageElsewhere) {
   const auto image = import("hello-web:latest", busybox_root()).value();
+  EXPECT_EQ(run(io_, images_->find("hello-web")).value()->pin, run(io_, images_->find("hello-web")).value()->digest);
   const auto source = run(io_, images_->export_image("hello-web")).value();
   const auto archive = read_all(io_, *source);
   const auto there =

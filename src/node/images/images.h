@@ -29,12 +29,18 @@ struct ImageConfig {
 struct ImageRecord {
   std::string reference;  // normalised: "docker.io/library/nginx:1.27"
   std::string digest;     // "sha256:…" of the manifest
+  std::string pin;        // the digest that means it on any machine: of the index, where its registry has one; or ""
   std::string architecture;
   std::int64_t size_bytes = 0;
   base::WallTime created_at;
   std::vector<std::filesystem::path> layers;  // unpacked, lowest first; none where a container engine has it
   ImageConfig config;
 };
+
+// Whether `digest` allows it: its pin, or the digest of its manifest; the empty one allows any.
+inline bool is_pinned_to(const ImageRecord& image, const std::string& digest) {
+  return digest.empty() || image.pin == digest || image.digest == digest;
+}
 
 // The bytes of an archive as they arrive.
 class ByteSource {

@@ -15,6 +15,7 @@ std::string write_reference_record(const StoredImage& image) {
   return json::serialize(json::object{{"version", 1},
                                       {"reference", image.record.reference},
                                       {"manifest", image.record.digest},
+                                      {"pin", image.record.pin},
                                       {"config", image.config_digest},
                                       {"fromRegistry", image.origin == Origin::kRegistry},
                                       {"createdAtNs", image.record.created_at.time_since_epoch().count()},
@@ -30,10 +31,12 @@ base::Result<StoredImage> parse_reference_record(std::string_view text) {
     image.record.digest = json::value_to<std::string>(value.at("manifest"));
     image.record.created_at = base::WallTime(base::Duration(value.at("createdAtNs").to_number<std::int64_t>()));
     // Records of earlier versions don't say.
+    const auto* pin = value.as_object().if_contains("pin");
+    image.record.pin = pin != nullptr ? json::value_to<std::string>(*pin) : image.record.digest;
     const auto* from_registry = value.as_object().if_contains("fromRegistry");
     if (from_registry && from_registry->as_bool()) image.origin = Origin::kRegistry;
     image.config_digest = json::value_to<std::string>(value.at("config"));
-    bool sound = is_digest(image.record.digest) && is_digest(image.config_digest);
+    bool sound = is_digest(image.record.digest) && is_digest(image.record.pin) && is_digest(image.config_digest);
     for (const auto& layer : value.at("layers").as_array()) {
       image.layers.push_back({json::value_to<std::string>(layer.at("digest")),
                               json::value_to<std::string>(layer.at("diffId")),

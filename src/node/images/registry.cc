@@ -68,6 +68,7 @@ class Fetch {
 
   struct Found {
     std::string manifest;
+    std::string pin;        // as FetchedImage's
     bool in_index = false;  // which says what it is made for
   };
   base::Result<Found> find_manifest(const std::string& architecture) const;
@@ -122,12 +123,14 @@ base::Result<Fetch::Found> Fetch::find_manifest(const std::string& architecture)
   const auto& reference = skopeo_.reference();
   std::string digest = reference.digest;
   std::string name = reference.text();
+  std::string pin;
   for (int depth = 0; depth < kNestedMax; ++depth) {
     ASSIGN_OR_RETURN(auto text, inspect(name, false));
     if (const auto real = digest_of(text); !digest.empty() && real != digest)
       return wrong_digest(reference, digest, real);
+    if (pin.empty()) pin = digest_of(text);
     const auto index = parse_index(text);
-    if (!index) return Found{std::move(text), depth > 0};
+    if (!index) return Found{std::move(text), std::move(pin), depth > 0};
     const auto chosen = choose_platform(*index, architecture);
     if (!chosen) return named(chosen.error(), reference);
     digest = chosen->manifest.digest;
@@ -249,7 +252,7 @@ base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const Con
   }
   RETURN_IF_ERROR(fetch.download(manifest, digest));
   RETURN_IF_ERROR(fetch.fetch_config(manifest, digest));
-  return FetchedImage{std::move(found.manifest), fetch.files(manifest)};
+  return FetchedImage{std::move(found.manifest), std::move(found.pin), fetch.files(manifest)};
 }
 
 base::Result<> push_image(const RegistryOptions& options, const fs::path& folder,

@@ -21,6 +21,7 @@ struct RegistryOptions {
 // An image as its registry has it.
 struct FetchedImage {
   std::string manifest;  // of one platform, its bytes as they came: their digest is the image's
+  std::string pin;       // what the reference stands for: the digest of the index, where there is one
   ArchiveFiles files;    // the configuration and the layers, by digest; in `temp` of the fetch
 };
 

@@ -136,6 +136,30 @@ TEST_F(RegistryPullTest, TheMachinesOwnPlatformIsChosenFromAnIndex) {
   const auto by_digest = pull(registry_server_.host() + "/both@" + digest);
   ASSERT_TRUE(by_digest.has_value()) << by_digest.error().message;
   EXPECT_EQ(by_digest->digest, images[1].digest());
+  EXPECT_EQ(by_digest->pin, digest);
+}
+
+TEST_F(RegistryPullTest, APinMeansTheImageOnAMachineOfAnyKind) {
+  std::vector<RegistryImage> images(2);
+  images[0] = {.layers = {{"for-arm64", noise(kSmall)}}, .form = RegistryImage::Form::kOci, .architecture = "arm64"};
+  images[1] = {.layers = {{"for-amd64", noise(kSmall)}}};
+  const auto index = write_index(images, folder_ / "both");
+  const auto name = registry_server_.host() + "/both:1";
+  put(folder_ / "both", name, true);
+  ASSERT_TRUE(pull(name).has_value());
+  reopen();
+  EXPECT_EQ(run(io_, images_->find(name)).value()->pin, index);
+
+  // A node that gets it from this one knows it too.
+  auto archive = run(io_, images_->export_image(name)).value();
+  ASSERT_TRUE(run(io_, images_->remove(name)).has_value());
+  const auto copied = run(io_, images_->import(name, archive));
+  ASSERT_TRUE(copied.has_value()) << copied.error().message;
+  EXPECT_EQ(copied->pin, index);
+  EXPECT_EQ(copied->digest, images[1].digest());
+
+  const auto alone = publish("alone:1", {.layers = {{"a", noise(kSmall)}}});
+  EXPECT_EQ(pull(registry_server_.host() + "/alone:1").value().pin, alone.digest());
 }
 
 TEST_F(RegistryPullTest, AnImageForAnotherPlatformIsRefusedBeforeItsLayersCome) {

@@ -16,10 +16,21 @@ using base::Result;
 using node::engine::EngineClient;
 using node::engine::EngineImage;
 
+// Only what it pulled: of what was loaded an engine knows no digest that others know.
+std::string pin_of(const std::string& reference, const std::vector<std::string>& digests) {
+  const auto wanted = core::parse_image_reference(reference);
+  for (const auto& digest : digests) {
+    const auto known = core::parse_image_reference(digest);
+    if (wanted && known && known->name() == wanted->name()) return known->digest;
+  }
+  return "";
+}
+
 ImageRecord to_record(std::string reference, EngineImage image) {
   ImageRecord record;
   record.reference = std::move(reference);
   record.digest = std::move(image.id);
+  record.pin = pin_of(record.reference, image.digests);
   record.architecture = std::move(image.architecture);
   record.size_bytes = image.size_bytes;
   record.created_at = image.created_at;
