@@ -28,17 +28,10 @@ bool StackProgress::is_fine(const v1::Task& task) const {
     case Goal::kHealthy: {
       const auto health = task.status().health();
       return state == v1::SUCCEEDED ||
-             (state == v1::RUNNING && (health == v1::HEALTH_GOOD || !has_check(task.spec().service())));
+             (state == v1::RUNNING && (health == v1::HEALTH_GOOD || health == v1::NOT_CHECKED));
     }
     default: return state == v1::RUNNING || state == v1::SUCCEEDED;
   }
-}
-
-bool StackProgress::has_check(const std::string& service) const {
-  const auto it = services_.find(service);
-  if (it == services_.end()) return false;
-  const auto& container = it->second.spec().container();
-  return container.has_health_check() && !container.health_check().disabled();
 }
 
 bool StackProgress::has_stopped(const std::string& service) const {

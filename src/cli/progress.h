@@ -63,7 +63,6 @@ class StackProgress {
   // The first task of it that isn't where it should be; null: none.
   const v1::Task* straggler(const std::string& service) const;
   bool is_fine(const v1::Task& task) const;
-  bool has_check(const std::string& service) const;
   bool has_stopped(const std::string& service) const;
   // Whether it is one of those that count, or what one of them waits for.
   bool concerns(const std::string& service) const;

@@ -173,12 +173,12 @@ TEST(StackProgress, IsHealthyWhenEveryCheckSucceedsAndCompletedWhenAllEndedWell)
   };
   auto web = service_at(3, "web.3");
   web.mutable_spec()->set_replicas(1);
-  web.mutable_spec()->mutable_container()->mutable_health_check()->mutable_test()->add_values("CMD");
   put(web);
   v1::Stack seen = stack_of(1);
   seen.mutable_status()->set_observed_generation(2);
   put(seen);
   auto task = task_of("a", 1, "web.3", v1::RUNNING);
+  task.mutable_status()->set_health(v1::HEALTH_STARTING);
   put(task);
   EXPECT_FALSE(healthy.is_done());
   task.mutable_status()->set_health(v1::HEALTH_GOOD);

@@ -147,7 +147,8 @@ class OptionCheck {
     const auto& check = container_.health_check();
     const auto& words = check.test().values();
     const bool shell = words.size() == 2 && words[0] == "CMD-SHELL";
-    if (!shell && (words.size() < 2 || words[0] != "CMD"))
+    // Without any the image's own holds.
+    if (!words.empty() && !shell && (words.size() < 2 || words[0] != "CMD"))
       add("/healthCheck/test", "must be CMD and words, or CMD-SHELL and a line");
     for (const auto* duration : {&check.interval(), &check.timeout(), &check.start_period(), &check.start_interval()})
       if (duration->seconds() < 0 || duration->nanos() < 0) add("/healthCheck", "has a negative duration");

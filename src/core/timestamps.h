@@ -9,6 +9,7 @@ namespace orchion::core {
 
 google::protobuf::Timestamp to_timestamp(base::WallTime time);
 base::WallTime from_timestamp(const google::protobuf::Timestamp& timestamp);
+google::protobuf::Duration to_duration(base::Duration duration);
 base::Duration from_duration(const google::protobuf::Duration& duration);
 
 }  // namespace orchion::core

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/timestamps.h"
 #include "spec/keys.h"
 #include "spec/service_loader.h"
 #include "spec/values.h"
@@ -54,7 +55,7 @@ void load_restart_policy(const Node& node, v1::RestartPolicy& policy, Problems& 
   }
   if (const auto* delay = find_value(node, "delay"))
     if (const auto duration = read_duration(*delay, "delay", problems))
-      set_duration(*duration, *policy.mutable_delay());
+      *policy.mutable_delay() = core::to_duration(*duration);
   if (const auto* attempts = find_value(node, "max_attempts")) {
     const auto count = read_integer(*attempts, "max_attempts", 0, kAttemptsMax, problems).value_or(0);
     policy.set_max_attempts(static_cast<std::uint32_t>(count));

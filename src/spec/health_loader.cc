@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/timestamps.h"
 #include "spec/keys.h"
 #include "spec/service_loader.h"
 #include "spec/values.h"
@@ -43,7 +44,7 @@ void load_period(const Node& node, std::string_view key, google::protobuf::Durat
                  v1::HealthCheck& check, Problems& problems) {
   const auto* value = find_value(node, key);
   const auto duration = value ? read_duration(*value, key, problems) : std::nullopt;
-  if (duration && *duration > base::Duration::zero()) set_duration(*duration, *(check.*field)());
+  if (duration && *duration > base::Duration::zero()) *(check.*field)() = core::to_duration(*duration);
 }
 
 // The bytes that `max-size` and `max-file` come to; 0 where neither is said.
@@ -67,10 +68,7 @@ void load_health_check(const Node& node, v1::ContainerSpec& container, LoadConte
   auto& check = *container.mutable_health_check();
   if (const auto* disable = find_value(node, "disable"))
     check.set_disabled(read_bool(*disable, "disable", problems).value_or(false));
-  const auto* test = find_value(node, "test");
-  if (test) load_test(*test, check, problems);
-  if (!test && !check.disabled())
-    problems.add(node.at, "`healthcheck` has no `test`: write the command; what an image brings along isn't read");
+  if (const auto* test = find_value(node, "test")) load_test(*test, check, problems);
   load_period(node, "interval", &v1::HealthCheck::mutable_interval, check, problems);
   load_period(node, "timeout", &v1::HealthCheck::mutable_timeout, check, problems);
   load_period(node, "start_period", &v1::HealthCheck::mutable_start_period, check, problems);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/naming.h"
+#include "core/timestamps.h"
 #include "core/validation.h"
 #include "spec/keys.h"
 #include "spec/values.h"
@@ -156,7 +157,7 @@ class ServiceLoader {
     if (find("command")) load_words("command", *container().mutable_command());
     if (const auto* node = find("stop_grace_period"))
       if (const auto grace = read_duration(*node, "stop_grace_period", problems_))
-        set_duration(*grace, *container().mutable_stop_grace_period());
+        *container().mutable_stop_grace_period() = core::to_duration(*grace);
     const auto take = [this](std::string_view key) -> std::string {
       const auto* node = find(key);
       return node ? read_text(*node, key, problems_).value_or("") : std::string();
@@ -329,12 +330,6 @@ void set_resource(std::int64_t value, const Node& at, std::string_view what, std
   if (before != 0 && before != value)
     context.problems.add(at.at, fmt::format("`{}` and `deploy.resources` say different things: keep one", what));
   (resources.*set)(value);
-}
-
-void set_duration(base::Duration duration, google::protobuf::Duration& out) {
-  constexpr std::int64_t kNanosecondsInSecond = 1'000'000'000;
-  out.set_seconds(duration.count() / kNanosecondsInSecond);
-  out.set_nanos(static_cast<std::int32_t>(duration.count() % kNanosecondsInSecond));
 }
 
 }  // namespace orchion::spec

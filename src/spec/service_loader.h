@@ -49,6 +49,4 @@ void load_restart(const Node& node, v1::RestartPolicy& policy, LoadContext& cont
 void set_resource(std::int64_t value, const Node& at, std::string_view what, std::int64_t before,
                   void (v1::Resources::*set)(std::int64_t), v1::Resources& resources, LoadContext& context);
 
-void set_duration(base::Duration duration, google::protobuf::Duration& out);
-
 }  // namespace orchion::spec

@@ -182,10 +182,10 @@ class StackLoader {
   void check_health_of(const std::string& service, const std::string& name) {
     const auto found = std::ranges::find(spec_.services(), name, &v1::NamedService::name);
     const auto& container = found->spec().container();
-    if (!container.has_health_check() || container.health_check().disabled())
+    if (container.health_check().disabled())
       problems_.add(place_of(service, "depends_on", name),
-                    fmt::format("`{}` has no `healthcheck`, so it never counts as healthy: write one, or wait for "
-                                "service_started",
+                    fmt::format("`{}` has its `healthcheck` disabled, so it never counts as healthy: write one, or "
+                                "wait for service_started",
                                 name));
   }
 

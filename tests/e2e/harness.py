@@ -189,12 +189,12 @@ def busybox_image(cluster, name, **of_root):
         cluster.ok("image", "import", archive, name)
 
 
-def web_image(cluster, name, pages="/www"):
-    """Imports an image that serves its folder `pages` on port 80 by itself."""
+def web_image(cluster, name, pages="/www", **config):
+    """Imports an image that serves its folder `pages` on port 80 by itself; `config` is more of its configuration."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         tar.add("/bin/busybox", arcname="bin/busybox")
-        for applet in ("sh", "httpd", "wget", "env"):
+        for applet in ("sh", "httpd", "wget", "env", "mv"):
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
@@ -202,14 +202,14 @@ def web_image(cluster, name, pages="/www"):
         page.size = 3
         tar.addfile(page, io.BytesIO(b"ok\n"))
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    config = {"architecture": architecture, "os": "linux",
-              "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", pages], "Env": ["PATH=/bin"],
-                         "StopSignal": "SIGKILL"},
-              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}}
+    document = {"architecture": architecture, "os": "linux",
+                "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", pages], "Env": ["PATH=/bin"],
+                           "StopSignal": "SIGKILL"} | config,
+                "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}}
     manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
     archive = cluster.folder / "web-image.tar"
     with tarfile.open(archive, "w") as tar:
-        for member, content in (("config.json", json.dumps(config).encode()), ("layer.tar", layer.getvalue()),
+        for member, content in (("config.json", json.dumps(document).encode()), ("layer.tar", layer.getvalue()),
                                 ("manifest.json", json.dumps(manifest).encode())):
             info = tarfile.TarInfo(member)
             info.size = len(content)

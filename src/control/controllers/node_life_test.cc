@@ -414,7 +414,8 @@ TEST_F(NodeLife, HealthIsWaitedFor) {
   apply("shop", make_stack({{"db", "app:1"}, {"web", "app:1", 1, needs}}));
   settle();
   EXPECT_THAT(running("db"), SizeIs(1));
-  EXPECT_EQ(message("web"), "waits for service db to be healthy");
+  EXPECT_EQ(message("web"),
+            "waits for service db to be healthy, but nothing says how to check it: give it a `healthcheck`");
   const auto tell = [this](v1::Health health, const std::string& why) {
     v1::Task task = *running("db").front();
     task.mutable_status()->set_health(health);
@@ -424,6 +425,8 @@ TEST_F(NodeLife, HealthIsWaitedFor) {
     commit(std::move(transaction));
     settle();
   };
+  tell(v1::HEALTH_STARTING, "");
+  EXPECT_EQ(message("web"), "waits for service db to be healthy");
   tell(v1::HEALTH_BAD, "exit code 1");
   EXPECT_EQ(message("web"), "waits for service db to be healthy; db.1 is unhealthy: exit code 1");
   tell(v1::HEALTH_GOOD, "");

@@ -140,6 +140,10 @@ std::string missing_dependency(const std::vector<DependencyFacts>& dependencies)
     for (const auto& task : facts.tasks)
       if (!core::is_deleted(task->meta()) && task->status().health() == v1::HEALTH_BAD)
         return fmt::format("{}; {} is unhealthy: {}", text, short_name(*task), task->status().health_message());
+    const bool by_health = facts.dependency.condition() == v1::Dependency::HEALTHY;
+    for (const auto& task : facts.tasks)
+      if (by_health && task->status().state() == v1::RUNNING && task->status().health() == v1::NOT_CHECKED)
+        return fmt::format("{}, but nothing says how to check it: give it a `healthcheck`", text);
     for (const auto& task : facts.tasks)
       if (!core::is_deleted(task->meta()) && task->status().state() == v1::FAILED)
         return fmt::format("{}; {} failed: {}", text, short_name(*task), why_ended(*task));

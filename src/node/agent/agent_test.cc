@@ -76,6 +76,7 @@ TEST_F(AgentTest, ChecksTheHealthOfWhatRuns) {
   check.mutable_interval()->set_seconds(10);
   check.mutable_timeout()->set_seconds(1);
   check.set_retries(2);
+  web.mutable_restart()->set_condition(v1::RestartPolicy::NO);
   runtime.exec_code = 3;
   run_tasks({web});
   EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING);
@@ -88,6 +89,7 @@ TEST_F(AgentTest, ChecksTheHealthOfWhatRuns) {
   EXPECT_EQ(status("a").health(), v1::HEALTH_BAD);
   EXPECT_EQ(status("a").health_message(), "exit code 3: said");
   EXPECT_EQ(status("a").state(), v1::RUNNING);
+  EXPECT_EQ(status("a").attempt(), 1u) << "`restart: no` is obeyed";
 
   kill_agent();
   start_agent();
@@ -104,6 +106,78 @@ TEST_F(AgentTest, ChecksTheHealthOfWhatRuns) {
   settle();
   EXPECT_EQ(status("a").health(), v1::NOT_CHECKED);
   EXPECT_EQ(runtime.execs.size(), checks);
+}
+
+class UnhealthyTest : public AgentTest {
+ protected:
+  // Its check, which the image brings along, fails from now on; up to the moment when that counts.
+  void fall_ill() {
+    const core::ImageHealthCheck check{.test = {"CMD", "ok"}, .interval = 10'000'000'000, .retries = 2};
+    images.add("web:1", {.command = {"/bin/true"}, .health_check = check});
+    runtime.exec_code = 0;
+    auto ill = task("a");
+    ill.mutable_task()->mutable_spec()->mutable_assignment()->add_ports()->set_host_port(8080);
+    run_tasks({ill});
+    advance(seconds(5));
+    ASSERT_EQ(status("a").health(), v1::HEALTH_GOOD);
+    runtime.exec_code = 3;
+    advance(seconds(20));
+  }
+};
+
+TEST_F(UnhealthyTest, IsRestarted) {
+  fall_ill();
+  advance(seconds(1));
+  EXPECT_THAT(runtime.containers.at("a").signals, ElementsAre(SIGTERM));
+  EXPECT_EQ(status("a").attempt(), 2u);
+  EXPECT_EQ(status("a").restarts(), 1u);
+  EXPECT_EQ(status("a").state(), v1::RUNNING);
+  EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING) << "the new attempt begins anew";
+  EXPECT_TRUE(networks.published.contains("a"));
+  std::vector<std::string> said;
+  for (const auto& report : server.told.at("a")) said.push_back(report.status().message());
+  EXPECT_THAT(said, testing::Contains("is unhealthy (exit code 3: said): it is restarted"));
+  EXPECT_THAT(said, testing::Contains(HasSubstr("was unhealthy (exit code 3: said); starting again in ")));
+  runtime.exec_code = 0;
+  advance(seconds(60));
+  EXPECT_EQ(status("a").attempt(), 2u);
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
+}
+
+TEST_F(UnhealthyTest, IsKilledAfterItsGrace) {
+  runtime.stubborn.insert("a");
+  fall_ill();
+  EXPECT_EQ(status("a").attempt(), 1u);
+  EXPECT_FALSE(networks.published.contains("a")) << "nobody is sent to it any more";
+  EXPECT_EQ(status("a").state(), v1::RUNNING);
+  advance(seconds(11));
+  EXPECT_THAT(runtime.containers.at("a").signals, ElementsAre(SIGTERM, SIGKILL));
+  EXPECT_EQ(status("a").attempt(), 2u);
+  EXPECT_EQ(status("a").state(), v1::RUNNING);
+}
+
+TEST_F(UnhealthyTest, EndsWhereItIsNoLongerWanted) {
+  runtime.stubborn.insert("a");
+  fall_ill();
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  delta.add_removed_networks("net-uid");
+  server.send_delta(delta);
+  advance(seconds(15));
+  EXPECT_EQ(runtime.count("start a 2"), 0u);
+  expect_nothing_left();
+}
+
+TEST_F(UnhealthyTest, AnEngineThatCannotBeAskedSaysNothingAboutIt) {
+  fall_ill();
+  advance(seconds(1));
+  runtime.exec_code = 0;
+  advance(seconds(10));
+  ASSERT_EQ(status("a").health(), v1::HEALTH_GOOD);
+  runtime.exec_error = base::Error{base::Code::kUnavailable, "the engine does not answer: start it", {}};
+  advance(seconds(120));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
+  EXPECT_EQ(status("a").attempt(), 2u);
 }
 
 TEST_F(AgentTest, StartsAHundredAtOnceAFewAtATime) {

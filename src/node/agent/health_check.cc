@@ -36,9 +36,9 @@ std::string one_line(std::string text) {
 }
 
 CheckResult result_of(int exit_code, std::string output) {
-  if (exit_code == 0) return {true, ""};
+  if (exit_code == 0) return {CheckResult::Verdict::kGood, ""};
   const auto said = one_line(std::move(output));
-  return {false,
+  return {CheckResult::Verdict::kBad,
           said.empty() ? fmt::format("exit code {}", exit_code) : fmt::format("exit code {}: {}", exit_code, said)};
 }
 
@@ -49,7 +49,7 @@ base::Co<CheckResult> run_to_the_end(runtimes::Runtime& runtime, std::string id,
   std::string output;
   while (true) {
     CO_ASSIGN_OR_RETURN(auto piece, co_await stream->receive());
-    if (!piece) co_return CheckResult{false, "the check ended without an exit code"};
+    if (!piece) co_return CheckResult{CheckResult::Verdict::kUnknown, "the check ended without an exit code"};
     if (piece->exit_code) co_return result_of(*piece->exit_code, std::move(output));
     for (const auto& text : {piece->out, piece->error})
       if (text && output.size() < kMessageBytesMax) output += text->substr(0, kMessageBytesMax - output.size());
@@ -84,10 +84,6 @@ void HealthTally::record(bool good, base::Duration up) {
   if (++failures_ >= retries_) health_ = v1::HEALTH_BAD;
 }
 
-bool has_check(const v1::ContainerSpec& spec) {
-  return spec.has_health_check() && !spec.health_check().disabled() && spec.health_check().test().values_size() > 1;
-}
-
 std::vector<std::string> check_command(const v1::HealthCheck& check) {
   const auto& words = check.test().values();
   if (words[0] == "CMD-SHELL") return {"/bin/sh", "-c", words[1]};
@@ -99,7 +95,11 @@ base::Co<CheckResult> run_check(runtimes::Runtime& runtime, base::Clock& clock, 
   auto ended = run_to_the_end(runtime, std::move(id), std::move(command));
   auto result = co_await base::with_timeout(clock, timeout, "the check", std::move(ended));
   if (result) co_return std::move(*result);
-  co_return CheckResult{false, result.error().message};
+  const auto code = result.error().code;
+  const bool its_fault =
+      code == base::Code::kDeadlineExceeded || code == base::Code::kNotFound || code == base::Code::kPermissionDenied;
+  co_return CheckResult{its_fault ? CheckResult::Verdict::kBad : CheckResult::Verdict::kUnknown,
+                        result.error().message};
 }
 
 }  // namespace orchion::node::agent

@@ -14,8 +14,9 @@ namespace orchion::node::agent {
 
 // What one check came to.
 struct CheckResult {
-  bool good = false;
-  std::string message;  // of a bad one, one line: "exit code 1: connection refused"
+  enum class Verdict { kGood, kBad, kUnknown };
+  Verdict verdict = Verdict::kUnknown;  // kUnknown: it couldn't be asked, which is no fault of the container's
+  std::string message;                  // of a bad one, one line: "exit code 1: connection refused"
 };
 
 // What the checks so far come to, and when the next one is due. Pure; times are since the attempt's start.
@@ -41,14 +42,11 @@ class HealthTally {
   bool was_good_;
 };
 
-// Whether there is anything to check.
-bool has_check(const v1::ContainerSpec& spec);
-
 // The command of a check: words, or a line for the container's shell.
 std::vector<std::string> check_command(const v1::HealthCheck& check);
 
 // Runs the check in the container, once, for `timeout` at the longest; the process is then killed. Never an error but
-// where cancelled: a check that can't run is a bad one.
+// where cancelled: one that takes too long, or isn't in the image, is a bad one.
 base::Co<CheckResult> run_check(runtimes::Runtime& runtime, base::Clock& clock, std::string id,
                                 std::vector<std::string> command, base::Duration timeout);
 

@@ -39,6 +39,7 @@ class TestRuntime final : public runtimes::Runtime {
   std::optional<base::Error> list_error;            // while it stands here
   std::set<std::string> stubborn;                   // ignore all but SIGKILL
   std::vector<runtimes::ExecConfig> execs;
+  std::optional<base::Error> exec_error;  // of every exec
   std::optional<int> exec_code;  // every exec says "said" and ends with it at once
   std::filesystem::path logs;
   std::map<std::string, std::int64_t> real_pids;  // by id; of others they are made up

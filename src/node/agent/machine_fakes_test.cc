@@ -134,6 +134,7 @@ base::Co<> say_and_end(std::shared_ptr<ProcessEnd> end, int code) {
 
 base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> TestRuntime::exec(
     std::string, runtimes::ExecConfig config) {
+  if (exec_error) co_return std::unexpected(*exec_error);
   execs.push_back(std::move(config));
   auto [mine, theirs] = base::make_pipe<runtimes::ExecOutput, runtimes::ExecInput>(group.executor(), 4);
   group.spawn("exec", exec_code ? say_and_end(std::move(theirs), *exec_code) : echo(std::move(theirs)));

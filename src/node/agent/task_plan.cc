@@ -12,7 +12,7 @@ namespace orchion::node::agent {
 namespace {
 
 bool succeeded(const AttemptEnd& end) {
-  return end.exit && end.exit->code == 0 && !end.exit->oom_killed;
+  return !end.unhealthy && end.exit && end.exit->code == 0 && !end.exit->oom_killed;
 }
 
 Step clean_up(const TaskView& view, base::Time now) {
@@ -21,18 +21,26 @@ Step clean_up(const TaskView& view, base::Time now) {
   return {view.wanted ? StepKind::kRelease : StepKind::kRemove};
 }
 
-Step stop(const TaskView& view, base::Time now) {
-  if (view.end || !view.running) return {StepKind::kFinish};
-  if (!view.stop_signalled) return {StepKind::kStop};
+// The signal, and SIGKILL after the grace.
+Step await_end(const TaskView& view, base::Time now) {
   if (now < view.grace_ends) return {StepKind::kWait, view.grace_ends};
   if (!view.kill_signalled) return {StepKind::kKill};
   return {StepKind::kWait};
+}
+
+Step stop(const TaskView& view, base::Time now) {
+  if (view.end || !view.running) return {StepKind::kFinish};
+  if (!view.stop_signalled) return {StepKind::kStop};
+  return await_end(view, now);
 }
 
 Step run(const TaskView& view, base::Time now) {
   if (view.end) {
     return {restarts_after(view.policy, view.restarts, *view.end) ? StepKind::kRestart : StepKind::kFinish};
   }
+  if (view.running && view.interrupted) return await_end(view, now);
+  const AttemptEnd ill{.exit = std::nullopt, .reason = "", .unhealthy = true};
+  if (view.running && view.unhealthy && restarts_after(view.policy, view.restarts, ill)) return {StepKind::kInterrupt};
   if (view.running && view.published) return {StepKind::kWait, view.fenced_at};
   if (now < view.not_before) return {StepKind::kWait, std::min(view.not_before, view.fenced_at)};
   if (view.running) return {StepKind::kPublish};

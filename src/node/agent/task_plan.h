@@ -14,7 +14,8 @@ namespace orchion::node::agent {
 // How an attempt ended.
 struct AttemptEnd {
   std::optional<runtimes::ExitStatus> exit;  // unset: its container is gone and nobody saw the end
-  std::string reason;                        // why it couldn't even begin; empty where it ran
+  std::string reason;                        // why, where its exit doesn't tell
+  bool unhealthy = false;                    // it was told to end for that
 };
 
 // All that the choice depends on.
@@ -29,9 +30,11 @@ struct TaskView {
   bool running = false;           // the attempt's process is up
   bool published = false;         // its ports lead to it, or it has none
   std::optional<AttemptEnd> end;  // not dealt with yet
+  bool unhealthy = false;         // its health check says so
+  bool interrupted = false;       // told to end for that
   bool stop_signalled = false;
   bool kill_signalled = false;
-  base::Time grace_ends;                     // counts once stop_signalled
+  base::Time grace_ends;                     // counts once interrupted or stop_signalled
   base::Time not_before;                     // of the next try, after a failure
   base::Time fenced_at = base::Time::max();  // from then on it must not run
   bool holds_resources = false;              // a container, a network or a file may be on the node
@@ -42,9 +45,10 @@ enum class StepKind {
   kPrepareImage,
   kPrepareContainer,  // network, mounts, root file system
   kStart,
-  kPublish,  // lead its published ports to it
-  kRestart,  // the attempt ended: make the next one due
-  kStop,     // the stop signal
+  kPublish,    // lead its published ports to it
+  kRestart,    // the attempt ended: make the next one due
+  kInterrupt,  // the stop signal, and another attempt after it
+  kStop,       // the stop signal
   kKill,
   kFinish,   // the task ended: say how
   kRelease,  // an ended task keeps only its output

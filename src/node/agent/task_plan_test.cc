@@ -55,6 +55,31 @@ INSTANTIATE_TEST_SUITE_P(
     Table, Plan,
     testing::Values(
         PlanCase{"Fresh", [](TaskView&) {}, {StepKind::kPrepareImage}},
+        PlanCase{"Ill", [](TaskView& v) { run(v), v.unhealthy = true; }, {StepKind::kInterrupt}},
+        PlanCase{"IllAndToBeLeft",
+                 [](TaskView& v) {
+                   run(v);
+                   v.unhealthy = true;
+                   v.policy.set_condition(v1::RestartPolicy::NO);
+                 },
+                 {StepKind::kWait, base::Time::max()}},
+        PlanCase{"IllTooOften",
+                 [](TaskView& v) {
+                   run(v);
+                   v.unhealthy = true;
+                   v.restarts = 2;
+                   v.policy.set_max_attempts(2);
+                 },
+                 {StepKind::kWait, base::Time::max()}},
+        PlanCase{"Interrupted",
+                 [](TaskView& v) {
+                   run(v);
+                   v.unhealthy = v.interrupted = true;
+                   v.grace_ends = kLater;
+                 },
+                 {StepKind::kWait, kLater}},
+        PlanCase{
+            "InterruptedForLong", [](TaskView& v) { run(v), v.unhealthy = v.interrupted = true; }, {StepKind::kKill}},
         PlanCase{"FailedBefore", [](TaskView& v) { v.not_before = kLater; }, {StepKind::kWait, kLater}},
         PlanCase{"Image", [](TaskView& v) { v.image_ready = true; }, {StepKind::kPrepareContainer}},
         PlanCase{"Container", [](TaskView& v) { v.image_ready = v.container_ready = true; }, {StepKind::kStart}},

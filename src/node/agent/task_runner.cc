@@ -1,4 +1,5 @@
 #include "node/agent/task_runner.h"
+#include "core/health_check.h"
 #include "core/task_state.h"
 
 #include <utility>
@@ -53,6 +54,10 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
   end_ = std::move(adoption.end);
   up_since_ = tools.clock.now();
   if (checkpoint_.removed()) return;
+  // An older agent didn't keep it here.
+  const auto& container_spec = checkpoint_.assignment().container();
+  if (running_ && !checkpoint_.has_health_check() && core::is_check(container_spec.health_check()))
+    *checkpoint_.mutable_health_check() = container_spec.health_check();
   stop_signalled_ = status().state() == v1::STOPPING && !running_;
   holds_resources_ = true;
   if (!core::is_terminal(status().state())) tools.network_table.hold(task());
@@ -90,6 +95,8 @@ TaskView TaskRunner::view() const {
   view.running = running_;
   view.published = published_ || !has_ports();
   view.end = end_;
+  view.unhealthy = status().health() == v1::HEALTH_BAD;
+  view.interrupted = interrupted_;
   view.stop_signalled = stop_signalled_;
   view.kill_signalled = kill_signalled_;
   view.grace_ends = grace_ends_;
@@ -107,6 +114,7 @@ base::Co<> TaskRunner::perform(Step step) {
     case StepKind::kStart: co_return co_await start();
     case StepKind::kPublish: co_return co_await publish();
     case StepKind::kRestart: co_return co_await restart();
+    case StepKind::kInterrupt: co_return co_await interrupt();
     case StepKind::kStop: co_return co_await stop();
     case StepKind::kKill: co_return co_await kill();
     case StepKind::kFinish: co_return co_await finish();
@@ -139,7 +147,7 @@ void TaskRunner::may_forget() {
 
 void TaskRunner::begin_watch() {
   tools_.group.spawn("watching " + uid(), watch(shared_from_this(), status().attempt()));
-  if (has_check(checkpoint_.assignment().container()))
+  if (checkpoint_.has_health_check())
     tools_.group.spawn("checking " + uid(), check_health(shared_from_this(), status().attempt()));
 }
 
@@ -149,7 +157,7 @@ bool TaskRunner::checks_go_on(std::uint32_t attempt) const {
 
 base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
   auto& tools = self->tools_;
-  const auto check = self->checkpoint_.assignment().container().health_check();
+  const auto check = self->checkpoint_.health_check();
   const auto command = check_command(check);
   const auto started = core::from_timestamp(self->status().started_at());
   HealthTally tally(check, self->status().health());
@@ -160,7 +168,8 @@ base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint3
     CO_ASSIGN_OR_RETURN(const auto result, co_await run_check(self->executor_->runtime, tools.clock, self->uid(),
                                                               command, tally.timeout()));
     if (!self->checks_go_on(attempt)) break;
-    tally.record(result.good, tools.clock.wall() - started);
+    if (result.verdict == CheckResult::Verdict::kUnknown) continue;
+    tally.record(result.verdict == CheckResult::Verdict::kGood, tools.clock.wall() - started);
     if (self->status().health() == tally.health()) continue;
     self->status_now().set_health(tally.health());
     self->status_now().set_health_message(result.message);
@@ -192,6 +201,10 @@ base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t att
 void TaskRunner::attempt_ended(AttemptEnd end) {
   if (tools_.clock.now() - up_since_ >= kHealthy) restart_backoff_.reset();
   running_ = false;
+  if (interrupted_) {
+    end.unhealthy = true;
+    end.reason = fmt::format("was unhealthy ({})", status().health_message());
+  }
   if (is_wired_at_start()) attached_ = false;  // its next start brings another namespace
   end_ = std::move(end);
   changed_.notify();

@@ -88,6 +88,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> unpublish();
   base::Co<> restart();
   base::Co<> stop();
+  base::Co<> interrupt();
+  base::Co<> ask_to_end();
   base::Co<> kill();
   base::Co<> finish();
   base::Co<> release();
@@ -126,6 +128,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   bool container_ready_ = false;
   bool running_ = false;
   bool published_ = false;
+  bool interrupted_ = false;  // told to end, because it is unhealthy
   bool stop_signalled_ = false;
   bool fenced_ = false;  // stopped because the lease ended
   bool kill_signalled_ = false;

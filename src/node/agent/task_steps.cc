@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "core/defaults.h"
+#include "core/health_check.h"
 #include "core/timestamps.h"
 #include "node/agent/container_config.h"
 #include "node/agent/health_check.h"
@@ -50,6 +51,9 @@ base::Co<> TaskRunner::prepare_image() {
   status_now().set_image_digest(image_->digest);
   status_now().set_image_pin(image_->pin);
   checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
+  checkpoint_.clear_health_check();
+  if (auto check = core::effective_check(checkpoint_.assignment().container(), image_->config.health_check))
+    *checkpoint_.mutable_health_check() = *std::move(check);
   if (tools_.image_present && executor_->images == &tools_.images) tools_.image_present(image_->digest);
   co_return base::Result<>{};
 }
@@ -179,7 +183,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_finished_at();
   status.clear_exit_code();
   status.clear_oom_killed();
-  if (has_check(checkpoint_.assignment().container())) status.set_health(v1::HEALTH_STARTING);
+  if (checkpoint_.has_health_check()) status.set_health(v1::HEALTH_STARTING);
   enter(v1::RUNNING);
   begin_watch();
 }
@@ -225,6 +229,8 @@ base::Co<> TaskRunner::restart() {
     delay = core::from_duration(policy.delay());
   const auto why = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
   end_.reset();
+  interrupted_ = false;
+  kill_signalled_ = false;
   not_before_ = tools_.clock.now() + delay;
   auto& status = status_now();
   status.set_attempt(status.attempt() + 1);
@@ -239,13 +245,27 @@ base::Co<> TaskRunner::stop() {
   enter(v1::STOPPING, fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
   stop_signalled_ = true;
+  // Remembered beside the signal: a process that ends by it must not look like one that crashed.
+  auto [saved, signalled] = co_await (save(Durability::kDisk) && ask_to_end());
+  co_return first_error(std::move(saved), std::move(signalled));
+}
+
+// Its process has its grace to end, then begins anew as the next attempt. Still RUNNING, since this one isn't over.
+base::Co<> TaskRunner::interrupt() {
+  status_now().set_message(fmt::format("is unhealthy ({}): it is restarted", status().health_message()));
+  report();
+  CO_RETURN_IF_ERROR(co_await unpublish());
+  interrupted_ = true;
+  co_return co_await ask_to_end();
+}
+
+base::Co<> TaskRunner::ask_to_end() {
   grace_ends_ = tools_.clock.now() + core::stop_grace_period(checkpoint_.assignment().container());
   const int number = signal_number(checkpoint_.stop_signal()).value_or(SIGTERM);
-  // Remembered beside the signal: a process that ends by it must not look like one that crashed.
-  auto [saved, signalled] = co_await (save(Durability::kDisk) && executor_->runtime.signal(uid(), number));
+  auto signalled = co_await executor_->runtime.signal(uid(), number);
   // SIGKILL follows when the grace is over, whatever this came to.
   if (!signalled) base::log::warn("task {}: cannot signal it: {}", task().meta().name(), signalled.error().message);
-  co_return saved;
+  co_return base::Result<>{};
 }
 
 base::Co<> TaskRunner::kill() {

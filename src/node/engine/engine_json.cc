@@ -163,6 +163,13 @@ Result<EngineImage> parse_image(std::string_view text) {
   image.stop_signal = text_of(config, "StopSignal");
   for (const auto& [path, nothing] : object_of(config, "Volumes")) image.volumes.emplace_back(path);
   image.labels = map_of(config, "Labels");
+  if (const auto& check = object_of(config, "Healthcheck"); !check.empty())
+    image.health_check = core::ImageHealthCheck{.test = texts_of(check, "Test"),
+                                                .interval = number_of(check, "Interval"),
+                                                .timeout = number_of(check, "Timeout"),
+                                                .start_period = number_of(check, "StartPeriod"),
+                                                .start_interval = number_of(check, "StartInterval"),
+                                                .retries = number_of(check, "Retries")};
   if (image.id.empty()) return unreadable("an image");
   if (!image.id.starts_with("sha256:")) image.id = "sha256:" + image.id;
   return image;

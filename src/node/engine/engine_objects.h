@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "core/image_health_check.h"
 
 namespace orchion::node::engine {
 
@@ -81,6 +82,7 @@ struct EngineImage {
   std::string stop_signal;
   std::vector<std::string> volumes;
   std::map<std::string, std::string> labels;
+  std::optional<core::ImageHealthCheck> health_check;
 };
 
 }  // namespace orchion::node::engine

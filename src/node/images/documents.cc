@@ -42,6 +42,11 @@ std::string text_field(const json::object& object, std::string_view name) {
   return value && value->is_string() ? json::value_to<std::string>(*value) : std::string();
 }
 
+std::int64_t number_field(const json::object& object, std::string_view name) {
+  const auto* value = field(object, name);
+  return value != nullptr && value->is_int64() ? value->get_int64() : 0;
+}
+
 const json::object* object_field(const json::object& object, std::string_view name) {
   const auto* value = field(object, name);
   return value ? value->if_object() : nullptr;
@@ -67,6 +72,16 @@ base::Result<Descriptor> parse_descriptor(const json::value* value, std::string_
   return result;
 }
 
+// Not in OCI's documents, but in all that Docker and Buildah build.
+core::ImageHealthCheck parse_health_check(const json::object& object) {
+  return {.test = texts(field(object, "Test")),
+          .interval = number_field(object, "Interval"),
+          .timeout = number_field(object, "Timeout"),
+          .start_period = number_field(object, "StartPeriod"),
+          .start_interval = number_field(object, "StartInterval"),
+          .retries = number_field(object, "Retries")};
+}
+
 ImageConfig parse_container(const json::object& object) {
   ImageConfig result;
   result.entrypoint = texts(field(object, "Entrypoint"));
@@ -75,6 +90,7 @@ ImageConfig parse_container(const json::object& object) {
   result.working_dir = text_field(object, "WorkingDir");
   result.user = text_field(object, "User");
   result.stop_signal = text_field(object, "StopSignal");
+  if (const auto* check = object_field(object, "Healthcheck")) result.health_check = parse_health_check(*check);
   if (const auto* volumes = object_field(object, "Volumes")) {
     for (const auto& volume : *volumes) result.volumes.emplace_back(volume.key());
   }

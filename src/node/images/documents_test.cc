@@ -34,7 +34,8 @@ TEST(Config, KeepsWhatContainersNeed) {
   const auto parsed = parse_config(R"({
     "architecture": "arm64", "created": "2024-03-01T12:00:00.5Z",
     "config": {"Entrypoint": ["/bin/a"], "Cmd": ["b", "c"], "Env": ["A=1", "B="], "WorkingDir": "/w", "User": "7:8",
-               "StopSignal": "SIGINT", "Volumes": {"/data": {}}, "Labels": {"k": "v"}, "ExposedPorts": {"80/tcp": {}}},
+               "StopSignal": "SIGINT", "Volumes": {"/data": {}}, "Labels": {"k": "v"}, "ExposedPorts": {"80/tcp": {}},
+               "Healthcheck": {"Test": ["CMD-SHELL", "ok"], "Interval": 1500000000, "Retries": 4}},
     "rootfs": {"type": "layers", "diff_ids": ["sha256:)" +
                                    kHex + R"("]}})");
   ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
@@ -47,6 +48,10 @@ TEST(Config, KeepsWhatContainersNeed) {
   EXPECT_EQ(parsed->config.stop_signal, "SIGINT");
   EXPECT_EQ(parsed->config.volumes, (std::vector<std::string>{"/data"}));
   EXPECT_EQ(parsed->config.labels, (std::map<std::string, std::string>{{"k", "v"}}));
+  ASSERT_TRUE(parsed->config.health_check.has_value());
+  EXPECT_EQ(parsed->config.health_check->test, (std::vector<std::string>{"CMD-SHELL", "ok"}));
+  EXPECT_EQ(parsed->config.health_check->interval, 1'500'000'000);
+  EXPECT_EQ(parsed->config.health_check->retries, 4);
   EXPECT_EQ(parsed->diff_ids, (std::vector<std::string>{"sha256:" + kHex}));
   EXPECT_TRUE(parsed->created_at.has_value());
 }

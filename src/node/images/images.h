@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "core/image_health_check.h"
 
 namespace orchion::node::images {
 
@@ -24,6 +25,7 @@ struct ImageConfig {
   std::string stop_signal;
   std::vector<std::string> volumes;
   std::map<std::string, std::string> labels;
+  std::optional<core::ImageHealthCheck> health_check;
 };
 
 struct ImageRecord {

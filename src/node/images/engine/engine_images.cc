@@ -41,7 +41,8 @@ ImageRecord to_record(std::string reference, EngineImage image) {
                    .user = std::move(image.user),
                    .stop_signal = std::move(image.stop_signal),
                    .volumes = std::move(image.volumes),
-                   .labels = std::move(image.labels)};
+                   .labels = std::move(image.labels),
+                   .health_check = std::move(image.health_check)};
   return record;
 }
 
