@@ -59,6 +59,10 @@ class Health(unittest.TestCase):
         for service in ("kept", "unchecked", "last"):
             self.assertEqual(after[service]["pid"], before[service]["pid"], service)
         self.assertGreaterEqual(after["web"]["restarts"], 1)
+        self.assertRegex(after["web"]["lastEnd"], r"^was unhealthy \(exit code 1: wget: ")
+        events = [event["message"] for event in self.cluster.json("events")["events"]
+                  if event["reason"] == "TaskRestarted"]
+        self.assertRegex(events[0], r"^web\.1 was unhealthy \(exit code 1: wget: .*\); started again, once so far$")
 
 
 if __name__ == "__main__":

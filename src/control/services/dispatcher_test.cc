@@ -105,6 +105,8 @@ class DispatcherTest : public ServicesFixture {
     task.mutable_meta()->set_uid(uid);
     core::add_finalizer(*task.mutable_meta(), core::kAgentFinalizer);
     if (deleted) core::mark_deleted(*task.mutable_meta(), clock_.wall());
+    task.mutable_spec()->set_service("web");
+    task.mutable_spec()->set_slot(1);
     task.mutable_spec()->mutable_assignment()->set_node_uid("uid-nas");
     task.mutable_spec()->mutable_assignment()->add_addresses()->set_network_uid("net");
     create(task);
@@ -201,6 +203,28 @@ TEST_F(DispatcherTest, ReportsCountFromTheNewestSessionOnly) {
   auto& stranger = join("pi", "uid-pi");
   report(stranger, "t", v1::FAILED);
   EXPECT_EQ(view().tasks().find_uid("t")->status().state(), v1::RUNNING) << "it isn't that node's task";
+}
+
+TEST_F(DispatcherTest, WhatAnAgentStartedAgainIsAnEvent) {
+  auto& agent = join("nas", "uid-nas");
+  place_task("t");
+  v1::FromAgent message;
+  auto& status = *message.mutable_report()->mutable_status();
+  message.mutable_report()->set_task_uid("t");
+  status.set_state(v1::RUNNING);
+  const auto say_restarts = [&](std::uint32_t count, const char* end) {
+    status.set_restarts(count);
+    status.set_last_end(end);
+    say(agent, message);
+  };
+  say_restarts(0, "");
+  say_restarts(1, "exited with code 3");
+  say_restarts(1, "exited with code 3");
+  say_restarts(4, "ran out of memory");
+  std::vector<std::string> told;
+  for (const auto& [name, event] : view().events().all()) told.push_back(event->reason() + ": " + event->message());
+  EXPECT_EQ(told, (std::vector<std::string>{"TaskRestarted: web.1 exited with code 3; started again, once so far",
+                                            "TaskRestarted: web.1 ran out of memory; started again, 4 times so far"}));
 }
 
 TEST_F(DispatcherTest, WhatAnAgentRemovedIsTakenOutOfTheStoreAndMayBeForgotten) {

@@ -131,6 +131,7 @@ TEST_F(UnhealthyTest, IsRestarted) {
   EXPECT_THAT(runtime.containers.at("a").signals, ElementsAre(SIGTERM));
   EXPECT_EQ(status("a").attempt(), 2u);
   EXPECT_EQ(status("a").restarts(), 1u);
+  EXPECT_EQ(status("a").last_end(), "was unhealthy (exit code 3: said)");
   EXPECT_EQ(status("a").state(), v1::RUNNING);
   EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING) << "the new attempt begins anew";
   EXPECT_TRUE(networks.published.contains("a"));

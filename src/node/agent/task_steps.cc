@@ -235,6 +235,7 @@ base::Co<> TaskRunner::restart() {
   auto& status = status_now();
   status.set_attempt(status.attempt() + 1);
   status.set_restarts(status.restarts() + 1);
+  status.set_last_end(why);
   status.set_state(v1::ASSIGNED);
   enter(v1::STARTING, fmt::format("{}; starting again in {:.1f} s", why, std::chrono::duration<double>(delay).count()));
   co_return co_await save(Durability::kDisk);
