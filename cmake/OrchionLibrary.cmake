@@ -42,3 +42,9 @@ function(orchion_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_LABELS}")
 endfunction()
+
+# The test of a runtime leaves what its conformance tests found for the guide's table.
+function(orchion_writes_results test)
+  set_tests_properties(${test} PROPERTIES FIXTURES_SETUP conformance_results
+    ENVIRONMENT "ORCHION_WRITE_RESULTS=${CMAKE_BINARY_DIR}/conformance")
+endfunction()

@@ -136,6 +136,11 @@ struct ForeignContainer {
   base::WallTime created_at;
 };
 
+struct Lack {
+  std::string why;       // the end of a sentence: "its root is the node's"
+  bool of_node = false;  // this node's kernel lacks it: elsewhere the same runtime may have it
+};
+
 struct Capabilities {
   std::string name;  // "crun", "docker"
   std::string version;
@@ -144,8 +149,9 @@ struct Capabilities {
   bool limits = false;
   bool exec = false;
   bool tty = false;
-  bool networks = true;         // false: what it runs is in the node's own network
-  bool wires_at_start = false;  // it is one that WireNamespace is for
+  bool networks = true;                                 // false: what it runs is in the node's own network
+  bool wires_at_start = false;                          // it is one that WireNamespace is for
+  std::map<std::string, Lack, std::less<>> lacks = {};  // by a name of features.h: refused where it is asked for
 };
 
 // Wires the network namespace at `path`, a file that stays as long as this call, as that of container `id`. A runtime

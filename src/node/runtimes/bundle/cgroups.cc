@@ -38,6 +38,17 @@ std::vector<std::string> split_options(const std::string& options) {
   return all;
 }
 
+// By BFQ, where it is there for a disk to use, or by the cost model of v2. The files of a group appear with it.
+bool weighs_disks(const CgroupLayout& layout) {
+  std::error_code ignored;
+  if (!layout.controllers.contains("blkio") && std::filesystem::exists(layout.unified + "/io.cost.qos", ignored))
+    return true;
+  for (const auto& disk : std::filesystem::directory_iterator("/sys/block", ignored)) {
+    if (base::read_file(disk.path() / "queue/scheduler").value_or("").find("bfq") != std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string CgroupLayout::memory_events(const std::string& group) const {
@@ -77,6 +88,7 @@ base::Result<CgroupLayout> detect_cgroup_layout() {
   std::error_code ignored;
   layout.limits_swap = layout.memory == layout.unified ||
                        std::filesystem::exists(layout.memory + "/memory.memsw.limit_in_bytes", ignored);
+  layout.weighs_disks = weighs_disks(layout);
   return layout;
 }
 

@@ -19,6 +19,7 @@ struct CgroupLayout {
   std::string memory;                              // the one that limits memory; empty: none does
   std::map<std::string, std::string> controllers;  // of v1: a controller's name → its mount point
   bool limits_swap = false;                        // a swap limit can be set
+  bool weighs_disks = false;                       // disks can be shared by weight
 
   // The file that counts OOM kills in `group`; empty where nothing does.
   std::string memory_events(const std::string& group) const;
@@ -26,7 +27,7 @@ struct CgroupLayout {
   bool operator==(const CgroupLayout&) const = default;
 };
 
-// From the text of /proc/self/mountinfo; limits_swap is left false.
+// From the text of /proc/self/mountinfo; limits_swap and weighs_disks are left false.
 base::Result<CgroupLayout> parse_cgroup_layout(std::string_view mountinfo);
 
 // This machine's. kFailedPrecondition where no cgroups are mounted. Blocks.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -115,6 +116,17 @@ class RuntimeConformance : public RuntimeTest, public testing::WithParamInterfac
   void SetUp() override {
     if (!factory_) GTEST_SKIP() << "what this runtime needs is not installed here";
   }
+
+  // False where the runtime says that it lacks the feature (a name of features.h). Then it has been seen to refuse
+  // `config`, which asks for it, and the test is done.
+  bool offers(std::string_view feature, const ContainerConfig& config);
+
+  // The output of the container, run to its end.
+  std::string said_by(const ContainerConfig& config);
 };
+
+// Properties of a test's result.
+inline constexpr const char* kLacks = "lacks";
+inline constexpr const char* kLacksHere = "lacks_here";
 
 }  // namespace orchion::node::runtimes

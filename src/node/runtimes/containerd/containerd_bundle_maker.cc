@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "node/runtimes/bundle/node_limits.h"
 #include "node/runtimes/bundle/root_files.h"
 #include "node/runtimes/bundle/runtime_error.h"
 #include "node/shim/bundle.h"
@@ -31,7 +32,8 @@ Capabilities ContainerdBundleMaker::capabilities() const {
           .survives_agent = true,
           .limits = true,
           .exec = true,
-          .tty = true};
+          .tty = true,
+          .lacks = bundle::lacks_of_node(cgroups_)};
 }
 
 Result<> ContainerdBundleMaker::check(const ContainerConfig& config) const {
@@ -40,6 +42,7 @@ Result<> ContainerdBundleMaker::check(const ContainerConfig& config) const {
     return base::fail(Code::kInvalidArgument,
                       fmt::format("this node has no OCI runtime {} for containerd: install it, or name one of: {}",
                                   config.oci_runtime, fmt::join(oci_runtimes_, ", ")));
+  RETURN_IF_ERROR(bundle::check_limits(config.limits, cgroups_));
   return bundle::check_image(config);
 }
 

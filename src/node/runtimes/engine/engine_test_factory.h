@@ -40,6 +40,7 @@ class EngineFactory final : public RuntimeFactory {
     options_.state_folder = folder_.path() / "state";
     options_.data_folder = folder_.path() / "data";
     options_.cluster_short_id = "t" + random.text(7);
+    options_.wire = [](std::string, std::filesystem::path) { return wire_nothing(); };
   }
 
   std::unique_ptr<Runtime> open(base::Executor executor, base::WorkerPool& pool) override {
@@ -55,6 +56,8 @@ class EngineFactory final : public RuntimeFactory {
   base::Clock& clock() { return clock_; }
 
  private:
+  static base::Co<> wire_nothing() { co_return base::Result<>{}; }
+
   base::SystemClock clock_;
   TestFolder folder_;
   EngineOptions options_;

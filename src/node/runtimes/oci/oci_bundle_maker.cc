@@ -5,14 +5,22 @@
 #include <fmt/core.h>
 
 #include "base/file.h"
+#include "node/runtimes/bundle/node_limits.h"
 #include "node/runtimes/bundle/root_files.h"
 #include "node/runtimes/bundle/runtime_error.h"
+#include "node/runtimes/features.h"
 #include "node/shim/bundle.h"
 
 namespace orchion::node::runtimes::oci {
 
 using base::Result;
 using bundle::BundlePlace;
+
+namespace {
+
+constexpr const char* kNoWeights = "crun can't share disks by weight with control groups of v1";
+
+}  // namespace
 
 OciBundleMaker::OciBundleMaker(std::vector<RuntimeBinary> binaries, bundle::CgroupLayout cgroups,
                                std::string seccomp_profile, std::filesystem::path seccomp_folder)
@@ -23,13 +31,16 @@ OciBundleMaker::OciBundleMaker(std::vector<RuntimeBinary> binaries, bundle::Cgro
 Capabilities OciBundleMaker::capabilities() const {
   std::vector<std::string> names;
   for (const auto& binary : binaries_) names.push_back(binary.name);
+  auto lacks = bundle::lacks_of_node(cgroups_);
+  if (!weighs_disks(binaries_.front())) lacks[std::string(feature::kBlockWeight)] = {kNoWeights, /*of_node=*/true};
   return {.name = binaries_.front().name,
           .version = binaries_.front().version,
           .oci_runtimes = std::move(names),
           .survives_agent = true,
           .limits = true,
           .exec = true,
-          .tty = true};
+          .tty = true,
+          .lacks = std::move(lacks)};
 }
 
 Result<> OciBundleMaker::check(const ContainerConfig& config) const {
@@ -39,7 +50,17 @@ Result<> OciBundleMaker::check(const ContainerConfig& config) const {
                       fmt::format("{} is not installed on this node: install it and start the agent again, or leave "
                                   "`runtime` out",
                                   config.oci_runtime));
+  RETURN_IF_ERROR(bundle::check_limits(config.limits, cgroups_));
+  const auto& io = config.limits.block_io;
+  if ((io.weight > 0 || !io.weights.empty()) && !weighs_disks(binary_of(config)))
+    return base::fail(base::Code::kFailedPrecondition,
+                      fmt::format("{}: say `runtime: runc`, or leave the weights out", kNoWeights));
   return bundle::check_image(config);
+}
+
+// By files that no kernel has any more, where the groups are v1's.
+bool OciBundleMaker::weighs_disks(const RuntimeBinary& binary) const {
+  return !binary.is_crun() || cgroups_.mode == bundle::CgroupLayout::Mode::kV2;
 }
 
 const RuntimeBinary& OciBundleMaker::binary_of(const ContainerConfig& config) const {

@@ -26,6 +26,7 @@ class OciBundleMaker final : public bundle::BundleMaker {
   int program_image(const bundle::BundlePlace& place) const override;
 
  private:
+  bool weighs_disks(const RuntimeBinary& binary) const;
   // check() has passed.
   const RuntimeBinary& binary_of(const ContainerConfig& config) const;
 

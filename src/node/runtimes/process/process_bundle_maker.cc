@@ -9,7 +9,9 @@
 
 #include "base/file.h"
 #include "node/runtimes/bundle/container_user.h"
+#include "node/runtimes/bundle/node_limits.h"
 #include "node/runtimes/bundle/shim_image.h"
+#include "node/runtimes/features.h"
 #include "node/runtimes/process/program_record.h"
 #include "node/shim/bundle.h"
 
@@ -48,16 +50,29 @@ std::vector<std::string> merge(std::vector<std::string> given, const std::vector
   return given;
 }
 
+// What check_program refuses.
+constexpr std::pair<std::string_view, std::string_view> kLacks[] = {
+    {feature::kReadOnlyRoot, "its root is the node's"},
+    {feature::kTmpfs, "it sees the node's files"},
+    {feature::kShm, "its /dev/shm is the node's"},
+    {feature::kSysctls, "they would be the whole node's"},
+    {feature::kDevices, "it has the node's"},
+    {feature::kBlockRates, "only CPU, memory and processes are limited"},
+    {feature::kBlockWeight, "only CPU, memory and processes are limited"}};
+
 }  // namespace
 
 Capabilities ProcessBundleMaker::capabilities() const {
+  auto lacks = bundle::lacks_of_node(tree_.layout);
+  for (const auto& [feature, why] : kLacks) lacks[std::string(feature)] = {std::string(why)};
   return {.name = "process",
           .version = "1",
           .survives_agent = true,
           .limits = true,
           .exec = true,
           .tty = true,
-          .networks = false};
+          .networks = false,
+          .lacks = std::move(lacks)};
 }
 
 Result<> ProcessBundleMaker::check(const ContainerConfig& config) const {
