@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <boost/asio/ip/address.hpp>
 
+#include "core/cdi_name.h"
 #include "core/validation.h"
 
 namespace orchion::core {
@@ -82,8 +83,14 @@ class OptionCheck {
   void check_devices() {
     for (int i = 0; i < container_.devices_size(); ++i) {
       const auto& device = container_.devices(i);
+      if (is_cdi_name(device.source())) {
+        if (!device.target().empty() || !device.permissions().empty())
+          add(fmt::format("/devices/{}", i), "is a CDI name: leave target and permissions empty");
+        continue;
+      }
       if (!is_absolute(device.source()) || !is_absolute(device.target()) || !is_permissions(device.permissions()))
-        add(fmt::format("/devices/{}", i), "needs two absolute paths, and permissions of r, w and m");
+        add(fmt::format("/devices/{}", i),
+            "needs two absolute paths and permissions of r, w and m, or a CDI name alone");
     }
     for (int i = 0; i < container_.device_rules_size(); ++i)
       if (!is_rule(container_.device_rules(i)))

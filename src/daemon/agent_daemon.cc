@@ -28,6 +28,7 @@ class AgentDaemon {
     agent.folder = folders_.agent();
     agent.hostname = hostname_.empty() ? host_name() : hostname_;
     agent.version = kVersion;
+    agent.node_files.hooks = folders_.hooks();
     agent.labels = labels_;
     agent.address = [address = address_, server = server_host_] {
       return address.empty() ? address_towards(server).value_or("") : address;

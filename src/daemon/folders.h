@@ -18,6 +18,7 @@ struct Folders {
   std::filesystem::path lock() const { return data / "server.pid"; }
   std::filesystem::path log() const { return data / "server.log"; }
   std::filesystem::path agent() const { return data / "agent"; }
+  std::filesystem::path hooks() const { return data / "hooks.d"; }
   std::filesystem::path images() const { return data / "images"; }
   std::filesystem::path registry_credentials() const { return data / "registry-auth.json"; }
   std::filesystem::path registries() const { return data / "registries.conf"; }

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "core/cdi_name.h"
 #include "spec/keys.h"
 #include "spec/service_loader.h"
 #include "spec/values.h"
@@ -17,6 +18,7 @@ bool is_permissions(std::string_view text) {
   return !text.empty() && text.size() <= 3 && text.find_first_not_of("rwm") == std::string_view::npos;
 }
 
+// One by its CDI name has nothing else: what it is to be in the container its vendor says.
 std::optional<v1::Device> read_device(const Node& item, Problems& problems) {
   v1::Device device;
   if (item.is_map()) {
@@ -28,6 +30,10 @@ std::optional<v1::Device> read_device(const Node& item, Problems& problems) {
     if (const auto* value = find_value(item, "permissions"))
       device.set_permissions(read_text(*value, "permissions", problems).value_or(""));
   } else if (const auto text = read_text(item, "devices", problems)) {
+    if (core::is_cdi_name(*text)) {
+      device.set_source(*text);
+      return device;
+    }
     const auto first = text->find(':');
     device.set_source(text->substr(0, first));
     auto rest = first == std::string::npos ? std::string() : text->substr(first + 1);
@@ -43,6 +49,7 @@ std::optional<v1::Device> read_device(const Node& item, Problems& problems) {
   } else {
     return std::nullopt;
   }
+  if (core::is_cdi_name(device.source())) return device;
   if (device.target().empty()) device.set_target(device.source());
   if (device.permissions().empty()) device.set_permissions("rwm");
   return device;
@@ -76,11 +83,18 @@ void load_devices(const Node& service, v1::ContainerSpec& container, LoadContext
     for (const auto& item : list->items) {
       const auto device = read_device(item, problems);
       if (!device) continue;
+      const bool is_named = core::is_cdi_name(device->source());
+      if (is_named && !device->target().empty())
+        problems.add(item.at, "a device by its CDI name is where its vendor says: remove the target");
+      if (is_named) {
+        *container.add_devices() = *device;
+        continue;
+      }
       if (!device->source().starts_with('/') || !device->target().starts_with('/') ||
           !is_permissions(device->permissions()))
         problems.add(item.at,
-                     "this isn't a device: write it as /dev/NAME, /dev/NAME:/dev/OTHER or "
-                     "/dev/NAME:/dev/OTHER:rwm");
+                     "this isn't a device: write it as /dev/NAME, /dev/NAME:/dev/OTHER, "
+                     "/dev/NAME:/dev/OTHER:rwm or vendor.com/class=name");
       *container.add_devices() = *device;
     }
   }

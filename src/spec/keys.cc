@@ -63,7 +63,7 @@ constexpr Key kServiceKeyList[] = {
      "`no-new-privileges` (on unless set to false), `seccomp=unconfined`, "
      "`systempaths=unconfined`; `apparmor=unconfined` and `label=disable` are what is so "
      "anyway"},
-    {"devices", kList, true, "not by CDI names"},
+    {"devices", kList, true, "also by CDI names: `vendor.com/class=name`"},
     {"device_cgroup_rules", kList},
     {"ulimits", kMap},
     {"sysctls", kMapOrList},
@@ -98,7 +98,8 @@ constexpr Key kServiceKeyList[] = {
     {"healthcheck", kMap},
     {"secrets", kList},
     {"configs", kList},
-    {"annotations", kMapOrList, true, "kept with the service; never given to the OCI runtime, where some are orders"},
+    {"annotations", kMapOrList, true,
+     "given to the OCI runtime, except those that are orders for one, such as `run.oci.*`"},
     {"attach", kFlag, true, "checked; `up` shows no output"},
     {"platform", kText, true, "places tasks on nodes of that platform"},
     {"pull_policy", kText, true, "`missing`, `if_not_present`, `always`, `never`"},

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/cdi_name.h"
 #include "core/validation.h"
 #include "spec/render_service.h"
 
@@ -64,6 +65,10 @@ class OptionsRenderer {
     yaml_.key("devices");
     yaml_.begin_list();
     for (const auto& device : container.devices()) {
+      if (core::is_cdi_name(device.source())) {
+        yaml_.literal(device.source());
+        continue;
+      }
       yaml_.begin_map();
       yaml_.field("source", device.source());
       yaml_.field("target", device.target());

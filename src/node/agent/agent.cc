@@ -65,6 +65,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .workers = parts_.workers,
              .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
              .log_bytes_max = options_.log_bytes_max,
+             .node_files = options_.node_files,
              .image_present =
                  [this](const std::string& digest) {
                    image_reporter_.present(digest);

@@ -13,6 +13,7 @@
 #include "node/agent/adopter.h"
 #include "node/agent/image_reporter.h"
 #include "node/agent/lease.h"
+#include "node/agent/node_files.h"
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
@@ -27,7 +28,8 @@ struct AgentOptions {
   std::function<std::string()> address;   // IPv4, where other nodes reach this one, or ""; empty: nowhere
   std::int64_t log_bytes_max = 32 << 20;  // of each task
   int starts_at_once = 0;                 // 0: four for each CPU
-  std::string boot_id;                    // empty: the machine's
+  NodeFiles node_files = {};
+  std::string boot_id;  // empty: the machine's
 };
 
 // The machine's parts and the way out of it. They must outlive the agent.

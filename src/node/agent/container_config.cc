@@ -198,6 +198,7 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
   config.working_dir = first_non_empty(spec.working_dir(), image.working_dir, "/");
   config.user = first_non_empty(spec.user(), image.user);
   config.labels = {spec.labels().begin(), spec.labels().end()};
+  config.annotations = {spec.annotations().begin(), spec.annotations().end()};
   config.mounts = inputs.mounts;
   // What lies inside another mount comes after it.
   std::stable_sort(config.mounts.begin(), config.mounts.end(),

@@ -13,6 +13,7 @@
 #include "node/agent/image_fetcher.h"
 #include "node/agent/lease.h"
 #include "node/agent/network_table.h"
+#include "node/agent/node_files.h"
 #include "node/agent/outbox.h"
 #include "node/agent/slots.h"
 #include "node/agent/task_plan.h"
@@ -39,6 +40,7 @@ struct TaskTools {
   base::WorkerPool* workers = nullptr;  // null: blocking work happens inline
   std::string boot_id;
   std::int64_t log_bytes_max = 0;
+  NodeFiles node_files = {};
   // An image with this digest is on the node.
   std::function<void(const std::string& digest)> image_present;
   // Nothing of a task is left, its checkpoint included.

@@ -10,10 +10,13 @@
 #include "core/defaults.h"
 #include "core/health_check.h"
 #include "core/timestamps.h"
+#include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
 #include "node/agent/health_check.h"
 #include "node/agent/mounts.h"
+#include "node/agent/node_files.h"
 #include "node/agent/task_runner.h"
+#include "node/runtimes/features.h"
 
 namespace orchion::node::agent {
 
@@ -27,6 +30,10 @@ constexpr char kFenced[] =
 // As a shell reports them.
 constexpr int kExitNotExecutable = 126;
 constexpr int kExitNoCommand = 127;
+
+bool lacks_hooks(const runtimes::Runtime& runtime) {
+  return runtime.capabilities().lacks.contains(runtimes::feature::kHooks);
+}
 
 base::Result<> first_error(base::Result<> first, base::Result<> second) {
   return first ? second : first;
@@ -127,7 +134,11 @@ base::Co<> TaskRunner::build() {
   if (!uses_host_network()) inputs.network_namespace = tools_.networks.namespace_path(uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
-  co_return co_await executor_->runtime.prepare(std::move(config));
+  auto add = [files = tools_.node_files, has_hooks = !lacks_hooks(executor_->runtime), config = std::move(config)] {
+    return add_node_files(files, has_hooks, config);
+  };
+  CO_ASSIGN_OR_RETURN(auto complete, co_await run_blocking(tools_.workers, std::move(add)));
+  co_return co_await executor_->runtime.prepare(std::move(complete));
 }
 
 base::Co<> TaskRunner::attach() {

@@ -14,6 +14,19 @@ struct Device {
   std::filesystem::path source;  // on the node; a folder stands for the devices in it
   std::filesystem::path target;
   std::string permissions = "rwm";
+  std::optional<std::uint32_t> mode = {};  // in the container, and so below; unset: as on the node
+  std::optional<std::uint32_t> uid = {};
+  std::optional<std::uint32_t> gid = {};
+};
+
+// A program of the node that the OCI runtime calls, as root of the node, at a stage of the container's life.
+// Source: https://github.com/opencontainers/runtime-spec/blob/main/config.md#posix-platform-hooks
+struct Hook {
+  std::string stage;  // "createRuntime", "poststop", …
+  std::filesystem::path path;
+  std::vector<std::string> arguments = {};    // the first is the program's own name; none: that is its path
+  std::vector<std::string> environment = {};  // all that it has
+  int timeout_s = 0;                          // 0: none
 };
 
 struct Ulimit {

@@ -30,6 +30,7 @@ struct MountPoint {
   std::vector<std::string> tmpfs_options = {};  // "noexec", "uid=N", "gid=N"
   std::string propagation = "rprivate";         // kBind
   bool recursive = true;                        // kBind: with what is mounted below the source
+  std::vector<std::string> flags = {};          // kBind: "nosuid", "nodev", "noexec"
 };
 
 struct ResourceLimits {
@@ -53,6 +54,7 @@ struct ContainerConfig {
   std::string user;  // "uid[:gid]" or names, looked up in the container's own files
   std::string hostname;
   std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> annotations;
   std::vector<MountPoint> mounts;
   ResourceLimits limits;
   std::vector<std::string> cap_add;  // "NET_ADMIN"
@@ -69,6 +71,7 @@ struct ContainerConfig {
   std::string domainname;
   std::vector<std::string> additional_groups;  // names in the container's own files, or numbers
   std::vector<Device> devices;
+  std::vector<Hook> hooks;  // by stage in this order
   std::vector<Ulimit> ulimits;
   std::map<std::string, std::string> sysctls;
   std::vector<FileContent> files;

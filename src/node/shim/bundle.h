@@ -30,15 +30,16 @@ constexpr char kIsCrun[] = "is_crun";            // 0 or 1
 constexpr char kId[] = "id";
 constexpr char kLogFolder[] = "log_folder";
 constexpr char kLogBytesMax[] = "log_bytes_max";
-constexpr char kTty[] = "tty";                     // 0 or 1
-constexpr char kStdinOpen[] = "stdin_open";        // 0 or 1
-constexpr char kLayers[] = "layers";               // how many
-constexpr char kIsProgram[] = "is_program";        // 1: no runtime binary, root or layers; see kProgramFile
-constexpr char kCgroup[] = "cgroup";               // "/orchion-x/ID", the container's, in every hierarchy
-constexpr char kShimCgroup[] = "shim_cgroup";      // "/orchion-x/shims"
-constexpr char kHiddenMount[] = "hidden_mount";    // covered for the runtime binary: crun refuses hybrid cgroups
-constexpr char kHierarchy[] = "hierarchy";         // repeated: a cgroup hierarchy's mount point
-constexpr char kMemoryEvents[] = "memory_events";  // the file with the container's "oom_kill N"; empty: none
+constexpr char kTty[] = "tty";                       // 0 or 1
+constexpr char kStdinOpen[] = "stdin_open";          // 0 or 1
+constexpr char kLayers[] = "layers";                 // how many
+constexpr char kIsProgram[] = "is_program";          // 1: no runtime binary, root or layers; see kProgramFile
+constexpr char kCallsPoststop[] = "calls_poststop";  // 1: the runtime binary has hooks to call after the end
+constexpr char kCgroup[] = "cgroup";                 // "/orchion-x/ID", the container's, in every hierarchy
+constexpr char kShimCgroup[] = "shim_cgroup";        // "/orchion-x/shims"
+constexpr char kHiddenMount[] = "hidden_mount";      // covered for the runtime binary: crun refuses hybrid cgroups
+constexpr char kHierarchy[] = "hierarchy";           // repeated: a cgroup hierarchy's mount point
+constexpr char kMemoryEvents[] = "memory_events";    // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting
 
 // Names in the program record.

@@ -15,17 +15,17 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kDevicesMax = 1'000;
 
-std::optional<DeviceNode> device_at(const fs::path& source, const fs::path& target, const std::string& permissions) {
+std::optional<DeviceNode> device_at(const fs::path& source, const fs::path& target, const Device& asked) {
   struct stat info{};
   if (::stat(source.c_str(), &info) != 0 || (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode))) return std::nullopt;
   return DeviceNode{.path = target.lexically_normal().string(),
                     .type = S_ISCHR(info.st_mode) ? 'c' : 'b',
                     .major = ::major(info.st_rdev),
                     .minor = ::minor(info.st_rdev),
-                    .mode = info.st_mode & 0777,
-                    .uid = info.st_uid,
-                    .gid = info.st_gid,
-                    .permissions = permissions};
+                    .mode = asked.mode.value_or(info.st_mode & 0777),
+                    .uid = asked.uid.value_or(info.st_uid),
+                    .gid = asked.gid.value_or(info.st_gid),
+                    .permissions = asked.permissions};
 }
 
 // The devices in a folder and below it; links and the rest are passed over.
@@ -35,8 +35,7 @@ void add_folder(const Device& folder, std::vector<DeviceNode>& found) {
   for (; !error && entries != fs::end(entries) && found.size() < kDevicesMax; entries.increment(error)) {
     if (entries->is_symlink(error)) continue;
     const auto below = entries->path().lexically_relative(folder.source);
-    if (auto device = device_at(entries->path(), folder.target / below, folder.permissions))
-      found.push_back(*std::move(device));
+    if (auto device = device_at(entries->path(), folder.target / below, folder)) found.push_back(*std::move(device));
   }
 }
 
@@ -49,7 +48,7 @@ base::Result<std::vector<DeviceNode>> find_devices(const std::vector<Device>& de
     const auto before = found.size();
     if (fs::is_directory(device.source, error)) {
       add_folder(device, found);
-    } else if (auto node = device_at(device.source, device.target, device.permissions)) {
+    } else if (auto node = device_at(device.source, device.target, device)) {
       found.push_back(*std::move(node));
     }
     if (found.size() == before)
@@ -75,7 +74,7 @@ std::vector<DeviceNode> all_devices() {
 base::Result<std::vector<NumberedRate>> find_rates(const std::vector<BlockDeviceRate>& rates) {
   std::vector<NumberedRate> found;
   for (const auto& rate : rates) {
-    const auto device = device_at(rate.path, rate.path, "r");
+    const auto device = device_at(rate.path, rate.path, {});
     if (!device || device->type != 'b')
       return base::fail(base::Code::kFailedPrecondition,
                         fmt::format("{} is no disk of this node: name one it has, or place the service elsewhere",

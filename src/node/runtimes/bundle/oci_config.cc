@@ -84,8 +84,9 @@ json::object to_mount(const MountPoint& point) {
     if (point.read_only) options.emplace_back("ro");
     return made;
   }
-  return mount(point.target.native(), "bind", point.source.native(),
-               {point.recursive ? "rbind" : "bind", point.propagation, point.read_only ? "ro" : "rw"});
+  auto options = point.flags;
+  options.insert(options.end(), {point.recursive ? "rbind" : "bind", point.propagation, point.read_only ? "ro" : "rw"});
+  return mount(point.target.native(), "bind", point.source.native(), options);
 }
 
 json::array all_mounts(const ContainerConfig& config, const OciContext& context) {
@@ -303,6 +304,30 @@ json::object to_linux(const ContainerConfig& config, const OciContext& context) 
   return object;
 }
 
+json::object to_hooks(const std::vector<Hook>& hooks) {
+  json::object stages;
+  for (const auto& hook : hooks) {
+    json::object made{{"path", hook.path.native()}};
+    if (!hook.arguments.empty()) made["args"] = to_array(hook.arguments);
+    if (!hook.environment.empty()) made["env"] = to_array(hook.environment);
+    if (hook.timeout_s > 0) made["timeout"] = hook.timeout_s;
+    auto& stage = stages[hook.stage];
+    if (!stage.is_array()) stage.emplace_array();
+    stage.as_array().push_back(std::move(made));
+  }
+  return stages;
+}
+
+// Labels stay out, and of annotations those that some runtime takes as orders, to be carried out on the host.
+json::object to_annotations(const ContainerConfig& config, const OciContext& context) {
+  json::object annotations;
+  for (const auto& [name, value] : config.annotations) {
+    if (!is_order(name)) annotations[name] = value;
+  }
+  if (!context.seccomp_bpf_base64.empty()) annotations["run.oci.seccomp_bpf_data"] = context.seccomp_bpf_base64;
+  return annotations;
+}
+
 // The container's environment with `added` over it.
 json::array merge_environment(const json::array& environment, const std::vector<std::string>& added) {
   json::array merged;
@@ -317,6 +342,13 @@ json::array merge_environment(const json::array& environment, const std::vector<
 
 }  // namespace
 
+// Sources: crun(1), runc's docs/systemd-properties.md, criu's runc integration, gVisor, Kata Containers, containerd.
+bool is_order(std::string_view annotation) {
+  constexpr std::string_view kPrefixes[] = {"run.oci.",    "org.systemd.property.", "org.criu.",      "module.wasm.",
+                                            "dev.gvisor.", "io.katacontainers.",    "io.containerd.", "io.kubernetes."};
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return annotation.starts_with(prefix); });
+}
+
 std::string oci_config_json(const ContainerConfig& config, const OciContext& context) {
   json::object object{{"ociVersion", "1.0.2"},
                       {"process", to_process(config, context)},
@@ -324,9 +356,9 @@ std::string oci_config_json(const ContainerConfig& config, const OciContext& con
                       {"mounts", all_mounts(config, context)},
                       {"linux", to_linux(config, context)}};
   if (!config.hostname.empty() && !config.host_namespaces.uts) object["hostname"] = config.hostname;
-  // Labels stay out: some annotations are orders to the runtime binary, to be carried out on the host.
-  if (!context.seccomp_bpf_base64.empty())
-    object["annotations"] = json::object{{"run.oci.seccomp_bpf_data", context.seccomp_bpf_base64}};
+  if (!config.hooks.empty()) object["hooks"] = to_hooks(config.hooks);
+  if (auto annotations = to_annotations(config, context); !annotations.empty())
+    object["annotations"] = std::move(annotations);
   return json::serialize(object);
 }
 

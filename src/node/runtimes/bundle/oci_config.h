@@ -35,6 +35,9 @@ struct OciContext {
   bool holds_input = false;          // that program keeps its standard input open: nobody else does
 };
 
+// An annotation by which its name's owner tells a runtime what to do.
+bool is_order(std::string_view annotation);
+
 std::string oci_config_json(const ContainerConfig& config, const OciContext& context);
 
 // The process object for an exec in the container of `config_json`; `user` is empty for the container's own.

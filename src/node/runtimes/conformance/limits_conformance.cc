@@ -143,7 +143,7 @@ TEST_P(RuntimeConformance, UlimitsAreSetAndHold) {
   auto config = shell(
       "ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -n 300 2>/dev/null || echo no more; "
       "(head -c 2000000 /dev/zero > large) 2>/dev/null; stat -c %s large");
-  config.ulimits = {{"nofile", 100, 200}, {"core", 0, 0}, {"fsize", 1 << 20, 1 << 20}};
+  config.ulimits = {{"nofile", 100, 200}, {"core", 0, 0}, {"fsize", 1 << 20, 1 << 20}, {"nproc", 20000, 20000}};
   if (!offers(feature::kUlimits, config)) return;
   EXPECT_EQ(said_by(config), "100\n200\n0\nno more\n1048576\n");
 }

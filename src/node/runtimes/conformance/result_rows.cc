@@ -30,7 +30,9 @@ std::span<const ResultRow> result_rows() {
       {feature::kReadOnlyRoot, {"AReadOnlyRootStaysAsItIs"}},
       {feature::kTmpfs, {"ATmpfsIsAsLargeAsItMayBe"}},
       {feature::kShm, {"SharedMemoryIsAsLargeAsItMayBe"}},
-      {feature::kSysctls, {"SysctlsAreTheContainersOwn"}}};
+      {feature::kSysctls, {"SysctlsAreTheContainersOwn"}},
+      {feature::kDevices, {"DevicesAreTheOnesNamed"}},
+      {feature::kHooks, {"HooksAreCalledAtTheirStages", "AHookThatFailsKeepsTheContainerFromStarting"}}};
   return rows;
 }
 

@@ -55,11 +55,34 @@ Result<> check_podman(const ContainerConfig& config, const DocumentContext& cont
   return {};
 }
 
+// What the API has no word for, and what the engine would leave out without a word.
+Result<> check_additions(const ContainerConfig& config, const DocumentContext& context) {
+  const auto& io = config.limits.block_io;
+  if (!context.weighs_disks && (io.weight > 0 || !io.weights.empty()))
+    return refuse(context, "share disks by weight with control groups of v1", "leave the weights out");
+  if (!config.hooks.empty())
+    return refuse(context, fmt::format("call the hook {}", config.hooks.front().path.string()),
+                  "use the executor oci or containerd");
+  for (const auto& device : config.devices) {
+    if (device.mode || device.uid || device.gid)
+      return refuse(context, fmt::format("change the owner or mode of {}", device.target.string()),
+                    "set them on the node, or use the executor oci or containerd");
+  }
+  // What a program may not do with a set-uid file or a device it may not by other walls too.
+  for (const auto& mount : config.mounts) {
+    if (std::find(mount.flags.begin(), mount.flags.end(), "noexec") != mount.flags.end())
+      return refuse(context, fmt::format("mount {} with noexec", mount.target.string()),
+                    "use the executor oci or containerd");
+  }
+  return {};
+}
+
 Result<> check(const ContainerConfig& config, const DocumentContext& context) {
   if (config.image.empty())
     return base::fail(Code::kInvalidArgument, "a container of an engine needs an image of that engine: name one");
   if (config.arguments.empty())
     return base::fail(Code::kInvalidArgument, "the image has no command: give the service one");
+  RETURN_IF_ERROR(check_additions(config, context));
   if (is_podman(context)) return check_podman(config, context);
   if (!config.network_namespace.empty() && !context.wires)
     return refuse(context, "join a network namespace", "the agent was made without a way to wire one");

@@ -22,7 +22,8 @@ struct DocumentContext {
   std::string cluster_short_id;
   std::vector<std::string> oci_runtimes;  // Docker's
   bool wires = false;                     // a container's own network namespace can be wired once it is there
-  std::filesystem::path folder;           // with resolv.conf, hosts and hostname
+  bool weighs_disks = true;
+  std::filesystem::path folder;  // with resolv.conf, hosts and hostname
   std::filesystem::path gate_folder;
   std::filesystem::path files_folder;  // config.files by their number
 };

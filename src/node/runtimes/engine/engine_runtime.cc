@@ -13,6 +13,7 @@
 #include "node/runtimes/engine/container_document.h"
 #include "node/runtimes/engine/container_files.h"
 #include "node/runtimes/engine/gate_image.h"
+#include "node/runtimes/features.h"
 #include "node/runtimes/memory_files.h"
 #include "node/runtimes/network_files.h"
 
@@ -60,6 +61,11 @@ Result<Introduction> introduce_now(base::Clock& clock, const std::filesystem::pa
   return made;
 }
 
+// Both engines look for files of v1 that kernels don't have any more.
+bool weighs_disks() {
+  return ::access("/sys/fs/cgroup/blkio", F_OK) != 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EngineRuntime>> EngineRuntime::open(base::Executor executor, base::WorkerPool& pool,
@@ -97,6 +103,9 @@ EngineRuntime::~EngineRuntime() {
 }
 
 Capabilities EngineRuntime::capabilities() const {
+  std::map<std::string, Lack, std::less<>> lacks{{std::string(feature::kHooks), {"its API has no word for them"}}};
+  if (!weighs_disks())
+    lacks[std::string(feature::kBlockWeight)] = {"it knows no weights of v1 control groups", /*of_node=*/true};
   return {.name = node::engine::dialect_name(version_.dialect),
           .version = version_.version,
           .oci_runtimes = info_.oci_runtimes,
@@ -104,7 +113,8 @@ Capabilities EngineRuntime::capabilities() const {
           .limits = true,
           .exec = true,
           .tty = true,
-          .wires_at_start = version_.dialect == node::engine::Dialect::kDocker};
+          .wires_at_start = version_.dialect == node::engine::Dialect::kDocker,
+          .lacks = std::move(lacks)};
 }
 
 std::filesystem::path EngineRuntime::log_folder(const std::string& id) const {
@@ -176,6 +186,7 @@ Co<> EngineRuntime::prepare(ContainerConfig config) {
                           .cluster_short_id = options_.cluster_short_id,
                           .oci_runtimes = info_.oci_runtimes,
                           .wires = static_cast<bool>(options_.wire),
+                          .weighs_disks = weighs_disks(),
                           .folder = folder(id),
                           .gate_folder = gate_folder(id),
                           .files_folder = files_folder(id)};

@@ -103,6 +103,8 @@ void OciBundleMaker::add_settings(const BundlePlace&, const ContainerConfig& con
   settings.add(setting::kRuntime, binary.path.native());
   settings.add(setting::kIsCrun, is_crun ? 1 : 0);
   settings.add(setting::kLayers, static_cast<std::int64_t>(config.layers.size()));
+  const auto is_last = [](const Hook& hook) { return hook.stage == "poststop"; };
+  if (std::ranges::any_of(config.hooks, is_last)) settings.add(setting::kCallsPoststop, 1);
   settings.add(setting::kHiddenMount, hides_unified ? cgroups_.unified : std::string());
 }
 

@@ -57,6 +57,7 @@ constexpr std::pair<std::string_view, std::string_view> kLacks[] = {
     {feature::kShm, "its /dev/shm is the node's"},
     {feature::kSysctls, "they would be the whole node's"},
     {feature::kDevices, "it has the node's"},
+    {feature::kHooks, "no OCI runtime starts it"},
     {feature::kBlockRates, "only CPU, memory and processes are limited"},
     {feature::kBlockWeight, "only CPU, memory and processes are limited"}};
 

@@ -92,6 +92,7 @@ Result<> check_program(const ContainerConfig& config) {
   if (config.privileges.everything) return refuse("privileged", "nothing is walled off from it");
   if (!config.privileges.device_rules.empty()) return refuse("device_cgroup_rules", "it has the node's devices");
   if (!config.devices.empty()) return refuse("devices", "it has the node's; give its user the group they belong to");
+  if (!config.hooks.empty()) return refuse("hooks", "no OCI runtime starts it");
   if (!config.sysctls.empty()) return refuse("sysctls", "they would be the whole node's");
   if (config.shm_bytes != 0) return refuse("shm_size", "its /dev/shm is the node's");
   if (!config.extra_hosts.empty()) return refuse("extra_hosts", "its /etc/hosts is the node's");

@@ -163,12 +163,19 @@ int supervise(pid_t pid, Output& output, int signals) {
   }
 }
 
-void write_exit(std::uint16_t attempt, int wait_status) {
+// Before the end is told: whoever hears of it may remove what the hooks look at.
+void call_poststop_hooks() {
+  auto arguments = RuntimeArguments::for_delete(settings);
+  const pid_t pid = start_child(arguments.finish(/*tty=*/false), {}, /*program=*/-1);
+  if (pid > 0) ::waitpid(pid, nullptr, 0);
+}
+
+void write_exit(std::uint16_t attempt, int wait_status, bool was_oom_killed) {
   RecordWriter record;
   record.add(exited::kAttempt, attempt);
   record.add(exited::kCode, exit_code(wait_status));
   record.add(exited::kSignal, WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0);
-  record.add(exited::kOomKilled, oom_killed() ? 1 : 0);
+  record.add(exited::kOomKilled, was_oom_killed ? 1 : 0);
   record.add(exited::kFinishedNs, now_ns());
   const bool removed = ::access(kRemovedFile, F_OK) == 0;
   replace_small_file(AT_FDCWD, kExitFile, record.text(), removed ? Durability::kPageCache : Durability::kDisk);
@@ -227,7 +234,9 @@ int run_container(std::uint16_t attempt) {
   int wait_status = 0;
   if (!reaped.find(pid, wait_status)) wait_status = supervise(pid, output, signals);
   output.drain_rest();
-  write_exit(attempt, wait_status);
+  const bool was_killed = oom_killed();
+  if (settings.calls_poststop) call_poststop_hooks();
+  write_exit(attempt, wait_status, was_killed);
   forget_container();
   // This process holds the last of the root's mounts, and whoever lets it go writes all that is dirty on the file
   // system to the disk (overlayfs syncs what lies below it): so not the container, whose end is waited for.

@@ -4,7 +4,7 @@
 
 namespace orchion::node::shim {
 
-RuntimeArguments::RuntimeArguments(const Settings& settings, const char* command) : settings_(settings) {
+RuntimeArguments::RuntimeArguments(const Settings& settings) : settings_(settings) {
   add(settings.runtime);
   if (settings.is_crun) add("--cgroup-manager=cgroupfs");
   add("--root");
@@ -13,10 +13,20 @@ RuntimeArguments::RuntimeArguments(const Settings& settings, const char* command
   add(kRuntimeLogFile);
   add("--log-format");
   add("json");
+}
+
+RuntimeArguments::RuntimeArguments(const Settings& settings, const char* command) : RuntimeArguments(settings) {
   add(command);
   add("--detach");
   add("--pid-file");
   add(kPidFile);
+}
+
+RuntimeArguments RuntimeArguments::for_delete(const Settings& settings) {
+  RuntimeArguments arguments(settings);
+  arguments.add("delete");
+  arguments.add("--force");
+  return arguments;
 }
 
 char* const* RuntimeArguments::finish(bool tty) {

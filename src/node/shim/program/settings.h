@@ -26,6 +26,7 @@ struct Settings {
   bool is_program = false;
   bool tty = false;
   bool stdin_open = false;
+  bool calls_poststop = false;
 };
 
 // From the settings file of `folder`; false where it is missing or something in it is too long.
