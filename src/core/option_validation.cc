@@ -33,6 +33,8 @@ class OptionCheck {
       if (mount.tmpfs_mode() > kModeMost) add("/mounts", fmt::format("{:o} is no mode of a tmpfs", mount.tmpfs_mode()));
     if (container_.oom_score_adj() < -1000 || container_.oom_score_adj() > 1000)
       add("/oomScoreAdj", "must be from -1000 to 1000");
+    if (container_.user_namespace() != v1::USERS_OF_HOST)
+      add("/userNamespace", "isn't supported by any node yet: leave it out; containers share the node's users");
     if (container_.shm_bytes() < 0) add("/shmBytes", "is negative");
     if (container_.log_bytes_max() < 0) add("/logBytesMax", "is negative");
     if (container_.memory_swap_bytes() < -1) add("/memorySwapBytes", "must be -1, for no limit, or more");

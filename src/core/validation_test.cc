@@ -47,6 +47,9 @@ std::vector<std::string> pointers(const base::Result<>& result) {
 
 TEST(Validation, AGoodStackPasses) {
   EXPECT_TRUE(validate_stack("shop", shop()));
+  auto with_device = shop();
+  web_container(with_device).add_devices()->set_source("vendor.com/gpu=0");
+  EXPECT_TRUE(validate_stack("shop", with_device));
 }
 
 struct Case {
@@ -138,6 +141,16 @@ const Case kCases[] = {
     {"/spec/services/0/spec/container/stopSignal", [](auto& s) { web_container(s).set_stop_signal("65"); }},
     {"/spec/services/0/spec/container/stopGracePeriod",
      [](auto& s) { web_container(s).mutable_stop_grace_period()->set_seconds(-1); }},
+    {"/spec/services/0/spec/container/userNamespace",
+     [](auto& s) { web_container(s).set_user_namespace(v1::USERS_AUTO); }},
+    {"/spec/services/0/spec/container/devices/0",
+     [](auto& s) { web_container(s).add_devices()->set_source("vendor.com/gpu"); }},
+    {"/spec/services/0/spec/container/devices/0",
+     [](auto& s) {
+       auto& device = *web_container(s).add_devices();
+       device.set_source("vendor.com/gpu=0");
+       device.set_target("/dev/gpu");
+     }},
     {"/spec/services/0/spec/container/capAdd/0", [](auto& s) { web_container(s).add_cap_add("CAP_NET_ADMIN"); }},
     {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.1/24"); }},
     {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/30"); }},
