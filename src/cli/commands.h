@@ -77,6 +77,8 @@ int run_rm(Context& context, const ServicesOptions& options);
 int run_wait(Context& context, const std::vector<std::string>& what, const std::string& condition,
              const std::string& timeout);
 
+inline constexpr const char* kDetachKeys = "ctrl-p,ctrl-q";
+
 struct RunOptions {
   std::string what;  // an image, or a service of the file that lies here
   std::vector<std::string> command;
@@ -93,6 +95,9 @@ struct RunOptions {
   std::vector<std::string> ports;
   std::vector<std::string> mounts;
   std::string timeout = "5m";
+  bool interactive = false;
+  bool tty = false;
+  std::string detach_keys = kDetachKeys;
 };
 int run_run(Context& context, const RunOptions& options);
 
@@ -116,6 +121,13 @@ struct ExecOptions {
   std::vector<std::string> environment;  // NAME=value
 };
 int run_exec(Context& context, const ExecOptions& options);
+
+struct AttachOptions {
+  std::string what;
+  bool no_stdin = false;
+  std::string detach_keys = kDetachKeys;
+};
+int run_attach(Context& context, const AttachOptions& options);
 
 int run_events(Context& context, bool follow);
 

@@ -94,12 +94,17 @@ const Examples kOfTasks = {
   orchion exec -it shop/web.1 -- sh       a shell
   orchion exec shop/db -- pg_isready      one command; its exit code is this one's
 )"},
+    {"orchion attach", R"(
+  orchion attach shop/console             type at what it runs; ctrl-p ctrl-q leaves it running
+  orchion attach shop/web.1 --no-stdin    only listen
+)"},
     {"orchion events", R"(
   orchion events                          what happened
   orchion events -f --stack shop          and what happens from now on
 )"},
     {"orchion run", R"(
   orchion run alpine:3 -- echo hi         once, in front
+  orchion run -it alpine:3 -- sh          a shell in a new container
   orchion run -d -p 8080:80 nginx:1.27    in the background, kept up
   orchion run web -- sh                   a service of the file here, with another command
 )"},

@@ -10,10 +10,12 @@
 
 #include "base/random.h"
 #include "base/timeout.h"
+#include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/follow.h"
 #include "cli/poll.h"
+#include "cli/session.h"
 #include "cli/stack_part.h"
 #include "core/image_reference.h"
 #include "core/quantities.h"
@@ -102,6 +104,8 @@ base::Result<> apply_options(const RunOptions& options, v1::CreateServiceRequest
     container.mutable_entrypoint()->clear_values();
     container.mutable_entrypoint()->add_values(options.entrypoint);
   }
+  if (options.interactive) container.set_stdin_open(true);
+  if (options.tty) container.set_tty(true);
   if (!options.user.empty()) container.set_user(options.user);
   if (!options.working_dir.empty()) container.set_working_dir(options.working_dir);
   for (const auto& variable : options.environment) set_variable(variable, container);
@@ -198,11 +202,15 @@ base::Co<> print_output(std::shared_ptr<client::ApiClient> api, std::shared_ptr<
   }
 }
 
+base::Co<v1::Task> await_start(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted,
+                               base::Duration limit) {
+  return base::with_timeout(*clock, limit, "starting " + wanted.name(), poll_start(api, clock, wanted));
+}
+
 // Prints what it prints until it ends; its exit code.
 base::Co<int> attend(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted,
                      base::Duration start_limit) {
-  CO_ASSIGN_OR_RETURN(auto task, co_await base::with_timeout(*clock, start_limit, "starting " + wanted.name(),
-                                                             poll_start(api, clock, wanted)));
+  CO_ASSIGN_OR_RETURN(auto task, co_await await_start(api, clock, wanted, start_limit));
   auto logs = std::make_shared<v1::LogsRequest>();
   logs->set_stack(wanted.stack());
   logs->set_service(task.spec().service());
@@ -224,16 +232,43 @@ base::Result<> remove_service(Context& context, client::ApiClient& api, const v1
   return {};
 }
 
+// The exit code; nullopt where it was left while it runs.
+using FrontEnd = base::Result<std::optional<int>>;
+
+FrontEnd stand_by(Context& context, std::shared_ptr<client::ApiClient> api, const v1::GetTaskRequest& wanted,
+                  base::Duration limit) {
+  auto code = context.run(attend(std::move(api), &context.clock(), wanted, limit));
+  if (!code) return std::unexpected(code.error());
+  return std::optional<int>(*code);
+}
+
+// With this terminal, or these pipes, as its own. What it writes before is kept for us.
+FrontEnd sit_down(Context& context, std::shared_ptr<client::ApiClient> api, const v1::GetTaskRequest& wanted,
+                  const RunOptions& options, base::Duration limit) {
+  ASSIGN_OR_RETURN(auto keys, DetachKeys::parse(options.detach_keys));
+  ASSIGN_OR_RETURN(const auto task, context.run(await_start(api, &context.clock(), wanted, limit)));
+  if (!task.status().has_started_at())
+    return base::fail(base::Code::kInternal, fmt::format("{} did not run: {}", wanted.name(), task.status().message()));
+  return attach_to(context, api,
+                   {.stack = wanted.stack(),
+                    .task = wanted.name(),
+                    .input = options.interactive,
+                    .tty = options.tty,
+                    .keys = std::move(keys)});
+}
+
 int run_in_front(Context& context, std::shared_ptr<client::ApiClient> api, const v1::CreateServiceRequest& made,
                  const RunOptions& options, base::Duration limit) {
   v1::GetTaskRequest wanted;
   wanted.set_stack(made.stack());
   wanted.set_name(core::slot_name(made.name(), 1));
-  const auto code = context.run(attend(api, &context.clock(), wanted, limit));
-  if (!options.keep) {
+  const bool sat_down = options.interactive || options.tty;
+  const auto code = sat_down ? sit_down(context, api, wanted, options, limit) : stand_by(context, api, wanted, limit);
+  const bool left = code && !*code;
+  if (!options.keep && !left) {
     if (auto removed = remove_service(context, *api, made); !removed) return context.fail(removed.error());
   }
-  return code ? *code : context.fail(code.error());
+  return code ? code->value_or(kExitOk) : context.fail(code.error());
 }
 
 int run_behind(Context& context, std::shared_ptr<client::ApiClient> api, const v1::CreateServiceRequest& made,
@@ -258,6 +293,9 @@ int run_behind(Context& context, std::shared_ptr<client::ApiClient> api, const v
 int run_run(Context& context, const RunOptions& options) {
   auto limit = parse_duration(options.timeout);
   if (!limit) return context.refuse(limit.error());
+  if (options.interactive && options.tty && !options.detach) {
+    if (auto checked = check_terminal(); !checked) return context.refuse(checked.error());
+  }
   auto request = make_request(context, options);
   if (!request) return context.fail(request.error());
   if (auto applied = apply_options(options, *request); !applied) return context.refuse(applied.error());

@@ -45,6 +45,11 @@ void add_run(CommandTree& tree) {
   run->add_flag("-d,--detach", options->detach, "In the background, and kept up");
   run->add_flag_callback("--rm", [] {}, "Remove it when it has ended; the default");
   run->add_flag("--keep", options->keep, "Don't remove it when it has ended");
+  run->add_flag("-i,--interactive", options->interactive, "Pass standard input on");
+  run->add_flag("-t,--tty", options->tty, "With a terminal");
+  run->add_option("--detach-keys", options->detach_keys, "What leaves it running, typed with -t")
+      ->capture_default_str()
+      ->check(check_keys);
   run->add_option("--name", options->name, "The service's name (default: made up)")->check(check_name);
   run->add_option("-e,--env", options->environment, "NAME=VALUE, or NAME for this shell's value")
       ->allow_extra_args(false)

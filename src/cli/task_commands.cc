@@ -69,6 +69,18 @@ void add_exec(CommandTree& tree) {
   exec->add_option("COMMAND", options->command, "After --")->required();
 }
 
+void add_attach(CommandTree& tree) {
+  auto options = std::make_shared<AttachOptions>();
+  auto* attach =
+      tree.add("attach", "Be in front of what a container runs: its output so far and from now on, its input",
+               [options](Context& context) { return run_attach(context, *options); });
+  attach->add_flag("--no-stdin", options->no_stdin, "Only listen");
+  attach->add_option("--detach-keys", options->detach_keys, "What leaves it running, typed at a terminal")
+      ->capture_default_str()
+      ->check(check_keys);
+  attach->add_option("WHAT", options->what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
+}
+
 void add_events(CommandTree& tree) {
   auto follow = std::make_shared<bool>(false);
   auto* events =
@@ -85,6 +97,7 @@ void add_task_commands(CommandTree& tree) {
   add_scale(tree);
   add_logs(tree);
   add_exec(tree);
+  add_attach(tree);
   add_events(tree);
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/detach_keys.h"
 #include "cli/duration.h"
 #include "cli/suggestion.h"
 #include "core/naming.h"
@@ -55,6 +56,10 @@ std::string check_name(const std::string& text) {
   return fmt::format(
       "`{}` is no name: use a-z, 0-9 and -, at most {} of them, and begin and end with a letter or digit", text,
       core::kNameBytesMax);
+}
+
+std::string check_keys(const std::string& text) {
+  return sentence(DetachKeys::parse(text));
 }
 
 std::string check_variable(const std::string& text) {

@@ -72,6 +72,7 @@ ROWS = {
     "GET /v1/usage": Row(query="stack=shop"),
     "GET /v1/usage/watch": Row(query="stack=shop&intervalMs=200"),
     "GET /v1/exec": Row(status=101),
+    "GET /v1/attach": Row(status=101),
     "GET /v1/networks": Row(),
     "GET /v1/stacks/{stack}/networks/{name}": Row({"stack": "shop", "name": "default"}),
     "GET /v1/volumes": Row(),

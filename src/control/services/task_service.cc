@@ -27,24 +27,36 @@ std::string slot_name(const v1::Task& task) {
 }
 
 using ExecStream = core::TypedStream<v1::ExecInput, v1::ExecOutput>;
+using AttachStream = core::TypedStream<v1::AttachInput, v1::ExecOutput>;
 
-base::Co<> exec_inward(ExecStream user, NodeStream* node) {
+v1::StreamToAgent to_message(v1::ExecInput input) {
+  v1::StreamToAgent message;
+  *message.mutable_exec() = std::move(input);
+  return message;
+}
+
+v1::StreamToAgent to_message(v1::AttachInput input) {
+  v1::StreamToAgent message;
+  *message.mutable_attach() = std::move(input);
+  return message;
+}
+
+// What follows the first message. `at_its_end`: what the node is told when the user says no more, if anything.
+template <class Input>
+base::Co<> carry_inward(core::TypedStream<Input, v1::ExecOutput> user, NodeStream* node,
+                        std::optional<Input> at_its_end) {
   while (true) {
     CO_ASSIGN_OR_RETURN(auto input, co_await user.receive());
-    v1::StreamToAgent message;
-    if (input) {
-      *message.mutable_exec() = std::move(*input);
-    } else {
-      message.mutable_exec()->set_end(true);
-    }
-    CO_RETURN_IF_ERROR(co_await node->send(std::move(message)));
     if (!input) break;
+    CO_RETURN_IF_ERROR(co_await node->send(to_message(std::move(*input))));
   }
-  // The user says no more; the output decides when it is over.
+  if (at_its_end) CO_RETURN_IF_ERROR(co_await node->send(to_message(std::move(*at_its_end))));
+  // The output decides when it is over.
   co_return co_await base::wait_for_ever();
 }
 
-base::Co<> exec_outward(ExecStream user, NodeStream* node) {
+template <class Input>
+base::Co<> carry_outward(core::TypedStream<Input, v1::ExecOutput> user, NodeStream* node) {
   while (true) {
     CO_ASSIGN_OR_RETURN(auto message, co_await node->receive());
     if (!message) co_return base::fail(base::Code::kUnavailable, "the node ended the command without an exit code");
@@ -53,6 +65,15 @@ base::Co<> exec_outward(ExecStream user, NodeStream* node) {
     CO_RETURN_IF_ERROR(co_await user.send(std::move(*message->mutable_exec())));
     if (last) co_return base::Result<>{};
   }
+}
+
+// Both ways, until the exit code was sent or the user is gone.
+template <class Input>
+base::Co<> carry(core::TypedStream<Input, v1::ExecOutput> user, std::unique_ptr<NodeStream> node,
+                 std::optional<Input> at_its_end) {
+  using boost::asio::experimental::awaitable_operators::operator||;
+  auto ended = co_await (carry_outward(user, node.get()) || carry_inward(user, node.get(), std::move(at_its_end)));
+  co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
 }
 
 }  // namespace
@@ -124,9 +145,26 @@ base::Co<> TaskService::exec(core::CallContext, ExecStream stream) {
   request.mutable_exec()->set_task_uid(task->meta().uid());
   *request.mutable_exec()->mutable_start() = first->start();
   CO_ASSIGN_OR_RETURN(auto node, co_await streams_.open(task->spec().assignment().node_uid(), std::move(request)));
-  using boost::asio::experimental::awaitable_operators::operator||;
-  auto ended = co_await (exec_outward(stream, node.get()) || exec_inward(stream, node.get()));
-  co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
+  v1::ExecInput end;
+  end.set_end(true);
+  co_return co_await carry(stream, std::move(node), std::optional<v1::ExecInput>(std::move(end)));
+}
+
+// Who is attached may leave: that he says no more ends nothing.
+base::Co<> TaskService::attach(core::CallContext, AttachStream stream) {
+  CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
+  if (!first || !first->has_start())
+    co_return base::fail(base::Code::kInvalidArgument, "the first message must say what to attach to");
+  CO_ASSIGN_OR_RETURN(const auto task, find(first->start().stack(), first->start().task()));
+  if (!task->status().has_started_at())
+    co_return base::fail(base::Code::kFailedPrecondition,
+                         fmt::format("{}/{} has not started yet: see `orchion ps --stack {}`", task->meta().stack(),
+                                     slot_name(*task), task->meta().stack()));
+  v1::StreamRequest request;
+  request.mutable_attach()->set_task_uid(task->meta().uid());
+  *request.mutable_attach()->mutable_start() = first->start();
+  CO_ASSIGN_OR_RETURN(auto node, co_await streams_.open(task->spec().assignment().node_uid(), std::move(request)));
+  co_return co_await carry(stream, std::move(node), std::optional<v1::AttachInput>());
 }
 
 void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> service) {
@@ -142,6 +180,9 @@ void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> ser
   table.stream<v1::ExecInput, v1::ExecOutput>(
       "orchion.v1.TaskService.Exec",
       [service](core::CallContext call, auto stream) { return service->exec(std::move(call), stream); });
+  table.stream<v1::AttachInput, v1::ExecOutput>(
+      "orchion.v1.TaskService.Attach",
+      [service](core::CallContext call, auto stream) { return service->attach(std::move(call), stream); });
 }
 
 }  // namespace orchion::control::services

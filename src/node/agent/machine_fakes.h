@@ -40,6 +40,7 @@ class TestRuntime final : public runtimes::Runtime {
   std::set<std::string> stubborn;                   // ignore all but SIGKILL
   std::vector<runtimes::ExecConfig> execs;
   std::optional<base::Error> exec_error;  // of every exec
+  std::vector<runtimes::AttachConfig> attachments;
   std::optional<int> exec_code;  // every exec says "said" and ends with it at once
   std::filesystem::path logs;
   std::map<std::string, std::int64_t> real_pids;  // by id; of others they are made up
@@ -63,6 +64,9 @@ class TestRuntime final : public runtimes::Runtime {
   // Where there is no exec_code: echoes its input; ends with 7 when that ends.
   base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> exec(
       std::string id, runtimes::ExecConfig config) override;
+  // The same, told apart by what was wanted.
+  base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> attach(
+      std::string id, runtimes::AttachConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override { return logs / id; }
 
  private:

@@ -141,6 +141,14 @@ base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>
   co_return std::move(mine);
 }
 
+base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>>> TestRuntime::attach(
+    std::string, runtimes::AttachConfig config) {
+  attachments.push_back(config);
+  auto [mine, theirs] = base::make_pipe<runtimes::ExecOutput, runtimes::ExecInput>(group.executor(), 4);
+  group.spawn("attach", echo(std::move(theirs)));
+  co_return std::move(mine);
+}
+
 void TestImages::add(const std::string& reference, images::ImageConfig config) {
   records[reference] = {.reference = reference,
                         .digest = "sha256:" + reference,

@@ -36,6 +36,7 @@ class StreamServer {
   base::Co<> logs(v1::NodeLogs want, std::shared_ptr<DataStream> stream);
   base::Co<> exec(v1::NodeExec want, std::shared_ptr<DataStream> stream);
   base::Co<> containers(std::shared_ptr<DataStream> stream);
+  base::Co<> attach(v1::NodeAttach want, std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);

@@ -179,6 +179,52 @@ TEST_F(StreamsTest, ExecCarriesBothWays) {
   EXPECT_TRUE(end.has_value() && !end->has_value());
 }
 
+TEST_F(StreamsTest, AttachCarriesBothWays) {
+  v1::StreamRequest request;
+  request.mutable_attach()->set_task_uid("a");
+  request.mutable_attach()->mutable_start()->set_stdin(true);
+  request.mutable_attach()->mutable_start()->mutable_size()->set_columns(120);
+  request.mutable_attach()->mutable_start()->mutable_size()->set_rows(30);
+  want(request);
+  EXPECT_TRUE(runtime.attachments.at(0).stdin);
+  EXPECT_EQ(runtime.attachments.at(0).columns, 120);
+  EXPECT_EQ(runtime.attachments.at(0).rows, 30);
+  v1::StreamToAgent message;
+  message.mutable_attach()->set_data("hello");
+  send(message);
+  EXPECT_EQ((*next())->exec().stdout(), "hello");
+  message.mutable_attach()->mutable_resize()->set_rows(50);
+  send(message);
+  EXPECT_EQ((*next())->exec().stderr(), "resized");
+  message.mutable_attach()->set_end(true);
+  send(message);
+  EXPECT_EQ((*next())->exec().exit_code(), 7);
+}
+
+TEST_F(StreamsTest, AttachToWhatHasEndedTellsWhatIsKeptOfIt) {
+  auto once = task("c", 3);
+  once.mutable_restart()->set_condition(v1::RestartPolicy::NO);
+  v1::Assignments delta;
+  *delta.add_tasks() = once;
+  server.send_delta(std::move(delta));
+  advance(seconds(1));
+  say("c", 1, "half a line");
+  runtime.end("c", 4);
+  advance(seconds(20));
+  v1::StreamRequest request;
+  request.mutable_attach()->set_task_uid("c");
+  want(request);
+  EXPECT_EQ((*next())->exec().stdout(), "half a line");
+  EXPECT_EQ((*next())->exec().exit_code(), 4);
+}
+
+TEST_F(StreamsTest, AttachWantsATaskThatWasStarted) {
+  v1::StreamRequest request;
+  request.mutable_attach()->set_task_uid("nobody");
+  want(request);
+  EXPECT_EQ(next().error().code, base::Code::kFailedPrecondition);
+}
+
 TEST_F(StreamsTest, ExecWantsARunningTask) {
   v1::StreamRequest request;
   request.mutable_exec()->set_task_uid("nobody");

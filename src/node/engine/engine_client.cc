@@ -241,15 +241,35 @@ Co<std::unique_ptr<wire::RawStream>> EngineClient::start_exec(std::string exec, 
   CO_ASSIGN_OR_RETURN(request.target, co_await versioned("/exec/" + exec + "/start"));
   request.headers.add("Content-Type", "application/json");
   request.body = tty ? R"({"Detach":false,"Tty":true})" : R"({"Detach":false,"Tty":false})";
+  co_return co_await open_stream(std::move(request), "run a command");
+}
+
+Co<std::unique_ptr<wire::RawStream>> EngineClient::attach_container(std::string name, Attached to) {
+  const char* ends = to == Attached::kOutput ? "stdout=1&stderr=1" : "stdin=1";
+  wire::ClientRequest request;
+  request.method = "POST";
+  CO_ASSIGN_OR_RETURN(request.target, co_await versioned(fmt::format("/containers/{}/attach?stream=1&{}", name, ends)));
+  co_return co_await open_stream(std::move(request), "attach to container " + name);
+}
+
+Co<std::unique_ptr<wire::RawStream>> EngineClient::open_stream(wire::ClientRequest request, std::string what) {
   auto upgrade = co_await http_.upgrade(std::move(request), "tcp", limits_.slow);
   if (!upgrade) co_return std::unexpected(explain(std::move(upgrade).error()));
   if (upgrade->stream) co_return std::move(upgrade->stream);
   CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*upgrade->response.body, kBodyBytesMax));
-  co_return std::unexpected(failure("run a command", upgrade->response.status, body));
+  co_return std::unexpected(failure(what, upgrade->response.status, body));
 }
 
 Co<> EngineClient::resize_exec(std::string exec, std::uint16_t columns, std::uint16_t rows) {
-  CO_ASSIGN_OR_RETURN(auto target, co_await versioned(fmt::format("/exec/{}/resize?h={}&w={}", exec, rows, columns)));
+  co_return co_await resize("/exec/" + exec, columns, rows);
+}
+
+Co<> EngineClient::resize_container(std::string name, std::uint16_t columns, std::uint16_t rows) {
+  co_return co_await resize("/containers/" + name, columns, rows);
+}
+
+Co<> EngineClient::resize(std::string path, std::uint16_t columns, std::uint16_t rows) {
+  CO_ASSIGN_OR_RETURN(auto target, co_await versioned(fmt::format("{}/resize?h={}&w={}", path, rows, columns)));
   Call order{"POST", std::move(target), {}, Repeat::kWhileUnreachable};
   CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
   if (answer.status < 300) co_return Result<>{};

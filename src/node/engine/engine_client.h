@@ -57,6 +57,14 @@ class EngineClient {
   // In any state; with that label, or all where it is empty.
   base::Co<std::vector<ContainerSummary>> list_containers(std::string label, std::string value);
 
+  // Output from now on, or a way in, of a container in any state; ends with it. Without a terminal output comes in
+  // frames.
+  enum class Attached { kOutput, kInput };
+  base::Co<std::unique_ptr<wire::RawStream>> attach_container(std::string name, Attached to);
+
+  // Its terminal.
+  base::Co<> resize_container(std::string name, std::uint16_t columns, std::uint16_t rows);
+
   // kNotFound: no such container; kFailedPrecondition: it doesn't run.
   base::Co<std::string> create_exec(std::string container, ExecRequest request);
   base::Co<std::unique_ptr<wire::RawStream>> start_exec(std::string exec, bool tty);
@@ -94,6 +102,8 @@ class EngineClient {
     base::Duration limit = {};  // zero: the ordinary one
   };
 
+  base::Co<std::unique_ptr<wire::RawStream>> open_stream(wire::ClientRequest request, std::string what);
+  base::Co<> resize(std::string path, std::uint16_t columns, std::uint16_t rows);
   base::Co<Answer> call(Call call);
   base::Co<Answer> call_once(Call call);
   base::Co<std::string> versioned(std::string target);

@@ -55,7 +55,6 @@ class LogReader {
   enum class AtTheEnd { kWait, kReturn };
   base::Co<> refill(AtTheEnd at_the_end);
   std::vector<Line> take(std::size_t count_max);
-  base::Co<> wait_for_events();
   base::Co<bool> wait_for_change();
 
   std::unique_ptr<State> state_;

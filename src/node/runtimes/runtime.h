@@ -115,7 +115,13 @@ struct ExecConfig {
   std::uint16_t rows = 24;
 };
 
-// To a running exec. Exactly one is set.
+struct AttachConfig {
+  bool stdin = false;         // input is sent too
+  std::uint16_t columns = 0;  // of the caller's terminal; 0: the container's stays as it is
+  std::uint16_t rows = 0;
+};
+
+// To a running exec, or to what one is attached to. Exactly one is set.
 struct ExecInput {
   std::optional<std::string> data;
   bool end = false;
@@ -199,6 +205,13 @@ class Runtime {
 
   // The stream's other end belongs to the caller; destroying it kills the process.
   virtual base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) = 0;
+
+  // The newest attempt's own input and output: what it wrote so far, as far as that is kept, then what it writes, and
+  // at last its exit code. Any number at once; destroying the stream ends nothing, and one that isn't read holds
+  // nothing up. `end` ends the container's input for good. With a terminal all output is `out`, as the terminal has it.
+  // kFailedPrecondition: it was never started, or takes no input and some is wanted.
+  virtual base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> attach(std::string id,
+                                                                                AttachConfig config) = 0;
 
   // Where the numbered segments of this container's output are (format: node/logs/segment.h).
   virtual std::filesystem::path log_folder(const std::string& id) const = 0;

@@ -72,6 +72,7 @@ constexpr char kShimPid[] = "shim_pid";
 constexpr char kShimPidStart[] = "shim_pid_start";
 constexpr char kBootId[] = "boot_id";
 constexpr char kStartedNs[] = "started_ns";  // since the Unix epoch
+constexpr char kTerminal[] = "terminal";     // where it has one: the shim's descriptor of the near end
 }  // namespace status
 
 // Names in the exit record.

@@ -34,6 +34,7 @@ std::optional<StartRecord> parse_start(std::string_view text) {
   record.shim = {shim::find_number(text, status::kShimPid, 0), shim::find_number(text, status::kShimPidStart, 0)};
   record.boot_id = shim::find_text(text, status::kBootId);
   record.started_at = to_wall(shim::find_number(text, status::kStartedNs, 0));
+  record.terminal = static_cast<int>(shim::find_number(text, status::kTerminal, -1));
   return record;
 }
 

@@ -26,6 +26,7 @@ struct StartRecord {
   ProcessIdentity shim;
   std::string boot_id;
   base::WallTime started_at;
+  int terminal = -1;  // the shim's descriptor of it; only read
 };
 
 struct ExitRecord {

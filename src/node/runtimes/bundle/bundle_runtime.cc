@@ -10,6 +10,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "node/runtimes/bundle/attachment.h"
 #include "node/runtimes/bundle/bundle_store.h"
 #include "node/runtimes/bundle/container_start.h"
 #include "node/runtimes/bundle/exec_session.h"
@@ -185,6 +186,22 @@ Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> BundleRuntime::exec(std
   if (!started) co_return std::unexpected(store_->maker().start_failure(text));
   exec.reported = text.substr(std::string_view(shim::kReportStarted).size());
   co_return make_exec_stream(executor_, std::move(exec));
+}
+
+Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> BundleRuntime::attach(std::string id, AttachConfig config) {
+  auto look = [store = store_, id, config] { return find_attachment(*store, id, config); };
+  CO_ASSIGN_OR_RETURN(auto found, co_await pool_.run(std::move(look)));
+  if (found.tty && found.runs) {
+    auto borrow = [shim = found.shim, number = found.terminal] {
+      return borrow_descriptor(open_process(shim), number);
+    };
+    auto terminal = co_await pool_.run(std::move(borrow));
+    if (terminal) found.parts.input = attach::open_terminal_input(executor_, *std::move(terminal));
+    if (!terminal && terminal.error().code != Code::kFailedPrecondition) co_return std::unexpected(terminal.error());
+  } else if (found.runs) {
+    found.parts.input = attach::open_pipe_input(executor_, store_->bundle(id));
+  }
+  co_return co_await begin_attachment(executor_, store_->log_folder(id), std::move(found), config, wait(id));
 }
 
 std::filesystem::path BundleRuntime::log_folder(const std::string& id) const {

@@ -29,6 +29,7 @@ class BundleRuntime : public Runtime {
   base::Co<std::optional<ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<ContainerInfo>> list() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
+  base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> attach(std::string id, AttachConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override;
 
  protected:

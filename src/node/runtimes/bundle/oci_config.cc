@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "node/shim/bundle.h"
+#include "node/shim/input_pipe.h"
 
 namespace orchion::node::runtimes::bundle {
 
@@ -32,6 +33,7 @@ constexpr const char* kReadOnlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", 
 
 // Where the shim, which is the init too, is found in a container.
 constexpr const char* kInitPath = "/dev/orchion-init";
+constexpr const char* kInputPath = "/dev/orchion-input";  // where the shim's "hold" looks for it
 
 constexpr std::int64_t kCpuPeriodUs = 100'000;
 constexpr std::int64_t kCpuQuotaMinUs = 1'000;  // the kernel's
@@ -100,6 +102,7 @@ json::array all_mounts(const ContainerConfig& config, const OciContext& context)
   for (std::size_t i = 0; i < config.files.size(); ++i)
     add(context.files / std::to_string(i), config.files[i].target, true);
   if (config.init || context.holds_input) add(context.init, kInitPath, true);
+  if (context.holds_input) add(context.bundle / shim::kInputFifo, kInputPath, true);
   // Parents before what lies in them.
   std::stable_sort(points.begin(), points.end(),
                    [](const MountPoint& a, const MountPoint& b) { return a.target < b.target; });

@@ -32,7 +32,7 @@ struct OciContext {
   std::vector<NumberedRate> write_operations = {};
   std::filesystem::path files = {};  // config.files by their number are in it
   std::filesystem::path init = {};   // the program on this machine that is the first process where config.init
-  bool holds_input = false;          // that program keeps its standard input open: nobody else does
+  bool holds_input = false;          // its input is the fifo in the bundle: whoever starts it has no other way in
 };
 
 // An annotation by which its name's owner tells a runtime what to do.

@@ -18,6 +18,17 @@ base::UniqueFd open_process(const ProcessIdentity& process) {
   return fd;
 }
 
+base::Result<base::UniqueFd> borrow_descriptor(const base::UniqueFd& process, int number) {
+  if (!process) return base::fail(base::Code::kFailedPrecondition, "the process has ended");
+  base::UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+  if (!fd && errno == ESRCH) return base::fail(base::Code::kFailedPrecondition, "the process has ended");
+  if (!fd)
+    return base::fail_errno(errno,
+                            "cannot have the container's terminal from its shim (it needs Linux 5.6, and no "
+                            "kernel.yama.ptrace_scope of 3)");
+  return fd;
+}
+
 base::Result<> signal_process(const base::UniqueFd& process, int signal) {
   if (!process) return {};
   if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0 && errno != ESRCH)

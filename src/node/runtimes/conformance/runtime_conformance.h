@@ -60,6 +60,13 @@ std::string joined_output(const std::vector<OutputRecord>& records, bool error, 
 
 // A runtime and the loop it belongs to; also for what only one kind of runtime can do.
 class RuntimeTest : public testing::Test {
+ public:
+  struct ExecResult {
+    std::string out;
+    std::string error;
+    int exit_code = -1;  // where none came
+  };
+
  protected:
   explicit RuntimeTest(std::unique_ptr<RuntimeFactory> factory);
   ~RuntimeTest() override;
@@ -92,13 +99,16 @@ class RuntimeTest : public testing::Test {
   ExitStatus wait(const std::string& id);
   std::string output(const std::string& id, int attempt = 0);
 
-  // Runs a whole exec: its outputs joined, and its exit code (−1 where none came).
-  struct ExecResult {
-    std::string out;
-    std::string error;
-    int exit_code = -1;
-  };
+  // Runs a whole exec, and joins what it said.
   ExecResult exec(const std::string& id, ExecConfig config, std::vector<ExecInput> inputs = {});
+
+  using AttachedStream = base::Stream<ExecOutput, ExecInput>;
+  std::unique_ptr<AttachedStream> attach(const std::string& id, AttachConfig config = {});
+  // What comes until `out` has this text; to the end where that is empty.
+  ExecResult hear(AttachedStream& stream, std::string until = "");
+  void say(AttachedStream& stream, std::vector<ExecInput> inputs);
+  // As shell(), with an input that stays open.
+  ContainerConfig open_shell(std::string script);
 
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};

@@ -3,12 +3,14 @@
 #include <chrono>
 #include <csignal>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include "base/clock.h"
 #include "node/runtimes/bundle/file_lock.h"
 #include "node/shim/bundle.h"
 #include "node/shim/cgroup_files.h"
+#include "node/shim/input_pipe.h"
 #include "node/shim/record.h"
 
 namespace orchion::node::runtimes::containerd {
@@ -47,6 +49,12 @@ Result<StartPlan> read_start_plan(const bundle::BundleStore& store, const std::f
   ASSIGN_OR_RETURN(plan.config_json, base::read_file(folder / shim::kConfigFile));
   plan.oci_runtime = shim::find_text(settings, shim::setting::kRuntime);
   plan.tty = shim::find_number(settings, shim::setting::kTty, 0) != 0;
+  plan.stdin_open = shim::find_number(settings, shim::setting::kStdinOpen, 0) != 0;
+  if (plan.stdin_open) {
+    const base::UniqueFd bundle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (const int failed = shim::make_input_fifos(bundle.get()); failed != 0)
+      return base::fail_errno(failed, fmt::format("cannot make the input of container {}", id));
+  }
   const auto layers = shim::find_number(settings, shim::setting::kLayers, 0);
   for (std::int64_t i = 0; i < layers; ++i) {
     std::error_code error;

@@ -50,7 +50,7 @@ Result<> ContainerdBundleMaker::fill(const BundlePlace& place, const ContainerCo
   RETURN_IF_ERROR(bundle::fill_root_files(place, config));
   RETURN_IF_ERROR(bundle::fill_memory_files(place, config));
   ASSIGN_OR_RETURN(auto context, bundle::find_oci_context(place, config, cgroups_));
-  // A logger has no way in: containerd gives the program /dev/null.
+  // With a logger containerd gives the program /dev/null, unless it has a terminal.
   context.holds_input = config.stdin_open && !config.tty;
   if (!config.privileges.everything && !config.privileges.no_seccomp) {
     ASSIGN_OR_RETURN(context.seccomp_json, seccomp_.json(context.capabilities));

@@ -5,9 +5,11 @@
 
 #include <fmt/core.h>
 
+#include "node/runtimes/bundle/attachment.h"
 #include "node/runtimes/bundle/process_handle.h"
 #include "node/runtimes/containerd/container_end.h"
 #include "node/runtimes/containerd/containerd_exec.h"
+#include "node/runtimes/containerd/containerd_input.h"
 #include "node/runtimes/containerd/task_requests.h"
 #include "node/shim/process_identity.h"
 
@@ -243,6 +245,15 @@ Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> ContainerdRuntime::exec
   CO_RETURN_IF_ERROR(co_await pool_.run(std::move(tidy)));
   if (!stream) co_return std::unexpected(start_error(*store_, stream.error()));
   co_return *std::move(stream);
+}
+
+Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> ContainerdRuntime::attach(std::string id,
+                                                                                   AttachConfig config) {
+  auto look = [store = store_, id, config] { return bundle::find_attachment(*store, id, config); };
+  CO_ASSIGN_OR_RETURN(auto found, co_await pool_.run(std::move(look)));
+  if (found.runs) found.parts.input = make_input(client_, id, store_->bundle(id), found.tty);
+  co_return co_await bundle::begin_attachment(client_->executor(), store_->log_folder(id), std::move(found), config,
+                                              wait(id));
 }
 
 std::filesystem::path ContainerdRuntime::log_folder(const std::string& id) const {

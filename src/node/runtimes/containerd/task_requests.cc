@@ -7,6 +7,7 @@
 
 #include "node/runtimes/containerd/api/runc_options.pb.h"
 #include "node/shim/bundle.h"
+#include "node/shim/input_pipe.h"
 
 namespace orchion::node::runtimes::containerd {
 
@@ -71,6 +72,7 @@ tasks_api::CreateTaskRequest task_of(const StartPlan& plan) {
   request.set_terminal(plan.tty);
   request.set_stdout(log_uri(plan));
   if (!plan.tty) request.set_stderr(request.stdout());
+  if (plan.tty && plan.stdin_open) request.set_stdin((plan.bundle / shim::kInputFifo).native());
   return request;
 }
 

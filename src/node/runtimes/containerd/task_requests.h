@@ -20,6 +20,7 @@ struct StartPlan {
   std::string config_json;
   std::string oci_runtime;  // empty: containerd's own choice
   bool tty = false;
+  bool stdin_open = false;
 };
 
 // Its label tells which attempt it was made for: 0 where there is none.

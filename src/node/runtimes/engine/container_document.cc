@@ -274,8 +274,11 @@ json::object to_labels(const ContainerConfig& config, const DocumentContext& con
 
 json::array gate_arguments(const ContainerConfig& config) {
   const std::string folder = shim::kGateFolder;
-  return {json::string(folder + "/" + shim::kGateProgram), config.init ? shim::kGateInit : shim::kGateRun,
-          json::string(folder + "/" + shim::kGateSocket)};
+  json::array arguments{json::string(folder + "/" + shim::kGateProgram)};
+  if (config.stdin_open && !config.tty) arguments.emplace_back(shim::kGateInput);
+  arguments.emplace_back(config.init ? shim::kGateInit : shim::kGateRun);
+  arguments.emplace_back(folder + "/" + shim::kGateSocket);
+  return arguments;
 }
 
 }  // namespace
@@ -291,7 +294,7 @@ Result<std::string> container_document(const ContainerConfig& config, const Docu
                       {"User", config.user},
                       {"Labels", to_labels(config, context)},
                       {"Tty", config.tty},
-                      {"OpenStdin", config.stdin_open},
+                      {"OpenStdin", config.stdin_open && config.tty},
                       {"StopSignal", config.stop_signal},
                       // Health is the agent's to ask about, whatever the image says.
                       {"Healthcheck", json::object{{"Test", json::array{"NONE"}}}},

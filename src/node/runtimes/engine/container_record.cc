@@ -27,6 +27,8 @@ std::string print_record(const ContainerRecord& record) {
   out.add("starting_since_ns", to_ns(record.starting_since));
   out.add("started_at_ns", to_ns(record.started_at));
   out.add("log_bytes_max", record.log_bytes_max);
+  out.add("tty", record.tty ? 1 : 0);
+  out.add("stdin_open", record.stdin_open ? 1 : 0);
   if (record.exit) {
     out.add("exit_code", record.exit->code);
     out.add("exit_signal", record.exit->signal);
@@ -46,6 +48,8 @@ ContainerRecord parse_record(std::string_view text) {
   record.starting_since = read_time(text, "starting_since_ns");
   record.started_at = read_time(text, "started_at_ns");
   record.log_bytes_max = shim::find_number(text, "log_bytes_max", 0);
+  record.tty = shim::find_number(text, "tty", 0) != 0;
+  record.stdin_open = shim::find_number(text, "stdin_open", 0) != 0;
   if (shim::find_text(text, "exit_code").empty()) return record;
   ExitStatus exit;
   exit.code = static_cast<int>(shim::find_number(text, "exit_code", 0));

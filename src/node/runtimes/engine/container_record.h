@@ -20,6 +20,12 @@ struct ContainerRecord {
   base::WallTime started_at;       // of `attempt`
   std::optional<ExitStatus> exit;  // of `attempt`, its output captured
   std::int64_t log_bytes_max = 0;
+  bool tty = false;
+  bool stdin_open = false;
+
+  // Its input is a fifo of ours, which can be ended for good and outlives whoever is attached; a terminal's is the
+  // engine's.
+  bool takes_fifo() const { return stdin_open && !tty; }
 };
 
 // Pure.

@@ -200,6 +200,8 @@ Co<> EngineRuntime::prepare(ContainerConfig config) {
   ContainerRecord record;
   record.program = config.arguments.front();
   record.log_bytes_max = config.log_bytes_max;
+  record.tty = config.tty;
+  record.stdin_open = config.stdin_open;
   auto made = co_await make_files(config);
   if (made) {
     auto created = co_await create(std::move(config), std::move(document));
@@ -251,6 +253,8 @@ Co<> EngineRuntime::remove(std::string id, bool keep_logs) {
     oom_killed_.erase(*engine_id);
     kills_.erase(*engine_id);
   }
+  feeds_.erase(id);
+  CO_RETURN_IF_ERROR(co_await end_input(id));
   co_return co_await clean_up(id, keep_logs);
 }
 

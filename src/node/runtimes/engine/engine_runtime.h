@@ -11,6 +11,7 @@
 #include "node/runtimes/engine/container_record.h"
 #include "node/runtimes/engine/engine_options.h"
 #include "node/runtimes/engine/folder_watch.h"
+#include "node/runtimes/engine/live_feed.h"
 #include "node/runtimes/engine/log_capture.h"
 #include "node/runtimes/engine/oom_counter.h"
 #include "node/runtimes/runtime.h"
@@ -38,6 +39,7 @@ class EngineRuntime final : public Runtime {
   base::Co<std::vector<ContainerInfo>> list() override;
   base::Co<std::vector<ForeignContainer>> list_foreign() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
+  base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> attach(std::string id, AttachConfig config) override;
   std::filesystem::path log_folder(const std::string& id) const override;
 
   node::engine::Dialect dialect() const { return version_.dialect; }
@@ -76,6 +78,12 @@ class EngineRuntime final : public Runtime {
   base::Co<> await_end(std::string engine_id);
   base::Co<> drain(std::string id);
   void capture(const std::string& id);
+
+  bool needs_feed(const ContainerRecord& record) const;
+  base::Co<> feed_new(std::string id, ContainerRecord record, std::uint32_t attempt);
+  base::Co<std::shared_ptr<LiveFeed>> feed_of(std::string id, ContainerRecord record);
+  base::Co<std::unique_ptr<attach::AttachOutput>> open_output(std::string id, ContainerRecord record);
+  base::Co<> end_input(std::string id);
   void count_kills(const std::string& engine_id, std::int64_t pid);
   ExitStatus exit_of(const std::optional<State>& state) const;
   ContainerInfo to_info(const std::string& id, const ContainerRecord& record, const std::optional<State>& state) const;
@@ -96,9 +104,10 @@ class EngineRuntime final : public Runtime {
   std::shared_ptr<FolderWatch> watch_;
   std::map<std::string, ContainerRecord> records_;
   std::map<std::string, std::shared_ptr<LogCapture>> captures_;
-  std::map<std::string, OomCounter> kills_;  // of what runs, by the engine's id
-  std::set<std::string> oom_killed_;         // of what ended under our eyes, by the engine's id
-  std::uint64_t execs_ = 0;                  // names the sockets of their gates
+  std::map<std::string, std::shared_ptr<LiveFeed>> feeds_;  // of Docker's that take input, by id
+  std::map<std::string, OomCounter> kills_;                 // of what runs, by the engine's id
+  std::set<std::string> oom_killed_;                        // of what ended under our eyes, by the engine's id
+  std::uint64_t execs_ = 0;                                 // names the sockets of their gates
 };
 
 }  // namespace orchion::node::runtimes::engine

@@ -12,6 +12,7 @@
 
 #include "base/backoff.h"
 #include "base/log.h"
+#include "node/runtimes/engine/engine_input.h"
 #include "node/runtimes/engine/engine_runtime.h"
 #include "node/runtimes/engine/exec_stream.h"
 #include "node/runtimes/engine/gate_door.h"
@@ -121,6 +122,7 @@ Co<ExitStatus> EngineRuntime::settle_exit(std::string id, std::optional<State> s
   auto record = *mine;
   if (record.exit) co_return *record.exit;  // another waiter was first
   record.exit = exit;
+  if (record.takes_fifo()) CO_RETURN_IF_ERROR(co_await end_input(id));
   CO_RETURN_IF_ERROR(co_await save(id, std::move(record)));
   co_return exit;
 }
@@ -256,6 +258,11 @@ Co<ContainerInfo> EngineRuntime::pass_gate(std::string id, std::uint32_t attempt
 
 Co<EngineRuntime::Running> EngineRuntime::run_program(std::string id, ContainerRecord record) {
   CO_ASSIGN_OR_RETURN(const auto door, GateDoor::open(executor_, gate_folder(id), shim::kGateSocket));
+  if (record.takes_fifo()) {
+    auto hold = [gate = gate_program(), folder = gate_folder(id)] { return hold_input(gate, folder); };
+    CO_RETURN_IF_ERROR(co_await pool_.run(std::move(hold)));
+  }
+  CO_RETURN_IF_ERROR(co_await feed_new(id, record, record.starting));
   CO_ASSIGN_OR_RETURN(const auto started, co_await client_->start_container(record.engine_id));
   if (started == EngineClient::Started::kRanAlready) {
     CO_ASSIGN_OR_RETURN(const auto state, co_await client_->inspect_container(record.engine_id));
@@ -287,6 +294,8 @@ Co<> EngineRuntime::wire(std::string id, std::int64_t pid) {
 Co<> EngineRuntime::fail_start(std::string id) {
   CO_ASSIGN_OR_RETURN(const auto* found, find_record(id));
   auto record = *found;
+  feeds_.erase(id);
+  if (record.takes_fifo()) CO_RETURN_IF_ERROR(co_await end_input(id));
   CO_RETURN_IF_ERROR(co_await client_->kill_container(record.engine_id, SIGKILL));
   CO_RETURN_IF_ERROR(co_await await_end(record.engine_id));
   record.starting = 0;

@@ -63,6 +63,14 @@ Co<> LogCapture::drain() {
   co_return Result<>{};
 }
 
+Co<> LogCapture::catch_up() {
+  const auto self = shared_from_this();
+  changed();
+  const auto mine = changes_;
+  while (!done_ && !stopped_ && copied_ < mine) CO_RETURN_IF_ERROR(co_await changed_.wait());
+  co_return Result<>{};
+}
+
 // The engine names its log file once the container was started.
 Co<> LogCapture::find_source() {
   auto random = base::Random::from_system();
@@ -104,6 +112,8 @@ Co<> LogCapture::copy_until_drained() {
     auto copy = [copier, attempt = attempt_] { return copy_once(copier, attempt); };
     CO_ASSIGN_OR_RETURN(const bool more, co_await tools_.pool.run(std::move(copy)));
     if (more) continue;
+    copied_ = seen;
+    changed_.notify();
     if (last) break;
     while (seen == changes_) CO_RETURN_IF_ERROR(co_await changed_.wait());
   }

@@ -33,6 +33,9 @@ class LogCapture : public std::enable_shared_from_this<LogCapture> {
   // The container has ended: returns when all its output is in the segments, or can't be had.
   base::Co<> drain();
 
+  // Returns when the segments have what the engine's log had at the call, or it can't be had.
+  base::Co<> catch_up();
+
   // Nothing is written from now on but what is being written.
   void stop();
 
@@ -53,6 +56,7 @@ class LogCapture : public std::enable_shared_from_this<LogCapture> {
   bool stopped_ = false;
   bool done_ = false;
   std::uint64_t changes_ = 0;
+  std::uint64_t copied_ = 0;  // the changes that are in the segments
 };
 
 }  // namespace orchion::node::runtimes::engine

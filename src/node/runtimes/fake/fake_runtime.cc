@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 
 #include "base/timeout.h"
+#include "node/runtimes/attach/attach_stream.h"
+#include "node/runtimes/fake/fake_attach.h"
 #include "node/runtimes/fake/fake_exec.h"
 
 namespace orchion::node::runtimes::fake {
@@ -110,6 +112,8 @@ Co<ContainerInfo> FakeRuntime::start(std::string id, std::uint32_t attempt) {
   info.pid = machine_.next_pid_++;
   info.started_at = machine_.clock_.wall();
   info.exit.reset();
+  container->said = container->command.output;
+  container->input_ended = false;
   container->started = machine_.clock_.now();
   container->ending = {.code = container->command.exit_code};
   container->ends_at.reset();
@@ -188,6 +192,17 @@ Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> FakeRuntime::exec(std::
   if (!command.exists)
     co_return base::fail(Code::kNotFound, "the command does not exist in the image: name one that does");
   co_return make_fake_exec(machine_.executor_, std::move(command));
+}
+
+Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> FakeRuntime::attach(std::string id, AttachConfig config) {
+  if (machine_.find(id) == nullptr) co_return no_container(id);
+  const auto container = machine_.containers_.at(id);
+  if (container->info.phase == ContainerPhase::kPrepared) co_return std::unexpected(attach::never_started(id));
+  CO_RETURN_IF_ERROR(attach::check_input(config, container->config.stdin_open));
+  attach::AttachParts parts{.output = std::make_unique<FakeOutput>(container),
+                            .input = std::make_unique<FakeInput>(machine_, container),
+                            .takes_input = config.stdin};
+  co_return attach::make_attach_stream(machine_.executor_, std::move(parts), wait(id));
 }
 
 std::filesystem::path FakeRuntime::log_folder(const std::string& id) const {

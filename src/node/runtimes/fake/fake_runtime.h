@@ -45,6 +45,8 @@ class FakeMachine {
     std::optional<base::Time> ends_at;  // by itself, or because it was signalled
     ExitStatus ending;                  // what it will be then
     std::unique_ptr<base::Notifier> changed;
+    std::string said;  // by the newest attempt
+    bool input_ended = false;
   };
 
   FakeMachine(base::Executor executor, base::Clock& clock, FakeOptions options = {})
@@ -62,6 +64,7 @@ class FakeMachine {
 
  private:
   friend class FakeRuntime;
+  friend class FakeInput;
 
   // Null where there is none. Ends it first where its time has come.
   Container* find(const std::string& id);
@@ -91,6 +94,8 @@ class FakeRuntime final : public Runtime {
   base::Co<std::optional<ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<ContainerInfo>> list() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
+
+  base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> attach(std::string id, AttachConfig config) override;
 
   // Nothing is written there.
   std::filesystem::path log_folder(const std::string& id) const override;

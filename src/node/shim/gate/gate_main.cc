@@ -1,4 +1,5 @@
-// orchion-gate run|init SOCKET PROGRAM ARGUMENT…
+// orchion-gate [input] run|init SOCKET PROGRAM ARGUMENT…
+// orchion-gate hold FOLDER
 //
 // A container's first program, where its network can only be made once it is there. See gate.h.
 
@@ -7,12 +8,15 @@
 #include <ctime>
 #include <string_view>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "node/shim/gate/gate.h"
+#include "node/shim/input_pipe.h"
 #include "node/shim/program/init_process.h"
 
 namespace {
@@ -64,6 +68,26 @@ int pass(const char* path) {
   return -1;
 }
 
+// Whoever holds the fifo's other end does so before a start.
+bool take_input() {
+  const int fd = ::open(kGateInputPath, O_RDONLY | O_CLOEXEC);
+  return fd >= 0 && ::dup2(fd, STDIN_FILENO) == STDIN_FILENO;
+}
+
+// Returns at once; what stays goes when it is told to, or when the fifos are.
+int hold_input(const char* folder) {
+  InputHolder input;
+  if (::chdir(folder) != 0 || input.open(AT_FDCWD) != 0) return 1;
+  ::close(input.reader);
+  if (::chdir("/") != 0 || ::fork() != 0) return 0;
+  ::setsid();
+  ::prctl(PR_SET_NAME, "orchion-input");
+  pollfd told{input.end, POLLIN, 0};
+  while (::poll(&told, 1, -1) < 0 && errno == EINTR) {
+  }
+  return 0;
+}
+
 int run(char** arguments, int failure_fd) {
   ::execvp(arguments[0], arguments);
   const int failure = errno;
@@ -73,6 +97,12 @@ int run(char** arguments, int failure_fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == kGateHold) return hold_input(argv[2]);
+  const bool takes_input = argc > 1 && std::string_view(argv[1]) == kGateInput;
+  if (takes_input) {
+    ++argv;
+    --argc;
+  }
   if (argc < 4) {
     constexpr std::string_view kUsage = "orchion starts this program itself; see src/node/shim/gate/README.md\n";
     return ::write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? 2 : 2;
@@ -80,6 +110,7 @@ int main(int argc, char** argv) {
   ::prctl(PR_SET_NAME, kGateComm);
   const int fd = pass(argv[2]);
   if (fd < 0) return kGateExitLeft;
+  if (takes_input && !take_input()) return kGateExitLeft;
   if (std::string_view(argv[1]) != kGateInit) return run(argv + 3, fd);
   ::prctl(PR_SET_NAME, "orchion-init");
   return run_init(argv + 3, fd);

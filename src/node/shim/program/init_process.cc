@@ -5,6 +5,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,10 +77,9 @@ int run_init(char** arguments, int failure_fd) {
   }
 }
 
-int hold_input(char** arguments) {
-  int input[2];
-  if (::pipe(input) != 0 || ::dup2(input[0], STDIN_FILENO) < 0) return kExitNotExecutable;
-  ::close(input[0]);
+int take_held_input(char** arguments) {
+  const int input = ::open(kHeldInputPath, O_RDONLY | O_CLOEXEC);
+  if (input < 0 || ::dup2(input, STDIN_FILENO) < 0) return kExitNotExecutable;
   execute(arguments, -1);
 }
 

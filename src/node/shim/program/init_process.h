@@ -9,8 +9,9 @@ namespace orchion::node::shim {
 // standard error.
 int run_init(char** arguments, int failure_fd = -1);
 
-// Becomes the program in `arguments` with a standard input that never ends and has nothing in it: the program itself
-// holds the other end.
-int hold_input(char** arguments);
+// Becomes the program in `arguments` with the fifo at kHeldInputPath as its standard input, whose other end another
+// process has.
+constexpr char kHeldInputPath[] = "/dev/orchion-input";
+int take_held_input(char** arguments);
 
 }  // namespace orchion::node::shim

@@ -38,6 +38,7 @@ int log_output(const char* target) {
   Output output(attempt);
   // A terminal has one stream, and containerd forgets to close the other's end.
   if (output.open_log(settings, kOutFd, settings.tty ? -1 : kErrorFd) != 0) return 1;
+  if (settings.stdin_open && output.hold_input() != 0) return 1;
   ::close(kReadyFd);
   base::release_code_pages();
   output.carry_to_the_end();

@@ -68,12 +68,19 @@ int Output::open_log(const Settings& settings, int out, int error) {
   return log_.open(settings.log_folder, settings.log_bytes_max);
 }
 
+int Output::hold_input() {
+  const int error = input_.open(AT_FDCWD);
+  close_fd(input_.reader);
+  return error;
+}
+
 void Output::carry_to_the_end() {
   while (out_ >= 0 || error_ >= 0) {
-    pollfd fds[] = {{out_, POLLIN, 0}, {error_, POLLIN, 0}};
-    if (::poll(fds, 2, -1) < 0) continue;
+    pollfd fds[] = {{out_, POLLIN, 0}, {error_, POLLIN, 0}, {input_.end, POLLIN, 0}};
+    if (::poll(fds, 3, -1) < 0) continue;
     if (fds[0].revents != 0) drain_out();
     if (fds[1].revents != 0) drain_error();
+    if (fds[2].revents != 0) end_input();
   }
 }
 
@@ -88,10 +95,10 @@ int Output::open_pipes(bool stdin_open) {
   ::fcntl(out_, F_SETFL, O_NONBLOCK);
   ::fcntl(error_, F_SETFL, O_NONBLOCK);
   if (!stdin_open) return 0;
-  int in[2];
-  if (::pipe2(in, O_CLOEXEC) != 0) return errno;
-  child_.in = in[0];
-  stdin_held_ = in[1];
+  if (const int failed = make_input_fifos(AT_FDCWD); failed != 0) return failed;
+  if (const int failed = input_.open(AT_FDCWD); failed != 0) return failed;
+  child_.in = input_.reader;
+  input_.reader = -1;
   return 0;
 }
 

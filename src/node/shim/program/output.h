@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "node/shim/input_pipe.h"
 #include "node/shim/program/child.h"
 #include "node/shim/program/settings.h"
 #include "node/shim/segment_writer.h"
@@ -19,6 +20,9 @@ class Output {
   // The log for streams that are another's: `out` and `error` (−1: none) are taken over. 0, or an errno.
   int open_log(const Settings& settings, int out, int error);
 
+  // Keeps the input open whose fifos are in the working folder. 0, or an errno.
+  int hold_input();
+
   // Writes until all streams have ended.
   void carry_to_the_end();
 
@@ -32,6 +36,10 @@ class Output {
   // What poll should wait for: −1 where a stream has ended.
   int out() const { return out_; }
   int error() const { return error_; }
+  int input_end() const { return input_.end; }
+
+  // Nobody will have input any more.
+  void end_input() { input_.close(); }
 
   // Writes what has arrived on that stream to the log.
   void drain_out() { drain(out_, logs::OutputStream::kOut); }
@@ -50,7 +58,7 @@ class Output {
   std::uint16_t attempt_;
   SegmentWriter log_;
   ChildStreams child_;
-  int stdin_held_ = -1;  // the other end of an open standard input: never written, never closed
+  InputHolder input_;  // keeps an open standard input open
   int out_ = -1;
   int error_ = -1;
   int listener_ = -1;

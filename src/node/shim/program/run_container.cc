@@ -132,7 +132,7 @@ pid_t start_own_program(const Output& output) {
   return pid > 0 ? pid : 0;
 }
 
-int write_status(std::uint16_t attempt, pid_t pid, std::int64_t started_ns) {
+int write_status(std::uint16_t attempt, pid_t pid, const Output& output) {
   char boot[kBootIdBytes];
   RecordWriter record;
   record.add(status::kAttempt, attempt);
@@ -141,17 +141,20 @@ int write_status(std::uint16_t attempt, pid_t pid, std::int64_t started_ns) {
   record.add(status::kShimPid, ::getpid());
   record.add(status::kShimPidStart, process_start(::getpid()));
   record.add(status::kBootId, boot_id(boot));
-  record.add(status::kStartedNs, started_ns);
+  record.add(status::kStartedNs, now_ns());
+  if (settings.tty) record.add(status::kTerminal, output.out());
   return replace_small_file(AT_FDCWD, kStatusFile, record.text(), Durability::kPageCache);
 }
 
 // Carries output until `pid` has ended; returns its wait status.
 int supervise(pid_t pid, Output& output, int signals) {
   while (true) {
-    pollfd fds[] = {{signals, POLLIN, 0}, {output.out(), POLLIN, 0}, {output.error(), POLLIN, 0}};
-    if (::poll(fds, 3, -1) < 0) continue;
+    pollfd fds[] = {
+        {signals, POLLIN, 0}, {output.out(), POLLIN, 0}, {output.error(), POLLIN, 0}, {output.input_end(), POLLIN, 0}};
+    if (::poll(fds, 4, -1) < 0) continue;
     if (fds[1].revents != 0) output.drain_out();
     if (fds[2].revents != 0) output.drain_error();
+    if (fds[3].revents != 0) output.end_input();
     if (fds[0].revents == 0) continue;
     signalfd_siginfo ignored;
     if (::read(signals, &ignored, sizeof ignored) < 0) continue;
@@ -216,7 +219,7 @@ int run_container(std::uint16_t attempt) {
   const pid_t pid = settings.is_program ? start_own_program(output) : start_container(output, reaped);
   if (pid == 0) return fail_start();
   const bool has_output = output.take_over();
-  if (const int error = has_output ? write_status(attempt, pid, now_ns()) : EIO; error != 0) {
+  if (const int error = has_output ? write_status(attempt, pid, output) : EIO; error != 0) {
     report_failure("cannot take over the container", error);
     ::kill(pid, SIGKILL);
     return fail_start();

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   using namespace orchion::node::shim;
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "init" && argc > 2) return run_init(argv + 2);
-  if (mode == "hold" && argc > 2) return hold_input(argv + 2);
+  if (mode == "hold" && argc > 2) return take_held_input(argv + 2);
   if (mode == "log" && argc == 3) return log_output(argv[2]);
   ::close_range(kProgramFd + 1, ~0u, 0);
   for (const int fd : {kReportFd, kLockFd, kProgramFd}) keep_for_us(fd);
