@@ -41,9 +41,16 @@ bool EngineRuntime::needs_feed(const ContainerRecord& record) const {
   return version_.dialect == Dialect::kDocker && (record.tty || record.stdin_open);
 }
 
+void EngineRuntime::drop_feed(const std::string& id) {
+  const auto found = feeds_.find(id);
+  if (found == feeds_.end()) return;
+  found->second->stop();
+  feeds_.erase(found);
+}
+
 // Before the container's start: it hears everything.
 Co<> EngineRuntime::feed_new(std::string id, ContainerRecord record, std::uint32_t attempt) {
-  feeds_.erase(id);
+  drop_feed(id);
   if (!needs_feed(record)) co_return Result<>{};
   CO_ASSIGN_OR_RETURN(auto stream,
                       co_await client_->attach_container(record.engine_id, EngineClient::Attached::kOutput));
@@ -51,7 +58,8 @@ Co<> EngineRuntime::feed_new(std::string id, ContainerRecord record, std::uint32
   co_return Result<>{};
 }
 
-// One that an earlier agent started, or whose engine was away: what was written until now is in its log.
+// One that an earlier agent started, or whose engine was away: what was written until now is in its log. None where it
+// has ended, though nobody has noticed yet.
 Co<std::shared_ptr<LiveFeed>> EngineRuntime::feed_of(std::string id, ContainerRecord record) {
   if (const auto found = feeds_.find(id); found != feeds_.end()) {
     const auto feed = found->second;
@@ -60,6 +68,9 @@ Co<std::shared_ptr<LiveFeed>> EngineRuntime::feed_of(std::string id, ContainerRe
   CO_ASSIGN_OR_RETURN(auto stream,
                       co_await client_->attach_container(record.engine_id, EngineClient::Attached::kOutput));
   const auto since = clock_.wall();
+  // Only the stream of what runs comes to an end.
+  CO_ASSIGN_OR_RETURN(const auto state, co_await client_->inspect_container(record.engine_id));
+  if (!state || !state->running) co_return std::shared_ptr<LiveFeed>();
   capture(id);
   const auto capture = captures_.find(id);
   if (capture != captures_.end()) {
@@ -70,6 +81,7 @@ Co<std::shared_ptr<LiveFeed>> EngineRuntime::feed_of(std::string id, ContainerRe
     return read_written(executor, folder, attempt, since);
   };
   CO_ASSIGN_OR_RETURN(auto written, co_await pool_.run(std::move(read)));
+  drop_feed(id);
   auto& feed = feeds_[id];
   feed = LiveFeed::begin(executor_, clock_, record.attempt, std::move(written), std::move(stream), record.tty);
   co_return feed;
@@ -80,6 +92,7 @@ Co<std::unique_ptr<attach::AttachOutput>> EngineRuntime::open_output(std::string
   if (!needs_feed(record) || (record.exit && !kept))
     co_return attach::open_segment_output(executor_, log_folder(id), record.attempt);
   CO_ASSIGN_OR_RETURN(const auto feed, co_await feed_of(id, std::move(record)));
+  if (!feed) co_return attach::open_segment_output(executor_, log_folder(id), record.attempt);
   co_return feed->open_output();
 }
 

@@ -100,6 +100,7 @@ EngineRuntime::EngineRuntime(base::Executor executor, base::WorkerPool& pool, ba
 
 EngineRuntime::~EngineRuntime() {
   for (const auto& [id, capture] : captures_) capture->stop();
+  for (const auto& [id, feed] : feeds_) feed->stop();
 }
 
 Capabilities EngineRuntime::capabilities() const {
@@ -253,7 +254,7 @@ Co<> EngineRuntime::remove(std::string id, bool keep_logs) {
     oom_killed_.erase(*engine_id);
     kills_.erase(*engine_id);
   }
-  feeds_.erase(id);
+  drop_feed(id);
   CO_RETURN_IF_ERROR(co_await end_input(id));
   co_return co_await clean_up(id, keep_logs);
 }

@@ -80,6 +80,7 @@ class EngineRuntime final : public Runtime {
   void capture(const std::string& id);
 
   bool needs_feed(const ContainerRecord& record) const;
+  void drop_feed(const std::string& id);
   base::Co<> feed_new(std::string id, ContainerRecord record, std::uint32_t attempt);
   base::Co<std::shared_ptr<LiveFeed>> feed_of(std::string id, ContainerRecord record);
   base::Co<std::unique_ptr<attach::AttachOutput>> open_output(std::string id, ContainerRecord record);

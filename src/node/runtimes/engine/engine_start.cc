@@ -294,7 +294,7 @@ Co<> EngineRuntime::wire(std::string id, std::int64_t pid) {
 Co<> EngineRuntime::fail_start(std::string id) {
   CO_ASSIGN_OR_RETURN(const auto* found, find_record(id));
   auto record = *found;
-  feeds_.erase(id);
+  drop_feed(id);
   if (record.takes_fifo()) CO_RETURN_IF_ERROR(co_await end_input(id));
   CO_RETURN_IF_ERROR(co_await client_->kill_container(record.engine_id, SIGKILL));
   CO_RETURN_IF_ERROR(co_await await_end(record.engine_id));

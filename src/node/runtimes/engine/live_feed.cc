@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include "base/timeout.h"
 
@@ -65,12 +67,20 @@ std::shared_ptr<LiveFeed> LiveFeed::begin(base::Executor executor, base::Clock& 
                                           bool tty) {
   auto feed = std::make_shared<LiveFeed>(executor, clock, attempt, std::move(stream), tty);
   for (auto& output : written) feed->keep(std::move(output));
-  boost::asio::co_spawn(executor, feed->run(), [feed](std::exception_ptr, Result<>) {
+  auto ended = [feed](std::exception_ptr, Result<>) {
     feed->ended_ = true;
     feed->stream_.reset();
     feed->changed_.notify();
-  });
+  };
+  boost::asio::co_spawn(executor, feed->run(), boost::asio::bind_cancellation_slot(feed->cancel_.slot(), ended));
   return feed;
+}
+
+void LiveFeed::stop() {
+  if (ended_) return;
+  cancel_.emit(boost::asio::cancellation_type::terminal);
+  // Outside of the loop that only queues the cancellation, which is the signal's own memory.
+  boost::asio::post(changed_.executor(), [self = shared_from_this()] {});
 }
 
 std::unique_ptr<attach::AttachOutput> LiveFeed::open_output() {

@@ -7,6 +7,8 @@
 #include <set>
 #include <vector>
 
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "base/notifier.h"
 #include "node/runtimes/attach/attach_output.h"
 #include "node/runtimes/engine/exec_stream.h"
@@ -30,6 +32,9 @@ class LiveFeed : public std::enable_shared_from_this<LiveFeed> {
   std::uint32_t attempt() const { return attempt_; }
   bool ended() const { return ended_; }
 
+  // Hears no more. What is kept is still given.
+  void stop();
+
   // From the oldest that is kept.
   std::unique_ptr<attach::AttachOutput> open_output();
 
@@ -51,6 +56,7 @@ class LiveFeed : public std::enable_shared_from_this<LiveFeed> {
   std::size_t kept_bytes_ = 0;
   std::set<const FeedOutput*> readers_;
   base::Notifier changed_;
+  boost::asio::cancellation_signal cancel_;
   bool ended_ = false;
 };
 

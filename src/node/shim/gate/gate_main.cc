@@ -74,7 +74,8 @@ bool take_input() {
   return fd >= 0 && ::dup2(fd, STDIN_FILENO) == STDIN_FILENO;
 }
 
-// Returns at once; what stays goes when it is told to, or when the fifos are.
+// Returns at once. What stays goes when it is told to: by whoever ends the input, and at the latest by the agent that
+// notices the container's end.
 int hold_input(const char* folder) {
   InputHolder input;
   if (::chdir(folder) != 0 || input.open(AT_FDCWD) != 0) return 1;
