@@ -128,6 +128,11 @@ base::Co<int> read_outputs(wire::WebSocket* socket) {
   }
 }
 
+base::Result<SessionEnd> to_end(base::Result<int> code) {
+  if (!code) return std::unexpected(std::move(code).error());
+  return SessionEnd{.exit_code = *code};
+}
+
 base::Co<bool> never() {
   CO_RETURN_IF_ERROR(co_await base::wait_for_ever());
   co_return false;
@@ -145,10 +150,9 @@ base::Co<SessionEnd> run_session(std::shared_ptr<client::ApiClient> api, Input s
   auto ended = co_await (read_outputs(socket.get()) || std::move(reading) || send_inputs<Input>(socket.get(), inputs) ||
                          std::move(resizing));
   if (ended.index() == 1 && std::get<1>(ended).value_or(false)) co_return SessionEnd{.detached = true};
-  // Where something failed while it ran, what the server said about it says more.
-  auto code = ended.index() == 0 ? std::get<0>(std::move(ended)) : co_await read_outputs(socket.get());
-  if (!code) co_return std::unexpected(code.error());
-  co_return SessionEnd{.exit_code = *code};
+  if (ended.index() == 0) co_return to_end(std::get<0>(std::move(ended)));
+  // Something failed while it ran; what the server said about it says more.
+  co_return to_end(co_await read_outputs(socket.get()));
 }
 
 template base::Co<SessionEnd> run_session(std::shared_ptr<client::ApiClient>, v1::ExecInput, SessionOptions);
