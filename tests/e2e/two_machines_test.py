@@ -24,6 +24,17 @@ services:
     deploy: {placement: {constraints: [node.name == machine-2]}}
 """
 
+CONSOLE = """
+services:
+  console:
+    image: busybox-test:latest
+    command: [sh, -c, "echo early; cat; exit 4"]
+    stdin_open: true
+    stop_signal: SIGKILL
+    restart: "no"
+    deploy: {placement: {constraints: [node.name == machine-2]}}
+"""
+
 
 class Machines(unittest.TestCase):
     def setUp(self):
@@ -60,6 +71,16 @@ class Machines(unittest.TestCase):
 
 
 class OneStack(Machines):
+    def test_what_runs_on_the_other_machine_is_attached_to_from_here(self):
+        two = self.machine(2)
+        harness.busybox_image(self.one, "busybox-test:latest")
+        two.join(self.one)
+        harness.wait_for("both nodes", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
+        file = harness.write(self.one.folder, "there/compose.yaml", CONSOLE)
+        self.one.ok("up", "-f", file, "--yes")
+        fed = self.one.run("attach", "there/console", stdin="typed here")
+        self.assertEqual((fed.code, fed.out), (4, "early\ntyped here"), fed)
+
     def test_a_second_machine_within_a_minute(self):
         two = self.machine(2)
         # Only the first has it: no registry does, and the second wasn't there yet.
