@@ -45,6 +45,11 @@ TEST(TaskRequests, TheRootIsAnOverlayOfTheLayers) {
   auto terminal = plan();
   terminal.tty = true;
   EXPECT_EQ(task_of(terminal).stderr(), "");
+  EXPECT_EQ(task_of(terminal).stdin(), "");
+  terminal.stdin_open = true;
+  EXPECT_EQ(task_of(terminal).stdin(), "/data/containers/a/input");
+  terminal.tty = false;
+  EXPECT_EQ(task_of(terminal).stdin(), "") << "its program takes the fifo itself";
 }
 
 TEST(TaskRequests, WhatAUrlCantHaveIsEscaped) {

@@ -53,6 +53,18 @@ TEST(ContainerDocument, ItIsOursAndTheEngineRestartsNothing) {
     EXPECT_THAT(text, HasSubstr(part));
 }
 
+TEST(ContainerDocument, InputIsAFifoOfOursAndATerminalTheEngines) {
+  auto config = simple();
+  config.stdin_open = true;
+  const auto piped = container_document(config, context(Dialect::kDocker)).value();
+  EXPECT_THAT(piped, HasSubstr(R"("Entrypoint":["/dev/orchion/gate","input","run","/dev/orchion/start"])"));
+  EXPECT_THAT(piped, HasSubstr(R"("OpenStdin":false)"));
+  config.tty = true;
+  const auto terminal = container_document(config, context(Dialect::kDocker)).value();
+  EXPECT_THAT(terminal, HasSubstr(R"("Entrypoint":["/dev/orchion/gate","run","/dev/orchion/start"])"));
+  EXPECT_THAT(terminal, HasSubstr(R"("OpenStdin":true)"));
+}
+
 TEST(ContainerDocument, WhatAnEngineCantDoIsRefused) {
   struct Case {
     Dialect dialect;
