@@ -140,6 +140,9 @@ class Attach(unittest.TestCase):
         self.assertTrue(fed.stdout == bytes_in, f"{len(fed.stdout)} bytes came back")
         quick = self.run_here("run", "-i", "busybox-test:latest", "--", "sh", "-c", "echo quick; exit 3", stdin="x")
         self.assertEqual((quick.code, quick.out), (3, "quick\n"), quick)
+        refused = self.run_here("run", "-it", "busybox-test:latest", stdin="")
+        self.assertEqual(refused.code, 2, refused)
+        self.assertIn("-t needs a terminal", refused.err)
 
     def test_leaving_and_coming_back(self):
         self.cluster.ok("up", "-f", self.file, "--yes")

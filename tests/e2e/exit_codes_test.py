@@ -118,7 +118,6 @@ class ExitCodes(unittest.TestCase):
                 self.expect(2, *command.split(), "--no-such-option")
         for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"],
                       ["attach", "a/b/c"], ["attach", "shop/web", "--detach-keys", "ctrl-1"],
-                      ["run", "-it", "busybox-test:latest"],
                       ["logs", "shop/web", "--grep", "("]):
             with self.subTest(" ".join(words)):
                 self.expect(2, *words)
