@@ -21,7 +21,7 @@ OWNED_HEADERS = {
     "ldns/": ["src/mesh/dns"],
     "nftables/": ["src/node/networks"],
     "netlink/": ["src/node/networks"],
-    "archive.h": ["src/cli", "src/node/images"],
+    "archive.h": ["src/cli", "src/node/images", "src/tar"],
     "seccomp.h": ["src/node/runtimes/bundle"],
 }
 BEAST_FILES_MAX = 5
