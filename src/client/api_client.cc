@@ -185,10 +185,11 @@ base::Co<std::string> ApiClient::upload(std::string method, std::shared_ptr<cons
   co_return answer;
 }
 
-base::Co<std::unique_ptr<wire::WebSocket>> ApiClient::open_socket(std::string method) {
+base::Co<std::unique_ptr<wire::WebSocket>> ApiClient::open_socket(std::string method, Frames frames) {
   CO_ASSIGN_OR_RETURN(auto rest, rest_call(method, google::protobuf::Empty()));
   wire::Headers headers;
   if (!connection_.token.empty()) headers.set("Authorization", "Bearer " + connection_.token);
+  if (frames == Frames::kBinary) rest.target += "?binary=true";
   auto socket = co_await http_.websocket(rest.target, headers, kCallLimit);
   if (!socket) co_return std::unexpected(explain(std::move(socket).error()));
   co_return socket;

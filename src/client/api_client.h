@@ -75,8 +75,10 @@ class ApiClient {
   base::Co<std::unique_ptr<wire::BodyReader>> download(std::string method,
                                                        std::shared_ptr<const google::protobuf::Message> request);
 
-  // A two-way rpc: text frames, each one message as JSON.
-  base::Co<std::unique_ptr<wire::WebSocket>> open_socket(std::string method);
+  // A two-way rpc: text frames, each one message as JSON. With kBinary what comes in a message's `data` comes as a
+  // binary frame instead; it may be sent so either way.
+  enum class Frames { kText, kBinary };
+  base::Co<std::unique_ptr<wire::WebSocket>> open_socket(std::string method, Frames frames = Frames::kText);
 
   const Connection& connection() const { return connection_; }
 

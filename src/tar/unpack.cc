@@ -50,7 +50,7 @@ Result<std::string> checked(std::string_view path) {
 }
 
 std::string joined(const std::string& folder, const std::string& name) {
-  if (folder.empty() || name.empty()) return folder + name;
+  if (folder.empty() || name.empty() || folder.ends_with('/')) return folder + name;
   return folder + "/" + name;
 }
 

@@ -100,6 +100,15 @@ base::Result<std::shared_ptr<const v1::Task>> TaskService::find(const std::strin
   return best;
 }
 
+base::Result<std::shared_ptr<const v1::Task>> TaskService::find_running(const std::string& stack,
+                                                                        const std::string& name) const {
+  ASSIGN_OR_RETURN(auto task, find(stack, name));
+  if (task->status().state() == v1::RUNNING) return task;
+  return base::fail(base::Code::kFailedPrecondition,
+                    fmt::format("{}/{} is not running: see `orchion ps --stack {}`", task->meta().stack(),
+                                slot_name(*task), task->meta().stack()));
+}
+
 base::Co<v1::ListTasksResponse> TaskService::list(core::CallContext, v1::ListTasksRequest request) {
   CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
   v1::ListTasksResponse response;
@@ -136,11 +145,7 @@ base::Co<> TaskService::exec(core::CallContext, ExecStream stream) {
     co_return base::fail(base::Code::kInvalidArgument, "the first message must say what to run");
   if (first->start().command().empty())
     co_return base::fail(base::Code::kInvalidArgument, "there is no command to run: say one after --");
-  CO_ASSIGN_OR_RETURN(const auto task, find(first->start().stack(), first->start().task()));
-  if (task->status().state() != v1::RUNNING)
-    co_return base::fail(base::Code::kFailedPrecondition,
-                         fmt::format("{}/{} is not running: see `orchion ps --stack {}`", task->meta().stack(),
-                                     slot_name(*task), task->meta().stack()));
+  CO_ASSIGN_OR_RETURN(const auto task, find_running(first->start().stack(), first->start().task()));
   v1::StreamRequest request;
   request.mutable_exec()->set_task_uid(task->meta().uid());
   *request.mutable_exec()->mutable_start() = first->start();
@@ -183,6 +188,15 @@ void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> ser
   table.stream<v1::AttachInput, v1::ExecOutput>(
       "orchion.v1.TaskService.Attach",
       [service](core::CallContext call, auto stream) { return service->attach(std::move(call), stream); });
+  table.stream<v1::CopyFromRequest, v1::FilePiece>(
+      "orchion.v1.TaskService.CopyFrom",
+      [service](core::CallContext call, auto stream) { return service->copy_from(std::move(call), stream); });
+  table.stream<v1::CopyIntoRequest, google::protobuf::Empty>(
+      "orchion.v1.TaskService.CopyInto",
+      [service](core::CallContext call, auto stream) { return service->copy_into(std::move(call), stream); });
+  table.stream<v1::ForwardInput, v1::ForwardOutput>(
+      "orchion.v1.TaskService.Forward",
+      [service](core::CallContext call, auto stream) { return service->forward(std::move(call), stream); });
 }
 
 }  // namespace orchion::control::services

@@ -9,8 +9,8 @@
 
 namespace orchion::control::services {
 
-// What runs: listing it, reading its output, running commands in it. Output and commands stay on the nodes; streams to
-// them are opened on request.
+// What runs: listing it, reading its output, running commands in it, its files and ports. All of that stays on the
+// nodes; streams to them are opened on request.
 class TaskService {
  public:
   TaskService(ServiceContext context, NodeStreams& streams) : context_(context), streams_(streams) {}
@@ -20,10 +20,16 @@ class TaskService {
   base::Co<> logs(core::CallContext call, core::TypedStream<v1::LogsRequest, v1::LogLine> stream);
   base::Co<> exec(core::CallContext call, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream);
   base::Co<> attach(core::CallContext call, core::TypedStream<v1::AttachInput, v1::ExecOutput> stream);
+  base::Co<> copy_from(core::CallContext call, core::TypedStream<v1::CopyFromRequest, v1::FilePiece> stream);
+  base::Co<> copy_into(core::CallContext call, core::TypedStream<v1::CopyIntoRequest, google::protobuf::Empty> stream);
+  base::Co<> forward(core::CallContext call, core::TypedStream<v1::ForwardInput, v1::ForwardOutput> stream);
 
  private:
   // By the task's own name, or SERVICE.SLOT for the newest there, or SERVICE where it has one task.
   base::Result<std::shared_ptr<const v1::Task>> find(const std::string& stack, const std::string& name) const;
+
+  // The same, and it runs: kFailedPrecondition otherwise.
+  base::Result<std::shared_ptr<const v1::Task>> find_running(const std::string& stack, const std::string& name) const;
 
   ServiceContext context_;
   NodeStreams& streams_;

@@ -51,7 +51,7 @@ class RestFront {
   base::Co<std::unique_ptr<ControlCall>> begin_call(ExchangePtr exchange, RouteMatch match, wire::Target target);
   base::Co<> send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call);
   base::Co<> pump_requests(wire::WebSocket* socket, ControlCall* call, const core::Method* method);
-  base::Co<> pump_responses(wire::WebSocket* socket, ControlCall* call);
+  base::Co<> pump_responses(wire::WebSocket* socket, ControlCall* call, bool binary);
 
   base::Co<> respond_message(ExchangePtr exchange, core::MessagePtr message);
   base::Co<> respond_error(ExchangePtr exchange, base::Error error);

@@ -1,5 +1,7 @@
 // Streaming rpcs over HTTP: server-sent events, downloads, uploads, WebSockets.
 
+#include <algorithm>
+
 #include <google/protobuf/timestamp.pb.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -68,6 +70,33 @@ base::Result<> resume(pb::Message& request, const wire::Request& http) {
 
 std::string error_event(const base::Error& error) {
   return wire::format_event({"", "error", problem_document(error, http_status(error.code))});
+}
+
+// The bytes that a two-way rpc is there for; nullptr where it has none.
+const pb::FieldDescriptor* data_field(const pb::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName("data");
+  const bool is_bytes = field != nullptr && !field->is_repeated() && field->type() == pb::FieldDescriptor::TYPE_BYTES;
+  return is_bytes ? field : nullptr;
+}
+
+// What came in a binary frame.
+base::Result<> set_data(pb::Message& message, std::string bytes) {
+  const auto* field = data_field(message);
+  if (field == nullptr) return base::fail(Code::kInvalidArgument, "send text frames that hold JSON");
+  message.GetReflection()->SetString(&message, field, std::move(bytes));
+  return {};
+}
+
+// What goes out in one; nullopt where the message says something else.
+std::optional<std::string> take_data(pb::Message& message) {
+  const auto* field = data_field(message);
+  if (field == nullptr || !message.GetReflection()->HasField(message, field)) return std::nullopt;
+  std::string unused;
+  return message.GetReflection()->GetStringReference(message, field, &unused);
+}
+
+bool wants_binary(const wire::Target& target) {
+  return std::ranges::find(target.query, std::pair<std::string, std::string>("binary", "true")) != target.query.end();
 }
 
 }  // namespace
@@ -167,7 +196,7 @@ base::Co<> RestFront::upload(ExchangePtr exchange, RouteMatch match, wire::Targe
   co_return co_await respond_message(exchange, std::move(**response));
 }
 
-base::Co<> RestFront::websocket(ExchangePtr exchange, RouteMatch match, wire::Target) {
+base::Co<> RestFront::websocket(ExchangePtr exchange, RouteMatch match, wire::Target target) {
   using boost::asio::experimental::awaitable_operators::operator&&;
   const auto& method = *match.route->method;
   auto identity = co_await calls_.admitted(method, authorization_of(exchange->request()));
@@ -184,8 +213,8 @@ base::Co<> RestFront::websocket(ExchangePtr exchange, RouteMatch match, wire::Ta
   const auto here = co_await base::this_executor();
   const auto call = calls_.start(here, method, std::move(context));
   // Each ends the other: the end of the call closes the socket, the end of the socket ends the requests.
-  auto [requests, responses] =
-      co_await (pump_requests(socket.get(), call.get(), &method) && pump_responses(socket.get(), call.get()));
+  auto [requests, responses] = co_await (pump_requests(socket.get(), call.get(), &method) &&
+                                         pump_responses(socket.get(), call.get(), wants_binary(target)));
   (void)requests;
   co_return responses;
 }
@@ -198,9 +227,8 @@ base::Co<> RestFront::pump_requests(wire::WebSocket* socket, ControlCall* call, 
     if (!*frame) call->finish();
     if (!*frame) co_return base::Result<>{};
     auto message = method->new_request();
-    auto parsed = (*frame)->binary
-                      ? base::Result<>(base::fail(Code::kInvalidArgument, "send text frames that hold JSON"))
-                      : parse_json((*frame)->data, *message);
+    auto parsed =
+        (*frame)->binary ? set_data(*message, std::move((*frame)->data)) : parse_json((*frame)->data, *message);
     if (!parsed) {
       call->cancel(parsed.error());
     } else {
@@ -210,12 +238,13 @@ base::Co<> RestFront::pump_requests(wire::WebSocket* socket, ControlCall* call, 
   }
 }
 
-base::Co<> RestFront::pump_responses(wire::WebSocket* socket, ControlCall* call) {
+base::Co<> RestFront::pump_responses(wire::WebSocket* socket, ControlCall* call, bool binary) {
   while (true) {
     auto message = co_await call->receive();
     if (!message) co_return co_await socket->close(message.error());
     if (!*message) co_return co_await socket->close();
-    wire::WebSocket::Message frame{printer_.print(***message), false};
+    auto data = binary ? take_data(***message) : std::nullopt;
+    wire::WebSocket::Message frame{data ? std::move(*data) : printer_.print(***message), data.has_value()};
     if (auto sent = co_await socket->send(std::move(frame)); !sent) {
       call->cancel(sent.error());
       co_return sent;

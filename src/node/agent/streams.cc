@@ -73,6 +73,9 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kLogs: co_return co_await logs(request.logs(), stream);
     case v1::StreamRequest::kExec: co_return co_await exec(request.exec(), stream);
     case v1::StreamRequest::kAttach: co_return co_await attach(request.attach(), stream);
+    case v1::StreamRequest::kCopyFrom: co_return co_await copy_from(request.copy_from(), stream);
+    case v1::StreamRequest::kCopyInto: co_return co_await copy_into(request.copy_into(), stream);
+    case v1::StreamRequest::kForward: co_return co_await forward(request.forward(), stream);
     case v1::StreamRequest::kUsage: co_return co_await usage(request.usage(), stream);
     case v1::StreamRequest::kImport: co_return co_await import(request.import(), stream);
     case v1::StreamRequest::kPull: {

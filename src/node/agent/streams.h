@@ -11,7 +11,8 @@
 
 namespace orchion::node::agent {
 
-// Serves what the control plane wants on streams of their own: output, usage, commands in containers, images. Each
+// Serves what the control plane wants on streams of their own: output, usage, commands in containers, their files and
+// ports, images. Each
 // request is dialled, served and ended by itself. One executor.
 class StreamServer {
  public:
@@ -37,6 +38,9 @@ class StreamServer {
   base::Co<> exec(v1::NodeExec want, std::shared_ptr<DataStream> stream);
   base::Co<> containers(std::shared_ptr<DataStream> stream);
   base::Co<> attach(v1::NodeAttach want, std::shared_ptr<DataStream> stream);
+  base::Co<> copy_from(v1::NodeCopyFrom want, std::shared_ptr<DataStream> stream);
+  base::Co<> copy_into(v1::NodeCopyInto want, std::shared_ptr<DataStream> stream);
+  base::Co<> forward(v1::NodeForward want, std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);
