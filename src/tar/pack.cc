@@ -204,6 +204,8 @@ class Packer {
       RETURN_IF_ERROR(copy_data(fd.get(), extent, path));
       at = extent.end;
     }
+    // libarchive writes where the holes are with the first byte, be it one of a hole.
+    if (extents.empty() && info.st_size > 0) RETURN_IF_ERROR(skip(1, path));
     packed_.bytes += info.st_size;
     return {};
   }
