@@ -129,6 +129,22 @@ struct AttachOptions {
 };
 int run_attach(Context& context, const AttachOptions& options);
 
+// One of the two is SERVICE:PATH, the other a path on this machine, or - for a tar.
+struct CpOptions {
+  std::string source;
+  std::string destination;
+  bool follow_link = false;
+  bool archive = false;  // owners and special permissions too
+};
+int run_cp(Context& context, const CpOptions& options);
+
+struct PortForwardOptions {
+  std::string what;
+  std::vector<std::string> ports;  // "[LOCAL:]REMOTE"
+  std::string address = "127.0.0.1";
+};
+int run_port_forward(Context& context, const PortForwardOptions& options);
+
 int run_events(Context& context, bool follow);
 
 int run_node_ls(Context& context);

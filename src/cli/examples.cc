@@ -98,6 +98,15 @@ const Examples kOfTasks = {
   orchion attach shop/console             type at what it runs; ctrl-p ctrl-q leaves it running
   orchion attach shop/web.1 --no-stdin    only listen
 )"},
+    {"orchion cp", R"(
+  orchion cp shop/web:/etc/hosts .        a file from a container
+  orchion cp ./conf shop/web.1:/etc/app/  a folder into one
+  orchion cp shop/db:/data - | tar tv     as an archive
+)"},
+    {"orchion port-forward", R"(
+  orchion port-forward shop/web 8080:80   http://127.0.0.1:8080 is port 80 of a task of shop/web
+  orchion port-forward shop/db.1 5432     the same port on both sides
+)"},
     {"orchion events", R"(
   orchion events                          what happened
   orchion events -f --stack shop          and what happens from now on

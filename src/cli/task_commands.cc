@@ -81,6 +81,29 @@ void add_attach(CommandTree& tree) {
   attach->add_option("WHAT", options->what, "STACK/SERVICE.N, or STACK/SERVICE where it has one task")->required();
 }
 
+void add_cp(CommandTree& tree) {
+  auto options = std::make_shared<CpOptions>();
+  auto* cp = tree.add("cp", "Copy files between this machine and a container",
+                      [options](Context& context) { return run_cp(context, *options); });
+  cp->add_flag("-L,--follow-link", options->follow_link,
+               "What a link at the source's end leads to, instead of the link");
+  cp->add_flag("-a,--archive", options->archive,
+               "Keep owners, setuid bits and devices; else they become the receiver's");
+  cp->add_option("SOURCE", options->source, "STACK/SERVICE.N:PATH, a path on this machine, or - for a tar")->required();
+  cp->add_option("DESTINATION", options->destination, "The same; one of the two is in a container")->required();
+}
+
+void add_port_forward(CommandTree& tree) {
+  auto options = std::make_shared<PortForwardOptions>();
+  auto* forward = tree.add("port-forward", "Lead ports of this machine to a container's, published or not",
+                           [options](Context& context) { return run_port_forward(context, *options); });
+  forward->add_option("--address", options->address, "Where to listen on this machine")->capture_default_str();
+  forward->add_option("WHAT", options->what, "STACK/SERVICE, or STACK/SERVICE.N for a certain one")->required();
+  forward->add_option("PORT", options->ports, "[LOCAL:]REMOTE; LOCAL 0: any that is free")
+      ->required()
+      ->check(check_forwarding);
+}
+
 void add_events(CommandTree& tree) {
   auto follow = std::make_shared<bool>(false);
   auto* events =
@@ -98,6 +121,8 @@ void add_task_commands(CommandTree& tree) {
   add_logs(tree);
   add_exec(tree);
   add_attach(tree);
+  add_cp(tree);
+  add_port_forward(tree);
   add_events(tree);
 }
 

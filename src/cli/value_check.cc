@@ -51,6 +51,17 @@ std::string check_ports(const std::string& text) {
   return sentence(spec::parse_ports(text));
 }
 
+std::string check_forwarding(const std::string& text) {
+  constexpr std::int64_t kPortMax = std::numeric_limits<std::uint16_t>::max();
+  const auto colon = text.find(':');
+  const bool has_local = colon != std::string::npos;
+  const bool good = check_number(has_local ? text.substr(colon + 1) : text, 1, kPortMax).empty() &&
+                    (!has_local || check_number(text.substr(0, colon), 0, kPortMax).empty());
+  return good
+             ? ""
+             : fmt::format("`{}` is no port to forward: write it like 8080:80, or 80 for the same on both sides", text);
+}
+
 std::string check_name(const std::string& text) {
   if (core::is_dns_label(text)) return "";
   return fmt::format(

@@ -18,7 +18,11 @@ class Child {
  public:
   explicit Child(pid_t pid);
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), handle_(std::move(other.handle_)) {}
-  Child& operator=(Child&&) = delete;
+  Child& operator=(Child&& other) noexcept {
+    std::swap(pid_, other.pid_);
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
   ~Child();
 
   const base::UniqueFd& handle() const { return handle_; }  // a pidfd
