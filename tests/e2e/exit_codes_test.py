@@ -31,7 +31,8 @@ services:
 ASKING = {
     "up": ["-f", "FILE"], "plan": ["-f", "FILE"], "down": ["--stack", "shop"], "stop-all": [], "stack ls": [],
     "ps": [], "inspect": ["shop/web"], "scale": ["shop/web=1"], "logs": ["shop/web"],
-    "exec": ["shop/web", "--", "true"], "attach": ["shop/web"], "events": [], "run": ["busybox-test:latest", "--", "true"],
+    "exec": ["shop/web", "--", "true"], "attach": ["shop/web"], "cp": ["shop/web:/etc", "/tmp"],
+    "port-forward": ["shop/web", "0:80"], "events": [], "run": ["busybox-test:latest", "--", "true"],
     "restart": ["shop/web"], "stop": ["shop/web"], "start": ["shop/web"], "rm": ["shop/web"],
     "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node containers": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
@@ -50,7 +51,9 @@ MISSING = [
     ["inspect", "nope"], ["inspect", "shop/nope"], ["inspect", "shop/web.9"], ["scale", "nope/web=1"],
     ["scale", "shop/nope=1"], ["logs", "nope/web"], ["logs", "shop/nope"], ["exec", "nope/web", "--", "true"],
     ["attach", "nope/web"], ["attach", "shop/web.9"],
-    ["exec", "shop/web.9", "--", "true"], ["restart", "nope/web"], ["restart", "shop/nope"], ["stop", "shop/nope"],
+    ["exec", "shop/web.9", "--", "true"], ["cp", "shop/nope:/etc", "/tmp"], ["cp", "shop/web:/nowhere", "/tmp"],
+    ["cp", "/nowhere/file", "shop/web:/tmp"], ["port-forward", "shop/nope", "80"], ["restart", "nope/web"],
+    ["restart", "shop/nope"], ["stop", "shop/nope"],
     ["start", "shop/nope"], ["rm", "shop/nope"], ["wait", "nope"], ["wait", "shop/nope"], ["health", "nope"],
     ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "containers", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
     ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
@@ -117,7 +120,8 @@ class ExitCodes(unittest.TestCase):
             with self.subTest(command):
                 self.expect(2, *command.split(), "--no-such-option")
         for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"],
-                      ["attach", "a/b/c"], ["attach", "shop/web", "--detach-keys", "ctrl-1"],
+                      ["attach", "a/b/c"], ["attach", "shop/web", "--detach-keys", "ctrl-1"], ["cp", "a", "b"],
+                      ["cp", "a/b/c:/x", "."], ["port-forward", "shop/web", "0"],
                       ["logs", "shop/web", "--grep", "("]):
             with self.subTest(" ".join(words)):
                 self.expect(2, *words)
@@ -170,7 +174,8 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(self.run_here("run", "busybox-test:latest", "--", "sh", "-c", "exit 9").code, 9)
 
     def test_130_what_is_interrupted(self):
-        for words in (["logs", "-f", "shop/web"], ["attach", "shop/web"], ["events", "-f"], ["wait", "shop/web", "--for", "stopped"]):
+        for words in (["logs", "-f", "shop/web"], ["attach", "shop/web"], ["events", "-f"],
+                      ["port-forward", "shop/web", "0:80"], ["wait", "shop/web", "--for", "stopped"]):
             with self.subTest(" ".join(words)):
                 process = subprocess.Popen([harness.ORCHION, *words], env=self.cluster.environment(),
                                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.cluster.folder)

@@ -54,6 +54,15 @@ class Machines(unittest.TestCase):
         file = harness.write(self.one.folder, "shop/compose.yaml", COMPOSE)
         self.one.ok("up", "-f", file, "--yes")
 
+    def forward(self, task):
+        """A port of it, published or not, on a port of the first machine."""
+        command = [*self.one.prefix, str(harness.ORCHION), "port-forward", task, "18095:80"]
+        process = subprocess.Popen(command, env=self.one.environment(), stdout=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), f"127.0.0.1:18095 → {task}:80\n")
+        self.assertEqual(self.one.fetch("http://127.0.0.1:18095/"), "ok\n")
+        process.terminate()
+        process.communicate(timeout=10)
+
     @staticmethod
     def fetched(machine, url):
         try:
@@ -117,6 +126,12 @@ class OneStack(Machines):
         self.assertGreater(int(usages["machine-1"]["networkReceivedBytes"]), 3000000)
         self.assertGreater(int(usages["machine-2"]["networkSentBytes"]), 3000000)
         self.assertEqual(self.one.ok("exec", "shop/far", "--", "cat", "/www/index.html"), "ok\n")
+        # Files and ports, both ways over the wire.
+        self.one.ok("cp", "shop/far:/www/big", self.one.folder / "big")
+        self.assertEqual((self.one.folder / "big").stat().st_size, 3000000)
+        self.one.ok("cp", self.one.folder / "big", "shop/far:/tmp/copy")
+        self.assertIn(" 3000000 ", self.one.ok("exec", "shop/far", "--", "ls", "-l", "/tmp/copy"))
+        self.forward("shop/far")
         # Published ports: of each machine from the other, from itself, and by its own loopback, wherever the task is.
         for client in (self.one, two):
             for host in ("10.88.0.1", "10.88.0.2", "127.0.0.1", "[::1]"):

@@ -94,7 +94,8 @@ json::object good_response(const Route& route, Schemas& schemas) {
   switch (route.kind) {
     case RouteKind::kWebSocket:
       answer["description"] = "A WebSocket: text frames of " + route.method->descriptor->input_type()->name() +
-                              " to the server, of " + output.name() + " back";
+                              " to the server, of " + output.name() +
+                              " back; with ?binary=true what is in a message's `data` is a binary frame";
       break;
     case RouteKind::kEvents: answer["content"] = events_of(output, schemas); break;
     case RouteKind::kDownload: answer["content"] = content(route.media_type, {}); break;

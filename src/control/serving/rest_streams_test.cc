@@ -109,6 +109,25 @@ TEST_F(RestStreamsTest, TwoWayAsWebSocket) {
   EXPECT_EQ(send("GET", "/v1/exec").status, 426);
 }
 
+// What the server says to bytes in a binary frame, each frame with its kind before it.
+base::Co<std::string> chat_in_binary(wire::HttpClient* client, std::string target) {
+  wire::Headers headers;
+  headers.add("Authorization", "Bearer good");
+  CO_ASSIGN_OR_RETURN(auto socket, co_await client->websocket(std::move(target), std::move(headers), 10s));
+  const std::string bytes("\0\xff {", 4);
+  wire::WebSocket::Message data{bytes, true};
+  CO_RETURN_IF_ERROR(co_await socket->send(std::move(data)));
+  CO_ASSIGN_OR_RETURN(auto answer, co_await socket->receive());
+  if (!answer) co_return base::fail(Code::kUnavailable, "early end");
+  co_return (answer->binary ? "binary " : "text ") + (answer->data == bytes ? "the same" : answer->data);
+}
+
+TEST_F(RestStreamsTest, BytesTravelInBinaryFrames) {
+  EXPECT_EQ(client_loop_.run(chat_in_binary(client_.get(), "/v1/forward?binary=true")), "binary the same");
+  EXPECT_EQ(client_loop_.run(chat_in_binary(client_.get(), "/v1/forward")), R"(text {"data":"AP8gew=="})");
+  EXPECT_EQ(client_loop_.run(chat_in_binary(client_.get(), "/v1/exec?binary=true")), R"(text {"stdout":"AP8gew=="})");
+}
+
 base::Co<> leave(wire::HttpClient* client) {
   wire::Headers headers;
   headers.add("Authorization", "Bearer good");

@@ -50,7 +50,6 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented_stream<v1::AttachInput, v1::ExecOutput>(table, "TaskService.Attach");
   unimplemented_stream<v1::CopyFromRequest, v1::FilePiece>(table, "TaskService.CopyFrom");
   unimplemented_stream<v1::CopyIntoRequest, Empty>(table, "TaskService.CopyInto");
-  unimplemented_stream<v1::ForwardInput, v1::ForwardOutput>(table, "TaskService.Forward");
   unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
   unimplemented<v1::GetVolumeRequest, v1::Volume>(table, "ResourceService.GetVolume");
@@ -97,6 +96,8 @@ void CannedHandlers::add_to(core::MethodTable& table) {
   table.stream<v1::WatchRequest, v1::WatchEvent>(
       "orchion.v1.WatchService.Watch",
       [this](core::CallContext context, auto stream) { return watch(context, stream); });
+  table.stream<v1::ForwardInput, v1::ForwardOutput>("orchion.v1.TaskService.Forward",
+                                                    [this](core::CallContext, auto stream) { return forward(stream); });
   table.stream<v1::ExecInput, v1::ExecOutput>(
       "orchion.v1.TaskService.Exec", [this](core::CallContext context, auto stream) { return exec(context, stream); });
   table.stream<v1::ImportImageRequest, v1::Image>(
@@ -180,6 +181,16 @@ base::Co<> CannedHandlers::watch(core::CallContext, core::TypedStream<v1::WatchR
   synced.set_type(v1::WatchEvent::SYNCED);
   CO_RETURN_IF_ERROR(co_await stream.send(std::move(synced)));
   co_return co_await never.wait();
+}
+
+base::Co<> CannedHandlers::forward(core::TypedStream<v1::ForwardInput, v1::ForwardOutput> stream) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto input, co_await stream.receive());
+    if (!input) co_return base::Result<>{};
+    v1::ForwardOutput output;
+    output.set_data(input->data());
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(output)));
+  }
 }
 
 base::Co<> CannedHandlers::exec(core::CallContext, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream) {
