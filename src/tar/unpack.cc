@@ -84,6 +84,7 @@ class Unpacker {
     archive_read_support_filter_gzip(reader_.get());
     archive_read_support_filter_zstd(reader_.get());
     archive_read_support_format_tar(reader_.get());
+    archive_read_support_format_empty(reader_.get());
     if (archive_read_open_fd(reader_.get(), in_, kBlockBytes) < ARCHIVE_WARN) return error();
     return {};
   }

@@ -30,10 +30,10 @@ struct Place {
 };
 using ChoosePlace = std::function<base::Result<Place>(const std::string& top, bool is_folder)>;
 
-// Reads a tar, plain or packed by gzip or zstd, from `in` to its end and puts it at its place below `root`. What is
-// there is replaced, a folder only joins a folder. Names with ".." and absolute ones are kInvalidArgument, so is what a
-// link would lead out of the root; so are hard links to what lies outside. Symbolic links are made as they are and
-// never written through to the outside. What came before an error stays. Blocks.
+// Reads a tar, plain or packed by gzip or zstd, or nothing at all, from `in` to its end and puts it at its place below
+// `root`. What is there is replaced, a folder only joins a folder. Names with ".." and absolute ones are
+// kInvalidArgument, so is what a link would lead out of the root; so are hard links to what lies outside. Symbolic
+// links are made as they are and never written through to the outside. What came before an error stays. Blocks.
 base::Result<Unpacked> unpack(int in, const TreeRoot& root, const ChoosePlace& choose, const UnpackOptions& options);
 
 }  // namespace orchion::tar
