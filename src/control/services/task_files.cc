@@ -61,7 +61,7 @@ base::Co<> TaskService::copy_into(core::CallContext,
     if (!taken) break;
     CO_ASSIGN_OR_RETURN(piece, co_await stream.receive());
   }
-  if (taken) taken = co_await send_piece(node.get(), "");
+  if (taken) taken = co_await send_piece(node.get(), std::string());
   // A node that takes no more says why.
   auto answer = co_await next_piece(node.get());
   if (!answer) co_return std::unexpected(answer.error());

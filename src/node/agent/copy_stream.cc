@@ -21,9 +21,8 @@ base::Co<> send_piece(DataStream* stream, std::string data) {
 base::Co<> send_archive(files::CopyOut* copy, DataStream* stream) {
   while (true) {
     CO_ASSIGN_OR_RETURN(auto piece, co_await copy->read());
-    const bool last = !piece;
-    CO_RETURN_IF_ERROR(co_await send_piece(stream, last ? "" : std::move(*piece)));
-    if (last) co_return base::Result<>{};
+    if (!piece) co_return co_await send_piece(stream, std::string());
+    CO_RETURN_IF_ERROR(co_await send_piece(stream, std::move(*piece)));
   }
 }
 
@@ -60,7 +59,7 @@ base::Co<> StreamServer::copy_into(v1::NodeCopyInto want, std::shared_ptr<DataSt
   CO_ASSIGN_OR_RETURN(auto process, co_await find_running_process(parts_.tasks, want.task_uid()));
   CO_ASSIGN_OR_RETURN(const auto copy, co_await files::CopyIn::start(parts_.workers, std::move(process), want.path()));
   CO_RETURN_IF_ERROR(co_await receive_archive(stream.get(), copy.get()));
-  co_return co_await send_piece(stream.get(), "");
+  co_return co_await send_piece(stream.get(), std::string());
 }
 
 }  // namespace orchion::node::agent
