@@ -25,6 +25,8 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# How much longer than here things may take: where the machine itself is emulated.
+PATIENCE = float(os.environ.get("ORCHION_E2E_PATIENCE", 1))
 ORCHION = pathlib.Path(os.environ.get("ORCHION", ROOT / "build" / "release" / "src" / "orchion"))
 
 
@@ -47,6 +49,7 @@ def main():
 
 def wait_for(what, condition, seconds=30):
     """Polls until `condition()` is truthy and returns it; fails with `what` after that long."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -103,7 +106,7 @@ class Cluster:
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            self.process.wait(30 * PATIENCE)
         self.process = None
 
     def close(self):
@@ -122,7 +125,7 @@ class Cluster:
         environment.update(env or {})
         command = [*self.prefix, str(ORCHION), *map(str, arguments)]
         return Result(subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=environment,
-                                     timeout=timeout))
+                                     timeout=timeout * PATIENCE))
 
     def ok(self, *arguments, **options):
         result = self.run(*arguments, **options)
@@ -157,7 +160,7 @@ class Cluster:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=30 * PATIENCE) as response:
                 return response.status, response.headers, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
