@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs in the virtual machine, once a boot: each boot has its checks, then the machine is started anew or switched off.
 
-What the boots before said is kept on the disk, so that the last one can tell the verdict.
+Which boots there were, and what failed in them, is kept on the disk, so that the last one can tell the verdict.
 """
 
 import os
@@ -10,46 +10,59 @@ import subprocess
 
 E2E = pathlib.Path(__file__).resolve().parents[2]
 STATE = pathlib.Path("/var/lib/checks")
-# What a boot runs, and how it ends.
+# What a boot runs, and how it ends. The second ends as when the power fails.
+POWER_OFF = "sync; systemctl poweroff"
 BOOTS = (
-    (["limits_test.py", "unit_test.py", "engines_test.py", "leave_running.py"], ["systemctl", "reboot"]),
-    (["reboot_test.py"], ["systemctl", "poweroff"]),
+    (["limits_test.py", "unit_test.py", "engines_test.py", "../../usage_test.py", "boots.py begin"], "systemctl reboot"),
+    (["boots.py again"], "echo b > /proc/sysrq-trigger"),
+    (["boots.py end"], POWER_OFF),
 )
 
 
-def number_of_boot():
-    counter = STATE / "boots"
-    number = int(counter.read_text()) if counter.exists() else 0
-    counter.write_text(str(number + 1))
-    return number
+def run(command):
+    """One file of Python, with arguments."""
+    print(f"--- {command}", flush=True)
+    env = {"ORCHION": "/usr/local/bin/orchion", "ORCHION_CI": "1", "ORCHION_E2E_PATIENCE": "8", "HOME": "/root",
+           "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(E2E), "PATH": os.environ["PATH"]}
+    if subprocess.run(["python3", *command.split()], env=env, cwd=E2E / "vm/inside").returncode != 0:
+        note("failed", f"{command}\n")
 
 
-def run(path):
-    print(f"--- {path.name}", flush=True)
-    env = dict(os.environ, ORCHION="/usr/local/bin/orchion", ORCHION_CI="1", ORCHION_E2E_PATIENCE="8", HOME="/root",
-               PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=str(E2E), PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    code = subprocess.run([path], env=env).returncode if os.access(path, os.X_OK) else subprocess.run(
-        ["python3", path], env=env).returncode
-    if code != 0:
-        with open(STATE / "failed", "a") as file:
-            file.write(f"{path.name}\n")
+def note(name, text):
+    """Adds to a file of ours, which is on the disk then: the power may fail next."""
+    with open(STATE / name, "a") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def install():
+    """As the unit's file says; and swap, for what is allowed some."""
+    copies = (("755", "orchion", "/usr/local/bin/"), ("644", "deploy/systemd/orchion.service", "/etc/systemd/system/"))
+    for mode, what, where in copies:
+        subprocess.run(["install", "-m", mode, E2E.parents[1] / what, where], check=True)
+    subprocess.run(["systemctl", "enable", "--quiet", "--now", "orchion"], check=True)
+    swap = STATE / "swap"
+    subprocess.run(["fallocate", "--length", "256M", swap], check=True)
+    swap.chmod(0o600)
+    subprocess.run(["mkswap", "--quiet", swap], check=True)
+    subprocess.run(["swapon", swap], check=True)
 
 
 def main():
     STATE.mkdir(exist_ok=True)
-    named = (E2E / "vm/inside/tests").read_text().split()
-    boot = number_of_boot()
+    boot = len((STATE / "boots").read_text().split()) if (STATE / "boots").exists() else 0
+    note("boots", "boot\n")
     if boot == 0:
-        subprocess.run(["cp", "/orchion/orchion", "/usr/local/bin/orchion"], check=True)
-    if named:
-        paths, end = [E2E / name for name in named], ["systemctl", "poweroff"]
-    else:
-        paths, end = [E2E / "vm/inside" / name for name in BOOTS[boot][0]], BOOTS[boot][1]
-    for path in paths:
-        run(path)
-    if end[-1] == "poweroff":
+        install()
+    commands, end = BOOTS[boot]
+    if named := (E2E / "vm/inside/tests").read_text().split():
+        commands, end = [f"../../{name}" for name in named], POWER_OFF
+    for command in commands:
+        run(command)
+    if end == POWER_OFF:
         print(f"checks: exit {1 if (STATE / 'failed').exists() else 0}", flush=True)
-    subprocess.run(end, check=True)
+    subprocess.run(end, shell=True, check=True)
 
 
 if __name__ == "__main__":

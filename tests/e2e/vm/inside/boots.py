@@ -1,0 +1,58 @@
+"""A stack that stays while the machine doesn't: brought up at the first boot, looked at in each after it.
+
+    boots.py begin | again | end
+"""
+
+import sys
+
+import harness
+import machine
+
+COMPOSE = """
+name: stays
+services:
+  web:
+    image: box
+    command: [sh, -c, "echo boot >> /data/boots; exec httpd -f -p 80 -h /data"]
+    stop_signal: SIGKILL
+    mem_limit: 64m
+    ports: ["18080:80"]
+    volumes: [data:/data]
+volumes: {data: }
+"""
+
+
+def page():
+    return harness.fetch("http://127.0.0.1:18080/boots")
+
+
+def begin(server):
+    harness.busybox_image(server, "box")
+    server.ok("up", "-f", harness.write(server.folder, "compose.yaml", COMPOSE), "--yes")
+    harness.wait_for("its port", page)
+
+
+def again(server):
+    """Nobody asked for it: systemd started orchion, and orchion what it had run."""
+    assert machine.shows("ActiveState") == "active", server.log_tail()
+    before = page()
+    task = harness.wait_for("the task", lambda: server.running("stays").get("web"))
+    said = harness.wait_for("its port", page)
+    assert said.count("boot") >= 2, (before, said)
+    memory = (machine.group_of(task["pid"]) / "memory.max").read_text()
+    assert memory == f"{64 << 20}\n", memory
+    print(f"runs again, {said.count('boot')} starts in its volume", flush=True)
+
+
+def end(server):
+    """What a machine has after a boot and without containers is nothing of ours."""
+    again(server)
+    server.ok("down", "--stack", "stays", "--volumes", "--yes")
+    left = {kind: found for kind, found in server.state().items() if found and kind not in ("rules", "links")}
+    assert not left, left
+    assert server.state()["links"] == ["lo"], server.state()
+    assert "orchion" not in server.state()["rules"], server.state()
+
+
+if __name__ == "__main__":
+    {"begin": begin, "again": again, "end": end}[sys.argv[1]](machine.Machine().start())
