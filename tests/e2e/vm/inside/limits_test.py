@@ -133,6 +133,7 @@ class Limits(unittest.TestCase):
     def hold(self, runtime):
         begun = time.monotonic()
         groups = self.up("held", COMPOSE.format(runtime=runtime))
+        self.assertEqual(self.machine.strangers(), {})
         for check in (self.check_figures, self.check_quota, self.check_weight, self.check_processes, self.check_swap):
             with self.subTest(check.__name__, runtime=runtime):
                 check(groups)

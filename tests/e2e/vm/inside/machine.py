@@ -55,6 +55,12 @@ class Machine(harness.Cluster):
     def main_pid(self):
         return int(shows("MainPID"))
 
+    def strangers(self):
+        """The programs in the unit's control group that aren't the server."""
+        group = CGROUPS / shows("ControlGroup").lstrip("/")
+        pids = [pid for pid in (group / "cgroup.procs").read_text().split() if int(pid) != self.main_pid()]
+        return {pid: pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in pids}
+
     def running(self, stack):
         """The tasks that run, by service; of several replicas the one with the highest slot."""
         tasks = [task for task in self.tasks(stack) if task["status"]["state"] == "RUNNING"]
@@ -66,15 +72,18 @@ class Machine(harness.Cluster):
                 for task in self.tasks(stack)}
 
     def state(self):
-        """What is on the machine for containers, less two folders that stay until the next boot."""
+        """What is on the machine for containers, less two folders that stay until the next boot, and Podman's monitors
+        of execs, which end five minutes after them."""
         found = harness.host_state(self)
-        return found | {"run": [path for path in found["run"] if not path.endswith(("/exec", "/process"))]}
+        return found | {"run": [path for path in found["run"] if not path.endswith(("/exec", "/process"))],
+                        "processes": [line for line in found["processes"] if "/usr/bin/conmon " not in line]}
 
     def down(self, stack, before):
         """Takes the stack down; whatever is on the machine then that wasn't `before` is an error."""
         self.ok("down", "--stack", stack, "--volumes", "--yes")
         after = self.state()
-        assert after == before, f"left behind:\n{before}\n{after}"
+        different = {kind: (before[kind], after[kind]) for kind in before if before[kind] != after[kind]}
+        assert not different, f"before and after: {different}"
 
 
 def group_of(pid):
