@@ -1,5 +1,6 @@
 #include "node/shim/program/run_container.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -31,9 +32,12 @@ namespace {
 
 Settings settings;
 
-std::int64_t now_ns() {
+// What a container may take to end when the machine goes down: the time a stop gives where nobody says another.
+constexpr std::int64_t kGoingDownNs = 10'000'000'000;
+
+std::int64_t now_ns(clockid_t clock = CLOCK_REALTIME) {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(clock, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
@@ -146,21 +150,40 @@ int write_status(std::uint16_t attempt, pid_t pid, const Output& output) {
   return replace_small_file(AT_FDCWD, kStatusFile, record.text(), Durability::kPageCache);
 }
 
-// Carries output until `pid` has ended; returns its wait status.
-int supervise(pid_t pid, Output& output, int signals) {
+// Takes what is pending of SIGCHLD and SIGTERM; true where pid 1 sent the latter: the machine goes down. Anybody else's
+// is not heeded.
+bool is_told_to_go_down(int signals) {
+  bool told = false;
+  signalfd_siginfo info;
+  while (::read(signals, &info, sizeof info) == sizeof info)
+    told = told || (info.ssi_signo == SIGTERM && info.ssi_pid == 1);
+  return told;
+}
+
+struct End {
+  int wait_status = 0;
+  bool with_machine = false;  // it went down, and the container with it
+};
+
+// Carries output until `pid` has ended. When the machine goes down everybody is told; it waits for those that don't
+// care, a minute and a half with systemd, so such a container is killed before.
+End supervise(pid_t pid, Output& output, int signals) {
+  std::int64_t deadline_ns = 0;  // 0: nobody said that the machine goes down
   while (true) {
     pollfd fds[] = {
         {signals, POLLIN, 0}, {output.out(), POLLIN, 0}, {output.error(), POLLIN, 0}, {output.input_end(), POLLIN, 0}};
-    if (::poll(fds, 4, -1) < 0) continue;
+    const auto left_ns = std::max<std::int64_t>(deadline_ns - now_ns(CLOCK_MONOTONIC), 0);
+    const int ready = ::poll(fds, 4, deadline_ns == 0 ? -1 : static_cast<int>(left_ns / 1'000'000) + 1);
+    if (deadline_ns != 0 && left_ns == 0) ::kill(pid, SIGKILL);
+    if (ready < 0) continue;
     if (fds[1].revents != 0) output.drain_out();
     if (fds[2].revents != 0) output.drain_error();
     if (fds[3].revents != 0) output.end_input();
     if (fds[0].revents == 0) continue;
-    signalfd_siginfo ignored;
-    if (::read(signals, &ignored, sizeof ignored) < 0) continue;
+    if (is_told_to_go_down(signals) && deadline_ns == 0) deadline_ns = now_ns(CLOCK_MONOTONIC) + kGoingDownNs;
     int status = 0;
     while (const pid_t ended = ::waitpid(-1, &status, WNOHANG)) {
-      if (ended == pid) return status;
+      if (ended == pid) return {status, deadline_ns != 0};
       if (ended < 0) break;
     }
   }
@@ -198,10 +221,12 @@ int fail_start() {
 int run_container(std::uint16_t attempt) {
   become_daemon();
   guard_signals();
-  sigset_t children;
-  sigemptyset(&children);
-  sigaddset(&children, SIGCHLD);
-  const int signals = ::signalfd(-1, &children, SFD_CLOEXEC);
+  sigset_t heard;
+  sigemptyset(&heard);
+  sigaddset(&heard, SIGCHLD);
+  sigaddset(&heard, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &heard, nullptr);
+  const int signals = ::signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   Output output(attempt);
@@ -234,12 +259,13 @@ int run_container(std::uint16_t attempt) {
   // With one container the code that starting took is most of what its supervision costs.
   base::release_code_pages();
 
-  int wait_status = 0;
-  if (!reaped.find(pid, wait_status)) wait_status = supervise(pid, output, signals);
+  End end;
+  if (!reaped.find(pid, end.wait_status)) end = supervise(pid, output, signals);
   output.drain_rest();
   const bool was_killed = oom_killed();
   if (settings.calls_poststop) call_poststop_hooks();
-  write_exit(attempt, wait_status, was_killed);
+  // A server that ends well when the machine goes down has not done its work: it begins again when the machine is back.
+  if (!end.with_machine) write_exit(attempt, end.wait_status, was_killed);
   forget_container();
   // This process holds the last of the root's mounts, and whoever lets it go writes all that is dirty on the file
   // system to the disk (overlayfs syncs what lies below it): so not the container, whose end is waited for.
