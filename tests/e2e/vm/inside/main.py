@@ -13,7 +13,8 @@ STATE = pathlib.Path("/var/lib/checks")
 # What a boot runs, and how it ends. The second ends as when the power fails.
 POWER_OFF = "sync; systemctl poweroff"
 BOOTS = (
-    (["limits_test.py", "unit_test.py", "engines_test.py", "../../usage_test.py", "boots.py begin"], "systemctl reboot"),
+    (["limits_test.py", "unit_test.py", "engines_test.py", "../../usage_test.py", "boots.py begin"],
+     "systemctl reboot"),
     (["boots.py again"], "echo b > /proc/sysrq-trigger"),
     (["boots.py end"], POWER_OFF),
 )
