@@ -66,7 +66,10 @@ class Engines(unittest.TestCase):
                 task = harness.wait_for("its end", lambda: next(
                     (t for t in self.machine.tasks("engines")
                      if t["status"]["state"] == "FAILED" and t["spec"]["service"] == f"eats-{name}"), None))
-                self.assertEqual((task["status"]["exitCode"], task["status"]["oomKilled"]), (137, True), task)
+                self.assertEqual(task["status"]["exitCode"], 137, task)
+                # systemd may remove Docker's and Podman's groups, and what they counted, before anybody read it.
+                if name == "containerd":
+                    self.assertTrue(task["status"]["oomKilled"], task)
 
 
 if __name__ == "__main__":
