@@ -10,10 +10,11 @@ import subprocess
 
 E2E = pathlib.Path(__file__).resolve().parents[2]
 STATE = pathlib.Path("/var/lib/checks")
+USAGE = "Usage.test_figures_are_right Usage.test_processor_time_is_the_process_s_own"
 # What a boot runs, and how it ends. The second ends as when the power fails.
 POWER_OFF = "sync; systemctl poweroff"
 BOOTS = (
-    (["limits_test.py", "unit_test.py", "engines_test.py", "../../usage_test.py", "boots.py begin"],
+    (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "boots.py begin"],
      "systemctl reboot"),
     (["boots.py again"], "echo b > /proc/sysrq-trigger"),
     (["boots.py end"], POWER_OFF),
