@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "spec/build_spec.h"
 #include "spec/file_system.h"
 #include "spec/interpolation.h"
 #include "spec/mount_syntax.h"
@@ -28,9 +29,11 @@ struct LoadContext {
   std::filesystem::path project_folder;  // what the loader reads stays inside it
   std::string home;                      // empty: not known
   bool allow_outside_files = false;
+  std::string stack = {};                                           // its name
   std::map<std::shared_ptr<const std::string>, Scope> scopes = {};  // by the file object of positions
   Problems problems = {};
   std::vector<std::string> warnings = {};
+  std::vector<BuildSpec> builds = {};  // of the services that are loaded
 
   const Scope& scope_of(const Position& at) const { return scopes.at(at.file); }
   HostFolders folders_of(const Position& at) const { return {scope_of(at).folder, home}; }

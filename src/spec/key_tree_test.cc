@@ -31,7 +31,7 @@ TEST(FindKey, LeavesOutWhatPeopleLeaveOut) {
   EXPECT_EQ(find_key("services.*.image")->path, "services.image");
   EXPECT_EQ(find_key("services.frontend.image")->path, "services.image");
   EXPECT_EQ(find_key("services.depends_on.database.condition")->path, "services.depends_on.condition");
-  EXPECT_FALSE(find_key("services.build")->key->supported);
+  EXPECT_FALSE(find_key("services.develop")->key->supported);
 }
 
 TEST(FindKey, SaysTheNearest) {

@@ -31,6 +31,7 @@ constexpr Key kTopKeyList[] = {{"version", kText, true, "passed over with a noti
                                {"configs", kMap}};
 constexpr Key kServiceKeyList[] = {
     {"image", kText},
+    {"build", kAny, true, "by buildah or docker where the command line runs; see `orchion build`"},
     {"command", kTextOrList},
     {"entrypoint", kTextOrList},
     {"environment", kMapOrList},
@@ -102,12 +103,11 @@ constexpr Key kServiceKeyList[] = {
      "given to the OCI runtime, except those that are orders for one, such as `run.oci.*`"},
     {"attach", kFlag, true, "checked; `up` shows no output"},
     {"platform", kText, true, "places tasks on nodes of that platform"},
-    {"pull_policy", kText, true, "`missing`, `if_not_present`, `always`, `never`"},
+    {"pull_policy", kText, true, "`missing`, `if_not_present`, `always`, `never`, `build`"},
     {"profiles", kList},
     {"extends", kAny, true, "everything is passed on but `extends` itself"},
     {"scale", kNumber},
     {"models", kMapOrList, true, "read and checked; refused when it is to run"},
-    refused("build", "build the image, bring it in with `orchion image import`, and name it with `image`"),
     refused("develop", "remove it; watch your files with your editor's tools and run `orchion up` again"),
     refused("provider", "remove it, and run what it provides as a service or outside"),
     refused("cgroup_parent", "remove it; orchion keeps the groups of its containers together"),
@@ -258,6 +258,38 @@ constexpr Key kLoggingOptionKeyList[] = {
     refused("env", "remove it; every line is kept with its task"),
     refused("env-regex", "remove it; every line is kept with its task"),
     refused("tag", "remove it; every line is kept with its task")};
+constexpr std::string_view kNoAttestation = "remove it; images are built without attestations";
+constexpr Key kBuildKeyList[] = {
+    {"context", kText, true, "a folder, or an address that the builder fetches"},
+    {"dockerfile", kText},
+    {"dockerfile_inline", kText},
+    {"args", kMapOrList},
+    {"target", kText},
+    {"labels", kMapOrList},
+    {"tags", kList},
+    {"additional_contexts", kMapOrList, true, "folders and addresses; docker needs its buildx for them"},
+    {"secrets", kList, true, "docker needs its buildx for them"},
+    {"ssh", kAny, true, "docker needs its buildx for it"},
+    {"cache_from", kList, true, "buildah takes repositories, docker what its buildx takes"},
+    {"cache_to", kList, true, "buildah takes repositories, docker what its buildx takes"},
+    {"no_cache", kFlag},
+    {"pull", kFlag},
+    {"network", kText, true, "`host`, `none` or `default`"},
+    {"extra_hosts", kMapOrList},
+    {"platforms", kList, true, "one"},
+    {"shm_size", kNumber},
+    {"ulimits", kMap},
+    {"isolation", kText, true, "`default`"},
+    refused("privileged", "remove it, and do in the container what needs such rights"),
+    refused("entitlements", "remove it; a build has the rights that its builder gives by itself"),
+    refused("no_cache_filter", "write `no_cache`, which holds for every stage"),
+    refused("provenance", kNoAttestation),
+    refused("sbom", kNoAttestation)};
+constexpr Key kBuildSecretKeyList[] = {{"source", kText},
+                                       {"target", kText, true, "what the Dockerfile calls it"},
+                                       refused("uid", "write it in the Dockerfile, with `RUN --mount=type=secret`"),
+                                       refused("gid", "write it in the Dockerfile, with `RUN --mount=type=secret`"),
+                                       refused("mode", "write it in the Dockerfile, with `RUN --mount=type=secret`")};
 constexpr Key kUlimitKeyList[] = {{"soft", kNumber}, {"hard", kNumber}};
 constexpr Key kDeviceKeyList[] = {{"source", kText}, {"target", kText}, {"permissions", kText}};
 constexpr Key kBlockIoKeyList[] = {{"weight", kNumber},         {"weight_device", kList},
@@ -301,6 +333,8 @@ const KeyTable kFileKeys{"a secret or config of a service", kFileKeyList};
 const KeyTable kHealthCheckKeys{"healthcheck", kHealthCheckKeyList};
 const KeyTable kLoggingKeys{"logging", kLoggingKeyList};
 const KeyTable kLoggingOptionKeys{"logging.options", kLoggingOptionKeyList};
+const KeyTable kBuildKeys{"build", kBuildKeyList};
+const KeyTable kBuildSecretKeys{"a secret of a build", kBuildSecretKeyList};
 const KeyTable kUlimitKeys{"a ulimit", kUlimitKeyList};
 const KeyTable kDeviceKeys{"a device", kDeviceKeyList};
 const KeyTable kBlockIoKeys{"blkio_config", kBlockIoKeyList};
@@ -318,7 +352,7 @@ std::span<const KeyTable* const> all_key_tables() {
       &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
       &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
       &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
-      &kModelKeys,         &kOrchionKeys};
+      &kModelKeys,         &kOrchionKeys,       &kBuildKeys,        &kBuildSecretKeys};
   return kAll;
 }
 

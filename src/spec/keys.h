@@ -67,6 +67,8 @@ extern const KeyTable kFileKeys;
 extern const KeyTable kHealthCheckKeys;
 extern const KeyTable kLoggingKeys;
 extern const KeyTable kLoggingOptionKeys;
+extern const KeyTable kBuildKeys;
+extern const KeyTable kBuildSecretKeys;
 extern const KeyTable kUlimitKeys;
 extern const KeyTable kDeviceKeys;
 extern const KeyTable kBlockIoKeys;

@@ -63,9 +63,11 @@ class Loading {
 
   Result<LoadedStack> finish() {
     const Node merged = reader_.assemble(std::move(roots_), project_);
+    context_.stack = name_;
     auto spec = load_stack(merged, settle_profiles(), context_);
     RETURN_IF_ERROR(context_.problems.result());
-    return LoadedStack{name_, std::move(spec), std::move(context_.warnings), project_.folder, paths_};
+    return LoadedStack{name_,           std::move(spec), std::move(context_.builds), std::move(context_.warnings),
+                       project_.folder, paths_};
   }
 
   const std::string& name() const { return name_; }

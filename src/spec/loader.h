@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "spec/build_spec.h"
 #include "spec/file_system.h"
 #include "spec/interpolation.h"
 #include "v1/specs.pb.h"
@@ -30,6 +31,7 @@ struct LoadOptions {
 struct LoadedStack {
   std::string name;
   v1::StackSpec spec;
+  std::vector<BuildSpec> builds;      // of the services that are made from source, in the file's order
   std::vector<std::string> warnings;  // sentences, most with a place
   std::filesystem::path project_folder;
   std::vector<std::filesystem::path> files;

@@ -9,6 +9,7 @@
 #include "core/naming.h"
 #include "core/timestamps.h"
 #include "core/validation.h"
+#include "spec/build_loader.h"
 #include "spec/keys.h"
 #include "spec/values.h"
 
@@ -48,6 +49,7 @@ class ServiceLoader {
     load_platform();
     load_replicas();
     load_container_name();
+    load_build_section();
     return {std::move(spec_), std::move(links_)};
   }
 
@@ -58,10 +60,16 @@ class ServiceLoader {
   void load_image() {
     const auto* image = find("image");
     if (!image && is_program()) return;
+    const bool built = find("build") != nullptr;
+    if (!image && built) {
+      container().set_image(built_image_name(context_.stack, name_));
+      load_pull_policy();
+      return;
+    }
     if (!image) {
-      // A misspelt `image`, a `build` and a `provider` were complained about already.
+      // A misspelt `image` and a `provider` were complained about already.
       const bool said = std::ranges::any_of(node_.entries, [](const Node::Entry& entry) {
-        return entry.key == "build" || entry.key == "provider" ||
+        return entry.key == "provider" ||
                (entry.key != "image" && !is_extension(entry.key) && nearest_key(entry.key, kServiceKeys) == "image");
       });
       if (!said) problems_.add(node_.at, fmt::format("the service `{}` has no `image`: name one", name_));
@@ -74,16 +82,35 @@ class ServiceLoader {
     load_pull_policy();
   }
 
+  void load_build_section() {
+    const auto* node = find("build");
+    if (!node || is_program()) return;
+    auto build = load_build(name_, node_, context_);
+    build.image = container().image();
+    build.executor = container().executor();
+    const auto* policy = find("pull_policy");
+    build.when = !policy || policy->text == "missing" || policy->text == "if_not_present" ? BuildSpec::When::kMissing
+                 : policy->text == "build"                                                ? BuildSpec::When::kAlways
+                                                                                          : BuildSpec::When::kOnRequest;
+    context_.builds.push_back(std::move(build));
+  }
+
   void load_pull_policy() {
     const auto* node = find("pull_policy");
     const auto text = node ? read_text(*node, "pull_policy", problems_) : std::nullopt;
+    const bool built = find("build") != nullptr;
+    // What is built here is in no registry, unless somebody pushed it.
+    if (built && (!text || *text == "build")) return container().set_pull_policy(v1::PULL_NEVER);
     if (!text || *text == "missing" || *text == "if_not_present") return;
-    if (*text == "always") {
+    if (*text == "build") {
+      problems_.add(node->at, fmt::format("the service `{}` has no `build`: describe it, or use missing", name_));
+    } else if (*text == "always") {
       container().set_pull_policy(v1::PULL_ALWAYS);
     } else if (*text == "never") {
       container().set_pull_policy(v1::PULL_NEVER);
     } else {
-      problems_.add(node->at, fmt::format("the pull policy `{}` isn't supported: use missing, always or never", *text));
+      problems_.add(node->at,
+                    fmt::format("the pull policy `{}` isn't supported: use missing, always, never or build", *text));
     }
   }
 
@@ -121,8 +148,8 @@ class ServiceLoader {
 
   // A program of the node has the node's files and network.
   void check_program(const Node& executor) {
-    for (const auto* key : {"image", "runtime", "volumes", "secrets", "configs", "networks", "network_mode", "ports",
-                            "devices", "read_only", "privileged", "sysctls", "extra_hosts", "tmpfs"}) {
+    for (const auto* key : {"image", "build", "runtime", "volumes", "secrets", "configs", "networks", "network_mode",
+                            "ports", "devices", "read_only", "privileged", "sysctls", "extra_hosts", "tmpfs"}) {
       if (const auto* node = find(key))
         problems_.add(node->at,
                       fmt::format("`{}` means nothing to a program of the node: remove it, or the executor", key));

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/naming.h"
+#include "spec/build_loader.h"
 #include "spec/files_loader.h"
 #include "spec/keys.h"
 #include "spec/network_volume_loader.h"
@@ -44,7 +45,9 @@ class StackLoader {
     apply_links();
     volumes_.apply(spec_);
     fill_files(root_, spec_, context_);
+    fill_build_secrets(root_, context_.builds, context_);
     names_.apply(spec_);
+    names_.apply(context_.builds);
     return std::move(spec_);
   }
 

@@ -79,4 +79,8 @@ void StackNames::apply(v1::StackSpec& spec) const {
   }
 }
 
+void StackNames::apply(std::vector<BuildSpec>& builds) const {
+  for (auto& build : builds) build.service = label_of(services, build.service);
+}
+
 }  // namespace orchion::spec

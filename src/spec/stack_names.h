@@ -21,6 +21,7 @@ struct StackNames {
 
   // Renames everything in the manifest. A service keeps the file's name as an alias: programs go on asking for it.
   void apply(v1::StackSpec& spec) const;
+  void apply(std::vector<BuildSpec>& builds) const;
 };
 
 // The nearest name that is one here.
