@@ -77,18 +77,26 @@ base::Co<> draw(base::Clock* clock, std::shared_ptr<LiveLines> live, std::shared
   return keep_drawn(clock, std::move(live), [progress](base::Duration elapsed) { return progress->rows(elapsed); });
 }
 
+// Only where it is shown.
+base::Co<> watch_pulls(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::shared_ptr<LiveLines> live,
+                       std::shared_ptr<StackProgress> progress) {
+  if (!live) co_return co_await base::wait_for_ever();
+  OnPull take = [progress, clock](const v1::PullProgress& pull) { progress->put(pull, clock->now()); };
+  co_return co_await read_pulls(std::move(api), clock, std::move(take));
+}
+
 base::Co<bool> follow(std::shared_ptr<client::ApiClient> api, base::Clock* clock, std::string stack,
                       std::shared_ptr<StackProgress> progress, std::shared_ptr<LiveLines> live) {
-  auto watch = open_watch(std::move(api), clock, live);
+  auto watch = open_watch(api, clock, live);
   const auto began = clock->now();
   auto ended = co_await (read_until_done(watch, stack, progress) || wait_for_lasting_obstacle(clock, progress) ||
-                         draw(clock, live, progress));
+                         draw(clock, live, progress) || watch_pulls(api, clock, live, progress));
   if (live) live->show(progress->rows(clock->now() - began));
   if (ended.index() == 0) {
     CO_RETURN_IF_ERROR(std::get<0>(ended));
     co_return true;
   }
-  CO_RETURN_IF_ERROR(ended.index() == 1 ? std::get<1>(ended) : std::get<2>(ended));
+  CO_RETURN_IF_ERROR(std::visit([](auto& result) { return result; }, ended));
   co_return false;
 }
 

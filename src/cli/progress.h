@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/progress_row.h"
+#include "cli/pull_rows.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -31,6 +32,7 @@ class StackProgress {
   void put(const v1::Service& service) { services_[service.meta().name()] = service; }
   void put(const v1::Stack& stack) { observed_generation_ = stack.status().observed_generation(); }
   void put(const v1::Task& task);
+  void put(const v1::PullProgress& pull, base::Time now) { pulls_.put(pull, now); }
   void remove_task(const std::string& uid) {
     tasks_.erase(uid);
     leaving_.erase(uid);
@@ -59,6 +61,8 @@ class StackProgress {
 
  private:
   bool is_service_done(const v1::NamedService& service) const;
+  // What a task that isn't there yet is at.
+  std::string phase_of(const v1::NamedService& service, const v1::Task& task) const;
   ProgressRow row(const v1::NamedService& service, base::Duration elapsed) const;
   // The first task of it that isn't where it should be; null: none.
   const v1::Task* straggler(const std::string& service) const;
@@ -74,7 +78,8 @@ class StackProgress {
   Goal goal_;
   std::uint64_t observed_generation_ = 0;
   std::map<std::string, v1::Service> services_;
-  std::map<std::string, v1::Task> tasks_;       // by uid; those that should run
+  std::map<std::string, v1::Task> tasks_;  // by uid; those that should run
+  PullRows pulls_;
   std::map<std::string, std::string> leaving_;  // uid → service; those that were told to stop and haven't yet
 };
 

@@ -14,17 +14,21 @@ namespace {
 
 using Mark = ProgressRow::Mark;
 
-std::string phase_of(const v1::Task& task) {
+}  // namespace
+
+std::string StackProgress::phase_of(const v1::NamedService& service, const v1::Task& task) const {
   const auto& status = task.status();
   if (task.spec().assignment().node().empty() && !task.spec().placement_message().empty())
     return "not placed: " + task.spec().placement_message();
+  if (status.state() == v1::PREPARING) {
+    const auto pull = pulls_.text(service.spec().container().image(), task.spec().assignment().node());
+    if (!pull.empty()) return pull;
+  }
   std::string phase = v1::TaskState_Name(status.state());
   for (char& c : phase) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (status.state() == v1::RUNNING) phase = "waiting for its check";
   return status.message().empty() ? phase : phase + ": " + status.message();
 }
-
-}  // namespace
 
 const v1::Task* StackProgress::straggler(const std::string& service) const {
   const auto found = std::ranges::find_if(
@@ -53,7 +57,7 @@ ProgressRow StackProgress::row(const v1::NamedService& service, base::Duration e
     return {Mark::kWaiting, service.name(), fmt::format("{}  {}  {}", count, why, seconds)};
   }
   const auto mark = late->status().state() == v1::FAILED ? Mark::kFailed : Mark::kWorking;
-  return {mark, service.name(), fmt::format("{}  {}  {}", count, phase_of(*late), seconds)};
+  return {mark, service.name(), fmt::format("{}  {}  {}", count, phase_of(service, *late), seconds)};
 }
 
 std::vector<ProgressRow> StackProgress::rows(base::Duration elapsed) const {

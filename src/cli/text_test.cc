@@ -270,6 +270,23 @@ TEST(StackProgress, HasARowForEachServiceThatCounts) {
   EXPECT_EQ(going.rows(seconds).front(), (ProgressRow{Mark::kDone, "web", "stopped"}));
 }
 
+TEST(StackProgress, ShowsHowMuchOfAnImageCame) {
+  auto stack = stack_of(1);
+  stack.mutable_spec()->mutable_services(0)->mutable_spec()->mutable_container()->set_image("nginx:1");
+  StackProgress progress(stack);
+  progress.put(service_at(2, "web.2"));
+  progress.put(task_of("a", 1, "web.2", v1::PREPARING));
+  v1::PullProgress pull;
+  pull.set_reference("docker.io/library/nginx:1");
+  pull.set_node("tower");
+  pull.set_total_bytes(45'000'000);
+  progress.put(pull, {});
+  EXPECT_EQ(progress.rows({}).front().text, "0/1  preparing  0s") << "another node pulls it";
+  pull.set_node("nas");
+  progress.put(pull, {});
+  EXPECT_EQ(progress.rows({}).front().text, "0/1  pulling 0.0 of 45.0 MB  0s");
+}
+
 TEST(StackProgress, UrlsOfPublishedPortsOnce) {
   StackProgress progress(stack_of(2));
   for (std::uint32_t slot : {1u, 2u}) {

@@ -217,7 +217,18 @@ ProgressLine parse_progress(std::string_view line) {
   progress.failure = text_of(object, "error");
   if (progress.failure.empty()) progress.failure = text_of(object_of(object, "errorDetail"), "message");
   const auto id = text_of(object, "id");
-  progress.status = id.empty() ? text_of(object, "status") : id + ": " + text_of(object, "status");
+  progress.layer = id;
+  progress.verb = text_of(object, "status");
+  progress.status = id.empty() ? progress.verb : id + ": " + progress.verb;
+  const auto& detail = object_of(object, "progressDetail");
+  const auto bytes = [&](const char* key) -> std::uint64_t {
+    const auto* number = detail.if_contains(key);
+    return number != nullptr && number->is_int64() && number->get_int64() > 0
+               ? static_cast<std::uint64_t>(number->get_int64())
+               : 0;
+  };
+  progress.current_bytes = bytes("current");
+  progress.total_bytes = bytes("total");
   return progress;
 }
 

@@ -33,6 +33,10 @@ std::string label_filter(const std::string& name, const std::string& value);
 struct ProgressLine {
   std::string status;  // "Downloading", with the layer before it
   std::string failure;
+  std::string layer;  // as the engine calls it; empty: it is about none
+  std::string verb;   // "Downloading", "Download complete"
+  std::uint64_t current_bytes = 0;
+  std::uint64_t total_bytes = 0;  // 0: it doesn't say
 };
 ProgressLine parse_progress(std::string_view line);
 

@@ -1,7 +1,9 @@
 #include "node/images/registry.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -75,6 +77,7 @@ class Fetch {
   base::Result<> take_from_store(const ContentStore& store, ContentStore::Lease& lease, const Manifest& manifest) const;
   base::Result<> download(const Manifest& manifest, const std::string& digest) const;
   base::Result<> fetch_config(const Manifest& manifest, const std::string& digest) const;
+  void show(const Manifest& manifest, PullBoard::Entry& progress) const;
   base::Result<ConfigDocument> read_config(const Manifest& manifest) const;
   ArchiveFiles files(const Manifest& manifest) const;
 
@@ -189,6 +192,20 @@ std::size_t Fetch::all_layers(const Manifest& manifest) const {
   return all.size();
 }
 
+// What comes over the network lands below the fetch's own folder, whole or not.
+void Fetch::show(const Manifest& manifest, PullBoard::Entry& progress) const {
+  std::map<std::string, std::uint64_t> missing;
+  for (const auto& layer : manifest.layers)
+    if (::access(blob(layer.digest).c_str(), F_OK) != 0)
+      missing[layer.digest] = static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
+  std::uint64_t total = 0;
+  for (const auto& [digest, size] : missing) total += size;
+  const auto folder = layout_.parent_path();
+  progress.measure(total, [folder, before = size_of(folder)] {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(size_of(folder) - before, 0));
+  });
+}
+
 base::Result<> Fetch::download(const Manifest& manifest, const std::string& digest) const {
   const auto all = all_layers(manifest);
   FetchAttempts attempts(limits_);
@@ -235,7 +252,8 @@ ArchiveFiles Fetch::files(const Manifest& manifest) const {
 
 base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const ContentStore& store,
                                        ContentStore::Lease& lease, const core::ImageReference& reference,
-                                       const std::string& architecture, const fs::path& temp) {
+                                       const std::string& architecture, const fs::path& temp,
+                                       PullBoard::Entry& progress) {
   ASSIGN_OR_RETURN(const auto skopeo, Skopeo::prepare(options.files, Direction::kPull, reference, temp));
   const Fetch fetch(skopeo, options.limits, temp);
   ASSIGN_OR_RETURN(auto found, fetch.find_manifest(architecture));
@@ -250,7 +268,9 @@ base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const Con
     ASSIGN_OR_RETURN(const auto config, fetch.read_config(manifest));
     if (const auto fits = check_architecture(config, architecture); !fits) return named(fits.error(), reference);
   }
+  fetch.show(manifest, progress);
   RETURN_IF_ERROR(fetch.download(manifest, digest));
+  progress.complete();
   RETURN_IF_ERROR(fetch.fetch_config(manifest, digest));
   return FetchedImage{std::move(found.manifest), std::move(found.pin), fetch.files(manifest)};
 }

@@ -9,6 +9,7 @@
 #include "core/image_reference.h"
 #include "node/images/archive_import.h"
 #include "node/images/fetch_attempts.h"
+#include "node/images/pull_board.h"
 #include "node/images/skopeo.h"
 
 namespace orchion::node::images {
@@ -26,10 +27,12 @@ struct FetchedImage {
 };
 
 // Fetches the image for Linux on `architecture` into `temp`, a folder on the store's file system. Layers that the store
-// has are taken from there, and what is whole when a download breaks off isn't fetched again. `lease` holds them.
+// has are taken from there, and what is whole when a download breaks off isn't fetched again. `lease` holds them;
+// `progress` is told of the layers.
 base::Result<FetchedImage> fetch_image(const RegistryOptions& options, const ContentStore& store,
                                        ContentStore::Lease& lease, const core::ImageReference& reference,
-                                       const std::string& architecture, const std::filesystem::path& temp);
+                                       const std::string& architecture, const std::filesystem::path& temp,
+                                       PullBoard::Entry& progress);
 
 // The other way: `folder` in skopeo's "dir" layout. Digests are kept, so nothing is compressed on the way.
 base::Result<> push_image(const RegistryOptions& options, const std::filesystem::path& folder,

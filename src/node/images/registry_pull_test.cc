@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "node/images/broken_proxy.h"
 #include "node/images/registry_image.h"
 #include "node/images/registry_lab.h"
@@ -65,6 +68,39 @@ TEST_F(RegistryPullTest, AStallEndsTheAttemptNotThePull) {
   ASSERT_TRUE(pulled.has_value()) << pulled.error().message;
   EXPECT_EQ(registry_server_.requests(image.digests[0]), 1);
   EXPECT_EQ(registry_server_.requests(image.digests[1]), 2);
+}
+
+TEST_F(RegistryPullTest, ShowsHowMuchCame) {
+  const auto image = publish("box:1", two_small_and_a_large());
+  // It stands still for a while when a third of the large layer is here.
+  BrokenProxy proxy({.server_port = registry_server_.port(),
+                     .fault = BrokenProxy::Fault::kStall,
+                     .bytes_max = kLarge / 3,
+                     .faults = 1});
+  std::atomic<bool> over = false;
+  std::vector<PullState> seen;
+  std::thread watcher([&] {
+    while (!over) {
+      for (auto& state : images_->pull_board().look()) seen.push_back(std::move(state));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  const auto pulled = pull(proxy.host() + "/box:1");
+  over = true;
+  watcher.join();
+  ASSERT_TRUE(pulled.has_value()) << pulled.error().message;
+  std::uint64_t total = 0;
+  for (const auto& digest : image.digests) total += fs::file_size(store() / "blobs" / "sha256" / digest_hex(digest));
+  const auto is_between = [&](const PullState& state) {
+    return state.total_bytes == total && state.done_bytes > kLarge / 10 && state.done_bytes < total;
+  };
+  EXPECT_TRUE(std::ranges::any_of(seen, is_between));
+  const auto last = images_->pull_board().look();
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_TRUE(last[0].ended);
+  EXPECT_EQ(last[0].reference, proxy.host() + "/box:1");
+  EXPECT_EQ(last[0].done_bytes, total);
+  EXPECT_EQ(last[0].total_bytes, total);
 }
 
 TEST_F(RegistryPullTest, GivesUpInTheEndAndReclaimsTheDisk) {
