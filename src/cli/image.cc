@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <iostream>
 
 #include <fmt/core.h>
@@ -7,49 +6,17 @@
 #include <boost/asio/io_context.hpp>
 
 #include "cli/archive_body.h"
+#include "cli/call_row.h"
 #include "cli/commands.h"
 #include "cli/list.h"
 #include "cli/live_lines.h"
+#include "cli/pull_rows.h"
 #include "core/quantities.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
 
 namespace {
-
-using boost::asio::experimental::awaitable_operators::operator||;
-
-std::string text_of(const Sent& sent) {
-  const auto bytes = core::format_bytes(sent.bytes);
-  if (sent.all) return bytes + " sent, unpacking";
-  return sent.total > 0 ? fmt::format("{} of {} sent ({} %)", bytes, core::format_bytes(sent.total),
-                                      std::min<std::int64_t>(100, sent.bytes * 100 / sent.total))
-                        : bytes + " sent";
-}
-
-base::Co<std::string> call_and_draw(base::Co<std::string> call, base::Co<> drawing) {
-  auto ended = co_await (std::move(call) || std::move(drawing));
-  if (ended.index() == 0) co_return std::get<0>(std::move(ended));
-  co_return std::unexpected(std::get<1>(ended).error());
-}
-
-// One row: what is done with `name`, by `text`, and for how long; how it ended.
-base::Result<std::string> run_with_row(Context& context, const std::string& name, std::function<std::string()> text,
-                                       base::Co<std::string> call) {
-  const auto live = live_lines(context);
-  const auto began = context.clock().now();
-  auto rows = [name, text = std::move(text)](base::Duration elapsed) {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
-    return std::vector<ProgressRow>{
-        {ProgressRow::Mark::kWorking, name, fmt::format("{}  {}", text(), elapsed_text(seconds))}};
-  };
-  auto json = context.run(call_and_draw(std::move(call), keep_drawn(&context.clock(), live, rows)));
-  if (!live) return json;
-  auto last = rows(context.clock().now() - began);
-  last.front().mark = json ? ProgressRow::Mark::kDone : ProgressRow::Mark::kFailed;
-  live->show(last);
-  return json;
-}
 
 int print_image(Context& context, base::Result<std::string> json, const std::string& verb) {
   if (!json) return context.fail(json.error());
@@ -60,6 +27,15 @@ int print_image(Context& context, base::Result<std::string> json, const std::str
   context.tell(fmt::format("{} {} ({}, {})", verb, image.meta().name(), core::format_bytes(image.status().size_bytes()),
                            image.status().digest()));
   return kExitOk;
+}
+
+base::Co<std::string> call_and_read(base::Co<std::string> call, std::shared_ptr<client::ApiClient> api,
+                                    base::Clock* clock, std::shared_ptr<PullRows> pulls) {
+  using boost::asio::experimental::awaitable_operators::operator||;
+  OnPull take = [pulls, clock](const v1::PullProgress& progress) { pulls->put(progress, clock->now()); };
+  auto ended = co_await (std::move(call) || read_pulls(std::move(api), clock, std::move(take)));
+  if (ended.index() == 0) co_return std::get<0>(std::move(ended));
+  co_return std::unexpected(std::get<1>(ended).error());
 }
 
 template <class Request>
@@ -94,9 +70,19 @@ int run_image_ls(Context& context) {
 }
 
 int run_image_pull(Context& context, const std::string& reference) {
-  v1::PullImageRequest request;
-  request.set_reference(reference);
-  return image_call(context, "orchion.v1.ImageService.PullImage", request, "pulling", "pulled");
+  auto request = std::make_shared<v1::PullImageRequest>();
+  request->set_reference(reference);
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  auto call = (*api)->call_json("orchion.v1.ImageService.PullImage", std::move(request));
+  auto pulls = std::make_shared<PullRows>();
+  // Who sees nothing of it needn't ask.
+  if (live_lines(context)) call = call_and_read(std::move(call), *api, &context.clock(), pulls);
+  auto text = [pulls, reference] {
+    const auto known = pulls->text(reference, "");
+    return known.empty() ? "pulling" : known;
+  };
+  return print_image(context, run_with_row(context, reference, std::move(text), std::move(call)), "pulled");
 }
 
 int run_image_push(Context& context, const std::string& reference, const std::string& destination, bool plain_http) {

@@ -59,6 +59,20 @@ void add_load(CommandTree& tree, CLI::App& group) {
       ->add_option("-i,--input", *file, "The archive; standard input where none is given");
 }
 
+struct SaveOptions {
+  std::vector<std::string> images;
+  std::string file;
+};
+
+void add_save(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<SaveOptions>();
+  auto* save =
+      tree.add(group, "save", "Write images into an archive that Docker, Podman and `load` take",
+               [options](Context& context) { return run_image_save(context, options->images, options->file); });
+  save->add_option("IMAGE", options->images)->required();
+  save->add_option("-o,--output", options->file, "The archive; - for standard output")->required();
+}
+
 struct LoginOptions {
   std::string registry;
   std::string user;
@@ -87,6 +101,7 @@ void add_image_commands(CommandTree& tree) {
   add_import(tree, image);
   add_tag(tree, image);
   add_load(tree, image);
+  add_save(tree, image);
   add_login(tree, image);
   add_for_image(tree, image, "rm", "Remove an image", run_image_rm);
   tree.add(image, "prune", "Remove every image that no task uses", run_image_prune);

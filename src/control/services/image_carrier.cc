@@ -25,15 +25,6 @@ std::vector<std::shared_ptr<const v1::Node>> holders_of(const store::View& view,
   return holders;
 }
 
-// nullopt: the archive's end.
-base::Co<std::optional<std::string>> next_piece(NodeStream* from) {
-  CO_ASSIGN_OR_RETURN(auto message, co_await from->receive());
-  if (!message || !message->has_data())
-    co_return base::fail(Code::kUnavailable, "the node that has the image stopped in the middle of it");
-  if (message->data().empty()) co_return std::optional<std::string>();
-  co_return std::optional<std::string>(std::move(*message->mutable_data()));
-}
-
 base::Co<> send_piece(AgentStream* to, std::string data) {
   v1::StreamToAgent message;
   message.set_data(std::move(data));
@@ -41,6 +32,14 @@ base::Co<> send_piece(AgentStream* to, std::string data) {
 }
 
 }  // namespace
+
+base::Co<std::optional<std::string>> next_piece(NodeStream* from) {
+  CO_ASSIGN_OR_RETURN(auto message, co_await from->receive());
+  if (!message || !message->has_data())
+    co_return base::fail(Code::kUnavailable, "the node that has the image stopped in the middle of it");
+  if (message->data().empty()) co_return std::optional<std::string>();
+  co_return std::optional<std::string>(std::move(*message->mutable_data()));
+}
 
 bool is_held_elsewhere(const store::View& view, const std::string& reference, const std::string& digest,
                        const std::string& node_name) {

@@ -5,7 +5,9 @@
 #include <fmt/core.h>
 
 #include "control/services/bind.h"
+#include "control/services/image_carrier.h"
 #include "control/services/image_uses.h"
+#include "control/services/pull_watch.h"
 #include "control/services/view_wait.h"
 #include "core/image_reference.h"
 
@@ -51,6 +53,31 @@ base::Co<v1::StreamFromAgent> final_answer(NodeStream* stream) {
   CO_ASSIGN_OR_RETURN(auto message, co_await stream->receive());
   if (!message) co_return base::fail(base::Code::kUnavailable, "the node gave no answer: try again");
   co_return std::move(*message);
+}
+
+// An archive that a node has begun to send.
+struct BegunExport {
+  std::unique_ptr<NodeStream> from;
+  std::optional<std::string> piece;
+};
+
+base::Co<BegunExport> begin_export(NodeStreams* streams, std::string node_uid, std::string reference) {
+  v1::StreamRequest want;
+  want.mutable_export_()->set_reference(std::move(reference));
+  BegunExport begun;
+  CO_ASSIGN_OR_RETURN(begun.from, co_await streams->open(std::move(node_uid), std::move(want)));
+  CO_ASSIGN_OR_RETURN(begun.piece, co_await next_piece(begun.from.get()));
+  co_return std::move(begun);
+}
+
+base::Co<> pass_on(BegunExport archive, core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream) {
+  while (archive.piece) {
+    v1::ImagePiece message;
+    message.set_data(*std::move(archive.piece));
+    CO_RETURN_IF_ERROR(co_await stream.send(std::move(message)));
+    CO_ASSIGN_OR_RETURN(archive.piece, co_await next_piece(archive.from.get()));
+  }
+  co_return base::Result<>{};
 }
 
 bool is_listed(const store::View& view, const v1::Image& image) {
@@ -233,6 +260,39 @@ base::Co<> ImageService::import_nothing(v1::ImportImageRequest first, Nodes node
   co_return co_await stream.send(would_be(context_.objects.view(), name, nodes));
 }
 
+base::Co<> ImageService::export_image(core::CallContext,
+                                      core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream) {
+  CO_ASSIGN_OR_RETURN(const auto request, co_await stream.receive());
+  if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
+  CO_ASSIGN_OR_RETURN(const auto reference, parse_field("name", request->name()));
+  auto nodes = holders(request->name());
+  if (!nodes && nodes.error().code == base::Code::kNotFound) nodes = targets("");
+  CO_RETURN_IF_ERROR(nodes);
+  base::Error last;
+  for (const auto& node : *nodes) {
+    auto begun = co_await begin_export(&streams_, node->meta().uid(), reference.text());
+    // From its beginning on there is no other node.
+    if (begun) co_return co_await pass_on(*std::move(begun), stream);
+    last = std::move(begun).error();
+  }
+  if (last.code == base::Code::kNotFound)
+    co_return base::fail(base::Code::kNotFound,
+                         fmt::format("no node has the image {}: see `orchion image ls`", request->name()));
+  co_return std::unexpected(std::move(last));
+}
+
+base::Co<> ImageService::watch_pulls(core::CallContext,
+                                     core::TypedStream<v1::WatchPullsRequest, v1::PullProgress> stream) {
+  CO_ASSIGN_OR_RETURN(const auto request, co_await stream.receive());
+  if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
+  std::string reference;
+  if (!request->reference().empty()) {
+    CO_ASSIGN_OR_RETURN(const auto parsed, parse_field("reference", request->reference()));
+    reference = parsed.text();
+  }
+  co_return co_await services::watch_pulls(context_, streams_, std::move(reference), stream);
+}
+
 base::Co<google::protobuf::Empty> ImageService::remove(core::CallContext, v1::RemoveImageRequest request) {
   CO_ASSIGN_OR_RETURN(const auto nodes, holders(request.reference()));
   if (request.dry_run()) co_return would_remove(request.reference(), nodes);
@@ -286,6 +346,12 @@ void add_image_service(core::MethodTable& table, std::shared_ptr<ImageService> s
                                                                bind(&ImageService::remove));
   table.unary<v1::PruneImagesRequest, v1::PruneImagesResponse>("orchion.v1.ImageService.PruneImages",
                                                                bind(&ImageService::prune));
+  table.stream<v1::ExportImageRequest, v1::ImagePiece>(
+      "orchion.v1.ImageService.ExportImage",
+      [service](core::CallContext call, auto stream) { return service->export_image(std::move(call), stream); });
+  table.stream<v1::WatchPullsRequest, v1::PullProgress>(
+      "orchion.v1.ImageService.WatchPulls",
+      [service](core::CallContext call, auto stream) { return service->watch_pulls(std::move(call), stream); });
   table.stream<v1::ImportImageRequest, v1::Image>(
       "orchion.v1.ImageService.ImportImage",
       [service](core::CallContext call, auto stream) { return service->import(std::move(call), stream); });

@@ -20,6 +20,9 @@ class ImageService {
   base::Co<v1::Image> pull(core::CallContext call, v1::PullImageRequest request);
   base::Co<v1::Image> push(core::CallContext call, v1::PushImageRequest request);
   base::Co<> import(core::CallContext call, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);
+  // From a node that holds it; else from one whose engine has it, which nobody but the node knows.
+  base::Co<> export_image(core::CallContext call, core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream);
+  base::Co<> watch_pulls(core::CallContext call, core::TypedStream<v1::WatchPullsRequest, v1::PullProgress> stream);
   base::Co<v1::Image> tag(core::CallContext call, v1::TagImageRequest request);
   base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveImageRequest request);
   base::Co<v1::PruneImagesResponse> prune(core::CallContext call, v1::PruneImagesRequest request);

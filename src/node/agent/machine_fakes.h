@@ -83,6 +83,7 @@ class TestImages final : public images::Images {
   std::vector<std::string> used;
   std::string uploaded;  // by the last import
   int ensured = 0;
+  images::PullBoard board;
 
   void add(const std::string& reference, images::ImageConfig config = {.command = {"/bin/true"}});
 
@@ -92,11 +93,15 @@ class TestImages final : public images::Images {
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<images::ImageRecord> import(std::string name, std::shared_ptr<images::ByteSource> archive) override;
   base::Co<std::shared_ptr<images::ByteSource>> export_image(std::string reference) override;
+  base::Co<std::shared_ptr<images::ByteSource>> save(std::string reference) override {
+    return export_image(std::move(reference));
+  }
   base::Co<images::ImageRecord> tag(std::string reference, std::string name) override;
   base::Co<std::vector<images::ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;
   void set_used(std::vector<std::string> references) override { used = std::move(references); }
+  images::PullBoard& pull_board() override { return board; }
 };
 
 class TestNetworks final : public networks::Networks {

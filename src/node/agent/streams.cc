@@ -90,6 +90,7 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kRemoveImage: co_return co_await remove_image(request.remove_image(), stream);
     case v1::StreamRequest::kPruneImages: co_return co_await prune(stream);
     case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);
+    case v1::StreamRequest::kPulls: co_return co_await pulls(stream);
     case v1::StreamRequest::kContainers: co_return co_await containers(stream);
     default: break;
   }
@@ -125,8 +126,21 @@ base::Co<> StreamServer::remove_image(v1::NodeRemoveImage want, std::shared_ptr<
   co_return co_await stream->send(std::move(message));
 }
 
+// From this machine's store, else from an engine that has it.
+base::Co<std::shared_ptr<images::ByteSource>> StreamServer::save_image(std::string reference) {
+  auto saved = co_await parts_.images.save(reference);
+  if (saved || saved.error().code != base::Code::kNotFound) co_return saved;
+  for (const auto& executor : parts_.executors.all()) {
+    if (executor.images == nullptr || executor.images == &parts_.images) continue;
+    auto of_engine = co_await executor.images->save(reference);
+    if (of_engine) co_return of_engine;
+    base::log::debug("{}: {}", executor.name, of_engine.error().message);
+  }
+  co_return saved;
+}
+
 base::Co<> StreamServer::export_image(v1::NodeExport want, std::shared_ptr<DataStream> stream) {
-  CO_ASSIGN_OR_RETURN(const auto archive, co_await parts_.images.export_image(want.reference()));
+  CO_ASSIGN_OR_RETURN(const auto archive, co_await save_image(want.reference()));
   while (true) {
     CO_ASSIGN_OR_RETURN(auto piece, co_await archive->read());
     v1::StreamFromAgent message;

@@ -42,11 +42,13 @@ class StreamServer {
   base::Co<> copy_into(v1::NodeCopyInto want, std::shared_ptr<DataStream> stream);
   base::Co<> forward(v1::NodeForward want, std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
+  base::Co<> pulls(std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);
   base::Co<> push(v1::NodePush want, std::shared_ptr<DataStream> stream);
   base::Co<> remove_image(v1::NodeRemoveImage want, std::shared_ptr<DataStream> stream);
   base::Co<> prune(std::shared_ptr<DataStream> stream);
   base::Co<> export_image(v1::NodeExport want, std::shared_ptr<DataStream> stream);
+  base::Co<std::shared_ptr<images::ByteSource>> save_image(std::string reference);
   base::Co<> send_image(base::Result<images::ImageRecord> record, std::shared_ptr<DataStream> stream);
 
   Parts parts_;

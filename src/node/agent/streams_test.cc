@@ -392,6 +392,30 @@ TEST_F(FetchTest, AnImageThatIsPinnedIsNoOther) {
   EXPECT_EQ(status("e").image_digest(), "sha256:here:1@sha256:elsewhere");
 }
 
+TEST_F(StreamsTest, PullsAreTheirsWhoLook) {
+  auto earlier = images.board.begin("gone:1");
+  earlier.reset();
+  auto pull = images.board.begin("nginx:1");
+  v1::StreamRequest request;
+  request.mutable_pulls();
+  want(request);
+  const auto expect = [&](std::uint64_t done, std::uint64_t total, bool ended) {
+    const auto message = next();
+    ASSERT_TRUE(message.has_value() && message->has_value());
+    const auto& progress = (*message)->pull_progress();
+    EXPECT_EQ(progress.reference(), "nginx:1");
+    EXPECT_EQ(progress.done_bytes(), done);
+    EXPECT_EQ(progress.total_bytes(), total);
+    EXPECT_EQ(progress.ended(), ended);
+  };
+  expect(0, 0, false);
+  pull->set(3, 10);
+  expect(3, 10, false);
+  pull->complete();
+  pull.reset();
+  expect(10, 10, true);
+}
+
 TEST_F(StreamsTest, AnUnknownWishIsRefused) {
   want({});
   EXPECT_EQ(next().error().code, base::Code::kUnimplemented);

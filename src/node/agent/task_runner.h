@@ -81,7 +81,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> perform(Step step);
   base::Co<> prepare_image();
   base::Co<images::ImageRecord> find_image();
-  base::Co<images::ImageRecord> find_present_image(v1::ContainerSpec spec);
+  base::Co<images::ImageRecord> find_imported_image(v1::ContainerSpec spec);
   base::Co<> prepare_container();
   base::Co<> attach();
   base::Co<> build();

@@ -70,9 +70,9 @@ base::Co<images::ImageRecord> TaskRunner::find_image() {
   const auto spec = checkpoint_.assignment().container();
   auto& source = *executor_->images;
   if (spec.pull_policy() == v1::PULL_ALWAYS) co_return co_await source.pull(image_reference(spec));
-  if (spec.pull_policy() == v1::PULL_NEVER) co_return co_await find_present_image(spec);
   const bool elsewhere = checkpoint_.assignment().image_elsewhere();
-  if (spec.image_digest().empty() && !elsewhere) co_return co_await source.ensure(spec.image());
+  const bool never = spec.pull_policy() == v1::PULL_NEVER;
+  if (spec.image_digest().empty() && !elsewhere && !never) co_return co_await source.ensure(spec.image());
   CO_ASSIGN_OR_RETURN(auto named, co_await source.find(spec.image()));
   if (named && images::is_pinned_to(*named, spec.image_digest())) co_return std::move(*named);
   CO_ASSIGN_OR_RETURN(auto present, co_await source.find(image_reference(spec)));
@@ -81,20 +81,23 @@ base::Co<images::ImageRecord> TaskRunner::find_image() {
   if (elsewhere) {
     auto fetched = co_await tools_.image_fetcher.fetch(spec.image(), spec.image_digest());
     if (fetched && &source == &tools_.images) co_return fetched;
-    if (fetched) co_return co_await source.ensure(spec.image());  // an engine takes it from this machine's store
-    base::log::warn("task {}: cannot get {} from another node ({}): trying its registry", task().meta().name(),
-                    spec.image(), fetched.error().message);
+    if (fetched)
+      co_return co_await source.ensure(image_reference(spec));  // an engine takes it from this machine's store
+    base::log::warn("task {}: cannot get {} from another node: {}", task().meta().name(), spec.image(),
+                    fetched.error().message);
   }
-  co_return co_await source.ensure(image_reference(spec));
+  if (!never) co_return co_await source.ensure(image_reference(spec));
+  co_return co_await find_imported_image(spec);
 }
 
-base::Co<images::ImageRecord> TaskRunner::find_present_image(v1::ContainerSpec spec) {
-  CO_ASSIGN_OR_RETURN(auto found, co_await executor_->images->find(spec.image()));
-  if (found) co_return std::move(*found);
+// What was brought in by hand an engine doesn't have yet; no registry is asked.
+base::Co<images::ImageRecord> TaskRunner::find_imported_image(v1::ContainerSpec spec) {
+  CO_ASSIGN_OR_RETURN(const auto imported, co_await tools_.images.find(image_reference(spec)));
+  if (imported) co_return co_await executor_->images->ensure(image_reference(spec));
   co_return base::fail(
       base::Code::kNotFound,
-      fmt::format("the image {} isn't on this node and `pull_policy: never` forbids to fetch it: bring "
-                  "it in with `orchion image import`",
+      fmt::format("the image {} isn't on this node and `pull_policy: never` forbids to fetch it: make it with "
+                  "`orchion build`, or bring it in with `orchion image import`",
                   spec.image()));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "node/engine/engine_json.h"
+#include "node/engine/pull_meter.h"
 
 namespace orchion::node::engine {
 
@@ -295,7 +296,8 @@ Co<std::optional<EngineImage>> EngineClient::inspect_image(std::string reference
   co_return std::optional<EngineImage>(std::move(image));
 }
 
-Co<> EngineClient::read_progress(wire::ClientResponse response, std::string what) {
+Co<> EngineClient::read_progress(wire::ClientResponse response, std::string what, OnProgress on_progress) {
+  PullMeter meter;
   if (response.status != 200) {
     CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*response.body, kBodyBytesMax));
     co_return std::unexpected(failure(what, response.status, body));
@@ -311,20 +313,21 @@ Co<> EngineClient::read_progress(wire::ClientResponse response, std::string what
       rest.erase(0, end + 1);
       if (!progress.failure.empty())
         co_return base::fail(Code::kInternal, fmt::format("{} could not {}: {}", name(), what, progress.failure));
+      if (on_progress && meter.add(progress)) on_progress(meter.done_bytes(), meter.total_bytes());
     }
     if (rest.size() > kBodyBytesMax) rest.clear();  // no line of progress is that long
     if (!*piece) co_return Result<>{};
   }
 }
 
-Co<> EngineClient::pull_image(std::string reference) {
+Co<> EngineClient::pull_image(std::string reference, OnProgress on_progress) {
   wire::ClientRequest request;
   request.method = "POST";
   CO_ASSIGN_OR_RETURN(request.target,
                       co_await versioned("/images/create?fromImage=" + wire::encode_percent(reference)));
   auto response = co_await http_.send(std::move(request), limits_.stall);
   if (!response) co_return std::unexpected(explain(std::move(response).error()));
-  auto pulled = co_await read_progress(*std::move(response), "pull image " + reference);
+  auto pulled = co_await read_progress(*std::move(response), "pull image " + reference, std::move(on_progress));
   if (pulled) co_return Result<>{};
   auto error = std::move(pulled).error();
   const auto says = [&](const char* part) { return error.message.find(part) != std::string::npos; };
@@ -349,6 +352,16 @@ Co<> EngineClient::load_image(std::shared_ptr<wire::BodyReader> archive) {
   auto response = co_await http_.send(std::move(request), limits_.stall);
   if (!response) co_return std::unexpected(explain(std::move(response).error()));
   co_return co_await read_progress(*std::move(response), "load an image");
+}
+
+Co<std::unique_ptr<wire::BodyReader>> EngineClient::save_image(std::string reference) {
+  wire::ClientRequest request;
+  CO_ASSIGN_OR_RETURN(request.target, co_await versioned(image_path(reference, "/get")));
+  auto response = co_await http_.send(std::move(request), limits_.stall);
+  if (!response) co_return std::unexpected(explain(std::move(response).error()));
+  if (response->status < 300) co_return std::move(response->body);
+  CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*response->body, kBodyBytesMax));
+  co_return std::unexpected(failure("save image " + reference, response->status, body));
 }
 
 Co<> EngineClient::tag_image(std::string image, std::string repository, std::string tag) {

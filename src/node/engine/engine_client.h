@@ -73,11 +73,16 @@ class EngineClient {
 
   base::Co<std::optional<EngineImage>> inspect_image(std::string reference);
 
-  // Reads the progress to its end. kNotFound: no registry has it; kUnavailable: the registry can't be reached.
-  base::Co<> pull_image(std::string reference);
+  // Reads the progress to its end; `on_progress`, which may be empty, is told how many bytes came of how many that are
+  // known of. kNotFound: no registry has it; kUnavailable: the registry can't be reached.
+  using OnProgress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
+  base::Co<> pull_image(std::string reference, OnProgress on_progress = {});
 
   // A tar of `docker save`'s kind; returns when it is in the engine's store.
   base::Co<> load_image(std::shared_ptr<wire::BodyReader> archive);
+
+  // A tar of `docker save`'s kind, as it comes. kNotFound.
+  base::Co<std::unique_ptr<wire::BodyReader>> save_image(std::string reference);
 
   // `image` gets another name.
   base::Co<> tag_image(std::string image, std::string repository, std::string tag);
@@ -108,7 +113,7 @@ class EngineClient {
   base::Co<Answer> call_once(Call call);
   base::Co<std::string> versioned(std::string target);
   base::Co<EngineVersion> ask_version();
-  base::Co<> read_progress(wire::ClientResponse response, std::string what);
+  base::Co<> read_progress(wire::ClientResponse response, std::string what, OnProgress on_progress = {});
   base::Error failure(const std::string& what, int status, const std::string& body) const;
   base::Error explain(base::Error error) const;
 

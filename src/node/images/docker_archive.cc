@@ -1,4 +1,4 @@
-#include "node/images/engine/docker_archive.h"
+#include "node/images/docker_archive.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include "node/images/digest.h"
 #include "node/images/image_export.h"
 
-namespace orchion::node::images::engine {
+namespace orchion::node::images {
 
 namespace {
 
@@ -95,8 +95,9 @@ Result<std::string> DockerArchiveMaker::manifest_entry() {
   std::string layers;
   for (const auto& layer : manifest.layers)
     layers += fmt::format("{}\"{}\"", layers.empty() ? "" : ",", blob_name(layer.digest));
+  const auto tags = tag_.empty() ? std::string() : fmt::format("\"{}\"", tag_);
   const auto text =
-      fmt::format(R"([{{"Config":"{}","RepoTags":["{}"],"Layers":[{}]}}])", blob_name(config_digest_), tag_, layers);
+      fmt::format(R"([{{"Config":"{}","RepoTags":[{}],"Layers":[{}]}}])", blob_name(config_digest_), tags, layers);
   const auto size = static_cast<std::int64_t>(text.size());
   return tar_header("manifest.json", size) + text + std::string(static_cast<std::size_t>(padded(size) - size), '\0');
 }
@@ -110,4 +111,4 @@ Co<std::optional<std::string>> DockerArchive::read() {
   }
 }
 
-}  // namespace orchion::node::images::engine
+}  // namespace orchion::node::images

@@ -6,15 +6,14 @@
 
 #include "node/images/documents.h"
 #include "node/images/images.h"
-#include "wire/http.h"
 
-namespace orchion::node::images::engine {
+namespace orchion::node::images {
 
 // Follows an OCI layout in a tar, as Images::export_image makes it, and adds Docker's manifest.json before its end.
 // Pure. Source: https://github.com/moby/docker-image-spec, "Combined Image JSON + Filesystem Changeset Format"
 class DockerArchiveMaker {
  public:
-  // `tag` is what the image will be called: "docker.io/library/nginx:1.27".
+  // `tag` is what the image will be called: "docker.io/library/nginx:1.27"; empty: nothing.
   explicit DockerArchiveMaker(std::string tag) : tag_(std::move(tag)) {}
 
   // The bytes to send for these. kDataLoss: it is no such tar.
@@ -39,8 +38,8 @@ class DockerArchiveMaker {
   bool ended_ = false;
 };
 
-// The same as a request's body.
-class DockerArchive final : public wire::BodyReader {
+// The same of an archive that is read.
+class DockerArchive final : public ByteSource {
  public:
   DockerArchive(std::shared_ptr<ByteSource> source, std::string tag)
       : source_(std::move(source)), maker_(std::move(tag)) {}
@@ -53,4 +52,4 @@ class DockerArchive final : public wire::BodyReader {
   DockerArchiveMaker maker_;
 };
 
-}  // namespace orchion::node::images::engine
+}  // namespace orchion::node::images

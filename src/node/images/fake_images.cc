@@ -99,6 +99,10 @@ base::Co<std::shared_ptr<ByteSource>> FakeImages::export_image(std::string refer
   co_return archive;
 }
 
+base::Co<std::shared_ptr<ByteSource>> FakeImages::save(std::string reference) {
+  return export_image(std::move(reference));
+}
+
 base::Co<ImageRecord> FakeImages::tag(std::string reference, std::string name) {
   CO_ASSIGN_OR_RETURN(auto image, co_await find(reference));
   if (!image) co_return base::fail(base::Code::kNotFound, fmt::format("there is no image {} on this node", reference));

@@ -25,11 +25,13 @@ class FakeImages final : public Images {
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) override;
   base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) override;
+  base::Co<std::shared_ptr<ByteSource>> save(std::string reference) override;
   base::Co<ImageRecord> tag(std::string reference, std::string name) override;
   base::Co<std::vector<ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;
   void set_used(std::vector<std::string> references) override;
+  PullBoard& pull_board() override { return board_; }
 
  private:
   bool is_used(const ImageRecord& image) const;
@@ -40,6 +42,7 @@ class FakeImages final : public Images {
   std::set<std::string> used_;
   std::optional<base::Error> pull_error_;
   int pulls_ = 0;
+  PullBoard board_;
 };
 
 }  // namespace orchion::node::images

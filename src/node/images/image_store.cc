@@ -12,6 +12,7 @@
 #include "node/images/archive_import.h"
 #include "node/images/digest.h"
 #include "node/images/disk_error.h"
+#include "node/images/docker_archive.h"
 #include "node/images/image_export.h"
 
 namespace orchion::node::images {
@@ -24,10 +25,10 @@ constexpr std::string_view kDirectoryVersion = "Directory Transport Version: 1.1
 constexpr std::size_t kSpoolBytes = 1u << 20;
 
 base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
-                                   const ImageStoreOptions& options) {
+                                   const ImageStoreOptions& options, PullBoard::Entry& progress) {
   ASSIGN_OR_RETURN(const auto temp, store->make_temp());
   ContentStore::Lease lease(store);
-  auto fetched = fetch_image(options.registry, *store, lease, reference, options.architecture, temp.path());
+  auto fetched = fetch_image(options.registry, *store, lease, reference, options.architecture, temp.path(), progress);
   // Errors about registries name the image themselves.
   if (!fetched) return std::unexpected(std::move(fetched).error());
   auto image = import_manifest(std::move(store), fetched->manifest, fetched->files, reference.text(),
@@ -38,9 +39,10 @@ base::Result<ImageRecord> pull_now(std::shared_ptr<ContentStore> store, const co
 
 // The root of a task without a caller: what a library throws ends here.
 base::Result<ImageRecord> pull_safely(std::shared_ptr<ContentStore> store, const core::ImageReference& reference,
-                                      const ImageStoreOptions& options) {
+                                      const ImageStoreOptions& options, PullBoard& board) {
   try {
-    return pull_now(std::move(store), reference, options);
+    const auto progress = board.begin(reference.text());
+    return pull_now(std::move(store), reference, options, *progress);
   } catch (const std::exception& e) {
     return base::fail(base::Code::kInternal, fmt::format("cannot pull {}: {}", reference.text(), e.what()));
   }
@@ -105,6 +107,7 @@ struct ImageStore::State {
   ImageStoreOptions options;
   std::shared_ptr<ContentStore> store;
   std::map<std::string, std::shared_ptr<Pull>> pulls;  // by reference
+  PullBoard board;
 
   ImportOptions import_options() const { return {options.architecture, options.limits}; }
 };
@@ -138,6 +141,10 @@ struct ImageStore::Spool {
 ImageStore::ImageStore(std::shared_ptr<State> state) : state_(std::move(state)) {}
 ImageStore::~ImageStore() = default;
 
+PullBoard& ImageStore::pull_board() {
+  return state_->board;
+}
+
 base::Result<std::unique_ptr<ImageStore>> ImageStore::open(base::Executor executor, base::WorkerPool& workers,
                                                            ImageStoreOptions options) {
   ASSIGN_OR_RETURN(auto store, ContentStore::open(options.folder));
@@ -164,7 +171,7 @@ base::Co<ImageRecord> ImageStore::pull(std::string reference) {
   if (!shared) {
     shared = std::make_shared<Pull>(state_->executor);
     state_->workers.post([state = state_, parsed] {
-      auto result = pull_safely(state->store, parsed, state->options);
+      auto result = pull_safely(state->store, parsed, state->options, state->board);
       base::post_to(state->executor, [state, name = parsed.text(), result = std::move(result)]() mutable {
         const auto finished = state->pulls.extract(name).mapped();
         finished->result = std::move(result);
@@ -235,6 +242,14 @@ base::Co<std::shared_ptr<ByteSource>> ImageStore::export_image(std::string refer
   auto job = [state = state_, name] { return ImageExport::open(state->store, name, state->workers); };
   CO_ASSIGN_OR_RETURN(std::shared_ptr<ByteSource> archive, co_await state_->workers.run(std::move(job)));
   co_return archive;
+}
+
+base::Co<std::shared_ptr<ByteSource>> ImageStore::save(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto parsed, core::parse_image_reference(reference));
+  CO_ASSIGN_OR_RETURN(auto archive, co_await export_image(parsed.text()));
+  std::shared_ptr<ByteSource> saved =
+      std::make_shared<DockerArchive>(std::move(archive), parsed.digest.empty() ? parsed.text() : "");
+  co_return saved;
 }
 
 base::Co<ImageRecord> ImageStore::tag(std::string reference, std::string name) {

@@ -37,11 +37,13 @@ class ImageStore final : public Images {
   base::Co<> push(std::string reference, std::string destination, bool plain_http) override;
   base::Co<ImageRecord> import(std::string name, std::shared_ptr<ByteSource> archive) override;
   base::Co<std::shared_ptr<ByteSource>> export_image(std::string reference) override;
+  base::Co<std::shared_ptr<ByteSource>> save(std::string reference) override;
   base::Co<ImageRecord> tag(std::string reference, std::string name) override;
   base::Co<std::vector<ImageRecord>> list() override;
   base::Co<> remove(std::string reference) override;
   base::Co<Pruned> prune() override;
   void set_used(std::vector<std::string> references) override;
+  PullBoard& pull_board() override;
 
   // Removes what no task has used for too long and, where the disk is too full, the least recently used until it isn't.
   // Only what a registry can give back.

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "core/image_health_check.h"
+#include "node/images/pull_board.h"
 
 namespace orchion::node::images {
 
@@ -62,6 +63,9 @@ class ImageSource {
   virtual base::Co<ImageRecord> ensure(std::string reference) = 0;
   virtual base::Co<std::optional<ImageRecord>> find(std::string reference) = 0;
   virtual base::Co<ImageRecord> pull(std::string reference) = 0;
+
+  // An archive that import(), Docker and Podman take. kNotFound.
+  virtual base::Co<std::shared_ptr<ByteSource>> save(std::string reference) = 0;
 };
 
 // This machine's own store.
@@ -89,6 +93,9 @@ class Images : public ImageSource {
     std::int64_t freed_bytes = 0;
   };
   virtual base::Co<Pruned> prune() = 0;
+
+  // Where all pulls of this machine are shown, those of its engines too.
+  virtual PullBoard& pull_board() = 0;
 
   // The images in use by tasks, by reference or digest: neither removed nor pruned. Replaces the earlier set.
   virtual void set_used(std::vector<std::string> references) = 0;

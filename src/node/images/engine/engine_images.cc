@@ -4,7 +4,7 @@
 
 #include "core/image_reference.h"
 #include "node/images/digest.h"
-#include "node/images/engine/docker_archive.h"
+#include "node/images/docker_archive.h"
 
 namespace orchion::node::images::engine {
 
@@ -52,6 +52,26 @@ Result<std::string> loaded_name(const std::string& normal) {
   if (reference.digest.empty()) return normal;
   return reference.name() + ":sha256-" + digest_hex(reference.digest);
 }
+
+// The one as the other.
+class Upload final : public wire::BodyReader {
+ public:
+  explicit Upload(std::shared_ptr<ByteSource> source) : source_(std::move(source)) {}
+  Co<std::optional<std::string>> read() override { return source_->read(); }
+
+ private:
+  std::shared_ptr<ByteSource> source_;
+};
+class Download final : public ByteSource {
+ public:
+  Download(std::shared_ptr<EngineClient> client, std::unique_ptr<wire::BodyReader> body)
+      : client_(std::move(client)), body_(std::move(body)) {}
+  Co<std::optional<std::string>> read() override { return body_->read(); }
+
+ private:
+  std::shared_ptr<EngineClient> client_;  // whose connection it is
+  std::unique_ptr<wire::BodyReader> body_;
+};
 
 }  // namespace
 
@@ -110,7 +130,7 @@ Co<std::optional<ImageRecord>> EngineImages::load_own(std::string normal) {
   CO_ASSIGN_OR_RETURN(auto bytes, co_await own_.export_image(normal));
   CO_ASSIGN_OR_RETURN(auto name, loaded_name(normal));
   const auto archive = std::make_shared<DockerArchive>(std::move(bytes), std::move(name));
-  CO_RETURN_IF_ERROR(co_await client_->load_image(archive));
+  CO_RETURN_IF_ERROR(co_await client_->load_image(std::make_shared<Upload>(archive)));
   CO_ASSIGN_OR_RETURN(auto image, co_await client_->inspect_image(archive->config_digest()));
   if (!image)
     co_return base::fail(Code::kInternal,
@@ -119,7 +139,10 @@ Co<std::optional<ImageRecord>> EngineImages::load_own(std::string normal) {
 }
 
 Co<ImageRecord> EngineImages::pull_normal(std::string normal) {
-  CO_RETURN_IF_ERROR(co_await client_->pull_image(normal));
+  const auto shown = own_.pull_board().begin(normal);
+  auto on_progress = [entry = shown.get()](std::uint64_t done, std::uint64_t total) { entry->set(done, total); };
+  CO_RETURN_IF_ERROR(co_await client_->pull_image(normal, std::move(on_progress)));
+  shown->complete();
   CO_ASSIGN_OR_RETURN(auto image, co_await find_normal(normal));
   if (image) co_return *std::move(image);
   co_return base::fail(Code::kNotFound,
@@ -143,6 +166,15 @@ Co<ImageRecord> EngineImages::pull(std::string reference) {
   CO_ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
   CO_ASSIGN_OR_RETURN(const auto fetch, co_await begin(normal));
   co_return co_await pull_normal(normal);
+}
+
+Co<std::shared_ptr<ByteSource>> EngineImages::save(std::string reference) {
+  CO_ASSIGN_OR_RETURN(const auto normal, core::normalise_image(reference));
+  CO_ASSIGN_OR_RETURN(const auto found, co_await find_normal(normal));
+  if (!found) co_return base::fail(Code::kNotFound, fmt::format("{} has no image {}", client_->name(), reference));
+  CO_ASSIGN_OR_RETURN(auto body, co_await client_->save_image(normal));
+  std::shared_ptr<ByteSource> archive = std::make_shared<Download>(client_, std::move(body));
+  co_return archive;
 }
 
 }  // namespace orchion::node::images::engine

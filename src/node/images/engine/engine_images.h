@@ -23,6 +23,7 @@ class EngineImages final : public ImageSource {
   base::Co<ImageRecord> ensure(std::string reference) override;
   base::Co<std::optional<ImageRecord>> find(std::string reference) override;
   base::Co<ImageRecord> pull(std::string reference) override;
+  base::Co<std::shared_ptr<ByteSource>> save(std::string reference) override;
 
  private:
   // Keeps others out while one fetches a reference.

@@ -1,7 +1,7 @@
 #include "node/images/engine/engine_images.h"
 
 #include "node/engine/engine_process.h"
-#include "node/images/engine/docker_archive.h"
+#include "node/images/docker_archive.h"
 #include "node/images/image_lab.h"
 
 namespace orchion::node::images::engine {
