@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/build_images.h"
 #include "cli/context.h"
 #include "cli/target.h"
 
@@ -15,6 +16,8 @@ struct UpOptions {
   FileOptions files;
   bool detach = false;         // don't wait until everything runs
   std::string timeout = "5m";  // of that wait
+  BuildMode build = BuildMode::kMissing;
+  BuilderOptions builder;
 };
 int run_up(Context& context, const UpOptions& options);
 
@@ -24,6 +27,14 @@ struct PlanOptions {
 };
 int run_plan(Context& context, const PlanOptions& options);
 int run_config(Context& context, const FileOptions& options);
+
+struct BuildOptions {
+  FileOptions files;
+  std::vector<std::string> services;  // empty: all that have a `build`
+  bool push = false;                  // to the images' registries, too
+  BuilderOptions builder;
+};
+int run_build(Context& context, const BuildOptions& options);
 
 struct DownOptions {
   FileOptions files;
@@ -158,6 +169,8 @@ int run_image_ls(Context& context);
 int run_image_pull(Context& context, const std::string& reference);
 int run_image_push(Context& context, const std::string& reference, const std::string& destination, bool plain_http);
 int run_image_import(Context& context, const std::string& file, const std::string& name);
+// `file`: "-" for standard output.
+int run_image_save(Context& context, const std::vector<std::string>& names, const std::string& file);
 int run_image_tag(Context& context, const std::string& reference, const std::string& name);
 int run_image_login(Context& context, const std::string& name, std::string user, bool password_from_input);
 int run_image_rm(Context& context, const std::string& reference);

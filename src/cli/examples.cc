@@ -27,6 +27,12 @@ const Examples kOfStacks = {
   orchion up                              start what ./compose.yaml describes, and wait until it runs
   orchion up -f shop.yaml --stack shop    another file, another name
   orchion up -d                           don't wait
+  orchion up --build                      build the services' images anew before
+)"},
+    {"orchion build", R"(
+  orchion build                           the images of all services that have a `build`
+  orchion build web --no-cache            one of them, every step anew
+  orchion build --build-arg VERSION=2     over what the file says
 )"},
     {"orchion plan", R"(
   orchion plan                            what would be created, changed and removed
@@ -209,6 +215,10 @@ const Examples kOfMachines = {
     {"orchion image load", R"(
   docker save app:1 | orchion image load
   orchion image load -i app.tar
+)"},
+    {"orchion image save", R"(
+  orchion image save app:1 -o app.tar
+  orchion image save app:1 db:2 -o - | docker load
 )"},
     {"orchion image login", R"(
   orchion image login ghcr.io -u me       the password is asked for

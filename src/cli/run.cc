@@ -1,12 +1,14 @@
 // One container, as `docker run` and `docker compose run` have it: a service of its own, made from an image or from a
 // service of the file that lies here.
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/random.h"
 #include "base/timeout.h"
@@ -15,6 +17,7 @@
 #include "cli/duration.h"
 #include "cli/follow.h"
 #include "cli/poll.h"
+#include "cli/pull_rows.h"
 #include "cli/session.h"
 #include "cli/stack_part.h"
 #include "core/image_reference.h"
@@ -138,8 +141,10 @@ std::string short_image_name(const std::string& image) {
   return name;
 }
 
-// A word that the file here has as a service is that service; any other is an image.
-base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunOptions& options) {
+// A word that the file here has as a service is that service; any other is an image. `builds` is given how that
+// service's image is made, where the file says it.
+base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunOptions& options,
+                                                    std::vector<spec::BuildSpec>& builds) {
   v1::CreateServiceRequest request;
   const auto& what = options.what;
   std::string base_name = short_image_name(what);
@@ -152,6 +157,8 @@ base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunO
       if (service.name() != what) continue;
       take_service(service, *request.mutable_spec());
       base_name = what + "-run";
+      std::ranges::copy_if(loaded.builds, std::back_inserter(builds),
+                           [&](const spec::BuildSpec& build) { return build.service == what; });
     }
   }
   request.set_name(options.name.empty() ? fmt::format("{}-{}", base_name, suffix()) : options.name);
@@ -162,6 +169,16 @@ base::Result<v1::CreateServiceRequest> make_request(Context& context, const RunO
 std::string obstacle_of(const v1::Task& task) {
   return task.spec().assignment().node().empty() ? task.spec().placement_message() : task.status().message();
 }
+
+// One that is waited for in front of somebody.
+struct InFront {
+  std::shared_ptr<client::ApiClient> api;
+  base::Clock* clock;
+  v1::GetTaskRequest wanted;
+  std::string image;
+  base::Duration start_limit;
+  std::shared_ptr<LiveLines> live;  // nullptr: nothing is drawn
+};
 
 using TaskVerdict = std::optional<base::Result<v1::Task>>;
 
@@ -202,22 +219,39 @@ base::Co<> print_output(std::shared_ptr<client::ApiClient> api, std::shared_ptr<
   }
 }
 
-base::Co<v1::Task> await_start(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted,
-                               base::Duration limit) {
-  return base::with_timeout(*clock, limit, "starting " + wanted.name(), poll_start(api, clock, wanted));
+// A row while the image is pulled, which goes when the container has begun.
+base::Co<v1::Task> start_and_show(InFront front) {
+  if (!front.live) co_return co_await poll_start(front.api, front.clock, front.wanted);
+  auto pulls = std::make_shared<PullRows>();
+  OnPull take = [pulls, clock = front.clock](const v1::PullProgress& pull) { pulls->put(pull, clock->now()); };
+  ProgressRows rows = [pulls, image = front.image](base::Duration) {
+    const auto text = pulls->text(image, "");
+    if (text.empty()) return std::vector<ProgressRow>();
+    return std::vector<ProgressRow>{{ProgressRow::Mark::kWorking, image, text}};
+  };
+  using boost::asio::experimental::awaitable_operators::operator||;
+  auto ended = co_await (poll_start(front.api, front.clock, front.wanted) || read_pulls(front.api, front.clock, take) ||
+                         keep_drawn(front.clock, front.live, rows));
+  front.live->show({});
+  if (ended.index() == 0) co_return std::get<0>(std::move(ended));
+  co_return std::unexpected(ended.index() == 1 ? std::get<1>(ended).error() : std::get<2>(ended).error());
+}
+
+base::Co<v1::Task> await_start(InFront front) {
+  return base::with_timeout(*front.clock, front.start_limit, "starting " + front.wanted.name(), start_and_show(front));
 }
 
 // Prints what it prints until it ends; its exit code.
-base::Co<int> attend(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetTaskRequest wanted,
-                     base::Duration start_limit) {
-  CO_ASSIGN_OR_RETURN(auto task, co_await await_start(api, clock, wanted, start_limit));
+base::Co<int> attend(InFront front) {
+  const auto& wanted = front.wanted;
+  CO_ASSIGN_OR_RETURN(auto task, co_await await_start(front));
   auto logs = std::make_shared<v1::LogsRequest>();
   logs->set_stack(wanted.stack());
   logs->set_service(task.spec().service());
   logs->set_follow(true);
   // A container that never began has no output, and says so by its message.
-  if (task.status().has_started_at()) CO_RETURN_IF_ERROR(co_await print_output(api, logs));
-  CO_ASSIGN_OR_RETURN(task, co_await poll_end(api, clock, wanted));
+  if (task.status().has_started_at()) CO_RETURN_IF_ERROR(co_await print_output(front.api, logs));
+  CO_ASSIGN_OR_RETURN(task, co_await poll_end(front.api, front.clock, wanted));
   if (!task.status().has_exit_code())
     co_return base::fail(base::Code::kInternal,
                          fmt::format("{} did not run: {}", wanted.name(), task.status().message()));
@@ -235,21 +269,20 @@ base::Result<> remove_service(Context& context, client::ApiClient& api, const v1
 // The exit code; nullopt where it was left while it runs.
 using FrontEnd = base::Result<std::optional<int>>;
 
-FrontEnd stand_by(Context& context, std::shared_ptr<client::ApiClient> api, const v1::GetTaskRequest& wanted,
-                  base::Duration limit) {
-  auto code = context.run(attend(std::move(api), &context.clock(), wanted, limit));
+FrontEnd stand_by(Context& context, const InFront& front) {
+  auto code = context.run(attend(front));
   if (!code) return std::unexpected(code.error());
   return std::optional<int>(*code);
 }
 
 // With this terminal, or these pipes, as its own. What it writes before is kept for us.
-FrontEnd sit_down(Context& context, std::shared_ptr<client::ApiClient> api, const v1::GetTaskRequest& wanted,
-                  const RunOptions& options, base::Duration limit) {
+FrontEnd sit_down(Context& context, const InFront& front, const RunOptions& options) {
+  const auto& wanted = front.wanted;
   ASSIGN_OR_RETURN(auto keys, DetachKeys::parse(options.detach_keys));
-  ASSIGN_OR_RETURN(const auto task, context.run(await_start(api, &context.clock(), wanted, limit)));
+  ASSIGN_OR_RETURN(const auto task, context.run(await_start(front)));
   if (!task.status().has_started_at())
     return base::fail(base::Code::kInternal, fmt::format("{} did not run: {}", wanted.name(), task.status().message()));
-  return attach_to(context, api,
+  return attach_to(context, front.api,
                    {.stack = wanted.stack(),
                     .task = wanted.name(),
                     .input = options.interactive,
@@ -263,7 +296,8 @@ int run_in_front(Context& context, std::shared_ptr<client::ApiClient> api, const
   wanted.set_stack(made.stack());
   wanted.set_name(core::slot_name(made.name(), 1));
   const bool sat_down = options.interactive || options.tty;
-  const auto code = sat_down ? sit_down(context, api, wanted, options, limit) : stand_by(context, api, wanted, limit);
+  const InFront front{api, &context.clock(), wanted, made.spec().container().image(), limit, live_lines(context)};
+  const auto code = sat_down ? sit_down(context, front, options) : stand_by(context, front);
   const bool left = code && !*code;
   if (!options.keep && !left) {
     if (auto removed = remove_service(context, *api, made); !removed) return context.fail(removed.error());
@@ -296,11 +330,17 @@ int run_run(Context& context, const RunOptions& options) {
   if (options.interactive && options.tty && !options.detach) {
     if (auto checked = check_terminal(); !checked) return context.refuse(checked.error());
   }
-  auto request = make_request(context, options);
+  std::vector<spec::BuildSpec> builds;
+  auto request = make_request(context, options, builds);
   if (!request) return context.fail(request.error());
   if (auto applied = apply_options(options, *request); !applied) return context.refuse(applied.error());
   auto api = context.api_or_start();
   if (!api) return context.fail(api.error());
+  for (const auto& build : builds) {
+    auto& container = *request->mutable_spec()->mutable_container();
+    if (auto settled = settle_build(context, **api, build, BuildMode::kMissing, {}, container); !settled)
+      return context.fail(settled.error());
+  }
   auto made = context.run((*api)->call<v1::Service>("orchion.v1.ServiceService.CreateService", *request));
   if (!made) return context.fail(made.error());
   return options.detach ? run_behind(context, *api, *request, *limit)

@@ -5,14 +5,39 @@ namespace orchion::cli {
 
 namespace {
 
+void add_builder(CLI::App* command, BuilderOptions& builder) {
+  offer(command->add_option("--builder", builder.builder, "What builds; ORCHION_BUILDER says it too"),
+        {"buildah", "podman", "docker"});
+}
+
 void add_up(CommandTree& tree) {
   auto options = std::make_shared<UpOptions>();
   auto* up = tree.add("up", "Start or change a stack, and wait until it runs",
                       [options](Context& context) { return run_up(context, *options); });
   add_file_options(up, options->files);
   auto* detach = up->add_flag("-d,--detach", options->detach, "Don't wait until everything runs");
+  auto* build = up->add_flag_callback(
+      "--build", [options] { options->build = BuildMode::kAlways; }, "Build the images of services anew");
+  up->add_flag_callback(
+        "--no-build", [options] { options->build = BuildMode::kNever; }, "Build none, not even what is missing")
+      ->excludes(build);
+  add_builder(up, options->builder);
   up->add_flag_callback("--wait", [] {}, "Wait until everything runs; the default")->excludes(detach);
   add_timeout(up, options->timeout);
+}
+
+void add_build(CommandTree& tree) {
+  auto options = std::make_shared<BuildOptions>();
+  auto* build = tree.add("build", "Make the images of services whose file says how",
+                         [options](Context& context) { return run_build(context, *options); });
+  build->add_option("SERVICE", options->services, "Those alone; all that have a `build` where left out");
+  add_file_options(build, options->files);
+  add_builder(build, options->builder);
+  build->add_flag("--no-cache", options->builder.flags.no_cache, "Do every step anew");
+  build->add_flag("--pull", options->builder.flags.pull, "Ask registries for newer base images");
+  build->add_option("--build-arg", options->builder.flags.arguments, "NAME=VALUE, or NAME for this shell's value")
+      ->allow_extra_args(false);
+  build->add_flag("--push", options->push, "Send them to their registries too");
 }
 
 void add_plan_and_config(CommandTree& tree) {
@@ -45,6 +70,7 @@ void add_down(CommandTree& tree) {
 
 void add_stack_commands(CommandTree& tree) {
   add_up(tree);
+  add_build(tree);
   add_plan_and_config(tree);
   add_down(tree);
   auto* stack = tree.add_group("stack", "Stacks");

@@ -76,6 +76,9 @@ int run_up(Context& context, const UpOptions& options) {
   auto api = context.api_or_start();
   if (!api) return context.fail(api.error());
 
+  if (auto settled = settle_builds(context, **api, *loaded, options.build, options.builder); !settled)
+    return context.fail(settled.error());
+
   v1::ApplyStackRequest request;
   request.set_name(loaded->name);
   *request.mutable_spec() = std::move(loaded->spec);
@@ -99,6 +102,8 @@ int run_plan(Context& context, const PlanOptions& options) {
   if (!loaded) return context.fail(loaded.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
+  if (auto settled = settle_builds(context, **api, *loaded, BuildMode::kLook, {}); !settled)
+    return context.fail(settled.error());
   v1::ApplyStackRequest request;
   request.set_name(loaded->name);
   *request.mutable_spec() = std::move(loaded->spec);

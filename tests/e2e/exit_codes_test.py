@@ -37,7 +37,7 @@ ASKING = {
     "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node containers": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
     "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
-    "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
+    "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
@@ -58,7 +58,8 @@ MISSING = [
     ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "containers", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
     ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
     ["image", "import", "/nowhere/x.tar", "x:1"], ["image", "load", "-i", "/nowhere/x.tar"],
-    ["image", "tag", "nope:1", "x:2"], ["init", "nope"], ["explain", "healthcheck.nope"],
+    ["image", "tag", "nope:1", "x:2"], ["image", "save", "nope:1", "-o", "/tmp/nope.tar"],
+    ["build", "-f", "/nowhere/compose.yaml"], ["init", "nope"], ["explain", "healthcheck.nope"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
@@ -70,6 +71,7 @@ class ExitCodes(unittest.TestCase):
         cls.addClassCleanup(cls.cluster.close)
         harness.busybox_image(cls.cluster, "busybox-test:latest")
         cls.file = harness.write(cls.cluster.folder / "shop", "compose.yaml", COMPOSE)
+        cls.built = harness.write(cls.cluster.folder / "built", "compose.yaml", "services: {web: {build: .}}")
         cls.cluster.ok("up", "-f", cls.file, "--yes")
 
     def run_here(self, *arguments, env=None):
@@ -87,7 +89,8 @@ class ExitCodes(unittest.TestCase):
     def asking(self):
         for command, words in ASKING.items():
             with self.subTest(command):
-                yield [*command.split(), *(str(self.file) if word == "FILE" else word for word in words)]
+                files = {"FILE": self.file, "BUILT": self.built, "SAVED": self.cluster.folder / "saved.tar"}
+                yield [*command.split(), *(str(files.get(word, word)) for word in words)]
 
     def test_the_table_knows_every_command(self):
         def leaves(path=()):
