@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -49,7 +49,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 // A program and all it started, until it is reaped.
 class Group {
  public:
-  explicit Group(pid_t pid) : pid_(pid), handle_(::pidfd_open(pid, 0)) {}
+  explicit Group(pid_t pid) : pid_(pid), handle_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
   ~Group() {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGTERM);

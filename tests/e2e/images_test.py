@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import socket
 import subprocess
 import threading
@@ -116,6 +117,28 @@ class Images(unittest.TestCase):
         self.cluster.ok("image", "save", "engines/own:1", "-o", file)
         self.assertEqual(self.cluster.ok("image", "load", "-i", file), "docker.io/engines/own:1\n")
         self.cluster.ok("image", "rm", "engines/own:1")
+
+    def test_docker_builds_for_its_own_services(self):
+        project = self.cluster.folder / "dock"
+        harness.write(project, "Dockerfile",
+                      "FROM scratch\nCOPY busybox /bin/busybox\nCOPY said /said\n"
+                      "CMD [\"/bin/busybox\", \"sleep\", \"1000\"]\n")
+        harness.write(project, "said", "one\n")
+        shutil.copy("/bin/busybox", project / "busybox")
+        harness.write(project, "compose.yaml", "services: {web: {build: ., stop_signal: SIGKILL, "
+                      "x-orchion: {executor: docker}}}")
+        self.addCleanup(self.cluster.run, "down", "--stack", "dock", "--yes")
+        first = self.cluster.run("up", "--yes", cwd=project)
+        self.assertEqual(first.code, 0, first)
+        self.assertIn("building web with docker", first.err)
+        self.assertEqual(self.cluster.ok("exec", "dock/web", "--", "/bin/busybox", "cat", "/said"), "one\n")
+        before = self.cluster.tasks("dock")[0]
+        self.assertEqual(before["status"]["executor"], "docker")
+        self.cluster.ok("up", "--build", "--yes", cwd=project)
+        self.assertEqual(self.cluster.tasks("dock")[0]["meta"]["uid"], before["meta"]["uid"])
+        harness.write(project, "said", "two\n")
+        self.cluster.ok("up", "--build", "--yes", cwd=project)
+        self.assertEqual(self.cluster.ok("exec", "dock/web", "--", "/bin/busybox", "cat", "/said"), "two\n")
 
     def start_registry(self):
         config = harness.write(self.cluster.folder, "registry.yml", f"""
