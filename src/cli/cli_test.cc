@@ -128,7 +128,7 @@ TEST_F(CliTest, ExplainSaysWhatAKeyMeans) {
             "supported  yes\ndefault    30s\nexample    interval: 1s\n");
   EXPECT_THAT(run({"explain", "services.healthcheck"}).out, AllOf(HasSubstr("\n\nKEY "), HasSubstr("start_period")));
   EXPECT_THAT(run({"explain"}).out, HasSubstr("services  map   yes        what runs"));
-  EXPECT_THAT(run({"explain", "build"}).out, HasSubstr("supported  no: build the image, bring it in"));
+  EXPECT_THAT(run({"explain", "develop"}).out, HasSubstr("supported  no: remove it; watch your files"));
   EXPECT_EQ(run({"explain", "deploy.resources", "-o", "name"}).out, "limits\nreservations\n");
   EXPECT_THAT(run({"explain", "services.init", "-o", "json"}).out,
               HasSubstr(R"("supported":true,"note":"","default":"false")"));

@@ -117,7 +117,7 @@ int run_plan(Context& context, const PlanOptions& options) {
 int run_config(Context& context, const FileOptions& options) {
   auto loaded = load_stack(context, options);
   if (!loaded) return context.fail(loaded.error());
-  std::cout << spec::render(loaded->name, loaded->spec);
+  std::cout << spec::render(loaded->name, loaded->spec, loaded->builds);
   return kExitOk;
 }
 

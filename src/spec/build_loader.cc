@@ -85,6 +85,9 @@ class BuildLoader {
 
   // A folder in its full length; addresses stay as they are.
   std::string location(const std::string& where, const Position& at) {
+    if (where.starts_with("service:"))
+      problems_.add(at,
+                    fmt::format("`{}` isn't supported: name that service's image, as `docker-image://NAME`", where));
     if (is_address(where)) return where;
     auto path = resolve_host_path(
         where.starts_with('/') || where.starts_with('.') || where.starts_with('~') ? where : "./" + where,

@@ -1,7 +1,10 @@
 #include "spec/build_loader.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
+#include "spec/render.h"
 #include "spec/test_folder.h"
 
 namespace orchion::spec {
@@ -80,6 +83,56 @@ TEST(Build, LooksItsSecretsUp) {
   EXPECT_EQ(folder.service("web").container().files_size(), 0) << "they are the build's alone";
 }
 
+TEST(Build, IsRenderedSoThatItLoadsAgainAsTheSame) {
+  const std::string compose = R"(name: shop
+services:
+  api: {image: 'team/api:1', build: ., pull_policy: build}
+  db: {image: 'team/db:1', build: ., pull_policy: never}
+  web:
+    build:
+      context: ./src
+      dockerfile: web.Dockerfile
+      args: [A=$$1, B]
+      target: run
+      labels: {x: "y"}
+      tags: ['shop:2']
+      additional_contexts: {assets: ./assets}
+      secrets: [token, key]
+      ssh: [default]
+      cache_from: [r/c]
+      cache_to: [r/c]
+      no_cache: true
+      pull: true
+      network: host
+      extra_hosts: {db: 10.0.0.5}
+      platforms: [linux/amd64]
+      shm_size: 64m
+      ulimits: {nofile: {soft: 5, hard: 9}}
+secrets: {token: {environment: TOKEN}, key: {file: ./key}}
+)";
+  Folder folder(compose);
+  folder.add("key", "k");
+  folder.options.environment["TOKEN"] = "very secret";
+  folder.options.environment["B"] = "of the shell";
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  const auto text = render(stack->name, stack->spec, stack->builds);
+  EXPECT_THAT(text, testing::Not(HasSubstr("very secret")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("of the shell")));
+  folder.add("compose.yaml", text);
+  auto again = folder.load();
+  ASSERT_TRUE(again) << again.error().message << text;
+  EXPECT_EQ(again->builds.size(), 3u);
+  for (auto& build : again->builds) {
+    const auto before = std::ranges::find(stack->builds, build.service, &BuildSpec::service);
+    ASSERT_NE(before, stack->builds.end());
+    build.place = before->place;
+    EXPECT_EQ(build, *before) << text;
+  }
+  for (const auto& service : stack->spec.services())
+    EXPECT_EQ(service.spec().container().pull_policy(), folder.service(service.name()).container().pull_policy());
+}
+
 TEST(Build, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(error_of("services: {web: {build: {context: ., secrets: [s]}}}"),
             "compose.yaml:1:47: `s` isn't declared: add it under the top-level `secrets`");
@@ -89,6 +142,8 @@ TEST(Build, SaysWhatIsWrongAndWhere) {
             "compose.yaml:1:72: there is a `dockerfile` too: keep one of them");
   EXPECT_THAT(error_of("services: {web: {build: {context: ., network: back}}}"),
               HasSubstr("use host, none or default"));
+  EXPECT_THAT(error_of("services: {web: {build: {context: ., additional_contexts: {base: 'service:base'}}}}"),
+              HasSubstr("`service:base` isn't supported: name that service's image"));
   EXPECT_THAT(error_of("services: {web: {build: {contxt: .}}}"), HasSubstr("did you mean `context`?"));
   EXPECT_EQ(error_of("services: {web: {image: a, pull_policy: build}}"),
             "compose.yaml:1:41: the service `web` has no `build`: describe it, or use missing");

@@ -62,6 +62,8 @@ struct BuildSpec {
   std::int64_t shm_bytes = 0;
   bool no_cache = false;
   bool pull = false;
+
+  bool operator==(const BuildSpec&) const = default;
 };
 
 // Not a folder of this machine, but something that the builder fetches.

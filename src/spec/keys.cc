@@ -31,7 +31,7 @@ constexpr Key kTopKeyList[] = {{"version", kText, true, "passed over with a noti
                                {"configs", kMap}};
 constexpr Key kServiceKeyList[] = {
     {"image", kText},
-    {"build", kAny, true, "by buildah or docker where the command line runs; see `orchion build`"},
+    {"build", kAny, true, "by buildah, podman or docker where the command line runs; see `orchion build`"},
     {"command", kTextOrList},
     {"entrypoint", kTextOrList},
     {"environment", kMapOrList},

@@ -1,6 +1,8 @@
 #include "spec/render.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "spec/render_service.h"
 
@@ -10,12 +12,17 @@ namespace {
 
 class Renderer {
  public:
+  explicit Renderer(const std::vector<BuildSpec>& builds) : builds_(builds) {}
+
   std::string run(const std::string& name, const v1::StackSpec& spec) {
     yaml_.begin_map();
     yaml_.field("name", name);
     yaml_.key("services");
     yaml_.begin_map();
-    for (const auto& named : spec.services()) render_service(named, yaml_);
+    for (const auto& named : spec.services()) {
+      const auto build = std::ranges::find(builds_, named.name(), &BuildSpec::service);
+      render_service(named, build == builds_.end() ? nullptr : &*build, yaml_);
+    }
     yaml_.end_map();
     networks(spec);
     volumes(spec);
@@ -67,24 +74,35 @@ class Renderer {
     yaml_.end_map();
   }
 
+  void add_secrets_of_builds(std::map<std::string, v1::FileMount>& sources) const {
+    for (const auto& build : builds_) {
+      for (const auto& secret : build.secrets) {
+        v1::FileMount source;
+        source.set_origin(secret.file.empty() ? "environment:" + secret.variable : "file:" + secret.file);
+        sources.emplace(secret.id, std::move(source));
+      }
+    }
+  }
+
   // Where contents came from, not what they are: a secret is printed by nobody.
   void file_sources(std::string_view key, const v1::StackSpec& spec, bool in_memory) {
-    std::map<std::string, const v1::FileMount*> sources;
+    std::map<std::string, v1::FileMount> sources;
     for (const auto& service : spec.services())
       for (const auto& file : service.spec().container().files())
-        if (file.in_memory() == in_memory) sources.emplace(file.name(), &file);
+        if (file.in_memory() == in_memory) sources.emplace(file.name(), file);
+    if (in_memory) add_secrets_of_builds(sources);
     if (sources.empty()) return;
     yaml_.key(key);
     yaml_.begin_map();
     for (const auto& [name, file] : sources) {
       yaml_.key(name);
       yaml_.begin_map();
-      const auto& origin = file->origin();
+      const auto& origin = file.origin();
       if (origin.starts_with("file:")) yaml_.field("file", origin.substr(5));
       if (origin.starts_with("environment:")) yaml_.field("environment", origin.substr(12));
       if (origin == "content") {
         yaml_.key("content");
-        yaml_.literal(file->content());
+        yaml_.literal(file.content());
       }
       yaml_.end_map();
     }
@@ -106,13 +124,14 @@ class Renderer {
     yaml_.end_map();
   }
 
+  const std::vector<BuildSpec>& builds_;
   RenderWriter yaml_;
 };
 
 }  // namespace
 
-std::string render(const std::string& name, const v1::StackSpec& spec) {
-  return Renderer().run(name, spec);
+std::string render(const std::string& name, const v1::StackSpec& spec, const std::vector<BuildSpec>& builds) {
+  return Renderer(builds).run(name, spec);
 }
 
 }  // namespace orchion::spec

@@ -90,8 +90,6 @@ class OptionsRenderer {
     yaml_.list_if("dns_opt", container.dns_options());
     yaml_.list_if("extra_hosts", container.extra_hosts());
     yaml_.pairs("annotations", container.annotations());
-    if (container.pull_policy() == v1::PULL_ALWAYS) yaml_.field("pull_policy", "always");
-    if (container.pull_policy() == v1::PULL_NEVER) yaml_.field("pull_policy", "never");
   }
 
   void figures(const v1::ContainerSpec& container) {

@@ -15,12 +15,14 @@ class ServiceRenderer {
  public:
   explicit ServiceRenderer(RenderWriter& yaml) : yaml_(yaml) {}
 
-  void run(const v1::NamedService& named) {
+  void run(const v1::NamedService& named, const BuildSpec* build) {
     const auto& spec = named.spec();
     const auto& container = spec.container();
     yaml_.key(named.name());
     yaml_.begin_map();
     yaml_.field("image", container.image());
+    if (build != nullptr) render_build(*build, yaml_);
+    pull_policy(container, build);
     if (container.has_entrypoint()) yaml_.list("entrypoint", container.entrypoint().values());
     if (container.has_command()) yaml_.list("command", container.command().values());
     environment(container);
@@ -47,6 +49,14 @@ class ServiceRenderer {
   }
 
  private:
+  // A service that is built has one that goes without saying.
+  void pull_policy(const v1::ContainerSpec& container, const BuildSpec* build) {
+    if (build != nullptr && build->when == BuildSpec::When::kMissing) return;
+    if (build != nullptr && build->when == BuildSpec::When::kAlways) return yaml_.field("pull_policy", "build");
+    if (container.pull_policy() == v1::PULL_ALWAYS) yaml_.field("pull_policy", "always");
+    if (container.pull_policy() == v1::PULL_NEVER) yaml_.field("pull_policy", "never");
+  }
+
   void files(std::string_view key, const v1::ContainerSpec& container, bool in_memory) {
     const auto wanted = [&](const v1::FileMount& file) { return file.in_memory() == in_memory; };
     if (std::ranges::none_of(container.files(), wanted)) return;
@@ -269,8 +279,8 @@ class ServiceRenderer {
 
 }  // namespace
 
-void render_service(const v1::NamedService& service, RenderWriter& yaml) {
-  ServiceRenderer(yaml).run(service);
+void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {
+  ServiceRenderer(yaml).run(service, build);
 }
 
 }  // namespace orchion::spec

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "spec/build_spec.h"
 #include "spec/render_writer.h"
 #include "v1/specs.pb.h"
 
 namespace orchion::spec {
 
-// A service below its name.
-void render_service(const v1::NamedService& service, RenderWriter& yaml);
+// A service below its name; `build` says how its image is made, nullptr: it comes from elsewhere.
+void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml);
+
+void render_build(const BuildSpec& build, RenderWriter& yaml);
 
 // The part of it that few services have.
 void render_options(const v1::ContainerSpec& container, RenderWriter& yaml);

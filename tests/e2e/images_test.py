@@ -155,6 +155,32 @@ http: {{addr: "127.0.0.1:{REGISTRY}"}}
         line.start()
         self.addCleanup(line.close)
 
+    def test_what_is_built_is_pushed_and_tagged(self):
+        self.start_registry()
+        project = self.cluster.folder / "pushed"
+        harness.write(project, "compose.yaml", f"""
+services:
+  web:
+    image: 127.0.0.1:{REGISTRY}/team/web:1
+    build: {{dockerfile_inline: "FROM scratch\\nCOPY compose.yaml /\\n", tags: ["pushed/other:2"]}}
+""")
+        storage = harness.write(self.cluster.folder, "storage.conf", f"""
+[storage]
+driver = "vfs"
+graphroot = "{self.cluster.folder}/builder/root"
+runroot = "{self.cluster.folder}/builder/run"
+""")
+        built = self.cluster.run("build", "--push", "--builder", "buildah", "--progress", "quiet", cwd=project,
+                                 env={"CONTAINERS_STORAGE_CONF": str(storage)})
+        self.assertEqual(built.code, 0, built)
+        self.assertEqual((built.out, built.err), (f"127.0.0.1:{REGISTRY}/team/web:1\n", ""))
+        tags = harness.fetch(f"http://127.0.0.1:{REGISTRY}/v2/team/web/tags/list")
+        self.assertEqual(json.loads(tags)["tags"], ["1"])
+        digests = self.digests()
+        self.assertEqual(digests["docker.io/pushed/other:2"], digests[f"127.0.0.1:{REGISTRY}/team/web:1"])
+        for name in ("pushed/other:2", f"127.0.0.1:{REGISTRY}/team/web:1"):
+            self.cluster.ok("image", "rm", name)
+
     def watch(self, pulls, opened):
         """Collects what the server says about pulls, until one has ended."""
         request = urllib.request.Request("http://127.0.0.1:4600/v1/pulls",

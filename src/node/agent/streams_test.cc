@@ -311,8 +311,9 @@ TEST_F(StreamsTest, AnExportComesInPiecesAndEndsWithAnEmptyOne) {
 class FetchTest : public StreamsTest {
  protected:
   // A task whose image another node holds, up to the wish for it.
-  void assign() {
+  void assign(v1::PullPolicy policy = v1::PULL_MISSING) {
     auto wanted = task("c", 3);
+    wanted.mutable_container()->set_pull_policy(policy);
     wanted.mutable_container()->set_image("elsewhere:1");
     wanted.set_image_elsewhere(true);
     v1::Assignments delta;
@@ -353,6 +354,24 @@ TEST_F(FetchTest, WhereNoNodeHasItAnyMoreTheRegistryIsAsked) {
   advance(seconds(1));
   EXPECT_EQ(state("c"), v1::RUNNING);
   EXPECT_EQ(images.ensured, ensured + 1);
+}
+
+TEST_F(FetchTest, WhatMustNotBePulledMayStillComeFromAnotherNode) {
+  assign(v1::PULL_NEVER);
+  send_piece("an image");
+  send_piece("");
+  advance(seconds(1));
+  EXPECT_EQ(state("c"), v1::RUNNING);
+}
+
+TEST_F(FetchTest, WhatMustNotBePulledIsAskedOfNoRegistry) {
+  const int ensured = images.ensured;
+  assign(v1::PULL_NEVER);
+  server.stream->finish(base::Error{base::Code::kNotFound, "no other node has it", {}});
+  advance(seconds(1));
+  EXPECT_NE(state("c"), v1::RUNNING);
+  EXPECT_THAT(status("c").message(), testing::HasSubstr("`pull_policy: never` forbids to fetch it"));
+  EXPECT_EQ(images.ensured, ensured);
 }
 
 TEST_F(FetchTest, AnImageThatStopsOnItsWayIsNotWaitedForForever) {
