@@ -222,7 +222,17 @@ runroot = "{self.cluster.folder}/builder/run"
         self.assertEqual(done, sorted(done), "it only grows")
         self.assertGreater(len({d for d in done if 0 < d < total}), 2, "step by step")
         self.assertEqual(done[-1], total)
-        self.assertRegex(pulled.err, r"pulling [0-9]+\.[0-9] of 6\.[0-9] MB  [0-9]+\.[0-9] MB/s")
+        shown = r"pulling [0-9]+\.[0-9] of 6\.[0-9] MB  [0-9]+\.[0-9] MB/s"
+        self.assertRegex(pulled.err, shown)
+
+        self.cluster.ok("image", "rm", f"127.0.0.1:{SLOW}/big:1")
+        file = harness.write(self.cluster.folder, "slow/compose.yaml", f"""
+services: {{web: {{image: "127.0.0.1:{SLOW}/big:1", command: [/nothing], restart: "no"}}}}
+""")
+        self.addCleanup(self.cluster.run, "down", "--stack", "slow", "--yes")
+        # The image holds no program.
+        self.assertEqual((up := self.cluster.run("up", "-f", file, "--yes", "--progress", "tty")).code, 1, up)
+        self.assertRegex(up.err, "web  0/1  " + shown)
 
 
 if __name__ == "__main__":
