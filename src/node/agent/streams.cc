@@ -92,7 +92,7 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);
     case v1::StreamRequest::kPulls: co_return co_await pulls(stream);
     case v1::StreamRequest::kContainers: co_return co_await containers(stream);
-    default: break;
+    case v1::StreamRequest::WANT_NOT_SET: break;
   }
   co_return base::fail(base::Code::kUnimplemented, "this node's agent doesn't know this request: update orchion on it");
 }
