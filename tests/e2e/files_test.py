@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -20,6 +21,18 @@ NAMES = ("oci", "docker", "podman", "containerd")
 VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST", "containerd": "CONTAINERD_ADDRESS"}
 
 
+ECHO = """import socketserver
+
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+
+socketserver.ThreadingTCPServer.request_queue_size = 64
+socketserver.ThreadingTCPServer(("127.0.0.1", 7000), Handler).serve_forever()
+"""
+
+
 def compose():
     services = "".join(f"""
   in-{name}:
@@ -34,9 +47,13 @@ def compose():
 services:{services}
   sealed:
     image: busybox-test:latest
-    command: [nc, -ll, -p, "7000", -e, cat]
+    command: [sleep, "100000"]
     stop_signal: SIGKILL
     read_only: true
+  echo:
+    command: [/usr/bin/python3, -c, {json.dumps(ECHO)}]
+    stop_signal: SIGKILL
+    x-orchion: {{executor: process}}
   two:
     image: busybox-test:latest
     command: [httpd, -f, -p, "80", -h, /www]
@@ -244,7 +261,7 @@ class Files(unittest.TestCase):
         forward.end()
 
     def test_a_connection_ends_half_by_half(self):
-        forward = Forward(self.cluster, "shop/sealed", "0:7000")
+        forward = Forward(self.cluster, "shop/echo", "0:7000")
         answers = {}
 
         def talk(number):
@@ -262,8 +279,7 @@ class Files(unittest.TestCase):
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(answers, {number: True for number in range(20)})
-        self.assertEqual(forward.end(), (130, ""))
+        self.assertEqual((forward.end(), answers), ((130, ""), {number: True for number in range(20)}))
 
     def test_forwarding_goes_on_after_what_fails(self):
         forward = Forward(self.cluster, "shop/in-oci.1", "0:81")
