@@ -62,11 +62,14 @@ base::Result<std::shared_ptr<client::ApiClient>> Context::api_or_start() {
   return api();
 }
 
-void Context::run_until_done(base::Co<> coroutine) {
+bool Context::run_until_done(base::Co<> coroutine) {
+  bool interrupted = false;
   boost::asio::cancellation_signal cancel;
   boost::asio::signal_set signals(*io_, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (!error) cancel.emit(boost::asio::cancellation_type::all);
+    if (error) return;
+    interrupted = true;
+    cancel.emit(boost::asio::cancellation_type::all);
   });
   std::exception_ptr thrown;
   boost::asio::co_spawn(*io_, std::move(coroutine),
@@ -76,12 +79,13 @@ void Context::run_until_done(base::Co<> coroutine) {
                         }));
   io_->restart();
   io_->run();
-  if (!thrown) return;
+  if (!thrown) return interrupted;
   try {
     std::rethrow_exception(thrown);
   } catch (const boost::system::system_error& e) {
     if (e.code() != boost::asio::error::operation_aborted) throw;
   }
+  return interrupted;
 }
 
 int Context::fail(const base::Error& error) const {

@@ -65,8 +65,9 @@ class Context {
   template <class T>
   base::Result<T> run(base::Co<T> coroutine) {
     std::optional<base::Result<T>> result;
-    run_until_done(store_result<T>(std::move(coroutine), &result));
-    if (!result) return base::fail(base::Code::kCancelled, "interrupted");
+    const bool interrupted = run_until_done(store_result<T>(std::move(coroutine), &result));
+    // What broke off by that says what it likes.
+    if (!result || (interrupted && !*result)) return base::fail(base::Code::kCancelled, "interrupted");
     return std::move(*result);
   }
 
@@ -93,7 +94,7 @@ class Context {
     out->emplace(co_await std::move(coroutine));
     co_return base::Result<>{};
   }
-  void run_until_done(base::Co<> coroutine);
+  bool run_until_done(base::Co<> coroutine);  // whether a signal interrupted it
 
   GlobalOptions options_;
   ServerStarter starter_;

@@ -24,11 +24,7 @@ class AgentDaemon {
   base::Co<> start(std::string short_id) {
     CO_RETURN_IF_ERROR(options_.server.empty() ? connect_as_node() : connect_locally());
     CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor));
-    node::agent::AgentOptions agent;
-    agent.folder = folders_.agent();
-    agent.hostname = hostname_.empty() ? host_name() : hostname_;
-    agent.version = kVersion;
-    agent.node_files.hooks = folders_.hooks();
+    auto agent = agent_options(folders_, hostname_.empty() ? host_name() : hostname_);
     agent.labels = labels_;
     agent.address = [address = address_, server = server_host_] {
       return address.empty() ? address_towards(server).value_or("") : address;

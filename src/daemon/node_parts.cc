@@ -44,6 +44,15 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
 }
 
+node::agent::AgentOptions agent_options(const Folders& folders, std::string hostname) {
+  node::agent::AgentOptions options;
+  options.folder = folders.agent();
+  options.hostname = std::move(hostname);
+  options.version = kVersion;
+  options.node_files.hooks = folders.hooks();
+  return options;
+}
+
 base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock, std::string otherwise) {
   const auto deadline = clock->now() + kSessionLimit;
   while (!agent->connected() && clock->now() < deadline) CO_RETURN_IF_ERROR(co_await clock->sleep(kSessionLook));

@@ -21,6 +21,9 @@ namespace orchion::daemon {
 // What this machine calls itself.
 std::string host_name();
 
+// What every agent is told, beside its labels and address.
+node::agent::AgentOptions agent_options(const Folders& folders, std::string hostname);
+
 // Returns once the agent has a session; after ten seconds without one the log says `otherwise`, and the agent goes on
 // trying. Both outlive the call.
 base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock, std::string otherwise);

@@ -110,10 +110,7 @@ class ControlPlane {
     const Folders folders{options_.data};
     CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor));
     link_ = std::make_unique<LocalLink>(methods_, calls_);
-    node::agent::AgentOptions agent;
-    agent.folder = folders.agent();
-    agent.hostname = host_name();
-    agent.version = kVersion;
+    auto agent = agent_options(folders, host_name());
     agent.address = [address = door_.underlay] { return address; };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
                                                   random_.next());

@@ -26,10 +26,15 @@ def service(name, script, executor, options=""):
            f"x-orchion: {{executor: {executor}}}}}\n"
 
 
+# One that doesn't edit lines: what is typed comes back by the terminal alone. A signal interrupts the line.
+SHELL = ("trap : INT; echo ready; while :; do printf '# '; read -r line || [ $$? -gt 1 ] || exit; "
+         "eval $$line; done")
+
+
 def compose():
     text = "name: shop\nservices:\n"
     for name in NAMES:
-        text += service(f"shell-{name}", "echo ready; exec sh -i", name, 'stdin_open: true, tty: true, restart: "no", ')
+        text += service(f"shell-{name}", SHELL, name, 'stdin_open: true, tty: true, restart: "no", ')
         text += service(f"pipe-{name}", "echo early; cat; exit 4", name, 'stdin_open: true, restart: "no", ')
     return text + service("deaf", "echo heard; sleep 100000", "oci")
 

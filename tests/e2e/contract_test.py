@@ -426,7 +426,7 @@ class Contract(unittest.TestCase):
                 if self.heeds(header)(operation):
                     continue
                 answer = self.call(verb, self.target(path, row, none=True), row.body, {header: value})
-                if header == "Idempotency-Key" and verb == "DELETE":
+                if header == "Idempotency-Key" and verb in ("DELETE", "PUT"):
                     self.refused(404, answer)     # the same when it is repeated: the key does no harm
                 else:
                     self.assertIn(header, self.refused(400, answer)["detail"])

@@ -108,6 +108,7 @@ base::Co<> TaskRunner::prepare_container() {
   enter(v1::PREPARING);
   holds_resources_ = true;
   tools_.network_table.hold(task());
+  if (executor_->runtime.capabilities().prepares_in_network) CO_RETURN_IF_ERROR(co_await attach());
   // Three that don't wait for each other. The checkpoint is on disk before the start: without it nothing is started.
   auto [attached, built, saved] = co_await (attach() && build() && save_as_starting());
   if (auto done = first_error(first_error(std::move(attached), std::move(built)), std::move(saved)); !done) {

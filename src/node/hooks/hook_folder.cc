@@ -15,13 +15,16 @@ using base::Result;
 
 namespace {
 
-std::vector<fs::path> files_of(const fs::path& folder) {
+// None where there is no such folder; one that can't be read may hold some.
+Result<std::vector<fs::path>> files_of(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code failed;
   for (fs::directory_iterator entries(folder, failed); !failed && entries != fs::end(entries);
        entries.increment(failed)) {
     if (entries->path().extension() == ".json") files.push_back(entries->path());
   }
+  if (failed && failed != std::errc::no_such_file_or_directory)
+    return base::fail_errno(failed.value(), "cannot read the node's hooks in " + folder.string());
   std::ranges::sort(files);
   return files;
 }
@@ -29,7 +32,8 @@ std::vector<fs::path> files_of(const fs::path& folder) {
 }  // namespace
 
 Result<> add_node_hooks(const fs::path& folder, runtimes::ContainerConfig& config) {
-  for (const auto& file : files_of(folder)) {
+  ASSIGN_OR_RETURN(const auto files, files_of(folder));
+  for (const auto& file : files) {
     const auto text = base::read_file(file);
     const auto hook = text ? parse_node_hook(*text) : Result<NodeHook>(std::unexpected(text.error()));
     if (!hook)

@@ -21,6 +21,19 @@ ImageRecord make_record(const std::string& reference, const std::string& content
   return record;
 }
 
+// By its name, or by the digest that the name has.
+const ImageRecord* look_up(const std::map<std::string, ImageRecord>& all, const std::string& name) {
+  if (const auto found = all.find(name); found != all.end()) return &found->second;
+  const auto wanted = core::parse_image_reference(name);
+  for (const auto& [known, image] : all) {
+    const auto reference = core::parse_image_reference(known);
+    if (wanted && reference && !wanted->digest.empty() && reference->name() == wanted->name() &&
+        is_pinned_to(image, wanted->digest))
+      return &image;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 ImageRecord FakeImages::add_to_registry(const std::string& reference, ImageConfig config) {
@@ -36,21 +49,20 @@ base::Co<ImageRecord> FakeImages::ensure(std::string reference) {
 
 base::Co<std::optional<ImageRecord>> FakeImages::find(std::string reference) {
   CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
-  const auto found = present_.find(name);
-  if (found == present_.end()) co_return std::nullopt;
-  co_return found->second;
+  const auto* found = look_up(present_, name);
+  co_return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 base::Co<ImageRecord> FakeImages::pull(std::string reference) {
   CO_ASSIGN_OR_RETURN(const auto name, core::normalise_image(reference));
   ++pulls_;
   if (pull_error_) co_return std::unexpected(*pull_error_);
-  const auto found = registry_.find(name);
-  if (found == registry_.end())
+  const auto* found = look_up(registry_, name);
+  if (found == nullptr)
     co_return base::fail(base::Code::kNotFound, fmt::format("no registry has {0}: check the name, or import it with "
                                                             "`orchion image import FILE {0}`",
                                                             name));
-  co_return present_[name] = found->second;
+  co_return present_[name] = *found;
 }
 
 base::Co<> FakeImages::push(std::string reference, std::string destination, bool) {

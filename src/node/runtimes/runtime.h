@@ -160,6 +160,7 @@ struct Capabilities {
   bool tty = false;
   bool networks = true;                                 // false: what it runs is in the node's own network
   bool wires_at_start = false;                          // it is one that WireNamespace is for
+  bool prepares_in_network = false;                     // its network namespace is there before prepare(), not start()
   std::map<std::string, Lack, std::less<>> lacks = {};  // by a name of features.h: refused where it is asked for
 };
 

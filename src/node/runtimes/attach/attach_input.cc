@@ -9,6 +9,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -23,6 +24,9 @@ using base::Co;
 using base::Code;
 using base::Result;
 using base::UniqueFd;
+
+constexpr auto kAwaited = std::chrono::seconds(5);
+constexpr auto kPause = std::chrono::milliseconds(5);
 
 Co<> write_all(asio::posix::stream_descriptor& to, std::string data) {
   boost::system::error_code failed;
@@ -43,6 +47,13 @@ class PipeInput final : public AttachInput {
 
   Co<> write(std::string data) override {
     UniqueFd fd = open_fifo(folder_, shim::kInputFifo);
+    while (!fd && errno == ENXIO && std::chrono::steady_clock::now() < awaited_until_) {
+      asio::steady_timer pause(executor_, kPause);
+      boost::system::error_code failed;
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+      if (failed) co_return base::fail(Code::kCancelled, "the input was interrupted");
+      fd = open_fifo(folder_, shim::kInputFifo);
+    }
     if (!fd) co_return Result<>{};
     asio::posix::stream_descriptor fifo(executor_, fd.release());
     co_return co_await write_all(fifo, std::move(data));
@@ -55,6 +66,9 @@ class PipeInput final : public AttachInput {
  private:
   base::Executor executor_;
   std::filesystem::path folder_;
+  // An engine that has just started a container may open its end a little later. One whose container has closed its
+  // input never does.
+  const std::chrono::steady_clock::time_point awaited_until_ = std::chrono::steady_clock::now() + kAwaited;
 };
 
 class TerminalInput final : public AttachInput {

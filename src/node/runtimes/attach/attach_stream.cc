@@ -6,6 +6,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/notifier.h"
+
 namespace orchion::node::runtimes::attach {
 
 namespace {
@@ -16,10 +18,12 @@ using base::Result;
 
 // What the wait for the end touches: the stream may be gone when it is.
 struct Shared {
+  explicit Shared(base::Executor executor) : ended(std::move(executor)) {}
   std::unique_ptr<AttachOutput> output;
   std::optional<Result<ExitStatus>> end;
   boost::asio::cancellation_signal cancel;  // of the wait
   bool waits = true;
+  base::Notifier ended;  // when it no longer waits
   bool abandoned = false;
 };
 
@@ -27,7 +31,7 @@ class AttachStream final : public AttachedStream {
  public:
   AttachStream(base::Executor executor, AttachParts parts, Co<ExitStatus> end)
       : executor_(std::move(executor)),
-        shared_(std::make_shared<Shared>()),
+        shared_(std::make_shared<Shared>(executor_)),
         input_(std::move(parts.input)),
         takes_input_(parts.takes_input) {
     shared_->output = std::move(parts.output);
@@ -36,6 +40,7 @@ class AttachStream final : public AttachedStream {
       if (shared->abandoned) return;
       shared->end = thrown ? base::fail(Code::kCancelled, "the wait was interrupted") : std::move(status);
       shared->output->finish();
+      shared->ended.notify();
     };
     boost::asio::co_spawn(executor_, std::move(end),
                           boost::asio::bind_cancellation_slot(shared_->cancel.slot(), std::move(ended)));
@@ -54,8 +59,8 @@ class AttachStream final : public AttachedStream {
     const auto shared = shared_;
     CO_ASSIGN_OR_RETURN(auto output, co_await shared->output->next());
     if (output) co_return output;
-    if (!shared->end)
-      co_return base::fail(Code::kAborted, "the container was removed while somebody was attached to it");
+    // An engine ends the output before it tells the end.
+    while (!shared->end) CO_RETURN_IF_ERROR(co_await shared->ended.wait());
     if (!*shared->end) co_return std::unexpected(shared->end->error());
     told_ = true;
     ExecOutput last;

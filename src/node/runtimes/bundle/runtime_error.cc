@@ -37,7 +37,12 @@ Error classify_start_failure(std::string_view report, bool from_runtime) {
   while (report.ends_with('\n')) report.remove_suffix(1);
   if (!from_runtime) return {Code::kInternal, std::string(report), {}};
   const auto message = log_message(report);
-  if (message.empty()) return {Code::kInternal, "the runtime binary failed and said nothing: see its version", {}};
+  if (message.empty())
+    return {
+        Code::kInternal,
+        "the runtime binary failed and said nothing, as crun does where one of the node's hooks fails: see these, and "
+        "its version",
+        {}};
   if (is_about_command(message)) {
     if (contains(message, "ermission denied"))
       return {Code::kPermissionDenied,

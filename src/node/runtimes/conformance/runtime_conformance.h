@@ -73,8 +73,11 @@ class RuntimeTest : public testing::Test {
 
   Runtime& runtime() { return *runtime_; }
 
-  // As the agent does after its own end.
-  void reopen() { runtime_ = factory_->open(io_.get_executor(), pool_); }
+  // As the agent does after its own end, when the calls of before have ended too.
+  void reopen() {
+    io_.poll();
+    runtime_ = factory_->open(io_.get_executor(), pool_);
+  }
 
   // Runs the loop until the coroutine is done.
   template <class T>

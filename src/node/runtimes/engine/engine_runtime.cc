@@ -115,6 +115,7 @@ Capabilities EngineRuntime::capabilities() const {
           .exec = true,
           .tty = true,
           .wires_at_start = version_.dialect == node::engine::Dialect::kDocker,
+          .prepares_in_network = version_.dialect == node::engine::Dialect::kPodman,
           .lacks = std::move(lacks)};
 }
 
