@@ -158,6 +158,7 @@ class Attach(unittest.TestCase):
             self.listen(name)
         self.cluster.stop(signal.SIGKILL)
         self.cluster.start()
+        harness.wait_for("the node", lambda: self.run_here("exec", "shop/shell-oci", "--", "true").code == 0)
         for name in self.each():
             self.after_the_agent(name)
         refused = self.run_here("attach", "shop/nothing")
