@@ -17,6 +17,7 @@ services:
     image: busybox-test:latest
     command: [sleep, "100000"]
     stop_signal: SIGKILL
+    restart: "no"
     healthcheck:
       test: [CMD, ls, /healthy]
       interval: 200ms
