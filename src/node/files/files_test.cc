@@ -46,7 +46,7 @@ class FakeContainer {
       (void)!::read(mapped[0], &byte, 1);
       const bool in_place = ::unshare(CLONE_NEWNS) == 0 &&
                             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                            ::chroot(root.c_str()) == 0 && ::chdir("/work") == 0;
+                            ::chroot(root.c_str()) == 0 && ::chdir("/room") == 0;
       (void)!::write(ready[1], in_place ? "y" : "n", 1);
       while (true) ::pause();
     }
@@ -77,7 +77,7 @@ class FilesTest : public testing::Test {
  protected:
   FilesTest() : folder(fs::temp_directory_path() / ("orchion-files-" + base::Random::from_system().text(8))) {
     std::signal(SIGPIPE, SIG_IGN);
-    for (const char* name : {"root/work", "root/etc", "here"}) fs::create_directories(folder / name);
+    for (const char* name : {"root/room", "root/etc", "here"}) fs::create_directories(folder / name);
   }
   ~FilesTest() override {
     fs::remove_all(folder);
@@ -158,12 +158,12 @@ TEST_F(FilesTest, FilesAndFoldersComeOut) {
 }
 
 TEST_F(FilesTest, APathMayBeginAtTheWorkingFolder) {
-  write(root() / "work/notes", "n");
+  write(root() / "room/notes", "n");
   const FakeContainer container(root());
   // chroot(2) leaves the kernel's word on the working folder as the host sees it; a container's is in its own
   // namespace.
-  ASSERT_TRUE(run(copy_in(container.pid(), "/work", archive_of(root() / "work/notes", "twin"))).has_value());
-  EXPECT_EQ(read(root() / "work/twin"), "n");
+  ASSERT_TRUE(run(copy_in(container.pid(), "/room", archive_of(root() / "room/notes", "twin"))).has_value());
+  EXPECT_EQ(read(root() / "room/twin"), "n");
 }
 
 TEST_F(FilesTest, NoLinkLeadsOutOfTheContainer) {
@@ -171,14 +171,14 @@ TEST_F(FilesTest, NoLinkLeadsOutOfTheContainer) {
   write(root() / "secret", "the container's");
   fs::create_symlink((folder / "secret").string(), root() / "absolute");
   fs::create_symlink("../../../../../secret", root() / "climbing");
-  fs::create_symlink("/", root() / "work/top");
+  fs::create_symlink("/", root() / "room/top");
   const FakeContainer container(root());
   EXPECT_EQ(fetch(container.pid(), "/absolute", true).error().code, base::Code::kNotFound);
   ASSERT_TRUE(fetch(container.pid(), "/climbing", true).has_value());
   EXPECT_EQ(read(folder / "here/climbing"), "the container's");
-  ASSERT_TRUE(fetch(container.pid(), "/work/top/secret").has_value());
+  ASSERT_TRUE(fetch(container.pid(), "/room/top/secret").has_value());
   EXPECT_EQ(read(folder / "here/secret"), "the container's");
-  ASSERT_TRUE(run(copy_in(container.pid(), "/work/top/etc", archive_of(root() / "secret", "new"))).has_value());
+  ASSERT_TRUE(run(copy_in(container.pid(), "/room/top/etc", archive_of(root() / "secret", "new"))).has_value());
   EXPECT_EQ(read(root() / "etc/new"), "the container's");
 }
 
@@ -209,25 +209,25 @@ TEST_F(FilesTest, WhatIsNotThereIsSaidInASentence) {
 
 TEST_F(FilesTest, OwnersAreThoseOfTheContainersUsers) {
   ASSERT_EQ(::chmod(folder.c_str(), 0711), 0);
-  write(root() / "work/theirs", "x");
-  ASSERT_EQ(::chown((root() / "work").c_str(), 100000, 100000), 0);
-  ASSERT_EQ(::chown((root() / "work/theirs").c_str(), 100007, 100008), 0);
-  write(root() / "work/ours", "x");
-  ASSERT_EQ(::chmod((root() / "work/ours").c_str(), 0600), 0);
+  write(root() / "room/theirs", "x");
+  ASSERT_EQ(::chown((root() / "room").c_str(), 100000, 100000), 0);
+  ASSERT_EQ(::chown((root() / "room/theirs").c_str(), 100007, 100008), 0);
+  write(root() / "room/ours", "x");
+  ASSERT_EQ(::chmod((root() / "room/ours").c_str(), 0600), 0);
   write(folder / "file", "new");
   ASSERT_EQ(::chown((folder / "file").c_str(), 33, 34), 0);
   const FakeContainer container(root(), Users::kOwn);
-  ASSERT_TRUE(fetch(container.pid(), "/work/theirs").has_value());
+  ASSERT_TRUE(fetch(container.pid(), "/room/theirs").has_value());
   struct stat info{};
   ASSERT_EQ(::stat((folder / "here/theirs").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, 7u);
   EXPECT_EQ(info.st_gid, 8u);
-  const auto copied = run(copy_in(container.pid(), "/work", archive_of(folder / "file", "file")));
+  const auto copied = run(copy_in(container.pid(), "/room", archive_of(folder / "file", "file")));
   ASSERT_TRUE(copied.has_value()) << copied.error().message;
-  ASSERT_EQ(::stat((root() / "work/file").c_str(), &info), 0);
+  ASSERT_EQ(::stat((root() / "room/file").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, 100033u);
   EXPECT_EQ(info.st_gid, 100034u);
-  EXPECT_EQ(fetch(container.pid(), "/work/ours").error().code, base::Code::kPermissionDenied)
+  EXPECT_EQ(fetch(container.pid(), "/room/ours").error().code, base::Code::kPermissionDenied)
       << "what isn't the container's root's to read";
 }
 
@@ -244,17 +244,17 @@ TEST_F(FilesTest, AnEndedProcessIsNeverEntered) {
 }
 
 TEST_F(FilesTest, AnInterruptedCopyLeavesNoProcess) {
-  const base::UniqueFd big(::open((root() / "work/big").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const base::UniqueFd big(::open((root() / "room/big").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(::posix_fallocate(big.get(), 0, 8 << 20), 0);
   const FakeContainer container(root());
   const auto helpers = [&] {
     return *base::run_process({.arguments = {"pgrep", "-P", std::to_string(::getpid()), "orchion-files"}});
   };
   {
-    auto copy = run(CopyOut::start(nullptr, *open_process(container.pid()), "/work", false));
+    auto copy = run(CopyOut::start(nullptr, *open_process(container.pid()), "/room", false));
     ASSERT_TRUE(copy.has_value());
     ASSERT_TRUE(run((*copy)->read()).has_value());
-    auto second = run(CopyIn::start(nullptr, *open_process(container.pid()), "/work"));
+    auto second = run(CopyIn::start(nullptr, *open_process(container.pid()), "/room"));
     ASSERT_TRUE(run((*second)->write(std::string(1024, 'x'))).has_value());
   }
   EXPECT_THAT(helpers().standard_output, IsEmpty());
@@ -262,7 +262,7 @@ TEST_F(FilesTest, AnInterruptedCopyLeavesNoProcess) {
 
 TEST_F(FilesTest, WhatIsNoArchiveEndsTheCopy) {
   const FakeContainer container(root());
-  const auto copied = run(copy_in(container.pid(), "/work", std::string(4 << 20, 'x')));
+  const auto copied = run(copy_in(container.pid(), "/room", std::string(4 << 20, 'x')));
   EXPECT_EQ(copied.error().code, base::Code::kInvalidArgument) << copied.error().message;
 }
 
