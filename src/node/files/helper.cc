@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/spawn_actions.h"
 #include "node/files/helper_image.h"
 
 namespace orchion::node::files {
@@ -31,9 +31,6 @@ constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
 constexpr int kPipeBytes = 1 << 20;
 constexpr std::size_t kErrorBytesMax = 4096;
 constexpr int kProcessFd = 3;
-
-// Above every number the child's descriptors get, so that no dup2 overwrites the source of a later one.
-constexpr int kLowestSource = 10;
 
 // How long a killed helper is waited for: one that a broken file system holds in the kernel ends when that lets it.
 constexpr int kKillLimitMs = 200;
@@ -51,40 +48,7 @@ Result<PipePair> make_pipe() {
   return PipePair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-Result<UniqueFd> move_up(int fd) {
-  UniqueFd high(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestSource));
-  if (!high) return base::fail_errno(errno, "cannot duplicate a descriptor");
-  return high;
-}
-
-// Releases on every path.
-struct SpawnActions {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  SpawnActions() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    sigset_t signals;
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes, &signals);
-    sigaddset(&signals, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &signals);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  ~SpawnActions() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  // −1: /dev/null.
-  void stream(int number, int source) {
-    if (source >= 0)
-      posix_spawn_file_actions_adddup2(&files, source, number);
-    else
-      posix_spawn_file_actions_addopen(&files, number, "/dev/null", O_RDWR, 0);
-  }
-};
-
-Result<pid_t> spawn(const UniqueFd& image, SpawnActions& actions, std::vector<std::string> arguments) {
+Result<pid_t> spawn(const UniqueFd& image, base::SpawnActions& actions, std::vector<std::string> arguments) {
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -107,13 +71,13 @@ void assign(boost::asio::posix::stream_descriptor& to, UniqueFd fd) {
 Result<StartedHelper> start_helper(Direction direction, const Process& process, std::string path, bool follow_link) {
   const bool from = direction == Direction::kFrom;
   ASSIGN_OR_RETURN(const auto opened, open_helper_image());
-  ASSIGN_OR_RETURN(const auto image, move_up(opened.get()));
+  ASSIGN_OR_RETURN(const auto image, base::move_up(opened.get()));
   ASSIGN_OR_RETURN(auto data, make_pipe());
   ASSIGN_OR_RETURN(auto errors, make_pipe());
-  ASSIGN_OR_RETURN(const auto theirs, move_up(from ? data.write.get() : data.read.get()));
-  ASSIGN_OR_RETURN(const auto their_errors, move_up(errors.write.get()));
-  ASSIGN_OR_RETURN(const auto handle, move_up(process.handle.get()));
-  SpawnActions actions;
+  ASSIGN_OR_RETURN(const auto theirs, base::move_up(from ? data.write.get() : data.read.get()));
+  ASSIGN_OR_RETURN(const auto their_errors, base::move_up(errors.write.get()));
+  ASSIGN_OR_RETURN(const auto handle, base::move_up(process.handle.get()));
+  base::SpawnActions actions;
   actions.stream(STDIN_FILENO, from ? -1 : theirs.get());
   actions.stream(STDOUT_FILENO, from ? theirs.get() : -1);
   actions.stream(STDERR_FILENO, their_errors.get());

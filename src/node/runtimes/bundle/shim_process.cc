@@ -5,55 +5,17 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/spawn_actions.h"
 #include "node/shim/bundle.h"
 
 namespace orchion::node::runtimes::bundle {
 
-namespace {
-
 using base::Result;
 using base::UniqueFd;
-
-// Above every number a child's descriptor gets, so that no dup2 overwrites the source of a later one.
-constexpr int kLowestSource = 10;
-
-Result<UniqueFd> move_up(int fd) {
-  UniqueFd high(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestSource));
-  if (!high) return base::fail_errno(errno, "cannot duplicate a descriptor");
-  return high;
-}
-
-// Releases on every path.
-struct SpawnActions {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  SpawnActions() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  }
-  ~SpawnActions() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  // −1: /dev/null.
-  void stream(int number, int source) {
-    if (source < 0)
-      posix_spawn_file_actions_addopen(&files, number, "/dev/null", O_RDWR, 0);
-    else
-      posix_spawn_file_actions_adddup2(&files, source, number);
-  }
-};
-
-}  // namespace
 
 Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<std::string> arguments,
                             const std::filesystem::path& folder, ShimDescriptors descriptors) {
@@ -63,17 +25,17 @@ Result<UniqueFd> spawn_shim(const std::filesystem::path& program, std::vector<st
   UniqueFd ours(sockets[0]);
   const UniqueFd theirs(sockets[1]);
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  ASSIGN_OR_RETURN(const auto report, move_up(theirs.get()));
+  ASSIGN_OR_RETURN(const auto report, base::move_up(theirs.get()));
   UniqueFd lock;
   if (descriptors.lock >= 0) {
-    ASSIGN_OR_RETURN(lock, move_up(descriptors.lock));
+    ASSIGN_OR_RETURN(lock, base::move_up(descriptors.lock));
   }
   UniqueFd image;
   if (descriptors.program >= 0) {
-    ASSIGN_OR_RETURN(image, move_up(descriptors.program));
+    ASSIGN_OR_RETURN(image, base::move_up(descriptors.program));
   }
 
-  SpawnActions actions;
+  base::SpawnActions actions;
   actions.stream(STDIN_FILENO, descriptors.in);
   actions.stream(STDOUT_FILENO, descriptors.out);
   actions.stream(STDERR_FILENO, descriptors.error);
