@@ -97,9 +97,9 @@ base::Result<std::unique_ptr<NodeExecutors>> NodeExecutors::open(const ExecutorP
   }
   for (const auto& engine : known_engines()) {
     if (!is_there(engine.socket)) continue;
-    auto opened = self->open_engine(engine);
+    auto opened = open_engine(parts, self->wire_, engine);
     if (opened) found.push_back(std::move(*opened));
-    if (!opened) base::log::warn("{} isn't used: {}", engine.name, opened.error().message);
+    if (!opened) self->say_unusable(engine, opened.error());
   }
   if (found.empty()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
   ASSIGN_OR_RETURN(auto process, self->open_process());
@@ -112,12 +112,23 @@ base::Result<std::unique_ptr<NodeExecutors>> NodeExecutors::open(const ExecutorP
 base::Co<> NodeExecutors::look_again() {
   for (const auto& engine : known_engines()) {
     if (executors_.find(engine.name) != nullptr || !is_there(engine.socket)) continue;
-    auto job = [this, engine] { return open_engine(engine); };
+    auto job = [parts = parts_, wire = wire_, engine] { return open_engine(parts, wire, engine); };
     auto opened = co_await parts_.workers.run(std::move(job));
-    if (opened) base::log::info("{} at {} is used from now on", engine.name, engine.socket.string());
-    if (opened) add(std::move(*opened));
+    if (opened) {
+      base::log::info("{} at {} is used from now on", engine.name, engine.socket.string());
+      add(std::move(*opened));
+    } else {
+      say_unusable(engine, opened.error());
+    }
   }
   co_return base::Result<>{};
+}
+
+// Once for each reason: it is looked for every few seconds.
+void NodeExecutors::say_unusable(const KnownEngine& engine, const base::Error& error) {
+  auto& said = unusable_[engine.name];
+  if (said != error.message) base::log::warn("{} isn't used: {}", engine.name, error.message);
+  said = error.message;
 }
 
 void NodeExecutors::add(Opened entry) {
@@ -145,32 +156,33 @@ base::Result<NodeExecutors::Opened> NodeExecutors::open_oci() const {
   return std::make_unique<Entry>("oci", std::move(runtime), nullptr, &parts_.images);
 }
 
-base::Result<NodeExecutors::Opened> NodeExecutors::open_engine(const KnownEngine& engine) const {
-  if (engine.name == kContainerd) return open_containerd(engine.socket);
-  auto wire = [known = wire_](std::string id, fs::path path) {
+base::Result<NodeExecutors::Opened> NodeExecutors::open_engine(const ExecutorParts& parts, const Wire& known_wire,
+                                                               const KnownEngine& engine) {
+  if (engine.name == kContainerd) return open_containerd(parts, engine.socket);
+  auto wire = [known = known_wire](std::string id, fs::path path) {
     return wire_when_known(known, std::move(id), std::move(path));
   };
   ASSIGN_OR_RETURN(auto runtime, runtimes::engine::EngineRuntime::open(
-                                     parts_.executor, parts_.workers, parts_.clock,
+                                     parts.executor, parts.workers, parts.clock,
                                      {.socket = engine.socket,
-                                      .cluster_short_id = parts_.short_id,
-                                      .state_folder = parts_.folders.run(parts_.short_id) / engine.name,
-                                      .data_folder = parts_.folders.executor(engine.name),
+                                      .cluster_short_id = parts.short_id,
+                                      .state_folder = parts.folders.run(parts.short_id) / engine.name,
+                                      .data_folder = parts.folders.executor(engine.name),
                                       .wire = std::move(wire)}));
   auto images =
-      std::make_unique<node::images::engine::EngineImages>(parts_.executor, parts_.clock, engine.socket, parts_.images);
+      std::make_unique<node::images::engine::EngineImages>(parts.executor, parts.clock, engine.socket, parts.images);
   auto& source = *images;
   return std::make_unique<Entry>(engine.name, std::move(runtime), std::move(images), &source);
 }
 
-base::Result<NodeExecutors::Opened> NodeExecutors::open_containerd(const fs::path& socket) const {
+base::Result<NodeExecutors::Opened> NodeExecutors::open_containerd(const ExecutorParts& parts, const fs::path& socket) {
   ASSIGN_OR_RETURN(auto runtime, runtimes::containerd::ContainerdRuntime::open(
-                                     parts_.executor, parts_.workers,
+                                     parts.executor, parts.workers,
                                      {.socket = socket,
-                                      .state_folder = parts_.folders.run(parts_.short_id) / kContainerd,
-                                      .data_folder = parts_.folders.executor(kContainerd),
-                                      .cluster_short_id = parts_.short_id}));
-  return std::make_unique<Entry>(kContainerd, std::move(runtime), nullptr, &parts_.images);
+                                      .state_folder = parts.folders.run(parts.short_id) / kContainerd,
+                                      .data_folder = parts.folders.executor(kContainerd),
+                                      .cluster_short_id = parts.short_id}));
+  return std::make_unique<Entry>(kContainerd, std::move(runtime), nullptr, &parts.images);
 }
 
 base::Result<NodeExecutors::Opened> NodeExecutors::open_process() const {

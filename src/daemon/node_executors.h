@@ -2,6 +2,7 @@
 
 // What of this machine runs tasks: what is installed on it, and which of that is the default.
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -59,15 +60,19 @@ class NodeExecutors {
   using Opened = std::unique_ptr<Entry>;
   explicit NodeExecutors(const ExecutorParts& parts);
 
+  using Wire = std::shared_ptr<node::runtimes::WireNamespace>;
   base::Result<Opened> open_oci() const;
-  base::Result<Opened> open_engine(const KnownEngine& engine) const;
-  base::Result<Opened> open_containerd(const std::filesystem::path& socket) const;
+  // With copies of all they need: this object may be gone when a worker is done with them.
+  static base::Result<Opened> open_engine(const ExecutorParts& parts, const Wire& wire, const KnownEngine& engine);
+  static base::Result<Opened> open_containerd(const ExecutorParts& parts, const std::filesystem::path& socket);
   base::Result<Opened> open_process() const;
   static base::Result<> put_default_first(const std::string& preferred, std::vector<Opened>& found);
   void add(Opened entry);
+  void say_unusable(const KnownEngine& engine, const base::Error& error);
 
   const ExecutorParts parts_;
-  std::shared_ptr<node::runtimes::WireNamespace> wire_;
+  Wire wire_;
+  std::map<std::string, std::string> unusable_;  // engines, and the reason that the log has
   std::vector<Opened> entries_;
   node::agent::Executors executors_;
   mutable std::mutex mutex_;
