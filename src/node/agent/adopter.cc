@@ -25,8 +25,9 @@ base::Co<> Adopter::begin(CheckpointFolder::Content content) {
   std::vector<Takeover> taken;
   for (auto& checkpoint : content.tasks) {
     if (!checkpoint.removed()) kept.push_back(uid_of(checkpoint));
-    // Without a container nothing of it depends on an executor.
-    if (checkpoint.removed() || checkpoint.status().executor().empty()) {
+    // Of an unknown executor, and not begun there: nothing can be left of it. An older agent didn't say where it began.
+    const bool is_known = parts_.executors.find(executor_of(checkpoint)) != nullptr;
+    if (checkpoint.removed() || (!is_known && checkpoint.status().executor().empty())) {
       taken.push_back({std::move(checkpoint), std::nullopt});
     } else {
       waiting_.push_back(std::move(checkpoint));
@@ -39,7 +40,7 @@ base::Co<> Adopter::begin(CheckpointFolder::Content content) {
   CO_RETURN_IF_ERROR(co_await parts_.networks.sweep(parts_.network_table.uids(), std::move(kept)));
   restore(std::move(taken));
   for (const auto& checkpoint : waiting_) {
-    const auto silent = silent_.find(parts_.executors.find(checkpoint.status().executor()));
+    const auto silent = silent_.find(parts_.executors.find(executor_of(checkpoint)));
     parts_.tasks.leave_alone(checkpoint, silent == silent_.end()
                                              ? fmt::format("{} isn't there: start it", checkpoint.status().executor())
                                              : silent->second);
@@ -81,7 +82,7 @@ base::Co<std::vector<Adopter::Takeover>> Adopter::take_over(const Executor* exec
   std::map<std::string, runtimes::ContainerInfo> containers;
   for (auto& container : *listed) containers.emplace(container.id, std::move(container));
   const auto mine = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const v1::TaskCheckpoint& checkpoint) {
-    return checkpoint.status().executor() != executor->name;
+    return parts_.executors.find(executor_of(checkpoint)) != executor;
   });
   for (auto it = mine; it != waiting_.end(); ++it) {
     auto found = containers.extract(uid_of(*it));
@@ -90,16 +91,11 @@ base::Co<std::vector<Adopter::Takeover>> Adopter::take_over(const Executor* exec
   waiting_.erase(mine, waiting_.end());
   // Begun before its checkpoint was written, or after its end was: nobody waits for it.
   for (const auto& [id, container] : containers) {
-    if (is_awaited(id)) continue;
+    if (parts_.tasks.find(id) != nullptr) continue;  // of a task that was assigned meanwhile
     auto removed = co_await executor->runtime.remove(id, false);
     if (!removed) base::log::warn("cannot remove the container {} of no task: {}", id, removed.error().message);
   }
   co_return taken;
-}
-
-// By a task that was assigned meanwhile.
-bool Adopter::is_awaited(const std::string& uid) const {
-  return parts_.tasks.find(uid) != nullptr;
 }
 
 void Adopter::restore(std::vector<Takeover> taken) {

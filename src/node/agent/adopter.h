@@ -45,7 +45,6 @@ class Adopter {
   base::Co<> look();
   base::Co<std::vector<Takeover>> take_over(const Executor* executor);
   void restore(std::vector<Takeover> taken);
-  bool is_awaited(const std::string& uid) const;
 
   Parts parts_;
   std::vector<v1::TaskCheckpoint> waiting_;        // for their executor

@@ -125,6 +125,24 @@ TEST_F(ExecutorsTest, WhatNobodyWantsAnyMoreGoesWhenItsExecutorAnswers) {
   expect_nothing_left();
 }
 
+TEST_F(ExecutorsTest, WhatAnOlderAgentBeganIsFoundThoughItDidNotSayWhere) {
+  run_tasks({task_in("", "a"), task_in("engine", "b")});
+  kill_agent();
+  CheckpointFolder checkpoints(options.folder, nullptr);
+  auto content = finish(checkpoints.load());
+  ASSERT_TRUE(content.has_value());
+  for (auto& checkpoint : content->tasks) {
+    checkpoint.mutable_status()->clear_executor();
+    ASSERT_TRUE(finish(checkpoints.save_task(checkpoint, Durability::kDisk)).has_value());
+  }
+  start_agent();
+  advance(std::chrono::seconds(1));
+  EXPECT_TRUE(runtime.is_running("a"));
+  EXPECT_TRUE(engine.is_running("b"));
+  EXPECT_EQ(status("a").attempt(), 1u);
+  EXPECT_EQ(status("b").attempt(), 1u);
+}
+
 TEST_F(ExecutorsTest, OneThatIsStartedLaterIsFound) {
   run_tasks({task_in("engine", "a")});
   kill_agent();
