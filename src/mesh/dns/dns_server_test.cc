@@ -46,10 +46,8 @@ void limit_waiting(int fd) {
 class FakeUpstream {
  public:
   explicit FakeUpstream(std::function<Bytes(const Bytes&)> by_udp, std::function<Bytes(const Bytes&)> by_tcp = {})
-      : udp_(io_, udp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        tcp_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), udp_.local_endpoint().port())),
-        by_udp_(std::move(by_udp)),
-        by_tcp_(std::move(by_tcp)) {
+      : udp_(io_), tcp_(io_), by_udp_(std::move(by_udp)), by_tcp_(std::move(by_tcp)) {
+    listen();
     receive();
     accept();
     thread_ = std::thread([this] { io_.run(); });
@@ -62,6 +60,21 @@ class FakeUpstream {
   int asked() const { return asked_; }
 
  private:
+  // A port that is free for one transport may be taken for the other, by another program.
+  void listen() {
+    constexpr int kTriesMax = 100;
+    const auto loopback = asio::ip::address_v4::loopback();
+    for (int tries = 1;; ++tries) {
+      udp_ = udp::socket(io_, udp::endpoint(loopback, 0));
+      tcp_ = tcp::acceptor(io_, tcp::v4());
+      boost::system::error_code taken;
+      tcp_.bind(tcp::endpoint(loopback, udp_.local_endpoint().port()), taken);
+      if (!taken) break;
+      if (taken != asio::error::address_in_use || tries == kTriesMax) throw boost::system::system_error(taken);
+    }
+    tcp_.listen();
+  }
+
   void receive() {
     buffer_.resize(4096);
     udp_.async_receive_from(asio::buffer(buffer_), from_, [this](boost::system::error_code failure, std::size_t size) {
