@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "base/subordinate_ids.h"
 #include "core/quantities.h"
 
 namespace orchion::cli {
@@ -57,7 +58,13 @@ Finding check_nftables() {
 
 Finding check_root(const Host& host) {
   if (host.is_root) return {true, "running as root"};
-  return {false, "not running as root: containers need it; `orchion server --no-agent` doesn't"};
+  for (const auto* program : {"newuidmap", "newgidmap", "slirp4netns"})
+    if (!base::find_program(program))
+      return {false,
+              fmt::format("there is no {}: without root containers need it (apt install uidmap slirp4netns)", program)};
+  const auto ids = base::find_subordinate_ids();
+  if (!ids) return {false, ids.error().message};
+  return {true, "not running as root: containers are this user's own"};
 }
 
 Finding check_space(const Host& host) {

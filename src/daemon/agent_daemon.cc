@@ -1,5 +1,7 @@
 #include "daemon/agent_daemon.h"
 
+#include <unistd.h>
+
 #include "base/code_pages.h"
 #include "base/task_group.h"
 #include "daemon/folders.h"
@@ -7,6 +9,7 @@
 #include "daemon/loop_thread.h"
 #include "daemon/node_door.h"
 #include "daemon/node_parts.h"
+#include "daemon/rootless.h"
 #include "daemon/underlay.h"
 #include "daemon/version.h"
 #include "node/agent/grpc_link.h"
@@ -27,6 +30,8 @@ class AgentDaemon {
     auto agent = agent_options(folders_, hostname_.empty() ? host_name() : hostname_);
     agent.labels = labels_;
     agent.address = [address = address_, server = server_host_] {
+      // Networks of a user namespace are not reached from other machines.
+      if (is_rootless()) return std::string();
       return address.empty() ? address_towards(server).value_or("") : address;
     };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
@@ -41,6 +46,7 @@ class AgentDaemon {
     }
     group_.spawn("the agent", agent_->run());
     group_.spawn("the collector of images", parts_->collect_images(clock_));
+    group_.spawn("the containers' way out", parts_->keep_uplink());
     co_return co_await wait_for_session(agent_.get(), &clock_,
                                         "the server does not answer yet; the agent goes on trying");
   }
@@ -100,6 +106,7 @@ class AgentDaemon {
 base::Result<> run_agent(const AgentOptions& options, const std::function<void()>& ready) {
   EndSignals signals;
   RETURN_IF_ERROR(check_machine());
+  if (::geteuid() != 0) RETURN_IF_ERROR(enter_user_namespace(options.data));
   RETURN_IF_ERROR(prepare_data_folder(options.data));
   const Folders folders{options.data};
   if (options.server.empty()) RETURN_IF_ERROR(load_membership(folders.agent()));
@@ -115,6 +122,7 @@ base::Result<> run_agent(const AgentOptions& options, const std::function<void()
     signals.wait();
   }
   auto stopped = loop.run(daemon.shut_down());
+  if (stopped && is_rootless()) stopped = release_if_unused(options.data);
   return result ? stopped : result;
 }
 

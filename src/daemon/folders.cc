@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "daemon/rootless.h"
 
 namespace orchion::daemon {
 
@@ -20,6 +21,10 @@ std::string trimmed(std::string text) {
 }
 
 }  // namespace
+
+std::filesystem::path Folders::run(const std::string& short_id) const {
+  return is_rootless() ? rootless_run() : std::filesystem::path("/run/orchion-" + short_id);
+}
 
 base::Result<> prepare_data_folder(const std::filesystem::path& data) {
   RETURN_IF_ERROR(base::make_folders(data));

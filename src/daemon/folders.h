@@ -27,7 +27,9 @@ struct Folders {
   std::filesystem::path volumes() const { return data / "volumes"; }
 
   // Forgotten at boot, like what it describes.
-  std::filesystem::path run(const std::string& short_id) const { return "/run/orchion-" + short_id; }
+  std::filesystem::path run(const std::string& short_id) const;
+  // The same without root: a folder in memory that only this process and its containers see.
+  std::filesystem::path rootless_run() const { return data / "run"; }
 };
 
 // Makes the folder, 0700; one that others may enter is kFailedPrecondition.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/rootless.h"
 #include "node/images/engine/engine_images.h"
 #include "node/runtimes/containerd/containerd_runtime.h"
 #include "node/runtimes/engine/engine_runtime.h"
@@ -40,6 +41,8 @@ constexpr char kContainerd[] = "containerd";
 
 // In the order in which they are chosen.
 std::vector<KnownEngine> known_engines() {
+  // Theirs are other users, and other networks, than a user namespace has.
+  if (::geteuid() != 0 || is_rootless()) return {};
   return {{"docker", socket_of("DOCKER_HOST", "/var/run/docker.sock")},
           {"podman", socket_of("CONTAINER_HOST", "/run/podman/podman.sock")},
           {kContainerd, socket_of("CONTAINERD_ADDRESS", "/run/containerd/containerd.sock")}};
@@ -66,10 +69,7 @@ base::Co<> wire_when_known(std::shared_ptr<runtimes::WireNamespace> wire, std::s
 }  // namespace
 
 base::Result<> check_machine() {
-  if (::geteuid() != 0)
-    return base::fail(base::Code::kPermissionDenied,
-                      "running containers needs root: start this with sudo, or run only the control plane with "
-                      "`orchion server --no-agent`");
+  if (::geteuid() != 0) RETURN_IF_ERROR(check_rootless());
   const auto engines = known_engines();
   if (std::ranges::any_of(engines, [](const auto& engine) { return is_there(engine.socket); })) return {};
   if (!runtimes::oci::has_oci_runtime()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
@@ -102,8 +102,11 @@ base::Result<std::unique_ptr<NodeExecutors>> NodeExecutors::open(const ExecutorP
     if (!opened) self->say_unusable(engine, opened.error());
   }
   if (found.empty()) return base::fail(base::Code::kNotFound, kNothingRunsContainers);
-  ASSIGN_OR_RETURN(auto process, self->open_process());
-  found.push_back(std::move(process));
+  // Without root a program of the machine itself could be neither limited nor ended for sure.
+  if (!is_rootless()) {
+    ASSIGN_OR_RETURN(auto process, self->open_process());
+    found.push_back(std::move(process));
+  }
   RETURN_IF_ERROR(put_default_first(parts.preferred, found));
   for (auto& entry : found) self->add(std::move(entry));
   return self;
@@ -148,10 +151,13 @@ std::vector<v1::RuntimeInfo> NodeExecutors::described() const {
 
 base::Result<NodeExecutors::Opened> NodeExecutors::open_oci() const {
   ASSIGN_OR_RETURN(auto binaries, runtimes::oci::find_oci_runtimes());
+  std::optional<std::string> group;
+  if (is_rootless()) group = rootless_group();
   ASSIGN_OR_RETURN(auto runtime, runtimes::oci::OciRuntime::open(parts_.executor, parts_.workers,
                                                                  {.state_folder = parts_.folders.run(parts_.short_id),
                                                                   .data_folder = parts_.folders.containers(),
                                                                   .cluster_short_id = parts_.short_id,
+                                                                  .delegated_group = std::move(group),
                                                                   .binaries = std::move(binaries)}));
   return std::make_unique<Entry>("oci", std::move(runtime), nullptr, &parts_.images);
 }

@@ -2,13 +2,16 @@
 
 #include <thread>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/image_limits.h"
+#include "daemon/rootless.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
 #include "node/images/image_collector.h"
+#include "node/networks/namespaces.h"
 
 namespace orchion::daemon {
 
@@ -85,11 +88,23 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
                                                            .folders = parts->folders_,
                                                            .short_id = short_id,
                                                            .preferred = preferred}));
-  parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(
-      executor, parts->workers_,
-      node::networks::LinuxNetworks::Options{.cluster_short_id = short_id, .run_folder = run});
+  node::networks::LinuxNetworks::Options networks{.cluster_short_id = short_id, .run_folder = run};
+  mesh::dns::DnsServerOptions resolver;
+  if (is_rootless()) {
+    const auto place = run / "network";
+    ASSIGN_OR_RETURN(auto apart, node::networks::open_namespace(place));
+    networks.apart = std::make_shared<const base::UniqueFd>(std::move(apart));
+    resolver.make_socket = [apart = networks.apart](int type) {
+      return node::networks::make_socket_in(*apart, AF_INET, type);
+    };
+    parts->uplink_ = std::make_shared<node::networks::Uplink>(clock, parts->workers_, place, run,
+                                                              [](pid_t program) { keep_apart(program); });
+    networks.uplink = parts->uplink_;
+    RETURN_IF_ERROR(parts->uplink_->start());
+  }
+  parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(executor, parts->workers_, std::move(networks));
   parts->volumes_ = std::make_unique<node::volumes::FolderVolumes>(parts->workers_, folders.volumes());
-  parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, parts->records_, mesh::dns::DnsServerOptions{});
+  parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, parts->records_, std::move(resolver));
   RETURN_IF_ERROR(parts->dns_->start());
   parts->resolver_ = std::make_unique<GatewayResolver>(*parts->dns_);
   return parts;
@@ -103,6 +118,11 @@ void NodeParts::serve(node::agent::Agent& agent) {
 
 base::Co<> NodeParts::collect_images(base::Clock& clock) {
   return node::images::keep_collecting(images_.get(), &clock, image_limits_);
+}
+
+base::Co<> NodeParts::keep_uplink() {
+  if (!uplink_) co_return base::Result<>{};
+  co_return co_await uplink_->keep();
 }
 
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {

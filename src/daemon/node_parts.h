@@ -14,6 +14,7 @@
 #include "node/agent/agent.h"
 #include "node/images/image_store.h"
 #include "node/networks/linux_networks.h"
+#include "node/networks/uplink.h"
 #include "node/volumes/folder_volumes.h"
 
 namespace orchion::daemon {
@@ -45,6 +46,9 @@ class NodeParts {
   // Removes images that are no longer needed, until it is cancelled. `clock` outlives it.
   base::Co<> collect_images(base::Clock& clock);
 
+  // Without root: keeps the containers' way out of their networks, until it is cancelled.
+  base::Co<> keep_uplink();
+
  private:
   class GatewayResolver;
   explicit NodeParts(Folders folders);
@@ -55,6 +59,7 @@ class NodeParts {
   std::unique_ptr<node::images::ImageStore> images_;
   std::unique_ptr<NodeExecutors> executors_;
   node::images::CollectionLimits image_limits_;
+  std::shared_ptr<node::networks::Uplink> uplink_;  // without root
   std::unique_ptr<node::networks::LinuxNetworks> networks_;
   std::unique_ptr<node::volumes::FolderVolumes> volumes_;
   mesh::dns::RecordTable records_;

@@ -23,6 +23,7 @@
 #include "daemon/loop_thread.h"
 #include "daemon/node_door.h"
 #include "daemon/node_parts.h"
+#include "daemon/rootless.h"
 #include "daemon/underlay.h"
 #include "daemon/version.h"
 
@@ -111,13 +112,15 @@ class ControlPlane {
     CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor));
     link_ = std::make_unique<LocalLink>(methods_, calls_);
     auto agent = agent_options(folders, host_name());
-    agent.address = [address = door_.underlay] { return address; };
+    // Networks of a user namespace are not reached from other machines.
+    agent.address = [address = is_rootless() ? std::string() : door_.underlay] { return address; };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
                                                   random_.next());
     parts_->serve(*agent_);
     CO_RETURN_IF_ERROR(co_await agent_->start());
     calls_.spawn("the agent", agent_->run());
     calls_.spawn("the collector of images", parts_->collect_images(clock_));
+    calls_.spawn("the containers' way out", parts_->keep_uplink());
     co_return co_await wait_for_session(agent_.get(), &clock_, "the agent of this machine is not connected yet");
   }
 
@@ -246,6 +249,7 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
   if (options.agent) RETURN_IF_ERROR(check_machine());
   for (const auto& address : {options.http, options.grpc})
     RETURN_IF_ERROR(control::serving::check_listen_address(address, false));
+  if (options.agent && ::geteuid() != 0) RETURN_IF_ERROR(enter_user_namespace(options.data));
   ASSIGN_OR_RETURN(const auto door, plan_node_door(options.advertise, options.nodes, default_address()));
   RETURN_IF_ERROR(prepare_data_folder(options.data));
   ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{options.data}, "a server"));
@@ -256,6 +260,7 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
   auto result = control.run(plane.start(server_info(options, cluster)));
   if (result) result = serve(plane, control, options, door, signals, ready);
   auto down = control.run(plane.shut_down());
+  if (down && is_rootless()) down = release_if_unused(options.data);
   return result ? down : result;
 }
 

@@ -186,6 +186,7 @@ def busybox_root(folder, applets=("sh", "httpd", "wget", "sleep", "cat", "echo",
 def busybox_image(cluster, name, **of_root):
     """Imports such a root file system as an image."""
     with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # for a server that another user runs
         root = busybox_root(pathlib.Path(folder) / "root", **of_root)
         archive = pathlib.Path(folder) / "root.tar"
         subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)

@@ -98,6 +98,19 @@ struct DnsServer::State : std::enable_shared_from_this<DnsServer::State> {
   }
 
   base::Result<> listen(const std::string& address);
+
+  template <class Socket>
+  base::Result<> open(Socket& socket, int type, error_code& failure) {
+    const auto ipv4 = Socket::protocol_type::v4();
+    if (!options.make_socket) {
+      socket.open(ipv4, failure);
+      return {};
+    }
+    ASSIGN_OR_RETURN(auto made, options.make_socket(type));
+    socket.assign(ipv4, made.release(), failure);
+    return {};
+  }
+
   Handled handle(std::span<const std::uint8_t> message, const std::string& asker, Transport transport);
   asio::awaitable<void> serve_datagrams(std::shared_ptr<Listener> listener);
   asio::awaitable<void> relay_datagram(std::shared_ptr<Listener> listener, udp::endpoint asker, Bytes query);
@@ -123,11 +136,11 @@ base::Result<> DnsServer::State::listen(const std::string& address) {
   const auto ip = asio::ip::make_address_v4(address, failure);
   if (failure) return base::fail(base::Code::kInvalidArgument, fmt::format("\"{}\" is not an IPv4 address", address));
   auto listener = std::make_shared<Listener>(executor);
-  listener->datagrams.open(udp::v4(), failure);
+  RETURN_IF_ERROR(open(listener->datagrams, SOCK_DGRAM, failure));
   if (!failure) allow_absent_address(listener->datagrams);
   if (!failure) listener->datagrams.bind(udp::endpoint(ip, port), failure);
   const std::uint16_t bound = failure ? port : listener->datagrams.local_endpoint().port();
-  if (!failure) listener->acceptor.open(tcp::v4(), failure);
+  if (!failure) RETURN_IF_ERROR(open(listener->acceptor, SOCK_STREAM, failure));
   if (!failure) listener->acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
   if (!failure) allow_absent_address(listener->acceptor);
   if (!failure) listener->acceptor.bind(tcp::endpoint(ip, bound), failure);

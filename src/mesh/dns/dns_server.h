@@ -3,12 +3,14 @@
 // The containers' resolver.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/co.h"
+#include "base/file.h"
 #include "mesh/dns/records.h"
 
 namespace orchion::mesh::dns {
@@ -18,6 +20,10 @@ struct DnsServerOptions {
   // added one by one.
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: one that is free for UDP and TCP
+
+  // A new IPv4 socket of that type, not blocking, for it to listen on; empty: from this process's own network, which
+  // upstreams are asked from in any case.
+  std::function<base::Result<base::UniqueFd>(int type)> make_socket;
 
   // "ADDRESS" or "ADDRESS:PORT" (IPv4); empty: those of /etc/resolv.conf, whenever it changes.
   std::vector<std::string> upstreams;

@@ -18,7 +18,7 @@
 #include "node/agent/blocking.h"
 #include "node/agent/running_process.h"
 #include "node/agent/streams.h"
-#include "node/networks/task_socket.h"
+#include "node/networks/namespaces.h"
 
 namespace orchion::node::agent {
 
@@ -105,7 +105,7 @@ base::Co<> StreamServer::forward(v1::NodeForward want, std::shared_ptr<DataStrea
   bool connected = false;
   for (const auto& address : addresses_of(task)) {
     const int family = address.is_v4() ? AF_INET : AF_INET6;
-    auto job = [process, family] { return networks::make_task_socket(process->handle, family); };
+    auto job = [process, family] { return networks::make_socket_in(process->handle, family, SOCK_STREAM); };
     auto socket = co_await run_blocking(parts_.workers, std::move(job));
     if (!socket && socket.error().code == base::Code::kFailedPrecondition)
       co_return std::unexpected(std::move(socket).error());

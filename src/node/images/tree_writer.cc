@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/user_namespace.h"
 #include "node/images/disk_error.h"
 
 namespace orchion::node::images {
@@ -21,7 +22,10 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::string_view kReservedWhiteout = ".wh..wh.";
-constexpr const char* kOpaqueAttribute = "trusted.overlay.opaque";
+// Hides what lies below a folder. As overlayfs reads it where it is mounted by the machine's root, or by another's.
+const char* opaque_attribute() {
+  return base::is_in_user_namespace() ? "user.overlay.opaque" : "trusted.overlay.opaque";
+}
 constexpr int kDepthMax = 256;
 constexpr mode_t kImpliedFolderMode = 0755;
 
@@ -89,8 +93,12 @@ template <class Set>
 base::Result<> set_xattrs(const ArchiveEntry& entry, Set set) {
   for (const auto& [name, value] : entry.xattrs) {
     if (is_overlay_mark(name)) continue;
-    // A file system without the attribute's class (SELinux's, say) has no use for it.
-    if (set(name.c_str(), value) != 0 && errno != ENOTSUP) return fail_at(errno, entry.path);
+    if (set(name.c_str(), value) == 0) continue;
+    // A file system without the attribute's class (SELinux's, say) has no use for it; nor has who isn't root of the
+    // machine for what only that one may set.
+    const bool is_machines = !name.starts_with("user.") && name != "security.capability";
+    if (errno != ENOTSUP && !(errno == EPERM && is_machines && base::is_in_user_namespace()))
+      return fail_at(errno, entry.path);
   }
   return {};
 }
@@ -107,11 +115,21 @@ void set_times(const ArchiveEntry& entry, timespec (&times)[2]) {
   times[1] = times[0];
 }
 
+// What keeps a file from its owner.
+std::unexpected<base::Error> fail_to_give(int error, const ArchiveEntry& entry) {
+  if (error != EINVAL || !base::is_in_user_namespace()) return fail_at(error, entry.path);
+  return base::fail(
+      base::Code::kFailedPrecondition,
+      fmt::format("{} belongs to user {} and group {}, and without root you have fewer: give yourself more "
+                  "in /etc/subuid and /etc/subgid, and start orchion again when nothing runs",
+                  entry.path, entry.uid, entry.gid));
+}
+
 // Owner first: changing it clears setuid and file capabilities.
 base::Result<> set_attributes(int fd, const ArchiveEntry& entry) {
-  if (::fchown(fd, static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid)) != 0 ||
-      ::fchmod(fd, entry.mode & 07777) != 0)
-    return fail_at(errno, entry.path);
+  if (::fchown(fd, static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid)) != 0)
+    return fail_to_give(errno, entry);
+  if (::fchmod(fd, entry.mode & 07777) != 0) return fail_at(errno, entry.path);
   return set_xattrs(entry, [fd](const char* name, const std::string& value) {
     return ::fsetxattr(fd, name, value.data(), value.size(), 0);
   });
@@ -238,7 +256,7 @@ base::Result<> TreeWriter::add_root(const ArchiveEntry& entry) {
 
 base::Result<> TreeWriter::add_whiteout(int parent, std::string_view name) {
   if (name == kOpaque) {
-    if (::fsetxattr(parent, kOpaqueAttribute, "y", 1, 0) != 0) return fail_at(errno, name);
+    if (::fsetxattr(parent, opaque_attribute(), "y", 1, 0) != 0) return fail_at(errno, name);
     return {};
   }
   if (name.starts_with(kReservedWhiteout)) return {};  // bookkeeping of AUFS
@@ -248,7 +266,7 @@ base::Result<> TreeWriter::add_whiteout(int parent, std::string_view name) {
   if (errno != EEXIST) return fail_at(errno, name);
   // The layer has the name itself: what it brings stays, and only hides what lies below.
   const base::UniqueFd folder(::openat(parent, hidden.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (folder && ::fsetxattr(folder.get(), kOpaqueAttribute, "y", 1, 0) != 0) return fail_at(errno, name);
+  if (folder && ::fsetxattr(folder.get(), opaque_attribute(), "y", 1, 0) != 0) return fail_at(errno, name);
   return {};
 }
 
@@ -281,7 +299,7 @@ base::Result<> TreeWriter::add_folder(int parent, const std::string& name, const
   }
   const base::UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail_at(errno, entry.path);
-  if (hides_lower && ::fsetxattr(fd.get(), kOpaqueAttribute, "y", 1, 0) != 0) return fail_at(errno, entry.path);
+  if (hides_lower && ::fsetxattr(fd.get(), opaque_attribute(), "y", 1, 0) != 0) return fail_at(errno, entry.path);
   folder_times_.push_back({path, entry.mtime_s, std::clamp<std::int64_t>(entry.mtime_ns, 0, 999'999'999)});
   return set_attributes(fd.get(), entry);
 }
@@ -318,6 +336,9 @@ base::Result<> TreeWriter::add_node(int parent, const std::string& name, const A
       }
     }
   };
+  const bool is_device = entry.type == EntryType::kBlockDevice || entry.type == EntryType::kCharDevice;
+  // A container gets its devices when it starts; nobody could use these.
+  if (is_device && base::is_in_user_namespace()) return {};
   if (create() != 0) {
     if (errno != EEXIST) return fail_at(errno, entry.path);
     RETURN_IF_ERROR(clear(parent, name, false));

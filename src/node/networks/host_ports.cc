@@ -70,7 +70,8 @@ std::optional<std::string> find_owner(std::uint64_t inode) {
 }
 
 std::string owner_of(const HostPort& port) {
-  for (const char* family : {"", "6"}) {
+  const bool v6 = port.host_ip.find(':') != std::string::npos;
+  for (const char* family : {v6 ? "6" : "", v6 ? "" : "6"}) {
     const auto table = base::read_file(fmt::format("/proc/thread-self/net/{}{}", port.udp ? "udp" : "tcp", family));
     const auto inode = table ? find_socket_inode(*table, port.port) : std::nullopt;
     if (!inode) continue;

@@ -50,11 +50,12 @@ std::string link_stem(const Names& names, const std::string& task_uid) {
 
 }  // namespace
 
-KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder)
+KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder,
+                               PublishedPorts::HoldApart hold_apart)
     : names_(cluster_short_id),
       folder_(run_folder / "netns"),
-      firewall_({names_.table(), names_.bridge_prefix()}),
-      ports_(firewall_) {}
+      firewall_({names_.table(), names_.bridge_prefix(), hold_apart != nullptr}),
+      ports_(firewall_, std::move(hold_apart)) {}
 
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
   Network network{names_.bridge(config.uid), {}, {}, config.internal, config.vni, {}};

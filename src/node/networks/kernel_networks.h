@@ -24,7 +24,7 @@ namespace orchion::node::networks {
 // thread that made it; all callers must be in that one.
 class KernelNetworks {
  public:
-  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder);
+  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
 
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
@@ -36,6 +36,7 @@ class KernelNetworks {
   base::Result<> unpublish(const std::string& task_uid) { return ports_.unpublish(task_uid); }
   base::Result<> set_distant_ports(std::vector<DistantPort> ports);
   std::vector<RelayPort> relay_ports() { return ports_.relay_ports(); }
+  std::set<PortKey> held_ports() { return ports_.held(); }
 
   // The first half of detaching: the ports are free, the namespace is gone from its place, the links are only marked.
   base::Result<> release(const std::string& task_uid);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/worker_pool.h"
 #include "node/networks/batcher.h"
 #include "node/networks/networks.h"
@@ -15,9 +16,11 @@ namespace orchion::node::networks {
 
 class KernelNetworks;
 class LoopbackRelay;
+class Uplink;
 
 // Networks on Linux: bridges and veth pairs by netlink, one nftables table, namespaces mounted as files, all made in
-// this process, which needs root. Switches net.ipv4.ip_forward on and leaves it so.
+// this process, which needs root: of the machine, or of a user namespace with networks apart. Switches
+// net.ipv4.ip_forward on and leaves it so.
 //
 // One executor; not thread-safe. The kernel's part runs on `workers`; a cancelled caller's step runs to its end there,
 // and what it made stays until detach(). The constructor's thread and the workers must be in the machine's own network
@@ -28,6 +31,10 @@ class LinuxNetworks final : public Networks {
   struct Options {
     std::string cluster_short_id;
     std::filesystem::path run_folder;  // namespaces are files in <run_folder>/netns, named as the task
+    // A network namespace in which all of it is made, other than the machine's: see open_namespace(). Null: the
+    // machine's.
+    std::shared_ptr<const base::UniqueFd> apart;
+    std::shared_ptr<Uplink> uplink;  // of that
   };
 
   LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options);
@@ -49,8 +56,17 @@ class LinuxNetworks final : public Networks {
 
  private:
   base::Result<> sync_relays();
+  base::Co<> sync_ports();
+  static std::shared_ptr<KernelNetworks> make_kernel(const Options& options, base::WorkerPool& machine);
+
+  // On a thread in the networks' namespace.
+  template <class Job>
+  base::Co<> run(Job job);
 
   base::Executor executor_;
+  const std::shared_ptr<const base::UniqueFd> apart_;
+  const std::shared_ptr<Uplink> uplink_;
+  std::unique_ptr<base::WorkerPool> own_workers_;  // which entered the namespace apart
   base::WorkerPool& workers_;
   std::shared_ptr<KernelNetworks> kernel_;  // jobs on the workers hold it too
   Batcher deletions_;                       // of what was released

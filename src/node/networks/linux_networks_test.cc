@@ -108,6 +108,17 @@ TEST_F(LinuxNetworksTest, PublishedPortAnswersEverywhereAndKeepsTheClientsAddres
   EXPECT_EQ(ask(host_, "::1", 8080), "");
 }
 
+// The relay was the first to close a connection: it lingers there.
+TEST_F(LinuxNetworksTest, APortThatWasJustUsedIsPublishedAgain) {
+  network("blue", 1);
+  for (int round = 0; round < 2; ++round) {
+    const Place task = attach("a", {{"blue", "10.77.1.2"}}, {{.host_port = 8080, .container_port = 80}});
+    const Server server(task, "10.77.1.2", 80);
+    EXPECT_EQ(ask(host_, "::1", 8080), "10.77.1.1") << round;
+    expect_ok(networks_->detach("a"));
+  }
+}
+
 TEST_F(LinuxNetworksTest, PublishedDatagramsToo) {
   network("blue", 1);
   const Place task = attach("a", {{"blue", "10.77.1.2"}}, {{.host_port = 5300, .container_port = 53, .udp = true}});

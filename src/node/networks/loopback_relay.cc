@@ -68,9 +68,19 @@ struct TcpState {
     tcp::socket task;
   };
 
-  explicit TcpState(const base::Executor& executor) : acceptor(executor) {}
+  TcpState(const base::Executor& executor, LoopbackRelay::MakeSocket make)
+      : acceptor(executor), make_socket(std::move(make)) {}
+
+  // False where it can't be had; without a maker it is opened as it connects.
+  bool open(tcp::socket& socket) const {
+    if (!make_socket) return true;
+    auto made = make_socket(SOCK_STREAM);
+    if (made) socket.assign(tcp::v4(), made->release());
+    return made.has_value();
+  }
 
   tcp::acceptor acceptor;
+  LoopbackRelay::MakeSocket make_socket;
   Targets<tcp::endpoint> targets;
   std::set<std::shared_ptr<Connection>> connections;
 };
@@ -102,7 +112,8 @@ asio::awaitable<void> copy_back(std::shared_ptr<TcpState::Connection> connection
 
 asio::awaitable<void> carry(std::shared_ptr<TcpState> state, std::shared_ptr<TcpState::Connection> connection) {
   error_code failure = asio::error::host_unreachable;
-  if (const auto target = state->targets.next()) {
+  const auto target = state->targets.next();
+  if (target && state->open(connection->task)) {
     const auto [connected] = co_await connection->task.async_connect(*target, kToken);
     failure = connected;
   }
@@ -154,9 +165,18 @@ struct UdpState {
     std::chrono::steady_clock::time_point last_used = std::chrono::steady_clock::now();
   };
 
-  explicit UdpState(const base::Executor& executor) : socket(executor), sweep(executor) {}
+  UdpState(const base::Executor& executor, LoopbackRelay::MakeSocket make)
+      : socket(executor), make_socket(std::move(make)), sweep(executor) {}
+
+  bool open(udp::socket& client) const {
+    if (!make_socket) return true;
+    auto made = make_socket(SOCK_DGRAM);
+    if (made) client.assign(udp::v4(), made->release());
+    return made.has_value();
+  }
 
   udp::socket socket;
+  LoopbackRelay::MakeSocket make_socket;
   Targets<udp::endpoint> targets;
   asio::steady_timer sweep;
   std::map<udp::endpoint, std::shared_ptr<Client>> clients;
@@ -179,6 +199,7 @@ std::shared_ptr<UdpState::Client> client_of(const std::shared_ptr<UdpState>& sta
   if (!target || state->clients.size() >= kClientsMax) return nullptr;
   auto client = std::make_shared<UdpState::Client>(state->socket.get_executor(), from);
   error_code failure;
+  if (!state->open(client->socket)) return nullptr;
   client->socket.connect(*target, failure);
   if (failure) return nullptr;
   state->clients.emplace(from, client);
@@ -246,21 +267,24 @@ class UdpRelay final : public LoopbackRelay {
 }  // namespace
 
 base::Result<std::unique_ptr<LoopbackRelay>> LoopbackRelay::start(base::Executor executor, base::UniqueFd socket,
-                                                                  bool udp_port) {
+                                                                  bool udp_port, MakeSocket make_socket) {
   sockaddr_storage own{};
   socklen_t size = sizeof(own);
   ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
   const bool v6 = own.ss_family == AF_INET6;
   if (udp_port) {
-    auto state = std::make_shared<UdpState>(executor);
+    auto state = std::make_shared<UdpState>(executor, std::move(make_socket));
     state->socket.assign(v6 ? udp::v6() : udp::v4(), socket.release());
     asio::co_spawn(executor, receive(state), asio::detached);
     asio::co_spawn(executor, forget_idle(state), asio::detached);
     return std::make_unique<UdpRelay>(std::move(state));
   }
   error_code failure;
-  auto state = std::make_shared<TcpState>(executor);
+  auto state = std::make_shared<TcpState>(executor, std::move(make_socket));
   state->acceptor.assign(v6 ? tcp::v6() : tcp::v4(), socket.release());
+  // Of connections that linger here for a minute after their end: they keep the port from nobody, and nobody's keep it
+  // from us. Who listens shares it with no other listener all the same.
+  state->acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
   state->acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure) return base::fail_errno(failure.value(), "serving a published port on this machine itself");
   asio::co_spawn(executor, accept(state), asio::detached);

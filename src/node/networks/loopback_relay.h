@@ -4,6 +4,7 @@
 // kernel can't translate, on IPv6 addresses, ::1 first of all, and on 127.0.0.1 where the way leads off the machine.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +24,12 @@ class LoopbackRelay {
     std::uint16_t port = 0;
   };
 
-  // Takes a bound socket.
-  static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket, bool udp);
+  // A new IPv4 socket of that type, not blocking, from which targets are reached.
+  using MakeSocket = std::function<base::Result<base::UniqueFd>(int type)>;
+
+  // Takes a bound socket. Without `make_socket` targets are reached from this process's own network.
+  static base::Result<std::unique_ptr<LoopbackRelay>> start(base::Executor executor, base::UniqueFd socket, bool udp,
+                                                            MakeSocket make_socket = {});
   virtual ~LoopbackRelay() = default;
 
   // New connections and clients go round these; with none they are closed at once.

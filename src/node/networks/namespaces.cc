@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <future>
 
 #include "base/file.h"
+#include "node/networks/links.h"
 
 namespace orchion::node::networks {
 namespace {
@@ -66,6 +68,33 @@ base::Result<> run_in_namespace(const std::filesystem::path& path, NamespaceWork
   auto done = std::async(std::launch::async, [&] { return work_inside(path, exists, work); }).get();
   if (!done && !exists) RETURN_IF_ERROR(remove_namespace(path));
   return done;
+}
+
+base::Result<base::UniqueFd> open_namespace(const std::filesystem::path& path) {
+  base::UniqueFd opened;
+  NamespaceWork work;
+  work.inside = [&](int namespace_fd) -> base::Result<> {
+    ASSIGN_OR_RETURN(NetlinkSocket inside, NetlinkSocket::open());
+    RETURN_IF_ERROR(inside.run_one(bring_up("lo"), "bringing up the loopback of a namespace"));
+    opened.reset(::fcntl(namespace_fd, F_DUPFD_CLOEXEC, 0));
+    return opened ? base::Result<>{} : base::fail_errno(errno, "opening " + path.string());
+  };
+  RETURN_IF_ERROR(run_in_namespace(path, std::move(work)));
+  return opened;
+}
+
+base::Result<base::UniqueFd> make_socket_in(const base::UniqueFd& where, int family, int type) {
+  const auto make = [&]() -> base::Result<base::UniqueFd> {
+    if (::setns(where.get(), CLONE_NEWNET) != 0) {
+      if (errno == ESRCH)
+        return base::fail(base::Code::kFailedPrecondition, "the task has just ended: see `orchion ps`");
+      return base::fail_errno(errno, "cannot enter the task's network");
+    }
+    base::UniqueFd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return base::fail_errno(errno, "cannot make a socket in the task's network");
+    return socket;
+  };
+  return std::async(std::launch::async, make).get();
 }
 
 base::Result<> remove_namespace(const std::filesystem::path& path) {

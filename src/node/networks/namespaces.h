@@ -1,11 +1,13 @@
 #pragma once
 
-// Network namespaces that live as long as a file: bind-mounted, so that no process has to hold them.
+// Network namespaces that live as long as a file: bind-mounted, so that no process has to hold them. Entering one, and
+// what is made there.
 
 #include <filesystem>
 #include <functional>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace orchion::node::networks {
 
@@ -29,6 +31,13 @@ struct NamespaceWork {
 // Makes the namespace where none is mounted at `path`, else enters that one. Where the work fails, a namespace made
 // here is removed again.
 base::Result<> run_in_namespace(const std::filesystem::path& path, NamespaceWork work);
+
+// A descriptor of the namespace at `path`, made where nothing is; its loopback is up. Blocks.
+base::Result<base::UniqueFd> open_namespace(const std::filesystem::path& path);
+
+// A socket in the namespace that `where` is of, a descriptor of one or the pidfd of a process in it, not blocking. Made
+// on a thread of its own, for which this waits.
+base::Result<base::UniqueFd> make_socket_in(const base::UniqueFd& where, int family, int type);
 
 // No namespace, no file: no error.
 base::Result<> remove_namespace(const std::filesystem::path& path);

@@ -45,11 +45,31 @@ HostPort host_port(const PortKey& key) {
 
 }  // namespace
 
+// A namespace apart has a 127.0.0.1 of its own, to which nothing can be led from outside.
+PortKey PublishedPorts::in_kernel(PortKey key) const {
+  if (hold_apart_ && key.host_ip == kLoopback) key.host_ip = kLoopbackApart;
+  return key;
+}
+
+PortKey PublishedPorts::on_machine(PortKey key) const {
+  if (hold_apart_ && key.host_ip == kLoopbackApart) key.host_ip = kLoopback;
+  return key;
+}
+
+std::set<PortKey> PublishedPorts::held() {
+  const std::lock_guard lock(mutex_);
+  std::set<PortKey> keys;
+  for (const auto& [key, port] : ports_) {
+    if (!is_v6(key.host_ip)) keys.insert(key);
+  }
+  return keys;
+}
+
 base::Result<> PublishedPorts::adopt() {
   if (adopted_) return {};
   ASSIGN_OR_RETURN(auto listed, firewall_.list_ports());
   for (auto& [key, members] : listed) {
-    auto& port = ports_[key];
+    auto& port = ports_[on_machine(key)];
     port.shown = std::move(members);
     (is_distant(port.shown) ? port.distant : port.members) = port.shown;
   }
@@ -74,15 +94,18 @@ base::Result<> PublishedPorts::check_free(const std::string& task_uid, const std
   return {};
 }
 
-base::Result<> PublishedPorts::hold(Port& port, const PortKey& key) {
+base::Result<> PublishedPorts::hold(Port& port, const PortKey& key) const {
   const bool v6 = is_v6(key.host_ip);
+  const auto have = [this](const PortKey& wanted) {
+    return hold_apart_ ? hold_apart_(host_port(wanted)) : hold_port(host_port(wanted));
+  };
   if (!v6) {
-    ASSIGN_OR_RETURN(auto held, hold_port(host_port(key)));
+    ASSIGN_OR_RETURN(auto held, have(key));
     port.holds.push_back(std::move(held));
   }
   if (!v6 && !key.host_ip.empty()) return {};
   const PortKey relay{v6 ? key.host_ip : "::1", key.udp, key.port};
-  auto held = hold_port(host_port(relay));
+  auto held = have(relay);
   // Without IPv6 nobody comes by ::1; only who asked for it by name is told.
   if (!held && (v6 || held.error().code != base::Code::kUnimplemented)) return std::unexpected(held.error());
   if (!held) return {};
@@ -181,7 +204,7 @@ base::Result<> PublishedPorts::show(const Members& members, const Members& dista
   std::vector<PortChange> changes;
   for (const auto& [key, after] : shown) {
     const auto& before = ports_[key].shown;
-    if (!same(before, after) && !is_v6(key.host_ip)) changes.push_back({key, before, after});
+    if (!same(before, after) && !is_v6(key.host_ip)) changes.push_back({in_kernel(key), before, after});
   }
   if (!changes.empty() || !selves_added.empty() || !selves_removed.empty())
     RETURN_IF_ERROR(firewall_.change_ports(changes, selves_added, selves_removed));

@@ -2,6 +2,7 @@
 
 // The ports that this machine's tasks publish: who has which, held on the machine and led to the tasks.
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -16,8 +17,8 @@
 
 namespace orchion::node::networks {
 
-// A port that a relay has to serve, since the kernel doesn't translate it: one on an IPv6 address; or, as the way to
-// other machines from 127.0.0.1, one on every address.
+// A port that a relay has to serve, since the kernel doesn't translate it: one on an IPv6 address; as the way to other
+// machines from 127.0.0.1, one on every address.
 struct RelayPort {
   PortKey key;            // its host_ip is IPv6, or empty
   base::UniqueFd socket;  // bound, not listening; empty where it was taken before
@@ -29,7 +30,13 @@ struct RelayPort {
 // Thread-safe; blocks. `firewall` must outlive it.
 class PublishedPorts {
  public:
-  explicit PublishedPorts(Firewall& firewall) : firewall_(firewall) {}
+  // Where the networks are apart from the machine's: how a port of the machine is had. An IPv4 one comes to nothing
+  // that this process holds: it is led into the networks' namespace, to kMachineApart or, from 127.0.0.1,
+  // kLoopbackApart. Thread-safe.
+  using HoldApart = std::function<base::Result<base::UniqueFd>(const HostPort&)>;
+
+  explicit PublishedPorts(Firewall& firewall, HoldApart hold_apart = {})
+      : firewall_(firewall), hold_apart_(std::move(hold_apart)) {}
 
   // All of the task's ports or none; a task that has reserved keeps what it has. kFailedPrecondition: one is taken.
   base::Result<> reserve(const std::string& task_uid, const std::string& owner, const std::string& address,
@@ -46,6 +53,9 @@ class PublishedPorts {
 
   // Every port that a relay must serve now, with its socket at the first call.
   std::vector<RelayPort> relay_ports();
+
+  // The ports of the machine that are had, but those on IPv6 addresses.
+  std::set<PortKey> held();
 
   // Every task that has ports, a former process's included.
   base::Result<std::vector<std::string>> tasks();
@@ -74,7 +84,9 @@ class PublishedPorts {
   base::Result<> check_free(const std::string& task_uid, const std::string& owner, const PortKey& key) const;
   base::Result<> give_way(const std::string& owner, const PortKey& key);
   base::Result<> reserve_port(const std::string& task_uid, const std::string& owner, const PortKey& key);
-  static base::Result<> hold(Port& port, const PortKey& key);
+  base::Result<> hold(Port& port, const PortKey& key) const;
+  PortKey in_kernel(PortKey key) const;
+  PortKey on_machine(PortKey key) const;
   void release(const std::string& task_uid);
   base::Result<> change_members(const std::string& task_uid, bool published);
   base::Result<> withdraw_adopted(const std::string& task_uid);
@@ -84,6 +96,7 @@ class PublishedPorts {
   bool stand_in(const DistantPort& wanted, const PortKey& key);
 
   Firewall& firewall_;
+  const HoldApart hold_apart_;
   std::mutex mutex_;  // guards what follows
   bool adopted_ = false;
   std::map<PortKey, Port> ports_;

@@ -11,7 +11,8 @@ namespace orchion::node::networks {
 namespace {
 
 // {0} the table, {1} our bridges, {2} leading queries to the resolver, {3} letting internal networks' queries in,
-// {4} the port of VXLAN, {5} the mark of connections led to other machines.
+// {4} the port of VXLAN, {5} the mark of connections led to other machines, {6} what containers can't reach, {7}
+// refusing them the machine's loopback behind an uplink.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the bridge's address.
@@ -55,7 +56,7 @@ flush chain inet {0} publish
 flush chain inet {0} from_internal
 table inet {0} {{
   chain guard {{
-    iifname "{1}*" ip daddr 127.0.0.0/8 drop
+    iifname "{1}*" ip daddr {6} drop
   }}
   chain resolver {{
     {2}
@@ -79,6 +80,7 @@ table inet {0} {{
     ct mark and {5} == {5} ct status dnat masquerade
   }}
   chain forward {{
+    {7}
     iifname . oifname @same accept
     iifname @internal drop
     oifname @internal drop
@@ -204,7 +206,15 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
     lead = fmt::format("meta l4proto {{ tcp, udp }} th dport 53 redirect to :{}", resolver_port);
     admit = fmt::format("ct status dnat meta l4proto {{ tcp, udp }} th dport {} accept", resolver_port);
   }
-  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort, kDistantMark);
+  std::string guarded = "127.0.0.0/8";
+  std::string refuse;
+  if (table.apart) {
+    guarded = fmt::format("{{ 127.0.0.0/8, {} }}", kLoopbackApart);
+    // Answers to clients on the machine go there too.
+    refuse = fmt::format("iifname \"{}*\" ip daddr {} ct direction original drop", table.bridge_prefix, kUplinkApart);
+  }
+  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort, kDistantMark,
+                     guarded, refuse);
 }
 
 std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal) {

@@ -21,6 +21,7 @@ inline constexpr std::uint16_t kTunnelPort = 4789;
 struct Table {
   std::string name;
   std::string bridge_prefix;  // every link that begins so is one of our bridges
+  bool apart = false;         // in a namespace apart from the machine's: see kRangeApart
 };
 
 // A port of this machine that is published: `host_ip` empty stands for every address.
@@ -31,6 +32,15 @@ struct PortKey {
 
   auto operator<=>(const PortKey&) const = default;
 };
+
+// Where networks are apart from the machine's: the range between the two, of those that documentation has to itself;
+// who has the machine's clients for its own address, on the way to its loopback; what stands for the machine's
+// addresses in the namespace, and for its 127.0.0.1.
+inline constexpr const char* kRangeApart = "203.0.113.0/24";
+inline constexpr const char* kUplinkApart = "203.0.113.2";
+inline constexpr const char* kMachineApart = "203.0.113.100";  // as slirp4netns gives it to the namespace
+inline constexpr const char* kLoopbackApart = "203.0.113.127";
+inline constexpr const char* kLoopback = "127.0.0.1";
 
 // One task behind it; or another machine, which has tasks behind the same port.
 struct PortMember {

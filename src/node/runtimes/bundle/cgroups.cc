@@ -38,9 +38,30 @@ std::vector<std::string> split_options(const std::string& options) {
   return all;
 }
 
+constexpr const char* kControllers[] = {"cpu", "cpuset", "io", "memory", "pids"};
+
+CgroupLayout confine(CgroupLayout layout, const std::string& delegated) {
+  const bool has_group = !delegated.empty() && layout.mode == CgroupLayout::Mode::kV2;
+  const auto file = layout.unified + delegated + "/cgroup.subtree_control";
+  std::istringstream words(has_group ? base::read_file(file).value_or("") : std::string());
+  std::vector<std::string> given;
+  for (std::string word; words >> word;) given.push_back(word);
+  if (!has_group) {
+    const bool is_hybrid = layout.mode == CgroupLayout::Mode::kHybrid;
+    layout = {.mode = CgroupLayout::Mode::kNone, .unified = is_hybrid ? layout.unified : ""};
+  }
+  layout.top = has_group ? delegated : "";
+  for (const auto* each : kControllers) {
+    if (std::ranges::find(given, each) == given.end()) layout.missing.emplace_back(each);
+  }
+  if (std::ranges::find(given, "memory") == given.end()) layout.memory.clear();
+  return layout;
+}
+
 // By BFQ, where it is there for a disk to use, or by the cost model of v2. The files of a group appear with it.
 bool weighs_disks(const CgroupLayout& layout) {
   std::error_code ignored;
+  if (std::ranges::find(layout.missing, "io") != layout.missing.end()) return false;
   if (!layout.controllers.contains("blkio") && std::filesystem::exists(layout.unified + "/io.cost.qos", ignored))
     return true;
   for (const auto& disk : std::filesystem::directory_iterator("/sys/block", ignored)) {
@@ -82,11 +103,12 @@ base::Result<CgroupLayout> parse_cgroup_layout(std::string_view mountinfo) {
   return layout;
 }
 
-base::Result<CgroupLayout> detect_cgroup_layout() {
+base::Result<CgroupLayout> detect_cgroup_layout(const std::optional<std::string>& delegated) {
   ASSIGN_OR_RETURN(const auto mountinfo, base::read_file("/proc/self/mountinfo"));
   ASSIGN_OR_RETURN(auto layout, parse_cgroup_layout(mountinfo));
+  if (delegated) layout = confine(std::move(layout), *delegated);
   std::error_code ignored;
-  layout.limits_swap = layout.memory == layout.unified ||
+  layout.limits_swap = (!layout.memory.empty() && layout.memory == layout.unified) ||
                        std::filesystem::exists(layout.memory + "/memory.memsw.limit_in_bytes", ignored);
   layout.weighs_disks = weighs_disks(layout);
   return layout;

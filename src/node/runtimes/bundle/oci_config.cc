@@ -57,15 +57,16 @@ json::object mount(std::string_view target, std::string_view type, std::string_v
 
 constexpr std::int64_t kShmBytes = std::int64_t{64} << 20;
 
-json::array default_mounts(const ContainerConfig& config) {
+json::array default_mounts(const ContainerConfig& config, const OciContext& context) {
   const bool trusted = config.privileges.everything;
   const auto access = trusted ? "rw" : "ro";
   json::array mounts = {
       mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
       mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
       mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
-      mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", access}),
-      mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", access})};
+      mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", access})};
+  if (!context.cgroup.empty())
+    mounts.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", access}));
   mounts.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   if (config.host_namespaces.ipc) {
     mounts.push_back(mount("/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate"}));
@@ -106,7 +107,7 @@ json::array all_mounts(const ContainerConfig& config, const OciContext& context)
   // Parents before what lies in them.
   std::stable_sort(points.begin(), points.end(),
                    [](const MountPoint& a, const MountPoint& b) { return a.target < b.target; });
-  auto mounts = default_mounts(config);
+  auto mounts = default_mounts(config, context);
   for (const auto& point : points) mounts.push_back(to_mount(point));
   return mounts;
 }
@@ -294,9 +295,11 @@ json::object to_sysctls(const ContainerConfig& config) {
 }
 
 json::object to_linux(const ContainerConfig& config, const OciContext& context) {
-  json::object object{{"cgroupsPath", context.cgroup},
-                      {"resources", to_resources(config, context)},
-                      {"namespaces", to_namespaces(config)}};
+  json::object object{{"namespaces", to_namespaces(config)}};
+  if (!context.cgroup.empty()) {
+    object["cgroupsPath"] = context.cgroup;
+    object["resources"] = to_resources(config, context);
+  }
   if (!config.privileges.everything && !config.privileges.no_masked_paths) {
     object["maskedPaths"] = to_array(kMaskedPaths);
     object["readonlyPaths"] = to_array(kReadOnlyPaths);

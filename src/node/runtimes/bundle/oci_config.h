@@ -19,7 +19,7 @@ namespace orchion::node::runtimes::bundle {
 struct OciContext {
   ContainerUser user;
   std::vector<std::string> capabilities;  // effective_capabilities()
-  std::string cgroup;                     // "/orchion-x/ID"
+  std::string cgroup;                     // "/orchion-x/ID"; empty: it has none of its own
   std::filesystem::path bundle;           // its hosts, hostname and resolv.conf are mounted
   bool limits_swap = false;
   std::string seccomp_bpf_base64;  // for crun; one of the two, or none where there is no filter

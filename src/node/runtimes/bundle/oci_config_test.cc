@@ -18,7 +18,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-json::object config_of(const ContainerConfig& config, OciContext context = {}) {
+json::object config_of(const ContainerConfig& config, OciContext context = {.cgroup = "/orchion-x/task"}) {
   if (context.bundle.empty()) context.bundle = "/data/containers/x";
   return json::parse(oci_config_json(config, context)).as_object();
 }
@@ -37,8 +37,7 @@ std::vector<std::string> environment(const json::object& config) {
 TEST(OciConfig, LimitsBecomeResources) {
   ContainerConfig config;
   config.limits = {.nano_cpus = 1'500'000'000, .memory_bytes = 64 << 20, .pids = 12};
-  OciContext context;
-  context.limits_swap = true;
+  OciContext context{.cgroup = "/orchion-x/task", .limits_swap = true};
   const auto resources = config_of(config, context).at("linux").at("resources");
   EXPECT_EQ(resources.at("cpu").at("quota"), 150'000);
   EXPECT_EQ(resources.at("cpu").at("period"), 100'000);
@@ -47,6 +46,13 @@ TEST(OciConfig, LimitsBecomeResources) {
   EXPECT_EQ(resources.at("pids").at("limit"), 12);
   const auto none = config_of(ContainerConfig{}).at("linux").at("resources").as_object();
   EXPECT_FALSE(none.contains("cpu") || none.contains("memory") || none.contains("pids"));
+}
+
+TEST(OciConfig, WithoutGroupsOfItsOwnNothingIsSaidOfThem) {
+  const auto config = config_of(ContainerConfig{}, OciContext{});
+  EXPECT_FALSE(config.at("linux").as_object().contains("cgroupsPath"));
+  EXPECT_FALSE(config.at("linux").as_object().contains("resources"));
+  EXPECT_THAT(targets(config), Not(Contains("/sys/fs/cgroup")));
 }
 
 TEST(OciConfig, ATinyShareOfAProcessorIsTheKernelsLeast) {

@@ -107,7 +107,7 @@ Result<OciContext> find_oci_context(const BundlePlace& place, const ContainerCon
   RETURN_IF_ERROR(look_up_disks(config.limits.block_io, context));
   context.files = place.files;
   context.init = place.shims / shim_file_name();
-  context.cgroup = place.cgroup;
+  if (cgroups.mode != CgroupLayout::Mode::kNone) context.cgroup = place.cgroup;
   context.bundle = place.folder;
   context.limits_swap = cgroups.limits_swap;
   return context;

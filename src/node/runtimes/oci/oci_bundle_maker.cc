@@ -99,7 +99,8 @@ void OciBundleMaker::add_settings(const BundlePlace&, const ContainerConfig& con
   namespace setting = shim::setting;
   const auto& binary = binary_of(config);
   const bool is_crun = binary.is_crun();
-  const bool hides_unified = is_crun && cgroups_.mode == bundle::CgroupLayout::Mode::kHybrid;
+  using Mode = bundle::CgroupLayout::Mode;
+  const bool hides_unified = is_crun && (cgroups_.mode == Mode::kHybrid || cgroups_.mode == Mode::kNone);
   settings.add(setting::kRuntime, binary.path.native());
   settings.add(setting::kIsCrun, is_crun ? 1 : 0);
   settings.add(setting::kLayers, static_cast<std::int64_t>(config.layers.size()));

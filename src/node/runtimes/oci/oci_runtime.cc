@@ -7,12 +7,12 @@
 namespace orchion::node::runtimes::oci {
 
 base::Result<std::shared_ptr<bundle::BundleStore>> OciRuntime::open_store(OciOptions options) {
+  ASSIGN_OR_RETURN(auto cgroups, bundle::detect_cgroup_layout(options.delegated_group));
   bundle::BundleOptions folders{.state_folder = std::move(options.state_folder),
                                 .data_folder = std::move(options.data_folder),
                                 .cluster_short_id = options.cluster_short_id,
-                                .cgroup_parent = "/orchion-" + options.cluster_short_id};
+                                .cgroup_parent = cgroups.top + "/orchion-" + options.cluster_short_id};
   RETURN_IF_ERROR(bundle::make_bundle_folders(folders));
-  ASSIGN_OR_RETURN(auto cgroups, bundle::detect_cgroup_layout());
   ASSIGN_OR_RETURN(auto profile, bundle::SeccompProfiles::load_default_profile());
   auto maker = std::make_unique<OciBundleMaker>(std::move(options.binaries), cgroups, std::move(profile),
                                                 folders.data_folder / "seccomp");

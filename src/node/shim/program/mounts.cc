@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "base/user_namespace.h"
 #include "node/shim/bundle.h"
 #include "node/shim/program/report.h"
 
@@ -18,7 +19,10 @@ constexpr int kOptionBytes = 4096;
 
 // False where there are more layers than fit.
 bool overlay_options(int layers, char (&options)[kOptionBytes]) {
-  int size = std::snprintf(options, sizeof options, "upperdir=%s,workdir=%s,lowerdir=", kUpperFolder, kWorkFolder);
+  // Its marks on files are the user's, where the machine's root alone could set trusted ones.
+  const char* marks = base::is_in_user_namespace() ? "userxattr," : "";
+  int size =
+      std::snprintf(options, sizeof options, "%supperdir=%s,workdir=%s,lowerdir=", marks, kUpperFolder, kWorkFolder);
   for (int i = 0; i < layers && size < kOptionBytes; ++i)
     size += std::snprintf(options + size, static_cast<std::size_t>(kOptionBytes - size), "%s%s/%d", i == 0 ? "" : ":",
                           kLayersFolder, i);

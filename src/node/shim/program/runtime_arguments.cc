@@ -6,7 +6,8 @@ namespace orchion::node::shim {
 
 RuntimeArguments::RuntimeArguments(const Settings& settings) : settings_(settings) {
   add(settings.runtime);
-  if (settings.is_crun) add("--cgroup-manager=cgroupfs");
+  // Without root there may be no groups to put a container in.
+  if (settings.is_crun) add(settings.hierarchy_count > 0 ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled");
   add("--root");
   add(settings.runtime_root);
   add("--log");

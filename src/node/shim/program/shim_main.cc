@@ -2,8 +2,10 @@
 // orchion-shim exec BUNDLE 0|1 NAME       in a folder with process.json; 1: with a terminal
 // orchion-shim init PROGRAM ARGUMENT…     in a container, as its first process
 // orchion-shim hold PROGRAM ARGUMENT…     in a container, before its first process; or "hold init PROGRAM …"
+// orchion-shim stay                       keeps the namespaces that it was started in
 // orchion-shim log ATTEMPT:BUNDLE         containerd's logger of a container
 
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
@@ -27,6 +29,13 @@ void keep_for_us(int fd) {
   ::close(nothing);
 }
 
+// Who is done with it kills it.
+int stay() {
+  ::close_range(0, ~0u, 0);
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) ::signal(signal, SIG_IGN);
+  while (true) ::pause();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,6 +44,7 @@ int main(int argc, char** argv) {
   if (mode == "init" && argc > 2) return run_init(argv + 2);
   if (mode == "hold" && argc > 2) return take_held_input(argv + 2);
   if (mode == "log" && argc == 3) return log_output(argv[2]);
+  if (mode == "stay") return stay();
   ::close_range(kProgramFd + 1, ~0u, 0);
   for (const int fd : {kReportFd, kLockFd, kProgramFd}) keep_for_us(fd);
   if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));

@@ -14,8 +14,8 @@ USAGE = "Usage.test_figures_are_right Usage.test_processor_time_is_the_process_s
 # What a boot runs, and how it ends. The second ends as when the power fails.
 POWER_OFF = "sync; systemctl poweroff"
 BOOTS = (
-    (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "boots.py begin"],
-     "systemctl reboot"),
+    (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "rootless_test.py",
+      "boots.py begin"], "systemctl reboot"),
     (["boots.py again"], "echo b > /proc/sysrq-trigger"),
     (["boots.py end"], POWER_OFF),
 )
