@@ -258,12 +258,32 @@ base::Co<int> attend(InFront front) {
   co_return static_cast<int>(task.status().exit_code());
 }
 
-base::Result<> remove_service(Context& context, client::ApiClient& api, const v1::CreateServiceRequest& made) {
+// Returns when nothing of it is left, and the stack is one that may be used: the last of its services takes it along.
+base::Co<> await_removal(std::shared_ptr<client::ApiClient> api, base::Clock* clock, v1::GetServiceRequest wanted) {
+  v1::GetStackRequest stack;
+  stack.set_name(wanted.stack());
+  CO_RETURN_IF_ERROR(
+      co_await poll_until_gone<v1::Service>(api, clock, "orchion.v1.ServiceService.GetService", std::move(wanted)));
+  auto is_settled = [](const base::Result<v1::Stack>& found) -> std::optional<base::Result<v1::Stack>> {
+    if (found && found->meta().has_deleted_at()) return std::nullopt;
+    return v1::Stack();
+  };
+  CO_RETURN_IF_ERROR(
+      co_await poll_until<v1::Stack>(api, clock, "orchion.v1.StackService.GetStack", std::move(stack), is_settled));
+  co_return base::Result<>{};
+}
+
+base::Result<> remove_service(Context& context, std::shared_ptr<client::ApiClient> api,
+                              const v1::CreateServiceRequest& made, base::Duration limit) {
   v1::DeleteServiceRequest request;
   request.set_stack(made.stack());
   request.set_name(made.name());
-  RETURN_IF_ERROR(context.run(api.call<v1::Service>("orchion.v1.ServiceService.DeleteService", std::move(request))));
-  return {};
+  RETURN_IF_ERROR(context.run(api->call<v1::Service>("orchion.v1.ServiceService.DeleteService", std::move(request))));
+  v1::GetServiceRequest wanted;
+  wanted.set_stack(made.stack());
+  wanted.set_name(made.name());
+  auto gone = await_removal(std::move(api), &context.clock(), std::move(wanted));
+  return context.run(base::with_timeout(context.clock(), limit, "removing " + made.name(), std::move(gone)));
 }
 
 // The exit code; nullopt where it was left while it runs.
@@ -300,7 +320,7 @@ int run_in_front(Context& context, std::shared_ptr<client::ApiClient> api, const
   const auto code = sat_down ? sit_down(context, front, options) : stand_by(context, front);
   const bool left = code && !*code;
   if (!options.keep && !left) {
-    if (auto removed = remove_service(context, *api, made); !removed) return context.fail(removed.error());
+    if (auto removed = remove_service(context, api, made, limit); !removed) return context.fail(removed.error());
   }
   return code ? code->value_or(kExitOk) : context.fail(code.error());
 }
