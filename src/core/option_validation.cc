@@ -33,8 +33,7 @@ class OptionCheck {
       if (mount.tmpfs_mode() > kModeMost) add("/mounts", fmt::format("{:o} is no mode of a tmpfs", mount.tmpfs_mode()));
     if (container_.oom_score_adj() < -1000 || container_.oom_score_adj() > 1000)
       add("/oomScoreAdj", "must be from -1000 to 1000");
-    if (container_.user_namespace() != v1::USERS_OF_HOST)
-      add("/userNamespace", "isn't supported by any node yet: leave it out; containers share the node's users");
+    check_users();
     if (container_.shm_bytes() < 0) add("/shmBytes", "is negative");
     if (container_.log_bytes_max() < 0) add("/logBytesMax", "is negative");
     if (container_.memory_swap_bytes() < -1) add("/memorySwapBytes", "must be -1, for no limit, or more");
@@ -161,6 +160,25 @@ class OptionCheck {
       add("/healthCheck/test", "must be CMD and words, or CMD-SHELL and a line");
     for (const auto* duration : {&check.interval(), &check.timeout(), &check.start_period(), &check.start_interval()})
       if (duration->seconds() < 0 || duration->nanos() < 0) add("/healthCheck", "has a negative duration");
+  }
+
+  // With users of its own a container is root of what it has of its own, and of nothing that is the node's.
+  void check_users() {
+    const auto wanted = container_.user_namespace();
+    if (wanted == v1::USERS_OF_HOST) return;
+    const auto refuse = [&](std::string detail) { add("/userNamespace", std::move(detail)); };
+    if (wanted != v1::USERS_AUTO) return refuse("must be USERS_OF_HOST or USERS_AUTO");
+    if (container_.privileged()) refuse("can't be the container's own where it is privileged: remove one of both");
+    if (container_.pid() == v1::OF_HOST) refuse("can't be the container's own with the node's processes: remove `pid`");
+    if (container_.ipc() == v1::OF_HOST) refuse("can't be the container's own with the node's ipc: remove `ipc`");
+    if (container_.executor() == "process") refuse("can't be a program's own that runs as a user of the node");
+    for (const auto& name : container_.cap_add()) {
+      if (name == "NET_ADMIN" || name == "NET_RAW")
+        refuse(
+            fmt::format("can't be the container's own with {}, which holds for users of the node alone: remove one "
+                        "of both",
+                        name));
+    }
   }
 
   void check_network_mode() {

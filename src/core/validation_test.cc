@@ -142,7 +142,22 @@ const Case kCases[] = {
     {"/spec/services/0/spec/container/stopGracePeriod",
      [](auto& s) { web_container(s).mutable_stop_grace_period()->set_seconds(-1); }},
     {"/spec/services/0/spec/container/userNamespace",
-     [](auto& s) { web_container(s).set_user_namespace(v1::USERS_AUTO); }},
+     [](auto& s) {
+       web_container(s).set_user_namespace(v1::USERS_AUTO);
+       web_container(s).set_privileged(true);
+     }},
+    {"/spec/services/0/spec/container/userNamespace",
+     [](auto& s) {
+       web_container(s).set_user_namespace(v1::USERS_AUTO);
+       web_container(s).set_pid(v1::OF_HOST);
+     }},
+    {"/spec/services/0/spec/container/userNamespace",
+     [](auto& s) {
+       web_container(s).set_user_namespace(v1::USERS_AUTO);
+       web_container(s).add_cap_add("NET_ADMIN");
+     }},
+    {"/spec/services/0/spec/container/userNamespace",
+     [](auto& s) { web_container(s).set_user_namespace(static_cast<v1::UserNamespace>(7)); }},
     {"/spec/services/0/spec/container/devices/0",
      [](auto& s) { web_container(s).add_devices()->set_source("vendor.com/gpu"); }},
     {"/spec/services/0/spec/container/devices/0",

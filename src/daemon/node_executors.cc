@@ -8,9 +8,11 @@
 
 #include "base/log.h"
 #include "daemon/rootless.h"
+#include "daemon/user_pool.h"
 #include "node/images/engine/engine_images.h"
 #include "node/runtimes/containerd/containerd_runtime.h"
 #include "node/runtimes/engine/engine_runtime.h"
+#include "node/runtimes/features.h"
 #include "node/runtimes/oci/oci_runtime.h"
 #include "node/runtimes/process/process_runtime.h"
 
@@ -58,6 +60,7 @@ v1::RuntimeInfo describe(const std::string& name, const runtimes::Capabilities& 
   if (!can.exec) info.add_lacks("exec");
   if (!can.tty) info.add_lacks("tty");
   if (!can.networks) info.add_lacks("networks");
+  if (can.lacks.contains(runtimes::feature::kOwnUsers)) info.add_lacks("users");
   return info;
 }
 
@@ -153,12 +156,14 @@ base::Result<NodeExecutors::Opened> NodeExecutors::open_oci() const {
   ASSIGN_OR_RETURN(auto binaries, runtimes::oci::find_oci_runtimes());
   std::optional<std::string> group;
   if (is_rootless()) group = rootless_group();
+  ASSIGN_OR_RETURN(const auto users, read_user_pool());
   ASSIGN_OR_RETURN(auto runtime, runtimes::oci::OciRuntime::open(parts_.executor, parts_.workers,
                                                                  {.state_folder = parts_.folders.run(parts_.short_id),
                                                                   .data_folder = parts_.folders.containers(),
                                                                   .cluster_short_id = parts_.short_id,
                                                                   .delegated_group = std::move(group),
-                                                                  .binaries = std::move(binaries)}));
+                                                                  .binaries = std::move(binaries),
+                                                                  .users = users}));
   return std::make_unique<Entry>("oci", std::move(runtime), nullptr, &parts_.images);
 }
 

@@ -85,13 +85,25 @@ class IsolationLoader {
         mode("ipc", {"private", "shareable"}, "use private or host, or run both programs in one container"));
     container_.set_pid(mode("pid", {}, "use host, or run both programs in one container"));
     container_.set_uts(mode("uts", {}, "use host, or remove it"));
-    mode("userns_mode", {""}, "use host, or remove it; containers share the node's users");
+    load_users();
     if (container_.uts() == v1::OF_HOST && (!container_.hostname().empty() || !container_.domainname().empty()))
       problems_.add(find("uts")->at, "`uts: host` has the node's name: remove it, or `hostname` and `domainname`");
     const auto* isolation = find("isolation");
     const auto text = isolation ? read_text(*isolation, "isolation", problems_) : std::nullopt;
     if (text && *text != "default")
       problems_.add(isolation->at, fmt::format("`isolation: {}` means something on Windows only: remove it", *text));
+  }
+
+  // The word is Podman's.
+  void load_users() {
+    const auto* node = find("userns_mode");
+    const auto text = node ? read_text(*node, "userns_mode", problems_) : std::nullopt;
+    if (!text || text->empty() || *text == "host") return;
+    if (*text == "auto") return container_.set_user_namespace(v1::USERS_AUTO);
+    problems_.add(node->at,
+                  fmt::format("`userns_mode: {}` isn't supported: use auto, for users of the container's own, "
+                              "or host",
+                              *text));
   }
 
   // NAME, NAME:VALUE or NAME=VALUE.

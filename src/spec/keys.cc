@@ -86,7 +86,7 @@ constexpr Key kServiceKeyList[] = {
     {"ipc", kText, true, "`private`, `shareable` (the same here) or `host`"},
     {"pid", kText, true, "`host`"},
     {"uts", kText, true, "`host`"},
-    {"userns_mode", kText, true, "`host`, which is so anyway"},
+    {"userns_mode", kText, true, "`auto` (Podman's word: a range of users of the container's own) or `host`"},
     {"isolation", kText, true, "`default`"},
     {"network_mode", kText, true, "`none`, `host`, `bridge` (the stack's default network)"},
     {"dns", kTextOrList, true, "asked after the cluster's own resolver"},

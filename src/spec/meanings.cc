@@ -79,7 +79,7 @@ constexpr Meaning kMeanings[] = {
     {"a service", "ipc", "whose shared memory and semaphores the container sees", "private", "shareable"},
     {"a service", "pid", "whose processes the container sees", "its own", "host"},
     {"a service", "uts", "whose host name the container sees", "its own", "host"},
-    {"a service", "userns_mode", "whose user numbers the container has", "host", "host"},
+    {"a service", "userns_mode", "whose user numbers the container has", "host", "auto"},
     {"a service", "isolation", "the kind of isolation", "default", "default"},
     {"a service", "network_mode", "what the container sees of the network, in place of `networks`", "", "none"},
     {"a service", "dns", "name servers to ask", "the node's", "1.1.1.1"},

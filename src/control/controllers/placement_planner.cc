@@ -69,6 +69,7 @@ class Placer {
     wanted.constraints.assign(spec.constraints().begin(), spec.constraints().end());
     wanted.executor = spec.container().executor();
     wanted.oci_runtime = spec.container().oci_runtime();
+    wanted.own_users = spec.container().user_namespace() == v1::USERS_AUTO;
     made.port_owner = scheduler::HostPort::owner_of(task.service.stack, task.service.name);
     for (const auto& port : spec.container().ports())
       if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port, made.port_owner));

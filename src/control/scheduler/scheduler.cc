@@ -15,6 +15,9 @@ namespace orchion::control::scheduler {
 
 namespace {
 
+// Among what a runtime lacks: it can't give containers users of their own.
+constexpr std::string_view kLacksUsers = "users";
+
 Refusal check_condition(const v1::Node& node) {
   if (core::is_deleted(node.meta())) return {Filter::kLeaving, {}};
   switch (node.spec().availability()) {
@@ -29,15 +32,19 @@ Refusal check_condition(const v1::Node& node) {
 
 // What of the node would run it; an agent that names none has the default alone.
 Refusal check_executor(const v1::Node& node, const TaskClass& wanted) {
-  if (wanted.executor.empty() && wanted.oci_runtime.empty()) return {};
+  if (wanted.executor.empty() && wanted.oci_runtime.empty() && !wanted.own_users) return {};
   for (const auto& runtime : node.status().capabilities().runtimes()) {
     const bool meant = wanted.executor.empty() ? runtime.is_default() : runtime.executor() == wanted.executor;
     if (!meant) continue;
+    const auto& lacks = runtime.lacks();
+    if (wanted.own_users && std::find(lacks.begin(), lacks.end(), kLacksUsers) != lacks.end())
+      return {Filter::kExecutor, fmt::format("users of its own in {}", runtime.executor())};
     const auto& names = runtime.oci_runtimes();
     if (wanted.oci_runtime.empty() || std::find(names.begin(), names.end(), wanted.oci_runtime) != names.end())
       return {};
     return {Filter::kExecutor, fmt::format("{} in {}", wanted.oci_runtime, runtime.executor())};
   }
+  if (wanted.executor.empty() && wanted.oci_runtime.empty()) return {};
   return {Filter::kExecutor, wanted.executor.empty() ? wanted.oci_runtime : wanted.executor};
 }
 

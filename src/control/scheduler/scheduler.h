@@ -58,6 +58,7 @@ struct TaskClass {
   std::string architecture;           // of the image; empty: not known, or of all
   std::string executor;               // empty: a node's default
   std::string oci_runtime;            // empty: the executor's choice
+  bool own_users = false;             // a range of users of its own
   std::vector<std::string> image_on;  // names of nodes that have the image, whatever its architecture
   // Tasks of the service that are placed already: index of the node and how many.
   std::vector<std::pair<std::size_t, std::uint32_t>> siblings;

@@ -77,6 +77,27 @@ TEST(Scheduler, FindsTheNodesThatHaveWhatRunsIt) {
   EXPECT_EQ(decide("podman", "").reason, "0 of 2 nodes: 2 lack podman");
 }
 
+TEST(Scheduler, FindsTheNodesThatGiveUsersOfTheirOwn) {
+  const auto with = [](const char* name, bool lacks) {
+    auto node = make_node(name);
+    for (const char* executor : {"oci", "docker"}) {
+      auto& runtime = *node->mutable_status()->mutable_capabilities()->add_runtimes();
+      runtime.set_executor(executor);
+      runtime.set_is_default(executor == std::string("oci"));
+      if (lacks || executor == std::string("docker")) runtime.add_lacks("users");
+    }
+    return node;
+  };
+  const auto old_kernel = with("old", true), able = with("able", false);
+  TaskClass wanted;
+  wanted.own_users = true;
+  EXPECT_EQ(place(input({{old_kernel}, {able}}, wanted))[0].node, 1);
+  EXPECT_EQ(place(input({{old_kernel}}, wanted))[0].reason, "0 of 1 node: 1 lacks users of its own in oci");
+  EXPECT_EQ(place(input({{make_node("says-nothing")}}, wanted))[0].node, 0);
+  wanted.executor = "docker";
+  EXPECT_EQ(place(input({{able}}, wanted))[0].reason, "0 of 1 node: 1 lacks users of its own in docker");
+}
+
 TEST(Scheduler, ExplainsEveryRefusal) {
   NodeView without_memory = view("a");
   without_memory.reserved_memory_bytes = 8 * kGiB - kGiB * 5 / 4;

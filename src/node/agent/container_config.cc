@@ -139,6 +139,7 @@ void add_isolation(runtimes::ContainerConfig& config, const v1::ContainerSpec& s
                             .pid = spec.pid() == v1::OF_HOST,
                             .uts = spec.uts() == v1::OF_HOST,
                             .cgroup = spec.cgroup_namespace() == v1::OF_HOST};
+  config.own_users = spec.user_namespace() == v1::USERS_AUTO;
   for (const auto& device : spec.devices())
     config.devices.push_back({device.source(), device.target(), device.permissions()});
   for (const auto& limit : spec.ulimits()) config.ulimits.push_back({limit.name(), limit.soft(), limit.hard()});

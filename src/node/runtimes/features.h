@@ -22,5 +22,6 @@ inline constexpr std::string_view kShm = "size of /dev/shm";
 inline constexpr std::string_view kSysctls = "sysctls";
 inline constexpr std::string_view kDevices = "devices";
 inline constexpr std::string_view kHooks = "hooks";
+inline constexpr std::string_view kOwnUsers = "user namespaces";
 
 }  // namespace orchion::node::runtimes::feature

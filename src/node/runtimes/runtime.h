@@ -77,6 +77,7 @@ struct ContainerConfig {
   std::vector<FileContent> files;
   Privileges privileges;
   HostNamespaces host_namespaces;
+  bool own_users = false;      // a range of the node's users that is no other container's: 0 inside is nobody outside
   bool init = false;           // a small first process reaps orphans and passes signals on
   std::int64_t shm_bytes = 0;  // 0: 64 MiB
   int oom_score_adj = 0;

@@ -20,6 +20,8 @@ constexpr char kWorkFolder[] = "work";
 constexpr char kProgramFile[] = "program";          // a record: how a program of the node itself is started
 constexpr char kArgumentsFile[] = "arguments";      // of it, each with a NUL at its end
 constexpr char kEnvironmentFile[] = "environment";  // of it, likewise
+constexpr char kUsersFile[] =
+    "users";                           // a record, where the container has users of its own; while it is there they are
 constexpr char kLayersFolder[] = "l";  // "0", "1", …: links to the layers, highest first; short for mount's page
 
 // Names in the settings record.
@@ -35,12 +37,37 @@ constexpr char kStdinOpen[] = "stdin_open";          // 0 or 1
 constexpr char kLayers[] = "layers";                 // how many
 constexpr char kIsProgram[] = "is_program";          // 1: no runtime binary, root or layers; see kProgramFile
 constexpr char kCallsPoststop[] = "calls_poststop";  // 1: the runtime binary has hooks to call after the end
+constexpr char kOwnUsers[] = "own_users";            // 1: see kUsersFile
 constexpr char kCgroup[] = "cgroup";                 // "/orchion-x/ID", the container's, in every hierarchy
 constexpr char kShimCgroup[] = "shim_cgroup";        // "/orchion-x/shims"
 constexpr char kHiddenMount[] = "hidden_mount";      // covered for the runtime binary: crun refuses hybrid cgroups
 constexpr char kHierarchy[] = "hierarchy";           // repeated: a cgroup hierarchy's mount point
 constexpr char kMemoryEvents[] = "memory_events";    // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting
+
+// Names in the users record.
+namespace users {
+constexpr char kFirst[] = "first";        // the node's number of the container's user and group 0
+constexpr char kCount[] = "count";        // how many there are
+constexpr char kFolder[] = "folder";      // covered by the shim's own mounts, as kUsers… below says
+constexpr char kNamespace[] = "network";  // the file of the network namespace; missing: the node's own
+constexpr char kSysctl[] = "sysctl";      // repeated: "net.x.y VALUE", of that network
+constexpr char kBind[] = "bind";          // repeated: what to mount, as "FLAGS PATH"
+constexpr char kDevice[] = "device";  // repeated: "TYPE MAJOR MINOR MODE UID GID"; mode octal, users the container's
+// The flags of a bind; a '-' alone for none.
+constexpr char kBindMapped = 'm';     // owners are the container's own numbers
+constexpr char kBindRecursive = 'r';  // with what is mounted below it
+constexpr char kBindReadOnly = 'o';
+constexpr char kBindNoSuid = 's';
+constexpr char kBindNoDev = 'd';
+constexpr char kBindNoExec = 'x';
+}  // namespace users
+
+// What is mounted over the folder of the users record, in the shim's mount namespace alone.
+constexpr char kUsersRoot[] = "root";        // the container's root
+constexpr char kUsersSys[] = "sys";          // a sysfs of the container's network
+constexpr char kUsersBinds[] = "binds";      // "0", "1", …: the binds in their order
+constexpr char kUsersDevices[] = "devices";  // "0", "1", …: the devices in their order
 
 // Names in the program record.
 namespace program {

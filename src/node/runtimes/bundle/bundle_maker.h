@@ -25,6 +25,7 @@ struct BundlePlace {
   std::string id;
   std::filesystem::path folder;        // the bundle: the shim's working folder
   std::filesystem::path files;         // on a tmpfs, made when something has to be in it
+  std::filesystem::path mounts;        // for shims to cover in namespaces of their own; made where that is needed
   std::filesystem::path shims;         // where the shim program is installed
   std::filesystem::path runtime_root;  // "runtime_root/ID" is there while the kernel may hold something of it
   std::string cgroup;                  // "/orchion-ID/CONTAINER"

@@ -26,6 +26,8 @@ using base::UniqueFd;
 // How long a start, or the end of a killed process, may take before the machine is called stuck.
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(20);
 
+constexpr char kMountsFolder[] = "mounts";
+
 }  // namespace
 
 ContainerInfo to_info(const std::string& id, const BundleState& state) {
@@ -54,6 +56,7 @@ BundlePlace BundleStore::place(const std::string& id) const {
   return {.id = id,
           .folder = bundle(id),
           .files = options_.state_folder / "files" / id,
+          .mounts = options_.state_folder / kMountsFolder,
           .shims = options_.data_folder / "shim",
           .runtime_root = runtime_root_,
           .cgroup = cgroup(id)};
@@ -164,6 +167,7 @@ void BundleStore::remove_empty_parents() {
   if (::rmdir((options_.data_folder / "containers").c_str()) != 0) return;
   for (const auto& hierarchy : cgroups_.hierarchies) shim::remove_cgroup(hierarchy, options_.cgroup_parent);
   ::rmdir(runtime_root().c_str());
+  ::rmdir((options_.state_folder / kMountsFolder).c_str());
 }
 
 }  // namespace orchion::node::runtimes::bundle

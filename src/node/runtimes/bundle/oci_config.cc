@@ -57,6 +57,15 @@ json::object mount(std::string_view target, std::string_view type, std::string_v
 
 constexpr std::int64_t kShmBytes = std::int64_t{64} << 20;
 
+// Its own users may not mount one of a network that they don't own.
+json::object sys_mount(const OciContext& context, std::string_view access) {
+  const std::vector<std::string> options{"nosuid", "noexec", "nodev", std::string(access)};
+  if (!context.own_users) return mount("/sys", "sysfs", "sysfs", options);
+  auto bound = options;
+  bound.insert(bound.begin(), "rbind");
+  return mount("/sys", "bind", (context.own_users->folder / shim::kUsersSys).native(), bound);
+}
+
 json::array default_mounts(const ContainerConfig& config, const OciContext& context) {
   const bool trusted = config.privileges.everything;
   const auto access = trusted ? "rw" : "ro";
@@ -64,7 +73,7 @@ json::array default_mounts(const ContainerConfig& config, const OciContext& cont
       mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
       mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
       mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
-      mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", access})};
+      sys_mount(context, access)};
   if (!context.cgroup.empty())
     mounts.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", access}));
   mounts.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
@@ -92,23 +101,24 @@ json::object to_mount(const MountPoint& point) {
   return mount(point.target.native(), "bind", point.source.native(), options);
 }
 
+json::object to_prepared_bind(const MountPoint& point, const OwnUsers& users, std::size_t number) {
+  const auto source = users.folder / shim::kUsersBinds / std::to_string(number);
+  return mount(point.target.native(), "bind", source.native(), {"rbind", point.propagation});
+}
+
+// With users of its own a container gets binds, and devices, that the shim has made ready.
 json::array all_mounts(const ContainerConfig& config, const OciContext& context) {
-  auto points = config.mounts;
-  const auto add = [&](const std::filesystem::path& source, const std::filesystem::path& target, bool read_only) {
-    if (std::any_of(points.begin(), points.end(), [&](const MountPoint& p) { return p.target == target; })) return;
-    points.push_back({.source = source, .target = target, .read_only = read_only});
-  };
-  for (const char* name : {"resolv.conf", "hosts", "hostname"})
-    add(context.bundle / name, std::filesystem::path("/etc") / name, false);
-  for (std::size_t i = 0; i < config.files.size(); ++i)
-    add(context.files / std::to_string(i), config.files[i].target, true);
-  if (config.init || context.holds_input) add(context.init, kInitPath, true);
-  if (context.holds_input) add(context.bundle / shim::kInputFifo, kInputPath, true);
-  // Parents before what lies in them.
-  std::stable_sort(points.begin(), points.end(),
-                   [](const MountPoint& a, const MountPoint& b) { return a.target < b.target; });
   auto mounts = default_mounts(config, context);
-  for (const auto& point : points) mounts.push_back(to_mount(point));
+  std::size_t binds = 0;
+  for (const auto& point : mount_points(config, context)) {
+    const bool prepared = context.own_users && point.type == MountPoint::Type::kBind;
+    mounts.push_back(prepared ? to_prepared_bind(point, *context.own_users, binds++) : to_mount(point));
+  }
+  if (!context.own_users) return mounts;
+  for (std::size_t i = 0; i < context.devices.size(); ++i) {
+    const auto source = context.own_users->folder / shim::kUsersDevices / std::to_string(i);
+    mounts.push_back(mount(context.devices[i].path, "bind", source.native(), {"bind", "rprivate"}));
+  }
   return mounts;
 }
 
@@ -273,29 +283,41 @@ json::array to_devices(const std::vector<DeviceNode>& devices) {
   return array;
 }
 
-json::array to_namespaces(const ContainerConfig& config) {
+json::array to_namespaces(const ContainerConfig& config, const OciContext& context) {
   const auto& host = config.host_namespaces;
   json::array namespaces{json::object{{"type", "mount"}}};
   if (!host.pid) namespaces.push_back(json::object{{"type", "pid"}});
   if (!host.ipc) namespaces.push_back(json::object{{"type", "ipc"}});
   if (!host.uts) namespaces.push_back(json::object{{"type", "uts"}});
   if (!host.cgroup) namespaces.push_back(json::object{{"type", "cgroup"}});
+  if (context.own_users) namespaces.push_back(json::object{{"type", "user"}});
   if (!config.network_namespace.empty())
     namespaces.push_back(json::object{{"type", "network"}, {"path", config.network_namespace.native()}});
   return namespaces;
 }
 
-json::object to_sysctls(const ContainerConfig& config) {
+bool is_of_network(std::string_view sysctl) {
+  return sysctl.starts_with("net.");
+}
+
+json::object to_sysctls(const ContainerConfig& config, const OciContext& context) {
   json::object object;
-  // As Docker: in its own network anyone may listen on port 80.
-  if (!config.network_namespace.empty()) object["net.ipv4.ip_unprivileged_port_start"] = "0";
+  for (const auto& [name, value] : network_sysctls(config, context)) {
+    if (!context.own_users) object[name] = value;
+  }
   if (!config.domainname.empty() && !config.host_namespaces.uts) object["kernel.domainname"] = config.domainname;
-  for (const auto& [name, value] : config.sysctls) object[name] = value;
+  for (const auto& [name, value] : config.sysctls) {
+    if (!is_of_network(name)) object[name] = value;
+  }
   return object;
 }
 
+json::array to_mappings(const OwnUsers& users) {
+  return {json::object{{"containerID", 0}, {"hostID", users.first}, {"size", users.count}}};
+}
+
 json::object to_linux(const ContainerConfig& config, const OciContext& context) {
-  json::object object{{"namespaces", to_namespaces(config)}};
+  json::object object{{"namespaces", to_namespaces(config, context)}};
   if (!context.cgroup.empty()) {
     object["cgroupsPath"] = context.cgroup;
     object["resources"] = to_resources(config, context);
@@ -304,8 +326,12 @@ json::object to_linux(const ContainerConfig& config, const OciContext& context) 
     object["maskedPaths"] = to_array(kMaskedPaths);
     object["readonlyPaths"] = to_array(kReadOnlyPaths);
   }
-  if (auto sysctls = to_sysctls(config); !sysctls.empty()) object["sysctl"] = std::move(sysctls);
-  if (!context.devices.empty()) object["devices"] = to_devices(context.devices);
+  if (auto sysctls = to_sysctls(config, context); !sysctls.empty()) object["sysctl"] = std::move(sysctls);
+  if (context.own_users) {
+    object["uidMappings"] = to_mappings(*context.own_users);
+    object["gidMappings"] = to_mappings(*context.own_users);
+  }
+  if (!context.devices.empty() && !context.own_users) object["devices"] = to_devices(context.devices);
   if (!context.seccomp_json.empty()) object["seccomp"] = json::parse(context.seccomp_json);
   return object;
 }
@@ -348,6 +374,40 @@ json::array merge_environment(const json::array& environment, const std::vector<
 
 }  // namespace
 
+std::vector<MountPoint> mount_points(const ContainerConfig& config, const OciContext& context) {
+  auto points = config.mounts;
+  const auto add = [&](const std::filesystem::path& source, const std::filesystem::path& target, bool read_only) {
+    if (std::any_of(points.begin(), points.end(), [&](const MountPoint& p) { return p.target == target; })) return;
+    points.push_back({.source = source, .target = target, .read_only = read_only});
+  };
+  for (const char* name : {"resolv.conf", "hosts", "hostname"})
+    add(context.bundle / name, std::filesystem::path("/etc") / name, false);
+  for (std::size_t i = 0; i < config.files.size(); ++i)
+    add(context.files / std::to_string(i), config.files[i].target, true);
+  if (config.init || context.holds_input) add(context.init, kInitPath, true);
+  if (context.holds_input) add(context.bundle / shim::kInputFifo, kInputPath, true);
+  // Parents before what lies in them.
+  std::stable_sort(points.begin(), points.end(),
+                   [](const MountPoint& a, const MountPoint& b) { return a.target < b.target; });
+  return points;
+}
+
+std::map<std::string, std::string> network_sysctls(const ContainerConfig& config, const OciContext& context) {
+  std::map<std::string, std::string> found;
+  if (!config.network_namespace.empty()) {
+    // As Docker: in its own network anyone may listen on port 80.
+    found.emplace("net.ipv4.ip_unprivileged_port_start", "0");
+    // Without a raw socket, which only the network's owner gets, ping has another, for groups that are named.
+    if (context.own_users)
+      found["net.ipv4.ping_group_range"] =
+          fmt::format("{} {}", context.own_users->first, context.own_users->first + context.own_users->count - 1);
+  }
+  for (const auto& [name, value] : config.sysctls) {
+    if (is_of_network(name)) found[name] = value;
+  }
+  return found;
+}
+
 // Sources: crun(1), runc's docs/systemd-properties.md, criu's runc integration, gVisor, Kata Containers, containerd.
 bool is_order(std::string_view annotation) {
   constexpr std::string_view kPrefixes[] = {"run.oci.",    "org.systemd.property.", "org.criu.",      "module.wasm.",
@@ -356,9 +416,11 @@ bool is_order(std::string_view annotation) {
 }
 
 std::string oci_config_json(const ContainerConfig& config, const OciContext& context) {
+  const auto root =
+      context.own_users ? context.own_users->folder / shim::kUsersRoot : std::filesystem::path(shim::kRootFolder);
   json::object object{{"ociVersion", "1.0.2"},
                       {"process", to_process(config, context)},
-                      {"root", json::object{{"path", shim::kRootFolder}, {"readonly", config.read_only_root}}},
+                      {"root", json::object{{"path", root.native()}, {"readonly", config.read_only_root}}},
                       {"mounts", all_mounts(config, context)},
                       {"linux", to_linux(config, context)}};
   if (!config.hostname.empty() && !config.host_namespaces.uts) object["hostname"] = config.hostname;

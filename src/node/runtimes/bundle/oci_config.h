@@ -3,7 +3,10 @@
 // A container as the OCI runtime specification describes it: config.json.
 // Source: https://github.com/opencontainers/runtime-spec/blob/main/config.md
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +17,13 @@
 #include "node/runtimes/runtime.h"
 
 namespace orchion::node::runtimes::bundle {
+
+// The users of a container that has its own.
+struct OwnUsers {
+  std::uint32_t first = 0;  // the node's number of user and group 0 inside
+  std::uint32_t count = 0;
+  std::filesystem::path folder;  // where the shim mounts what the container sees (shim/bundle.h: kUsers…)
+};
 
 // What the machine adds to a ContainerConfig.
 struct OciContext {
@@ -32,8 +42,16 @@ struct OciContext {
   std::vector<NumberedRate> write_operations = {};
   std::filesystem::path files = {};  // config.files by their number are in it
   std::filesystem::path init = {};   // the program on this machine that is the first process where config.init
-  bool holds_input = false;          // its input is the fifo in the bundle: whoever starts it has no other way in
+  std::optional<OwnUsers> own_users = {};
+  bool holds_input = false;  // its input is the fifo in the bundle: whoever starts it has no other way in
 };
+
+// Everything that is bound or mounted beside what every container has, parents first.
+std::vector<MountPoint> mount_points(const ContainerConfig& config, const OciContext& context);
+
+// What of the container's network is to be set: by the OCI runtime, or where the container has users of its own, which
+// may not, by the shim.
+std::map<std::string, std::string> network_sysctls(const ContainerConfig& config, const OciContext& context);
 
 // An annotation by which its name's owner tells a runtime what to do.
 bool is_order(std::string_view annotation);

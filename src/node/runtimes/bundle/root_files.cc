@@ -12,6 +12,7 @@
 #include "node/runtimes/bundle/layer_files.h"
 #include "node/runtimes/bundle/linux_capabilities.h"
 #include "node/runtimes/bundle/shim_image.h"
+#include "node/runtimes/bundle/user_ranges.h"
 #include "node/runtimes/memory_files.h"
 #include "node/runtimes/network_files.h"
 #include "node/shim/bundle.h"
@@ -43,11 +44,18 @@ Result<ContainerUser> user_of(const ContainerConfig& config) {
 }
 
 // The root folder itself belongs to the upper layer: as the image has it, or nobody but root could enter it.
-Result<> copy_root_owner(const std::filesystem::path& layer, const std::filesystem::path& upper) {
+Result<> copy_root_owner(const std::filesystem::path& layer, const std::filesystem::path& upper,
+                         std::uint32_t first_user) {
   struct stat info{};
   if (::stat(layer.c_str(), &info) != 0)
     return base::fail_errno(errno, fmt::format("cannot read the image's layer {}", layer.string()));
-  if (::chown(upper.c_str(), info.st_uid, info.st_gid) != 0 || ::chmod(upper.c_str(), info.st_mode & 07777) != 0)
+  // Whoever isn't in the container's range is nobody in it.
+  constexpr std::uint32_t kNobody = 65534;
+  const auto moved = [&](std::uint32_t owner) {
+    return first_user == 0 || owner < kUsersOfContainer ? first_user + owner : first_user + kNobody;
+  };
+  if (::chown(upper.c_str(), moved(info.st_uid), moved(info.st_gid)) != 0 ||
+      ::chmod(upper.c_str(), info.st_mode & 07777) != 0)
     return base::fail_errno(errno, fmt::format("cannot set the owner of {}", upper.string()));
   return {};
 }
@@ -82,18 +90,23 @@ Result<> check_image(const ContainerConfig& config) {
   return {};
 }
 
-Result<> fill_root_files(const BundlePlace& place, const ContainerConfig& config) {
+Result<> fill_root_files(const BundlePlace& place, const ContainerConfig& config, std::uint32_t first_user) {
   for (const char* name : {shim::kUpperFolder, shim::kWorkFolder, shim::kRootFolder})
     RETURN_IF_ERROR(base::make_folders(place.folder / name));
-  RETURN_IF_ERROR(copy_root_owner(config.layers.back(), place.folder / shim::kUpperFolder));
+  RETURN_IF_ERROR(copy_root_owner(config.layers.back(), place.folder / shim::kUpperFolder, first_user));
   RETURN_IF_ERROR(link_layers(config.layers, place.folder / shim::kLayersFolder));
   return write_network_files(place.folder, config);
 }
 
-Result<> fill_memory_files(const BundlePlace& place, const ContainerConfig& config) {
+Result<> fill_memory_files(const BundlePlace& place, const ContainerConfig& config, std::uint32_t first_user) {
   if (config.files.empty()) return {};
   ASSIGN_OR_RETURN(const auto user, user_of(config));
-  return write_memory_files(place.files, config.files, {.uid = user.uid, .gid = user.gid});
+  auto files = config.files;
+  for (auto& file : files) {
+    file.uid = first_user + file.uid.value_or(user.uid);
+    file.gid = first_user + file.gid.value_or(user.gid);
+  }
+  return write_memory_files(place.files, files, {});
 }
 
 Result<OciContext> find_oci_context(const BundlePlace& place, const ContainerConfig& config,

@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <filesystem>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "node/runtimes/conformance/busybox_root.h"
@@ -49,6 +52,28 @@ TEST_P(RuntimeConformance, DevicesAreTheOnesNamed) {
   config.devices = {{device, "/dev/mine", "r"}};
   if (!offers(feature::kDevices, config)) return;
   EXPECT_EQ(said_by(config), "readable\nread only\nno others\n");
+}
+
+TEST_P(RuntimeConformance, UsersAreTheContainersOwn) {
+  if (!factory_->real()) return;
+  const TestFolder folder;
+  auto config = shell(
+      "head -c 20 /proc/self/uid_map | tr -s ' '; echo; id -u; stat -c %u /bin/busybox; echo > /data/made; sleep 1000");
+  config.own_users = true;
+  config.mounts = {{.source = folder.path(), .target = "/data"}};
+  if (!offers(feature::kOwnUsers, config)) return;
+  const auto info = start(config);
+  ASSERT_TRUE(appears(folder.path() / "made"));
+  std::uint32_t inside = 1, outside = 0, user = 1, owner = 1;
+  std::istringstream said(output(config.id));
+  said >> inside >> outside >> user >> owner;
+  EXPECT_EQ(inside + user + owner, 0u) << output(config.id);
+  EXPECT_GE(outside, 100'000u);
+  const auto status = base::read_file("/proc/" + std::to_string(info.pid) + "/status").value_or("");
+  EXPECT_THAT(status, HasSubstr("Uid:\t" + std::to_string(outside) + "\t"));
+  struct stat made{};
+  EXPECT_EQ(::stat((folder.path() / "made").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, 0u) << "on the disk of a volume the container's own numbers stand";
 }
 
 TEST_P(RuntimeConformance, HooksAreCalledAtTheirStages) {

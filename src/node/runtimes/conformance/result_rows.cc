@@ -38,7 +38,8 @@ std::span<const ResultRow> result_rows() {
       {feature::kShm, {"SharedMemoryIsAsLargeAsItMayBe"}},
       {feature::kSysctls, {"SysctlsAreTheContainersOwn"}},
       {feature::kDevices, {"DevicesAreTheOnesNamed"}},
-      {feature::kHooks, {"HooksAreCalledAtTheirStages", "AHookThatFailsKeepsTheContainerFromStarting"}}};
+      {feature::kHooks, {"HooksAreCalledAtTheirStages", "AHookThatFailsKeepsTheContainerFromStarting"}},
+      {feature::kOwnUsers, {"UsersAreTheContainersOwn"}}};
   return rows;
 }
 

@@ -9,6 +9,7 @@
 #include "node/runtimes/bundle/node_limits.h"
 #include "node/runtimes/bundle/root_files.h"
 #include "node/runtimes/bundle/runtime_error.h"
+#include "node/runtimes/features.h"
 #include "node/shim/bundle.h"
 
 namespace orchion::node::runtimes::containerd {
@@ -16,6 +17,12 @@ namespace orchion::node::runtimes::containerd {
 using base::Code;
 using base::Result;
 using bundle::BundlePlace;
+
+namespace {
+
+constexpr char kNoUsers[] = "its shims mount layers with their owners as they are";
+
+}  // namespace
 
 ContainerdBundleMaker::ContainerdBundleMaker(std::string version, std::vector<std::string> oci_runtimes,
                                              bundle::CgroupLayout cgroups, std::string seccomp_profile,
@@ -26,6 +33,8 @@ ContainerdBundleMaker::ContainerdBundleMaker(std::string version, std::vector<st
       seccomp_(std::move(seccomp_profile), std::move(seccomp_folder)) {}
 
 Capabilities ContainerdBundleMaker::capabilities() const {
+  auto lacks = bundle::lacks_of_node(cgroups_);
+  lacks[std::string(feature::kOwnUsers)] = {kNoUsers};
   return {.name = "containerd",
           .version = version_,
           .oci_runtimes = oci_runtimes_,
@@ -33,7 +42,7 @@ Capabilities ContainerdBundleMaker::capabilities() const {
           .limits = true,
           .exec = true,
           .tty = true,
-          .lacks = bundle::lacks_of_node(cgroups_)};
+          .lacks = std::move(lacks)};
 }
 
 Result<> ContainerdBundleMaker::check(const ContainerConfig& config) const {
@@ -42,6 +51,11 @@ Result<> ContainerdBundleMaker::check(const ContainerConfig& config) const {
     return base::fail(Code::kInvalidArgument,
                       fmt::format("this node has no OCI runtime {} for containerd: install it, or name one of: {}",
                                   config.oci_runtime, fmt::join(oci_runtimes_, ", ")));
+  if (config.own_users)
+    return base::fail(Code::kFailedPrecondition,
+                      fmt::format("containerd can't give a container users of its own, since {}: use the executor oci, "
+                                  "or remove `userns_mode`",
+                                  kNoUsers));
   RETURN_IF_ERROR(bundle::check_limits(config.limits, cgroups_));
   return bundle::check_image(config);
 }

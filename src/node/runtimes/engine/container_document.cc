@@ -57,6 +57,8 @@ Result<> check_podman(const ContainerConfig& config, const DocumentContext& cont
 
 // What the API has no word for, and what the engine would leave out without a word.
 Result<> check_additions(const ContainerConfig& config, const DocumentContext& context) {
+  if (config.own_users)
+    return refuse(context, "give one container users of its own", "use the executor oci, or remove `userns_mode`");
   const auto& io = config.limits.block_io;
   if (!context.weighs_disks && (io.weight > 0 || !io.weights.empty()))
     return refuse(context, "share disks by weight with control groups of v1", "leave the weights out");

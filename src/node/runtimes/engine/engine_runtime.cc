@@ -105,6 +105,9 @@ EngineRuntime::~EngineRuntime() {
 
 Capabilities EngineRuntime::capabilities() const {
   std::map<std::string, Lack, std::less<>> lacks{{std::string(feature::kHooks), {"its API has no word for them"}}};
+  const bool podman = version_.dialect == node::engine::Dialect::kPodman;
+  lacks[std::string(feature::kOwnUsers)] = {podman ? "it would leave volumes to the node's users"
+                                                   : "its users are the same for all its containers"};
   if (!weighs_disks())
     lacks[std::string(feature::kBlockWeight)] = {"it knows no weights of v1 control groups", /*of_node=*/true};
   return {.name = node::engine::dialect_name(version_.dialect),

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "node/runtimes/bundle/node_limits.h"
+#include "node/runtimes/bundle/own_users.h"
 #include "node/runtimes/bundle/root_files.h"
 #include "node/runtimes/bundle/runtime_error.h"
 #include "node/runtimes/features.h"
@@ -23,16 +24,20 @@ constexpr const char* kNoWeights = "crun can't share disks by weight with contro
 }  // namespace
 
 OciBundleMaker::OciBundleMaker(std::vector<RuntimeBinary> binaries, bundle::CgroupLayout cgroups,
-                               std::string seccomp_profile, std::filesystem::path seccomp_folder)
+                               std::string seccomp_profile, std::filesystem::path seccomp_folder,
+                               std::unique_ptr<bundle::UserRanges> users, std::string lack_of_users)
     : binaries_(std::move(binaries)),
       cgroups_(std::move(cgroups)),
-      seccomp_(std::move(seccomp_profile), std::move(seccomp_folder)) {}
+      seccomp_(std::move(seccomp_profile), std::move(seccomp_folder)),
+      users_(std::move(users)),
+      lack_of_users_(std::move(lack_of_users)) {}
 
 Capabilities OciBundleMaker::capabilities() const {
   std::vector<std::string> names;
   for (const auto& binary : binaries_) names.push_back(binary.name);
   auto lacks = bundle::lacks_of_node(cgroups_);
   if (!weighs_disks(binaries_.front())) lacks[std::string(feature::kBlockWeight)] = {kNoWeights, /*of_node=*/true};
+  if (!lack_of_users_.empty()) lacks[std::string(feature::kOwnUsers)] = {lack_of_users_, /*of_node=*/true};
   return {.name = binaries_.front().name,
           .version = binaries_.front().version,
           .oci_runtimes = std::move(names),
@@ -55,7 +60,21 @@ Result<> OciBundleMaker::check(const ContainerConfig& config) const {
   if ((io.weight > 0 || !io.weights.empty()) && !weighs_disks(binary_of(config)))
     return base::fail(base::Code::kFailedPrecondition,
                       fmt::format("{}: say `runtime: runc`, or leave the weights out", kNoWeights));
+  if (config.own_users) RETURN_IF_ERROR(check_users(config));
   return bundle::check_image(config);
+}
+
+Result<> OciBundleMaker::check_users(const ContainerConfig& config) const {
+  if (!lack_of_users_.empty())
+    return base::fail(base::Code::kFailedPrecondition,
+                      fmt::format("this node can't give a container users of its own, since {}: place it elsewhere, or "
+                                  "remove `userns_mode`",
+                                  lack_of_users_));
+  const auto& binary = binary_of(config);
+  if (!binary.is_crun() && binary.name != "runc")
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("{} can't give a container users of its own: use crun or runc", binary.name));
+  return bundle::check_own_users(config);
 }
 
 // By files that no kernel has any more, where the groups are v1's.
@@ -78,9 +97,17 @@ int OciBundleMaker::program_image(const BundlePlace& place) const {
 }
 
 Result<> OciBundleMaker::fill(const BundlePlace& place, const ContainerConfig& config) {
-  RETURN_IF_ERROR(bundle::fill_root_files(place, config));
-  RETURN_IF_ERROR(bundle::fill_memory_files(place, config));
+  std::uint32_t first_user = 0;
+  if (config.own_users) {
+    ASSIGN_OR_RETURN(first_user, users_->take(place.folder));
+  }
+  RETURN_IF_ERROR(bundle::fill_root_files(place, config, first_user));
+  RETURN_IF_ERROR(bundle::fill_memory_files(place, config, first_user));
   ASSIGN_OR_RETURN(auto context, bundle::find_oci_context(place, config, cgroups_));
+  if (config.own_users) {
+    context.own_users = {.first = first_user, .count = bundle::kUsersOfContainer, .folder = place.mounts};
+    RETURN_IF_ERROR(bundle::write_users_record(place, config, context));
+  }
   const bool filtered = !config.privileges.everything && !config.privileges.no_seccomp;
   if (filtered && binary_of(config).is_crun()) {
     ASSIGN_OR_RETURN(context.seccomp_bpf_base64, seccomp_.bpf_base64(context.capabilities));
@@ -91,7 +118,9 @@ Result<> OciBundleMaker::fill(const BundlePlace& place, const ContainerConfig& c
 }
 
 Result<> OciBundleMaker::refill(const BundlePlace& place, const ContainerConfig& config) {
-  return bundle::fill_memory_files(place, config);
+  const auto first_user = bundle::range_of(place.folder);
+  if (first_user) RETURN_IF_ERROR(bundle::make_mounts_folder(place.mounts));
+  return bundle::fill_memory_files(place, config, first_user.value_or(0));
 }
 
 void OciBundleMaker::add_settings(const BundlePlace&, const ContainerConfig& config,
@@ -104,6 +133,7 @@ void OciBundleMaker::add_settings(const BundlePlace&, const ContainerConfig& con
   settings.add(setting::kRuntime, binary.path.native());
   settings.add(setting::kIsCrun, is_crun ? 1 : 0);
   settings.add(setting::kLayers, static_cast<std::int64_t>(config.layers.size()));
+  if (config.own_users) settings.add(setting::kOwnUsers, 1);
   const auto is_last = [](const Hook& hook) { return hook.stage == "poststop"; };
   if (std::ranges::any_of(config.hooks, is_last)) settings.add(setting::kCallsPoststop, 1);
   settings.add(setting::kHiddenMount, hides_unified ? cgroups_.unified : std::string());

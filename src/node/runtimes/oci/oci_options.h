@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "node/runtimes/bundle/user_ranges.h"
 #include "node/runtimes/oci/runtime_binary.h"
 
 namespace orchion::node::runtimes::oci {
@@ -16,6 +17,7 @@ struct OciOptions {
   // Without root: see bundle::detect_cgroup_layout().
   std::optional<std::string> delegated_group = std::nullopt;
   std::vector<RuntimeBinary> binaries;  // not empty; the first runs what asks for none of them
+  bundle::UserPool users = {};          // for containers with users of their own
 };
 
 }  // namespace orchion::node::runtimes::oci

@@ -1,6 +1,7 @@
 #include "node/runtimes/oci/oci_runtime.h"
 
 #include "node/runtimes/bundle/bundle_store.h"
+#include "node/runtimes/bundle/own_users.h"
 #include "node/runtimes/bundle/shim_image.h"
 #include "node/runtimes/oci/oci_bundle_maker.h"
 
@@ -14,8 +15,11 @@ base::Result<std::shared_ptr<bundle::BundleStore>> OciRuntime::open_store(OciOpt
                                 .cgroup_parent = cgroups.top + "/orchion-" + options.cluster_short_id};
   RETURN_IF_ERROR(bundle::make_bundle_folders(folders));
   ASSIGN_OR_RETURN(auto profile, bundle::SeccompProfiles::load_default_profile());
+  ASSIGN_OR_RETURN(const auto shim, bundle::install_shim(folders.data_folder / "shim"));
+  auto users = std::make_unique<bundle::UserRanges>(options.users, options.cluster_short_id);
   auto maker = std::make_unique<OciBundleMaker>(std::move(options.binaries), cgroups, std::move(profile),
-                                                folders.data_folder / "seccomp");
+                                                folders.data_folder / "seccomp", std::move(users),
+                                                bundle::lack_of_users(shim, folders.data_folder));
   return std::make_shared<bundle::BundleStore>(std::move(folders), std::move(cgroups), std::move(maker));
 }
 

@@ -88,13 +88,11 @@ class OciRuntimeTest : public RuntimeTest {
     return found;
   }
 
- private:
   explicit OciRuntimeTest(std::unique_ptr<OciFactory> factory) : RuntimeTest(nullptr), oci_(*factory) {
     factory_ = std::move(factory);
     reopen();
   }
 
- protected:
   OciFactory& oci_;
 };
 

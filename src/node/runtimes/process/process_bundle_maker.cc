@@ -58,6 +58,7 @@ constexpr std::pair<std::string_view, std::string_view> kLacks[] = {
     {feature::kSysctls, "they would be the whole node's"},
     {feature::kDevices, "it has the node's"},
     {feature::kHooks, "no OCI runtime starts it"},
+    {feature::kOwnUsers, "its users are the node's"},
     {feature::kBlockRates, "only CPU, memory and processes are limited"},
     {feature::kBlockWeight, "only CPU, memory and processes are limited"}};
 

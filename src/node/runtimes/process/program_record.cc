@@ -91,6 +91,7 @@ Result<> check_program(const ContainerConfig& config) {
   if (!config.cap_add.empty()) return refuse("cap_add", "its user's capabilities are all it gets; choose its user");
   if (config.privileges.everything) return refuse("privileged", "nothing is walled off from it");
   if (!config.privileges.device_rules.empty()) return refuse("device_cgroup_rules", "it has the node's devices");
+  if (config.own_users) return refuse("userns_mode", "it is the node's users that it runs as; choose its user");
   if (!config.devices.empty()) return refuse("devices", "it has the node's; give its user the group they belong to");
   if (!config.hooks.empty()) return refuse("hooks", "no OCI runtime starts it");
   if (!config.sysctls.empty()) return refuse("sysctls", "they would be the whole node's");

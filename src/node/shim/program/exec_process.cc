@@ -14,6 +14,7 @@
 #include "node/shim/bundle.h"
 #include "node/shim/program/child.h"
 #include "node/shim/program/mounts.h"
+#include "node/shim/program/own_users.h"
 #include "node/shim/program/report.h"
 #include "node/shim/program/runtime_arguments.h"
 #include "node/shim/program/settings.h"
@@ -30,8 +31,12 @@ pid_t start_runtime(bool tty) {
   RuntimeArguments arguments(settings, "exec");
   arguments.add("--process");
   arguments.add("process.json");
-  return start_child(arguments.finish(tty),
-                     tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, kProgramFd);
+  auto streams = tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  const int nothing = settings.own_users && is_null_device(STDIN_FILENO) ? open_ended_input() : -1;
+  if (nothing >= 0) streams.in = nothing;
+  const pid_t pid = start_child(arguments.finish(tty), streams, kProgramFd);
+  if (nothing >= 0) ::close(nothing);
+  return pid;
 }
 
 // Has the runtime binary start the process; 0 where that failed, and was reported.

@@ -49,13 +49,13 @@ bool enter_own_mounts(const Settings& settings) {
   return true;
 }
 
-bool mount_root(int layers) {
+bool mount_root(int layers, const char* place) {
   char options[kOptionBytes];
   if (!overlay_options(layers, options)) {
     report_failure("the image has too many layers to mount", E2BIG);
     return false;
   }
-  if (::mount("overlay", kRootFolder, "overlay", 0, options) != 0) {
+  if (::mount("overlay", place, "overlay", 0, options) != 0) {
     report_failure("cannot mount the container's root (overlayfs needs a data folder on ext4, xfs or btrfs)", errno);
     return false;
   }

@@ -9,7 +9,7 @@ namespace orchion::node::shim {
 // false then.
 bool enter_own_mounts(const Settings& settings);
 
-// Mounts the container's root at its place in the bundle, the working folder. What failed is reported; false then.
-bool mount_root(int layers);
+// Mounts the container's root at `place`, from the bundle, the working folder. What failed is reported; false then.
+bool mount_root(int layers, const char* place);
 
 }  // namespace orchion::node::shim

@@ -21,6 +21,7 @@
 #include "node/shim/process_identity.h"
 #include "node/shim/program/mounts.h"
 #include "node/shim/program/output.h"
+#include "node/shim/program/own_users.h"
 #include "node/shim/program/report.h"
 #include "node/shim/program/runtime_arguments.h"
 #include "node/shim/program/start_program.h"
@@ -92,11 +93,21 @@ struct Reaped {
   }
 };
 
+bool make_root() {
+  if (!enter_own_mounts(settings)) return false;
+  return settings.own_users ? mount_for_own_users(settings.layers) : mount_root(settings.layers, kRootFolder);
+}
+
 pid_t start_runtime(const Output& output) {
   RuntimeArguments arguments(settings, "run");
   ::unlink(kPidFile);
   ::unlink(kRuntimeLogFile);
-  return start_child(arguments.finish(settings.tty), output.child_streams(), kProgramFd);
+  auto streams = output.child_streams();
+  const int nothing = settings.own_users && streams.in < 0 ? open_ended_input() : -1;
+  if (nothing >= 0) streams.in = nothing;
+  const pid_t pid = start_child(arguments.finish(settings.tty), streams, kProgramFd);
+  if (nothing >= 0) ::close(nothing);
+  return pid;
 }
 
 // Returns the runtime binary's wait status.
@@ -234,7 +245,7 @@ int run_container(std::uint16_t attempt) {
     report_failure("the bundle's settings cannot be read", EINVAL);
     return fail_start();
   }
-  if (!settings.is_program && (!enter_own_mounts(settings) || !mount_root(settings.layers))) return fail_start();
+  if (!settings.is_program && !make_root()) return fail_start();
   if (const int error = output.open(settings); error != 0) {
     report_failure("cannot open the container's output", error);
     return fail_start();

@@ -36,6 +36,7 @@ bool read_settings(int folder_fd, Settings& settings) {
   settings.is_program = find_number(record, setting::kIsProgram, 0) != 0;
   settings.tty = find_number(record, setting::kTty, 0) != 0;
   settings.calls_poststop = find_number(record, setting::kCallsPoststop, 0) != 0;
+  settings.own_users = find_number(record, setting::kOwnUsers, 0) != 0;
   settings.stdin_open = find_number(record, setting::kStdinOpen, 0) != 0;
   return copy_text(find_text(record, setting::kRuntime), settings.runtime) &&
          copy_text(find_text(record, setting::kRuntimeRoot), settings.runtime_root) &&

@@ -27,6 +27,7 @@ struct Settings {
   bool tty = false;
   bool stdin_open = false;
   bool calls_poststop = false;
+  bool own_users = false;
 };
 
 // From the settings file of `folder`; false where it is missing or something in it is too long.

@@ -3,6 +3,7 @@
 // orchion-shim init PROGRAM ARGUMENT…     in a container, as its first process
 // orchion-shim hold PROGRAM ARGUMENT…     in a container, before its first process; or "hold init PROGRAM …"
 // orchion-shim stay                       keeps the namespaces that it was started in
+// orchion-shim try-users FIRST COUNT BIND…  whether a container could have these users of its own
 // orchion-shim log ATTEMPT:BUNDLE         containerd's logger of a container
 
 #include <csignal>
@@ -16,6 +17,7 @@
 #include "node/shim/program/exec_process.h"
 #include "node/shim/program/init_process.h"
 #include "node/shim/program/log_output.h"
+#include "node/shim/program/own_users.h"
 #include "node/shim/program/run_container.h"
 
 namespace {
@@ -45,6 +47,7 @@ int main(int argc, char** argv) {
   if (mode == "hold" && argc > 2) return take_held_input(argv + 2);
   if (mode == "log" && argc == 3) return log_output(argv[2]);
   if (mode == "stay") return stay();
+  if (mode == "try-users") return try_users(argc - 2, argv + 2);
   ::close_range(kProgramFd + 1, ~0u, 0);
   for (const int fd : {kReportFd, kLockFd, kProgramFd}) keep_for_us(fd);
   if (mode == "run" && argc == 4) return run_container(static_cast<std::uint16_t>(std::atoi(argv[2])));
