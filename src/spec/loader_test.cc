@@ -233,6 +233,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"security_opt: ['apparmor:mine']", "the security option `apparmor:mine` isn't supported"},
         ErrorCase{"pid: 'service:db'", "`pid: service:db` isn't supported"},
         ErrorCase{"uts: host, hostname: x", "`uts: host` has the node's name"},
+        ErrorCase{"userns_mode: keep-id", "`userns_mode: keep-id` isn't supported: use auto, for users of the"},
         ErrorCase{"platform: windows", "the platform `windows` isn't supported"},
         ErrorCase{"pull_policy: daily", "the pull policy `daily` isn't supported"},
         ErrorCase{"tmpfs: '/x:huge'", "the tmpfs option `huge` isn't supported"},

@@ -42,6 +42,7 @@ class OptionsRenderer {
     host_mode("pid", container.pid());
     host_mode("uts", container.uts());
     host_mode("cgroup", container.cgroup_namespace());
+    if (container.user_namespace() == v1::USERS_AUTO) yaml_.field("userns_mode", "auto");
     yaml_.list_if("group_add", container.group_add());
     yaml_.number_if("oom_score_adj", container.oom_score_adj());
     yaml_.pairs("sysctls", container.sysctls());

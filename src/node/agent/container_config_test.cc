@@ -195,6 +195,7 @@ TEST(ContainerConfig, OptionsOfTheService) {
   auto& spec = *in.assignment.mutable_container();
   spec.set_privileged(true);
   spec.set_pid(v1::OF_HOST);
+  spec.set_user_namespace(v1::USERS_AUTO);
   spec.set_memory_swap_bytes(-1);
   spec.set_cpuset("0-1");
   spec.set_log_bytes_max(1 << 20);
@@ -211,6 +212,7 @@ TEST(ContainerConfig, OptionsOfTheService) {
   EXPECT_TRUE(config.privileges.everything);
   EXPECT_TRUE(config.host_namespaces.pid);
   EXPECT_FALSE(config.host_namespaces.ipc);
+  EXPECT_TRUE(config.own_users);
   EXPECT_EQ(config.limits.swap_bytes, -1);
   EXPECT_EQ(config.limits.cpuset, "0-1");
   EXPECT_EQ(config.log_bytes_max, 1 << 20);

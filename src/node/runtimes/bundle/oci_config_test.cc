@@ -2,6 +2,8 @@
 
 #include "node/runtimes/bundle/oci_config.h"
 
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
@@ -116,6 +118,38 @@ TEST(OciConfig, TheHostsNetworkHasNoNamespaceEntry) {
 }
 
 // Some annotations are orders to the runtime binary, which runs as root on the host.
+TEST(OciConfig, UsersOfItsOwnGetWhatTheShimHasMadeReady) {
+  ContainerConfig config;
+  config.network_namespace = "/run/netns/x";
+  config.sysctls = {{"net.ipv4.ip_forward", "1"}, {"kernel.sem", "1 2 3 4"}};
+  config.mounts = {{.source = "/srv/data", .target = "/a", .read_only = true},
+                   {.type = MountPoint::Type::kTmpfs, .target = "/b"}};
+  OciContext context;
+  context.own_users = {.first = 700'000, .count = 65536, .folder = "/run/x/mounts"};
+  context.devices = {{.path = "/dev/mine", .major = 1, .minor = 5}};
+  const auto made = config_of(config, context);
+  EXPECT_EQ(made.at("root").at("path"), "/run/x/mounts/root");
+  const auto& of_kernel = made.at("linux").as_object();
+  const auto mapping = json::parse(R"([{"containerID": 0, "hostID": 700000, "size": 65536}])");
+  EXPECT_EQ(of_kernel.at("uidMappings"), mapping);
+  EXPECT_EQ(of_kernel.at("gidMappings"), mapping);
+  EXPECT_EQ(of_kernel.at("sysctl"), json::parse(R"({"kernel.sem": "1 2 3 4"})"));
+  EXPECT_FALSE(of_kernel.contains("devices")) << "only the node's root makes devices";
+  EXPECT_THAT(json::serialize(of_kernel.at("namespaces")), HasSubstr(R"({"type":"user"})"));
+  std::map<std::string, std::string> sources;
+  for (const auto& mount : made.at("mounts").as_array())
+    sources[std::string(mount.at("destination").as_string())] = mount.at("source").as_string();
+  EXPECT_EQ(sources["/sys"], "/run/x/mounts/sys");
+  EXPECT_EQ(sources["/a"], "/run/x/mounts/binds/0");
+  EXPECT_EQ(sources["/b"], "tmpfs");
+  EXPECT_EQ(sources["/etc/hosts"], "/run/x/mounts/binds/2") << "in the order of targets";
+  EXPECT_EQ(sources["/dev/mine"], "/run/x/mounts/devices/0");
+  EXPECT_THAT(network_sysctls(config, context),
+              testing::UnorderedElementsAre(std::pair("net.ipv4.ip_forward", "1"),
+                                            std::pair("net.ipv4.ip_unprivileged_port_start", "0"),
+                                            std::pair("net.ipv4.ping_group_range", "700000 765535")));
+}
+
 TEST(OciConfig, LabelsNeverBecomeAnnotations) {
   ContainerConfig config;
   config.labels = {{"run.oci.hooks.stdout", "/etc/passwd"}};

@@ -111,6 +111,10 @@ TEST_F(OciSchema, EveryConfigurationKeepsToIt) {
   terminal.host_namespaces = {.ipc = true, .pid = true, .uts = true, .cgroup = true};
   add(terminal, full_context());
 
+  context = full_context();
+  context.own_users = {.first = 0x70000000, .count = 65536, .folder = "/run/orchion-x/mounts"};
+  add(full_config(), context);
+
   ContainerConfig least;
   least.arguments = {"/bin/true"};
   context = {};

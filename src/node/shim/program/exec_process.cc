@@ -31,12 +31,10 @@ pid_t start_runtime(bool tty) {
   RuntimeArguments arguments(settings, "exec");
   arguments.add("--process");
   arguments.add("process.json");
-  auto streams = tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  const int nothing = settings.own_users && is_null_device(STDIN_FILENO) ? open_ended_input() : -1;
-  if (nothing >= 0) streams.in = nothing;
-  const pid_t pid = start_child(arguments.finish(tty), streams, kProgramFd);
-  if (nothing >= 0) ::close(nothing);
-  return pid;
+  const auto streams = tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  if (!settings.own_users) return start_child(arguments.finish(tty), streams, kProgramFd);
+  const OwnStreams own(streams);
+  return start_child(arguments.finish(tty), own.streams, kProgramFd);
 }
 
 // Has the runtime binary start the process; 0 where that failed, and was reported.
@@ -108,8 +106,10 @@ int exec_process(const char* bundle, bool tty) {
     report_failure("the bundle's settings cannot be read", EINVAL);
     return 1;
   }
+  const bool ready =
+      settings.is_program || (enter_own_mounts(settings) && (!settings.own_users || cover_mounts_folder(folder)));
   ::close(folder);
-  if (!settings.is_program && !enter_own_mounts(settings)) return 1;
+  if (!ready) return 1;
   const pid_t pid = settings.is_program ? start_beside_program(tty) : start_in_container(tty);
   if (pid <= 0) {
     ::close(kReportFd);

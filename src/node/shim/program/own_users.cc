@@ -53,14 +53,18 @@ bool copy_path(std::string_view path, char (&into)[kPathBytes]) {
   return true;
 }
 
-bool read_plan(Plan& plan) {
-  const auto size = read_small_file(AT_FDCWD, kUsersFile, record_text, sizeof record_text);
+bool read_plan(int bundle_fd, Plan& plan) {
+  const auto size = read_small_file(bundle_fd, kUsersFile, record_text, sizeof record_text);
   plan.record = {record_text, size < 0 ? 0 : static_cast<std::size_t>(size)};
   plan.range = {find_number(plan.record, users::kFirst, 0), find_number(plan.record, users::kCount, 0)};
   if (plan.range.first <= 0 || !copy_path(find_text(plan.record, users::kFolder), plan.folder)) {
     errno = EINVAL;
     return fail("cannot read in the bundle the file", kUsersFile);
   }
+  return true;
+}
+
+bool make_namespace(Plan& plan) {
   plan.namespace_fd = make_user_namespace(plan.range);
   return plan.namespace_fd >= 0 || fail("cannot make a user namespace", "of the container's own");
 }
@@ -218,11 +222,16 @@ bool mount_sys(const Plan& plan) {
 
 bool mount_for_own_users(int layers) {
   Plan plan;
-  if (!read_plan(plan)) return false;
+  if (!read_plan(AT_FDCWD, plan) || !make_namespace(plan)) return false;
   const bool mounted = mount_folder(plan) && mount_layers_and_root(plan, layers) && mount_binds(plan) &&
                        make_devices(plan) && mount_sys(plan);
   ::close(plan.namespace_fd);
   return mounted;
+}
+
+bool cover_mounts_folder(int bundle_fd) {
+  Plan plan;
+  return read_plan(bundle_fd, plan) && mount_folder(plan);
 }
 
 int try_users(int count, char** arguments) {
@@ -245,16 +254,29 @@ int try_users(int count, char** arguments) {
   return 0;
 }
 
-int open_ended_input() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return -1;
-  ::close(ends[1]);
-  return ends[0];
-}
+namespace {
 
 bool is_null_device(int fd) {
   struct stat info{};
-  return ::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == ::makedev(1, 3);
+  return fd < 0 || (::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == ::makedev(1, 3));
+}
+
+}  // namespace
+
+OwnStreams::OwnStreams(ChildStreams given) : streams(given) {
+  if (::pipe2(ends_, O_CLOEXEC) != 0) return;
+  const bool writes = is_null_device(given.out) || is_null_device(given.error);
+  if (is_null_device(given.in)) streams.in = ends_[0];
+  if (is_null_device(given.out)) streams.out = ends_[1];
+  if (is_null_device(given.error)) streams.error = ends_[1];
+  if (writes) return;
+  ::close(ends_[1]);
+  ends_[1] = -1;
+}
+
+OwnStreams::~OwnStreams() {
+  for (const int end : ends_)
+    if (end >= 0) ::close(end);
 }
 
 }  // namespace orchion::node::shim

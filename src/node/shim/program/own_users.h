@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include "node/shim/program/child.h"
 
 namespace orchion::node::shim {
 
@@ -14,10 +14,24 @@ bool mount_for_own_users(int layers);
 // moved by this node's kernel. 0; or 1, and why not on standard output.
 int try_users(int count, char** arguments);
 
-// An input that has ended; −1 where there is none. In place of /dev/null: crun gives a container's standard streams to
-// its root, and that would be the node's own device.
-int open_ended_input();
+// For the runtime binary that starts another process in such a container: the place that the container's root has,
+// which runc looks for, in the calling process's own mount namespace. What failed is reported; false then.
+bool cover_mounts_folder(int bundle_fd);
 
-bool is_null_device(int fd);
+// `given` without /dev/null: crun gives a container's standard streams to its root, and that would be the node's own
+// device. In its place is a pipe: an input that has ended; an output only for what has a terminal too, so that nobody
+// writes to it. To be destroyed when the child has been started.
+class OwnStreams {
+ public:
+  explicit OwnStreams(ChildStreams given);
+  ~OwnStreams();
+  OwnStreams(const OwnStreams&) = delete;
+  OwnStreams& operator=(const OwnStreams&) = delete;
+
+  ChildStreams streams;
+
+ private:
+  int ends_[2] = {-1, -1};
+};
 
 }  // namespace orchion::node::shim

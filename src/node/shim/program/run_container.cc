@@ -102,12 +102,10 @@ pid_t start_runtime(const Output& output) {
   RuntimeArguments arguments(settings, "run");
   ::unlink(kPidFile);
   ::unlink(kRuntimeLogFile);
-  auto streams = output.child_streams();
-  const int nothing = settings.own_users && streams.in < 0 ? open_ended_input() : -1;
-  if (nothing >= 0) streams.in = nothing;
-  const pid_t pid = start_child(arguments.finish(settings.tty), streams, kProgramFd);
-  if (nothing >= 0) ::close(nothing);
-  return pid;
+  const auto streams = output.child_streams();
+  if (!settings.own_users) return start_child(arguments.finish(settings.tty), streams, kProgramFd);
+  const OwnStreams own(streams);
+  return start_child(arguments.finish(settings.tty), own.streams, kProgramFd);
 }
 
 // Returns the runtime binary's wait status.
