@@ -300,15 +300,12 @@ bool is_of_network(std::string_view sysctl) {
   return sysctl.starts_with("net.");
 }
 
+// With users of its own the container's root may not: the shim does.
 json::object to_sysctls(const ContainerConfig& config, const OciContext& context) {
   json::object object;
-  for (const auto& [name, value] : network_sysctls(config, context)) {
-    if (!context.own_users) object[name] = value;
-  }
-  if (!config.domainname.empty() && !config.host_namespaces.uts) object["kernel.domainname"] = config.domainname;
-  for (const auto& [name, value] : config.sysctls) {
-    if (!is_of_network(name)) object[name] = value;
-  }
+  if (context.own_users) return object;
+  for (const auto& [name, value] : network_sysctls(config, context)) object[name] = value;
+  for (const auto& [name, value] : own_sysctls(config)) object[name] = value;
   return object;
 }
 
@@ -336,16 +333,26 @@ json::object to_linux(const ContainerConfig& config, const OciContext& context) 
   return object;
 }
 
-json::object to_hooks(const std::vector<Hook>& hooks) {
+json::object to_hook(const Hook& hook) {
+  json::object made{{"path", hook.path.native()}};
+  if (!hook.arguments.empty()) made["args"] = to_array(hook.arguments);
+  if (!hook.environment.empty()) made["env"] = to_array(hook.environment);
+  if (hook.timeout_s > 0) made["timeout"] = hook.timeout_s;
+  return made;
+}
+
+// Ours is the first: the node's see the container as it will be.
+json::object to_hooks(const ContainerConfig& config, const OciContext& context) {
+  auto hooks = config.hooks;
+  if (context.own_users && !own_sysctls(config).empty())
+    hooks.insert(hooks.begin(), {.stage = "createRuntime",
+                                 .path = context.init,
+                                 .arguments = {"orchion-shim", "own-sysctls", context.bundle.native()}});
   json::object stages;
   for (const auto& hook : hooks) {
-    json::object made{{"path", hook.path.native()}};
-    if (!hook.arguments.empty()) made["args"] = to_array(hook.arguments);
-    if (!hook.environment.empty()) made["env"] = to_array(hook.environment);
-    if (hook.timeout_s > 0) made["timeout"] = hook.timeout_s;
     auto& stage = stages[hook.stage];
     if (!stage.is_array()) stage.emplace_array();
-    stage.as_array().push_back(std::move(made));
+    stage.as_array().push_back(to_hook(hook));
   }
   return stages;
 }
@@ -408,6 +415,15 @@ std::map<std::string, std::string> network_sysctls(const ContainerConfig& config
   return found;
 }
 
+std::map<std::string, std::string> own_sysctls(const ContainerConfig& config) {
+  std::map<std::string, std::string> found;
+  if (!config.domainname.empty() && !config.host_namespaces.uts) found.emplace("kernel.domainname", config.domainname);
+  for (const auto& [name, value] : config.sysctls) {
+    if (!is_of_network(name)) found[name] = value;
+  }
+  return found;
+}
+
 // Sources: crun(1), runc's docs/systemd-properties.md, criu's runc integration, gVisor, Kata Containers, containerd.
 bool is_order(std::string_view annotation) {
   constexpr std::string_view kPrefixes[] = {"run.oci.",    "org.systemd.property.", "org.criu.",      "module.wasm.",
@@ -424,7 +440,7 @@ std::string oci_config_json(const ContainerConfig& config, const OciContext& con
                       {"mounts", all_mounts(config, context)},
                       {"linux", to_linux(config, context)}};
   if (!config.hostname.empty() && !config.host_namespaces.uts) object["hostname"] = config.hostname;
-  if (!config.hooks.empty()) object["hooks"] = to_hooks(config.hooks);
+  if (auto hooks = to_hooks(config, context); !hooks.empty()) object["hooks"] = std::move(hooks);
   if (auto annotations = to_annotations(config, context); !annotations.empty())
     object["annotations"] = std::move(annotations);
   return json::serialize(object);

@@ -53,6 +53,9 @@ std::vector<MountPoint> mount_points(const ContainerConfig& config, const OciCon
 // may not, by the shim.
 std::map<std::string, std::string> network_sysctls(const ContainerConfig& config, const OciContext& context);
 
+// What of its ipc and uts namespaces is to be set; by whom, likewise.
+std::map<std::string, std::string> own_sysctls(const ContainerConfig& config);
+
 // An annotation by which its name's owner tells a runtime what to do.
 bool is_order(std::string_view annotation);
 

@@ -133,7 +133,10 @@ TEST(OciConfig, UsersOfItsOwnGetWhatTheShimHasMadeReady) {
   const auto mapping = json::parse(R"([{"containerID": 0, "hostID": 700000, "size": 65536}])");
   EXPECT_EQ(of_kernel.at("uidMappings"), mapping);
   EXPECT_EQ(of_kernel.at("gidMappings"), mapping);
-  EXPECT_EQ(of_kernel.at("sysctl"), json::parse(R"({"kernel.sem": "1 2 3 4"})"));
+  EXPECT_FALSE(of_kernel.contains("sysctl"));
+  EXPECT_THAT(json::serialize(made.at("hooks").at("createRuntime")),
+              HasSubstr(R"("own-sysctls","/data/containers/x")"));
+  EXPECT_THAT(own_sysctls(config), testing::ElementsAre(std::pair("kernel.sem", "1 2 3 4")));
   EXPECT_FALSE(of_kernel.contains("devices")) << "only the node's root makes devices";
   EXPECT_THAT(json::serialize(of_kernel.at("namespaces")), HasSubstr(R"({"type":"user"})"));
   std::map<std::string, std::string> sources;

@@ -152,6 +152,7 @@ Result<> write_users_record(const BundlePlace& place, const ContainerConfig& con
   record.add(users::kFolder, context.own_users->folder.native());
   if (!config.network_namespace.empty()) record.add(users::kNamespace, config.network_namespace.native());
   for (const auto& [name, value] : network_sysctls(config, context)) record.add(users::kSysctl, name + " " + value);
+  for (const auto& [name, value] : own_sysctls(config)) record.add(users::kOwnSysctl, name + " " + value);
   for (const auto& bind : binds) record.add(users::kBind, bind);
   for (const auto& device : context.devices)
     record.add(users::kDevice, fmt::format("{} {} {} {:o} {} {}", device.type, device.major, device.minor, device.mode,

@@ -5,6 +5,16 @@
 namespace orchion::node::runtimes {
 namespace {
 
+// All that a container can, it can with users of its own.
+class OwnUsersFactory final : public oci::OciFactory {
+ public:
+  using oci::OciFactory::OciFactory;
+  void fill(ContainerConfig& config) override {
+    oci::OciFactory::fill(config);
+    config.own_users = true;
+  }
+};
+
 std::unique_ptr<RuntimeFactory> make_crun() {
   return std::make_unique<oci::OciFactory>("crun");
 }
@@ -12,8 +22,19 @@ std::unique_ptr<RuntimeFactory> make_runc() {
   return std::make_unique<oci::OciFactory>("runc");
 }
 
+std::unique_ptr<RuntimeFactory> make_crun_with_own_users() {
+  return std::make_unique<OwnUsersFactory>("crun");
+}
+std::unique_ptr<RuntimeFactory> make_runc_with_own_users() {
+  return std::make_unique<OwnUsersFactory>("runc");
+}
+
 INSTANTIATE_TEST_SUITE_P(Crun, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_crun)));
 INSTANTIATE_TEST_SUITE_P(Runc, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_runc)));
+INSTANTIATE_TEST_SUITE_P(CrunOwnUsers, RuntimeConformance,
+                         testing::Values(MakeRuntimeFactory(make_crun_with_own_users)));
+INSTANTIATE_TEST_SUITE_P(RuncOwnUsers, RuntimeConformance,
+                         testing::Values(MakeRuntimeFactory(make_runc_with_own_users)));
 
 }  // namespace
 }  // namespace orchion::node::runtimes

@@ -9,7 +9,7 @@
 namespace orchion::node::runtimes::oci {
 
 // Real containers of a busybox, in temporary folders and under a random short id.
-class OciFactory final : public RuntimeFactory {
+class OciFactory : public RuntimeFactory {
  public:
   explicit OciFactory(const std::string& name) {
     auto random = base::Random::from_system();

@@ -130,15 +130,19 @@ TEST_P(OwnUsersTest, DevicesBelongToWhomTheyAreSaidTo) {
 TEST_P(OwnUsersTest, TheNetworkIsTheTasksAndPingWorks) {
   const auto name = "orchion-" + oci_.options().cluster_short_id;
   ASSERT_TRUE(base::run_checked({.arguments = {"ip", "netns", "add", name}}).has_value());
+  ASSERT_TRUE(base::run_checked({.arguments = {"ip", "-n", name, "link", "set", "lo", "up"}}).has_value());
   auto config = own_shell(
       "ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ip_default_ttl; "
       "cat /proc/sys/net/ipv4/ping_group_range | tr '\\t' ' '; touch /sys/x || echo sys closed; ls /sys/fs/cgroup | wc "
-      "-l");
+      "-l; cat /proc/sys/kernel/shm_rmid_forced /proc/sys/kernel/domainname; "
+      "busybox ping -c 1 127.0.0.1 | grep -c '1 packets received'");
   config.network_namespace = "/run/netns/" + name;
   config.sysctls = {{"net.ipv4.ip_default_ttl", "33"}, {"kernel.shm_rmid_forced", "1"}};
+  config.domainname = "example.com";
   const auto said = run_script(config);
   EXPECT_THAT(said, StartsWith("lo\n0\n33\n0 65535\nsys closed\n"));
-  EXPECT_FALSE(said.ends_with("\n0\n")) << "its control groups are shown";
+  EXPECT_THAT(said, testing::Not(HasSubstr("closed\n0\n"))) << "its control groups are shown";
+  EXPECT_THAT(said, testing::EndsWith("\n1\nexample.com\n1\n"));
   EXPECT_TRUE(base::run_checked({.arguments = {"ip", "netns", "del", name}}).has_value());
 }
 

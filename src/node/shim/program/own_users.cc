@@ -174,7 +174,7 @@ bool make_devices(const Plan& plan) {
   return true;
 }
 
-// "net.ipv4.x VALUE"
+// "net.ipv4.x VALUE", of the namespaces that we are in.
 bool set_sysctl(std::string_view setting) {
   const auto blank = setting.find(' ');
   if (blank == setting.npos) return true;
@@ -186,8 +186,9 @@ bool set_sysctl(std::string_view setting) {
   const auto value = setting.substr(blank + 1);
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
   const bool written = fd >= 0 && ::write(fd, value.data(), value.size()) >= 0;
-  if (!written) fail("cannot set", setting);
+  const int error = errno;
   if (fd >= 0) ::close(fd);
+  errno = error;
   return written;
 }
 
@@ -206,7 +207,7 @@ bool enter_and_mount_sys(const Plan& plan) {
   std::size_t position = 0;
   std::string_view value;
   while (next_value(plan.record, users::kSysctl, position, value))
-    if (!set_sysctl(value)) return false;
+    if (!set_sysctl(value)) return fail("cannot set", value);
   return true;
 }
 
@@ -216,6 +217,22 @@ bool mount_sys(const Plan& plan) {
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child) return fail("cannot fork", "");
   return status == 0;
+}
+
+// In the state that a hook is told, as JSON.
+int pid_of(const char* state) {
+  const char* name = std::strstr(state, "\"pid\"");
+  const char* number = name == nullptr ? nullptr : std::strpbrk(name, "0123456789");
+  return number == nullptr ? 0 : std::atoi(number);
+}
+
+bool enter_namespaces(int pid) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/ns/ipc", pid);
+  const int ipc = ::open(path, O_RDONLY | O_CLOEXEC);
+  std::snprintf(path, sizeof path, "/proc/%d/ns/uts", pid);
+  const int uts = ::open(path, O_RDONLY | O_CLOEXEC);
+  return pid > 0 && ipc >= 0 && uts >= 0 && ::setns(ipc, CLONE_NEWIPC) == 0 && ::setns(uts, CLONE_NEWUTS) == 0;
 }
 
 }  // namespace
@@ -232,6 +249,26 @@ bool mount_for_own_users(int layers) {
 bool cover_mounts_folder(int bundle_fd) {
   Plan plan;
   return read_plan(bundle_fd, plan) && mount_folder(plan);
+}
+
+int set_own_sysctls(const char* bundle) {
+  char state[16384];
+  const auto size = read_small_file(AT_FDCWD, "/dev/stdin", state, sizeof state - 1);
+  state[size < 0 ? 0 : size] = '\0';
+  const int bundle_fd = ::open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  Plan plan;
+  if (bundle_fd < 0 || !read_plan(bundle_fd, plan) || !enter_namespaces(pid_of(state))) {
+    std::fprintf(stderr, "cannot enter the container's namespaces: %s\n", std::strerror(errno));
+    return 1;
+  }
+  std::size_t position = 0;
+  std::string_view value;
+  while (next_value(plan.record, users::kOwnSysctl, position, value)) {
+    if (set_sysctl(value)) continue;
+    std::fprintf(stderr, "cannot set %.*s: %s\n", static_cast<int>(value.size()), value.data(), std::strerror(errno));
+    return 1;
+  }
+  return 0;
 }
 
 int try_users(int count, char** arguments) {

@@ -10,6 +10,11 @@ namespace orchion::node::shim {
 // false then.
 bool mount_for_own_users(int layers);
 
+// "orchion-shim own-sysctls BUNDLE", a hook that the runtime binary calls before the container's program begins, with
+// the container's state on standard input: sets what of the container's own namespaces is to be set, which its root may
+// not everywhere (ipc before Linux 6.9, the domain's name never). 0; or 1, and why not on standard error.
+int set_own_sysctls(const char* bundle);
+
 // "orchion-shim try-users FIRST COUNT BIND…": whether the owners of what is to be bound, each as in kUsersFile, can be
 // moved by this node's kernel. 0; or 1, and why not on standard output.
 int try_users(int count, char** arguments);

@@ -4,6 +4,7 @@
 // orchion-shim hold PROGRAM ARGUMENT…     in a container, before its first process; or "hold init PROGRAM …"
 // orchion-shim stay                       keeps the namespaces that it was started in
 // orchion-shim try-users FIRST COUNT BIND…  whether a container could have these users of its own
+// orchion-shim own-sysctls BUNDLE         a hook, for a container with users of its own
 // orchion-shim log ATTEMPT:BUNDLE         containerd's logger of a container
 
 #include <csignal>
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
   if (mode == "hold" && argc > 2) return take_held_input(argv + 2);
   if (mode == "log" && argc == 3) return log_output(argv[2]);
   if (mode == "stay") return stay();
+  if (mode == "own-sysctls" && argc == 3) return set_own_sysctls(argv[2]);
   if (mode == "try-users") return try_users(argc - 2, argv + 2);
   ::close_range(kProgramFd + 1, ~0u, 0);
   for (const int fd : {kReportFd, kLockFd, kProgramFd}) keep_for_us(fd);
