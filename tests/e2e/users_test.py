@@ -53,8 +53,11 @@ class Users(unittest.TestCase):
         (folder / "given").mkdir()
         (folder / "given" / "file").write_text("given\n")
 
+    def statuses(self):
+        return {t["spec"]["service"]: t["status"] for t in self.cluster.tasks("own")}
+
     def pids(self):
-        return {t["spec"]["service"]: t["status"].get("pid") for t in self.cluster.tasks("own")}
+        return {service: status.get("pid") for service, status in self.statuses().items()}
 
     def inside(self, name, script):
         return self.cluster.ok("exec", f"own/in-{name}", "--", "sh", "-c", script)
@@ -79,9 +82,7 @@ class Users(unittest.TestCase):
                 other = NAMES[1 - index]
                 self.assertEqual(self.inside(name, f"wget -qO- http://in-{other}/; cat /kept/{other}"), "ok\n0\n")
                 self.assertEqual((volume / name).stat().st_uid, 0)
-                harness.wait_for("its health", lambda: "HEALTHY" in str(
-                    [t["status"].get("health") for t in self.cluster.tasks("own")
-                     if t["spec"]["service"] == f"in-{name}"]))
+                harness.wait_for("its health", lambda: self.statuses()[f"in-{name}"].get("health") == "HEALTH_GOOD")
                 self.copies(name)
         self.assertEqual(os.stat("/dev/null").st_uid, null)
 

@@ -47,11 +47,12 @@ constexpr char kMemoryEvents[] = "memory_events";    // the file with the contai
 
 // Names in the users record.
 namespace users {
-constexpr char kFirst[] = "first";           // the node's number of the container's user and group 0
-constexpr char kCount[] = "count";           // how many there are
-constexpr char kFolder[] = "folder";         // covered by the shim's own mounts, as kUsers… below says
-constexpr char kNamespace[] = "network";     // the file of the network namespace; missing: the node's own
-constexpr char kSysctl[] = "sysctl";         // repeated: "net.x.y VALUE", of that network
+constexpr char kFirst[] = "first";                   // the node's number of the container's user and group 0
+constexpr char kCount[] = "count";                   // how many there are
+constexpr char kFolder[] = "folder";                 // covered by the shim's own mounts, as kUsers… below says
+constexpr char kNamespace[] = "network";             // the file of the network namespace; missing: the node's own
+constexpr char kEntersNetwork[] = "enters_network";  // 1: the runtime binary is started in it, and told of none
+constexpr char kSysctl[] = "sysctl";                 // repeated: "net.x.y VALUE", of that network
 constexpr char kOwnSysctl[] = "own_sysctl";  // repeated: "kernel.x VALUE", of the container's ipc and uts namespaces
 constexpr char kBind[] = "bind";             // repeated: what to mount, as "FLAGS PATH"
 constexpr char kDevice[] = "device";  // repeated: "TYPE MAJOR MINOR MODE UID GID"; mode octal, users the container's

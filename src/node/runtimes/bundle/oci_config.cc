@@ -291,7 +291,8 @@ json::array to_namespaces(const ContainerConfig& config, const OciContext& conte
   if (!host.uts) namespaces.push_back(json::object{{"type", "uts"}});
   if (!host.cgroup) namespaces.push_back(json::object{{"type", "cgroup"}});
   if (context.own_users) namespaces.push_back(json::object{{"type", "user"}});
-  if (!config.network_namespace.empty())
+  const bool is_in_network = context.own_users && context.own_users->enters_network;
+  if (!config.network_namespace.empty() && !is_in_network)
     namespaces.push_back(json::object{{"type", "network"}, {"path", config.network_namespace.native()}});
   return namespaces;
 }

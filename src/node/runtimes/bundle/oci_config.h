@@ -22,6 +22,7 @@ namespace orchion::node::runtimes::bundle {
 struct OwnUsers {
   std::uint32_t first = 0;  // the node's number of user and group 0 inside
   std::uint32_t count = 0;
+  bool enters_network = false;   // whoever starts it is in its network already
   std::filesystem::path folder;  // where the shim mounts what the container sees (shim/bundle.h: kUsers…)
 };
 

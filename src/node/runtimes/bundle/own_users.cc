@@ -151,6 +151,7 @@ Result<> write_users_record(const BundlePlace& place, const ContainerConfig& con
   record.add(users::kCount, context.own_users->count);
   record.add(users::kFolder, context.own_users->folder.native());
   if (!config.network_namespace.empty()) record.add(users::kNamespace, config.network_namespace.native());
+  record.add(users::kEntersNetwork, context.own_users->enters_network ? 1 : 0);
   for (const auto& [name, value] : network_sysctls(config, context)) record.add(users::kSysctl, name + " " + value);
   for (const auto& [name, value] : own_sysctls(config)) record.add(users::kOwnSysctl, name + " " + value);
   for (const auto& bind : binds) record.add(users::kBind, bind);

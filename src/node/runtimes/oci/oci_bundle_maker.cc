@@ -105,7 +105,11 @@ Result<> OciBundleMaker::fill(const BundlePlace& place, const ContainerConfig& c
   RETURN_IF_ERROR(bundle::fill_memory_files(place, config, first_user));
   ASSIGN_OR_RETURN(auto context, bundle::find_oci_context(place, config, cgroups_));
   if (config.own_users) {
-    context.own_users = {.first = first_user, .count = bundle::kUsersOfContainer, .folder = place.mounts};
+    // When runc enters a running container it takes its users first, and as one of these not the network of others.
+    context.own_users = {.first = first_user,
+                         .count = bundle::kUsersOfContainer,
+                         .enters_network = !binary_of(config).is_crun(),
+                         .folder = place.mounts};
     RETURN_IF_ERROR(bundle::write_users_record(place, config, context));
   }
   const bool filtered = !config.privileges.everything && !config.privileges.no_seccomp;

@@ -25,16 +25,11 @@ std::unique_ptr<RuntimeFactory> make_runc() {
 std::unique_ptr<RuntimeFactory> make_crun_with_own_users() {
   return std::make_unique<OwnUsersFactory>("crun");
 }
-std::unique_ptr<RuntimeFactory> make_runc_with_own_users() {
-  return std::make_unique<OwnUsersFactory>("runc");
-}
 
 INSTANTIATE_TEST_SUITE_P(Crun, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_crun)));
 INSTANTIATE_TEST_SUITE_P(Runc, RuntimeConformance, testing::Values(MakeRuntimeFactory(make_runc)));
 INSTANTIATE_TEST_SUITE_P(CrunOwnUsers, RuntimeConformance,
                          testing::Values(MakeRuntimeFactory(make_crun_with_own_users)));
-INSTANTIATE_TEST_SUITE_P(RuncOwnUsers, RuntimeConformance,
-                         testing::Values(MakeRuntimeFactory(make_runc_with_own_users)));
 
 }  // namespace
 }  // namespace orchion::node::runtimes

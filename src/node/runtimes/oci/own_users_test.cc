@@ -147,12 +147,19 @@ TEST_P(OwnUsersTest, TheNetworkIsTheTasksAndPingWorks) {
 }
 
 TEST_P(OwnUsersTest, ExecAndItsUsersAreTheContainers) {
-  const auto config = own_shell("sleep 1000");
+  const auto name = "orchion-" + oci_.options().cluster_short_id;
+  ASSERT_TRUE(base::run_checked({.arguments = {"ip", "netns", "add", name}}).has_value());
+  auto config = own_shell("sleep 1000");
+  config.network_namespace = "/run/netns/" + name;
   start(config);
+  EXPECT_EQ(exec(config.id, {.arguments = {"ls", "/sys/class/net"}}).out, "lo\n");
+  const auto links = exec(config.id, {.arguments = {"/bin/sh", "-c", "grep -c : /proc/net/dev"}});
+  EXPECT_EQ(links.out, "1\n") << "its own loopback";
   EXPECT_EQ(exec(config.id, {.arguments = {"/bin/sh", "-c", "id -u; echo > /made; stat -c %u /made"}}).out, "0\n0\n");
   EXPECT_THAT(exec(config.id, {.arguments = {"id"}, .user = "user"}).out, StartsWith("uid=1000(user) gid=1000(user)"));
   const auto terminal = exec(config.id, {.arguments = {"/bin/sh", "-c", "stat -c %u $(tty); tty"}, .tty = true});
   EXPECT_THAT(terminal.out, StartsWith("0\r\n/dev/pts/"));
+  EXPECT_TRUE(base::run_checked({.arguments = {"ip", "netns", "del", name}}).has_value());
 }
 
 TEST_P(OwnUsersTest, ATerminalIsItsUsers) {

@@ -27,23 +27,24 @@ namespace {
 
 Settings settings;
 
-pid_t start_runtime(bool tty) {
+// −1: there was no fork; 0: what failed was reported.
+pid_t start_runtime(int bundle_fd, bool tty) {
   RuntimeArguments arguments(settings, "exec");
   arguments.add("--process");
   arguments.add("process.json");
   const auto streams = tty ? ChildStreams{} : ChildStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
   if (!settings.own_users) return start_child(arguments.finish(tty), streams, kProgramFd);
   const OwnStreams own(streams);
+  const NetworkVisit visit(bundle_fd);
+  if (!visit.entered()) return 0;
   return start_child(arguments.finish(tty), own.streams, kProgramFd);
 }
 
 // Has the runtime binary start the process; 0 where that failed, and was reported.
-pid_t start_in_container(bool tty) {
-  const pid_t runtime = start_runtime(tty);
-  if (runtime < 0) {
-    report_failure("cannot fork", errno);
-    return 0;
-  }
+pid_t start_in_container(int bundle_fd, bool tty) {
+  const pid_t runtime = start_runtime(bundle_fd, tty);
+  if (runtime < 0) report_failure("cannot fork", errno);
+  if (runtime <= 0) return 0;
   // The exec'd process can't be reaped unseen: its pid is only asked for while it hasn't been waited for.
   int status = 0;
   while (::waitpid(runtime, &status, 0) < 0 && errno == EINTR) {
@@ -108,9 +109,9 @@ int exec_process(const char* bundle, bool tty) {
   }
   const bool ready =
       settings.is_program || (enter_own_mounts(settings) && (!settings.own_users || cover_mounts_folder(folder)));
-  ::close(folder);
   if (!ready) return 1;
-  const pid_t pid = settings.is_program ? start_beside_program(tty) : start_in_container(tty);
+  const pid_t pid = settings.is_program ? start_beside_program(tty) : start_in_container(folder, tty);
+  ::close(folder);
   if (pid <= 0) {
     ::close(kReportFd);
     reap_children();

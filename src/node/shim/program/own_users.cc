@@ -192,15 +192,30 @@ bool set_sysctl(std::string_view setting) {
   return written;
 }
 
+// What newer kernels give to the root of the namespace belongs to no other any more, not even to the node's.
+bool set_sysctl_as(std::int64_t user, std::string_view setting) {
+  if (::seteuid(static_cast<uid_t>(user)) != 0) return false;
+  const bool set = set_sysctl(setting);
+  const int error = errno;
+  const bool back = ::seteuid(0) == 0;
+  errno = error;
+  return set && back;
+}
+
+bool enter_network(const Plan& plan) {
+  char path[kPathBytes];
+  const auto network = find_text(plan.record, users::kNamespace);
+  if (network.empty()) return true;
+  const int fd = copy_path(network, path) ? ::open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) return fail("cannot enter the network namespace", network);
+  ::close(fd);
+  return true;
+}
+
 // A network that the container's users don't own shows its devices only where it is mounted from outside, and is set
 // from there too. In a child: what enters the network need not come back.
 bool enter_and_mount_sys(const Plan& plan) {
-  char path[kPathBytes];
-  const auto network = find_text(plan.record, users::kNamespace);
-  if (!network.empty()) {
-    const int fd = copy_path(network, path) ? ::open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) return fail("cannot enter the network namespace", network);
-  }
+  if (!enter_network(plan)) return false;
   const auto place = place_of(plan, kUsersSys);
   if (::mount("sysfs", place.path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
     return fail("cannot mount sysfs on", place.path);
@@ -264,7 +279,7 @@ int set_own_sysctls(const char* bundle) {
   std::size_t position = 0;
   std::string_view value;
   while (next_value(plan.record, users::kOwnSysctl, position, value)) {
-    if (set_sysctl(value)) continue;
+    if (set_sysctl(value) || (errno == EACCES && set_sysctl_as(plan.range.first, value))) continue;
     std::fprintf(stderr, "cannot set %.*s: %s\n", static_cast<int>(value.size()), value.data(), std::strerror(errno));
     return 1;
   }
@@ -299,6 +314,23 @@ bool is_null_device(int fd) {
 }
 
 }  // namespace
+
+NetworkVisit::NetworkVisit(int bundle_fd) {
+  Plan plan;
+  if (!read_plan(bundle_fd, plan)) return;
+  if (find_number(plan.record, users::kEntersNetwork, 0) != 0) {
+    home_ = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    entered_ = enter_network(plan);
+  } else {
+    entered_ = true;
+  }
+}
+
+NetworkVisit::~NetworkVisit() {
+  if (home_ < 0) return;
+  ::setns(home_, CLONE_NEWNET);
+  ::close(home_);
+}
 
 OwnStreams::OwnStreams(ChildStreams given) : streams(given) {
   if (::pipe2(ends_, O_CLOEXEC) != 0) return;

@@ -10,6 +10,22 @@ namespace orchion::node::shim {
 // false then.
 bool mount_for_own_users(int layers);
 
+// While it lives the calling process is in the network of the users record, where the runtime binary is to be started
+// in that; else where it was. Where it can't be entered that is reported, and entered() false.
+class NetworkVisit {
+ public:
+  explicit NetworkVisit(int bundle_fd);
+  ~NetworkVisit();
+  NetworkVisit(const NetworkVisit&) = delete;
+  NetworkVisit& operator=(const NetworkVisit&) = delete;
+
+  bool entered() const { return entered_; }
+
+ private:
+  int home_ = -1;  // a descriptor, while it is away
+  bool entered_ = false;
+};
+
 // "orchion-shim own-sysctls BUNDLE", a hook that the runtime binary calls before the container's program begins, with
 // the container's state on standard input: sets what of the container's own namespaces is to be set, which its root may
 // not everywhere (ipc before Linux 6.9, the domain's name never). 0; or 1, and why not on standard error.

@@ -98,6 +98,7 @@ bool make_root() {
   return settings.own_users ? mount_for_own_users(settings.layers) : mount_root(settings.layers, kRootFolder);
 }
 
+// −1: there was no fork; 0: what failed was reported.
 pid_t start_runtime(const Output& output) {
   RuntimeArguments arguments(settings, "run");
   ::unlink(kPidFile);
@@ -105,6 +106,8 @@ pid_t start_runtime(const Output& output) {
   const auto streams = output.child_streams();
   if (!settings.own_users) return start_child(arguments.finish(settings.tty), streams, kProgramFd);
   const OwnStreams own(streams);
+  const NetworkVisit visit(AT_FDCWD);
+  if (!visit.entered()) return 0;
   return start_child(arguments.finish(settings.tty), own.streams, kProgramFd);
 }
 
@@ -121,10 +124,8 @@ int wait_for_runtime(pid_t runtime, Reaped& reaped) {
 // Has the runtime binary start the container; its first process, or 0 where that failed, and was reported.
 pid_t start_container(const Output& output, Reaped& reaped) {
   const pid_t runtime = start_runtime(output);
-  if (runtime < 0) {
-    report_failure("cannot fork", errno);
-    return 0;
-  }
+  if (runtime < 0) report_failure("cannot fork", errno);
+  if (runtime <= 0) return 0;
   const int status = wait_for_runtime(runtime, reaped);
   const pid_t pid = read_pid_file(kPidFile);
   if (status == 0 && pid > 0) return pid;
