@@ -54,7 +54,8 @@ Result<SubordinateIds> find_subordinate_ids() {
   return ids;
 }
 
-std::vector<IdRange> parse_subordinate_ids(std::string_view text, std::string_view name, std::uint32_t uid) {
+std::vector<IdRange> parse_subordinate_ids(std::string_view text, std::string_view name,
+                                           std::optional<std::uint32_t> uid) {
   std::vector<IdRange> ranges;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -64,7 +65,7 @@ std::vector<IdRange> parse_subordinate_ids(std::string_view text, std::string_vi
     const auto second = line.find(':', first + 1);
     if (first == line.npos || second == line.npos) continue;
     const auto who = line.substr(0, first);
-    if (who != name && number(who) != uid) continue;
+    if (who != name && (!uid || number(who) != uid)) continue;
     const auto start = number(line.substr(first + 1, second - first - 1));
     const auto count = number(line.substr(second + 1));
     if (start && count && *count > 0 && *count <= UINT32_MAX - *start) ranges.push_back({*start, *count});

@@ -3,6 +3,7 @@
 // The users and groups that a user may have beside the own one, for containers. Source: subuid(5), newuidmap(1).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,10 @@ struct IdRange {
   bool operator==(const IdRange&) const = default;
 };
 
-// What a file such as /etc/subuid gives to a user, by name or by number; lines that aren't understood give nothing.
-std::vector<IdRange> parse_subordinate_ids(std::string_view text, std::string_view name, std::uint32_t uid);
+// What a file such as /etc/subuid gives to a user, by name or, where it is said, by number; lines that aren't
+// understood give nothing.
+std::vector<IdRange> parse_subordinate_ids(std::string_view text, std::string_view name,
+                                           std::optional<std::uint32_t> uid = std::nullopt);
 
 struct SubordinateIds {
   std::vector<IdRange> users;

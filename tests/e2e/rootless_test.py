@@ -195,6 +195,14 @@ class Rootless(unittest.TestCase):
         self.assertIn("runs without root, and has no control groups", result.err)
         self.assertIn("leave `mem_limit` out", result.err)
 
+    def test_users_of_a_container_s_own_are_refused(self):
+        harness.busybox_image(self.cluster, "busybox-test:latest")
+        file = harness.write(self.cluster.folder, "users/compose.yaml",
+                             "services: {web: {image: busybox-test:latest, command: [sleep, '100'], userns_mode: auto}}\n")
+        result = self.cluster.run("up", "-f", file, "--yes")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("lacks users of its own", result.err)
+
     def test_nothing_stays_when_nothing_runs(self):
         self.up()
         self.cluster.ok("down", "--stack", "shop", "--yes", "--volumes")

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "base/user_namespace.h"
 #include "node/runtimes/bundle/shim_image.h"
 #include "node/runtimes/bundle/user_ranges.h"
 #include "node/shim/bundle.h"
@@ -97,6 +98,7 @@ Result<> check_numbers(const ContainerConfig& config, const OciContext& context)
 }  // namespace
 
 std::string lack_of_users(const fs::path& shim, const fs::path& folder) {
+  if (base::is_in_user_namespace()) return "its orchion runs without root, and has no users to give";
   if (is_kernel_old()) return fmt::format("its kernel is older than {}.{}", kKernelMajor, kKernelMinor);
   const auto why = try_users(shim, UserPool().first, {fmt::format("{} {}", shim::users::kBindMapped, folder.native())});
   return why ? *why : why.error().message;

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/file.h"
+#include "base/subordinate_ids.h"
 #include "node/shim/bundle.h"
 #include "node/shim/record.h"
 
@@ -51,15 +52,8 @@ Result<UserPool> parse_user_pool(std::string_view text) {
 }
 
 std::optional<UserPool> find_subordinate_users(std::string_view file, std::string_view name) {
-  while (!file.empty()) {
-    auto line = file.substr(0, file.find('\n'));
-    file.remove_prefix(std::min(line.size() + 1, file.size()));
-    const auto first_colon = line.find(':'), second_colon = line.rfind(':');
-    if (first_colon == line.npos || first_colon == second_colon || line.substr(0, first_colon) != name) continue;
-    const auto first = to_number(line.substr(first_colon + 1, second_colon - first_colon - 1));
-    const auto count = to_number(line.substr(second_colon + 1));
-    if (!first || !count || *count == 0 || *count > kLastUser) continue;
-    if (const auto pool = to_pool(*first, *first + *count - 1)) return pool;
+  for (const auto& range : base::parse_subordinate_ids(file, name)) {
+    if (const auto pool = to_pool(range.first, range.first + range.count - 1)) return pool;
   }
   return std::nullopt;
 }
