@@ -47,7 +47,7 @@ int run_stop_all(Context& context, const std::string& timeout);
 int run_ps(Context& context, bool all, const FileOptions& files);
 
 // How the tasks are: kExitFailed where one doesn't run or its check fails, not while its first checks are awaited.
-// `what`: STACK/SERVICE, SERVICE, STACK; empty: as `files` say.
+// `what`: STACK/SERVICE, SERVICE, STACK; empty: as `files` say; STACK/SERVICE.N for all about its checks.
 int run_health(Context& context, const FileOptions& files, const std::string& what);
 int run_inspect(Context& context, const std::string& what);
 

@@ -146,6 +146,7 @@ const Examples kOfTasks = {
     {"orchion health", R"(
   orchion health                          of this folder's stack, elsewhere of all
   orchion health shop/web
+  orchion health shop/web.1               its checks, what they found lately, what comes next
 )"},
 };
 

@@ -1,8 +1,12 @@
+#include <optional>
+
 #include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/list.h"
 #include "cli/stack_part.h"
+#include "cli/task_health.h"
+#include "core/task_state.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -28,6 +32,11 @@ Condition condition_of(const v1::Task& task) {
     case v1::RUNNING: break;
     default: return {"not started"};
   }
+  if (task.status().health() != v1::HEALTH_BAD) {
+    if (task.status().readiness() == v1::HEALTH_BAD) return {"not ready"};
+    if (task.status().readiness() == v1::HEALTH_STARTING) return {"starting", Wellness::kStarting};
+    if (core::is_healthy(task.status())) return {"healthy", Wellness::kWell};
+  }
   switch (task.status().health()) {
     case v1::HEALTH_GOOD: return {"healthy", Wellness::kWell};
     case v1::HEALTH_STARTING: return {"starting", Wellness::kStarting};
@@ -38,27 +47,30 @@ Condition condition_of(const v1::Task& task) {
 
 std::string note_of(const v1::Task& task) {
   if (!task.status().health_message().empty()) return task.status().health_message();
+  if (!task.status().readiness_message().empty()) return task.status().readiness_message();
   if (!task.status().message().empty()) return task.status().message();
   return task.spec().assignment().node().empty() ? task.spec().placement_message() : "";
 }
 
-// One service, one stack, or everything.
-base::Result<v1::ListTasksRequest> make_request(Context& context, client::ApiClient& api, const FileOptions& files,
-                                                const std::string& what) {
+struct Wanted {
+  v1::ListTasksRequest request;
+  std::optional<core::Address> one_task;
+};
+
+// One task, one service, one stack, or everything.
+base::Result<Wanted> make_request(Context& context, client::ApiClient& api, const FileOptions& files,
+                                  const std::string& what) {
   v1::ListTasksRequest request;
   auto stack = find_stack(context, files);
   if (!stack && !files.files.empty()) return std::unexpected(stack.error());
   if (stack) request.set_stack(*stack);
-  if (what.empty()) return request;
+  if (what.empty()) return Wanted{request, std::nullopt};
   const bool bare = what.find('/') == std::string::npos;
   const auto word = bare && !files.files.empty() ? *stack + "/" + what : what;
   ASSIGN_OR_RETURN(const auto address, find_part(context, api, word));
-  if (address.slot != 0)
-    return base::fail(base::Code::kInvalidArgument,
-                      fmt::format("{} names one task: leave .{} out", what, address.slot));
   request.set_stack(address.stack);
   request.set_service(address.service);
-  return request;
+  return Wanted{request, address.slot != 0 ? std::optional(address) : std::nullopt};
 }
 
 base::Co<std::vector<v1::Task>> all_tasks(std::shared_ptr<client::ApiClient> api, v1::ListTasksRequest request) {
@@ -78,7 +90,8 @@ int run_health(Context& context, const FileOptions& files, const std::string& wh
   if (!api) return context.fail(api.error());
   auto found = make_request(context, **api, files, what);
   if (!found) return context.refuse(found.error());
-  const auto& request = *found;
+  if (found->one_task) return show_task_health(context, *found->one_task);
+  const auto& request = found->request;
   const auto tasks = context.run(all_tasks(*api, request));
   if (!tasks) return context.fail(tasks.error());
   if (!request.stack().empty() && tasks->empty())

@@ -25,11 +25,7 @@ bool StackProgress::is_fine(const v1::Task& task) const {
   const auto state = task.status().state();
   switch (goal_) {
     case Goal::kCompleted: return state == v1::SUCCEEDED;
-    case Goal::kHealthy: {
-      const auto health = task.status().health();
-      return state == v1::SUCCEEDED ||
-             (state == v1::RUNNING && (health == v1::HEALTH_GOOD || health == v1::NOT_CHECKED));
-    }
+    case Goal::kHealthy: return state == v1::SUCCEEDED || (state == v1::RUNNING && core::is_well(task.status()));
     default: return state == v1::RUNNING || state == v1::SUCCEEDED;
   }
 }

@@ -34,7 +34,9 @@ void add_health(CommandTree& tree) {
   auto* health = tree.add("health", "Say how the tasks are; exit code 1 where one is unhealthy or doesn't run",
                           [=](Context& context) { return run_health(context, *files, *what); });
   add_file_options(health, *files);
-  health->add_option("WHAT", *what, "STACK/SERVICE or STACK; the stack of this folder, else all, where left out");
+  health->add_option("WHAT", *what,
+                     "STACK/SERVICE.N for what its checks found, STACK/SERVICE or STACK; the stack of this folder, "
+                     "else all, where left out");
 }
 
 void add_run(CommandTree& tree) {

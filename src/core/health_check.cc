@@ -8,6 +8,22 @@ namespace orchion::core {
 
 namespace {
 constexpr std::int64_t kRetriesMax = 1'000'000;
+constexpr std::string_view kKnownImage = "known image ";
+constexpr char kOfImage[] = "image";
+
+// Something to run or to ask.
+bool says_how(const v1::HealthCheck& check) {
+  return check.test().values_size() > 1 || check.has_http() || check.has_tcp() || check.has_grpc();
+}
+
+}  // namespace
+
+bool is_of_known_image(const v1::HealthCheck& check) {
+  return check.origin().starts_with(kKnownImage);
+}
+
+std::string known_image_origin(std::string_view name) {
+  return std::string(kKnownImage) += name;
 }
 
 v1::HealthCheck to_message(const ImageHealthCheck& check) {
@@ -25,7 +41,7 @@ v1::HealthCheck to_message(const ImageHealthCheck& check) {
 }
 
 bool is_check(const v1::HealthCheck& check) {
-  return !check.disabled() && check.test().values_size() > 1;
+  return !check.disabled() && says_how(check);
 }
 
 std::optional<v1::HealthCheck> effective_check(const v1::ContainerSpec& container,
@@ -34,14 +50,14 @@ std::optional<v1::HealthCheck> effective_check(const v1::ContainerSpec& containe
   if (asked.disabled()) return std::nullopt;
   // What is set in `asked` replaces, what isn't stays; the test's words are replaced, not added to.
   v1::HealthCheck check = to_message(of_image.value_or(ImageHealthCheck()));
-  if (asked.test().values_size() > 0) {
-    check.clear_test();
-  }
+  if (says_how(asked)) check.clear_test();
   if (asked.has_interval()) check.clear_interval();
   if (asked.has_timeout()) check.clear_timeout();
   if (asked.has_start_period()) check.clear_start_period();
   if (asked.has_start_interval()) check.clear_start_interval();
   check.MergeFrom(asked);
+  check.clear_origin();
+  if (!says_how(asked)) check.set_origin(kOfImage);
   return is_check(check) ? std::optional(std::move(check)) : std::nullopt;
 }
 

@@ -3,6 +3,8 @@
 // Rules about health checks. Pure.
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/image_health_check.h"
 #include "v1/specs.pb.h"
@@ -11,6 +13,12 @@ namespace orchion::core {
 
 // Whether there is anything to run.
 bool is_check(const v1::HealthCheck& check);
+
+// Whether it was chosen by the image's name, and by nobody else.
+bool is_of_known_image(const v1::HealthCheck& check);
+
+// The origin of such a check: "known image postgres".
+std::string known_image_origin(std::string_view name);
 
 v1::HealthCheck to_message(const ImageHealthCheck& check);
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = 256u << 10;
 constexpr std::uint32_t kModeMost = 07777;
+constexpr std::uint32_t kPortMost = 65535;
 
 class OptionCheck {
  public:
@@ -151,15 +152,61 @@ class OptionCheck {
   }
 
   void check_health() {
-    if (!container_.has_health_check() || container_.health_check().disabled()) return;
-    const auto& check = container_.health_check();
+    if (container_.has_health_check()) check_probe(container_.health_check(), "/healthCheck", /*may_be_silent=*/true);
+    if (container_.has_readiness()) check_probe(container_.readiness(), "/readiness", /*may_be_silent=*/false);
+    if (container_.has_startup()) check_probe(container_.startup(), "/startup", /*may_be_silent=*/false);
+  }
+
+  // `may_be_silent`: without a test the image's own holds.
+  void check_probe(const v1::HealthCheck& check, const std::string& pointer, bool may_be_silent) {
+    if (check.disabled()) return;
     const auto& words = check.test().values();
+    const int ways =
+        (words.empty() ? 0 : 1) + (check.has_http() ? 1 : 0) + (check.has_tcp() ? 1 : 0) + (check.has_grpc() ? 1 : 0);
+    if (ways > 1) add(pointer, fmt::format("asks in {} ways: keep one of test, http, tcp and grpc", ways));
+    if (ways == 0 && !may_be_silent) add(pointer, "doesn't say what to ask: give it one of test, http, tcp and grpc");
     const bool shell = words.size() == 2 && words[0] == "CMD-SHELL";
-    // Without any the image's own holds.
     if (!words.empty() && !shell && (words.size() < 2 || words[0] != "CMD"))
-      add("/healthCheck/test", "must be CMD and words, or CMD-SHELL and a line");
+      add(pointer + "/test", "must be CMD and words, or CMD-SHELL and a line");
+    if (check.has_http()) check_http(check.http(), pointer + "/http");
+    if (check.has_tcp()) check_port(check.tcp().port(), pointer + "/tcp");
+    if (check.has_grpc()) check_port(check.grpc().port(), pointer + "/grpc");
     for (const auto* duration : {&check.interval(), &check.timeout(), &check.start_period(), &check.start_interval()})
-      if (duration->seconds() < 0 || duration->nanos() < 0) add("/healthCheck", "has a negative duration");
+      if (duration->seconds() < 0 || duration->nanos() < 0) add(pointer, "has a negative duration");
+  }
+
+  void check_port(std::uint32_t port, const std::string& pointer) {
+    if (port == 0 || port > kPortMost)
+      add(pointer + "/port", fmt::format("{} is no port: write a number from 1 to {}", port, kPortMost));
+  }
+
+  // What isn't such a text would say something else than one request.
+  static bool is_visible(std::string_view text) {
+    return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+  }
+  static bool is_line(std::string_view text) {
+    return std::none_of(text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) && c != '\t'; });
+  }
+  static bool is_header_name(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+      return std::isalnum(c) ||
+             std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  }
+
+  void check_http(const v1::HttpProbe& probe, const std::string& pointer) {
+    check_port(probe.port(), pointer);
+    if (!probe.path().empty() && (!probe.path().starts_with('/') || !is_visible(probe.path())))
+      add(pointer + "/path", "must begin with / and hold no blanks: write them as %20");
+    if (!is_visible(probe.host()) || probe.host().find('/') != std::string::npos)
+      add(pointer + "/host", fmt::format("\"{}\" is no name of a host", probe.host()));
+    for (int i = 0; i < probe.headers_size(); ++i) {
+      const auto& header = probe.headers(i);
+      if (!is_header_name(header.name()))
+        add(fmt::format("{}/headers/{}/name", pointer, i), fmt::format("\"{}\" is no name of a header", header.name()));
+      if (!is_line(header.value()))
+        add(fmt::format("{}/headers/{}/value", pointer, i), "holds a line break: a header is one line");
+    }
   }
 
   // With users of its own a container is root of what it has of its own, and of nothing that is the node's.

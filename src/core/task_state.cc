@@ -18,6 +18,26 @@ bool may_follow(const v1::TaskStatus& before, const v1::TaskStatus& after) {
   return may_follow(before.state(), after.state());
 }
 
+namespace {
+
+bool is_good_or_unasked(v1::Health health) {
+  return health == v1::HEALTH_GOOD || health == v1::NOT_CHECKED;
+}
+
+}  // namespace
+
+bool is_ready(const v1::TaskStatus& status) {
+  return is_good_or_unasked(status.readiness());
+}
+
+bool is_well(const v1::TaskStatus& status) {
+  return is_ready(status) && is_good_or_unasked(status.health());
+}
+
+bool is_healthy(const v1::TaskStatus& status) {
+  return is_well(status) && (status.health() == v1::HEALTH_GOOD || status.readiness() == v1::HEALTH_GOOD);
+}
+
 std::string_view state_name(v1::TaskState state) {
   switch (state) {
     case v1::PENDING: return "pending";

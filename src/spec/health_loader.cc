@@ -61,6 +61,16 @@ std::int64_t log_bytes(const Node& options, bool local, Problems& problems) {
 
 }  // namespace
 
+void load_check_figures(const Node& node, v1::HealthCheck& check, Problems& problems) {
+  load_period(node, "interval", &v1::HealthCheck::mutable_interval, check, problems);
+  load_period(node, "timeout", &v1::HealthCheck::mutable_timeout, check, problems);
+  load_period(node, "start_period", &v1::HealthCheck::mutable_start_period, check, problems);
+  load_period(node, "start_interval", &v1::HealthCheck::mutable_start_interval, check, problems);
+  if (const auto* retries = find_value(node, "retries"))
+    check.set_retries(
+        static_cast<std::uint32_t>(read_integer(*retries, "retries", 0, kRetriesMax, problems).value_or(0)));
+}
+
 void load_health_check(const Node& node, v1::ContainerSpec& container, LoadContext& context) {
   Problems& problems = context.problems;
   if (!expect_map(node, "healthcheck", problems)) return;
@@ -69,13 +79,7 @@ void load_health_check(const Node& node, v1::ContainerSpec& container, LoadConte
   if (const auto* disable = find_value(node, "disable"))
     check.set_disabled(read_bool(*disable, "disable", problems).value_or(false));
   if (const auto* test = find_value(node, "test")) load_test(*test, check, problems);
-  load_period(node, "interval", &v1::HealthCheck::mutable_interval, check, problems);
-  load_period(node, "timeout", &v1::HealthCheck::mutable_timeout, check, problems);
-  load_period(node, "start_period", &v1::HealthCheck::mutable_start_period, check, problems);
-  load_period(node, "start_interval", &v1::HealthCheck::mutable_start_interval, check, problems);
-  if (const auto* retries = find_value(node, "retries"))
-    check.set_retries(
-        static_cast<std::uint32_t>(read_integer(*retries, "retries", 0, kRetriesMax, problems).value_or(0)));
+  load_check_figures(node, check, problems);
   if (check.disabled()) {
     check.Clear();
     check.set_disabled(true);

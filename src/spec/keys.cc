@@ -156,7 +156,24 @@ constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
 constexpr Key kOrchionKeyList[] = {
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true,
-     "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"}};
+     "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"},
+    {"health", kMap}};
+constexpr Key kProbesKeyList[] = {{"liveness", kMap}, {"readiness", kMap}, {"startup", kMap}};
+constexpr Key kProbeKeyList[] = {{"http", kAny, true, "one of `http`, `tcp`, `grpc` and `command`"},
+                                 {"tcp", kNumber},
+                                 {"grpc", kAny, true, "without TLS"},
+                                 {"command", kTextOrList},
+                                 {"interval", kText},
+                                 {"timeout", kText},
+                                 {"retries", kNumber},
+                                 {"start_period", kText},
+                                 {"start_interval", kText}};
+constexpr Key kHttpProbeKeyList[] = {{"port", kNumber},
+                                     {"path", kText},
+                                     {"tls", kFlag, true, "whoever the certificate speaks for"},
+                                     {"host", kText},
+                                     {"headers", kMapOrList}};
+constexpr Key kGrpcProbeKeyList[] = {{"port", kNumber}, {"service", kText}};
 constexpr Key kPlacementKeyList[] = {
     {"constraints", kList},
     refused("preferences", "remove it; tasks are spread over the nodes that have room"),
@@ -311,6 +328,10 @@ const KeyTable kLimitsKeys{"deploy.resources.limits", kLimitsKeyList};
 const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsKeyList};
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
 const KeyTable kOrchionKeys{"x-orchion", kOrchionKeyList};
+const KeyTable kProbesKeys{"x-orchion.health", kProbesKeyList};
+const KeyTable kProbeKeys{"a check of x-orchion.health", kProbeKeyList};
+const KeyTable kHttpProbeKeys{"http of a check", kHttpProbeKeyList};
+const KeyTable kGrpcProbeKeys{"grpc of a check", kGrpcProbeKeyList};
 const KeyTable kPlacementKeys{"deploy.placement", kPlacementKeyList};
 const KeyTable kDependencyKeys{"depends_on", kDependencyKeyList};
 const KeyTable kIncludeKeys{"include", kIncludeKeyList};
@@ -352,7 +373,8 @@ std::span<const KeyTable* const> all_key_tables() {
       &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
       &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
       &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
-      &kModelKeys,         &kOrchionKeys,       &kBuildKeys,        &kBuildSecretKeys};
+      &kModelKeys,         &kOrchionKeys,       &kProbesKeys,       &kProbeKeys,       &kHttpProbeKeys,
+      &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys};
   return kAll;
 }
 

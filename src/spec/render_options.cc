@@ -18,7 +18,7 @@ class OptionsRenderer {
     isolation(container);
     names(container);
     figures(container);
-    if (container.has_health_check()) health_check(container.health_check());
+    if (container.has_health_check() && !is_probe(container.health_check())) health_check(container.health_check());
     if (container.log_bytes_max() != 0) logging(container.log_bytes_max());
   }
 
@@ -130,11 +130,7 @@ class OptionsRenderer {
     yaml_.begin_map();
     yaml_.flag("disable", check.disabled());
     yaml_.list_if("test", check.test().values());
-    yaml_.duration("interval", check.has_interval(), check.interval());
-    yaml_.duration("timeout", check.has_timeout(), check.timeout());
-    yaml_.number_if("retries", check.retries());
-    yaml_.duration("start_period", check.has_start_period(), check.start_period());
-    yaml_.duration("start_interval", check.has_start_interval(), check.start_interval());
+    render_check_figures(check, yaml_);
     yaml_.end_map();
   }
 

@@ -247,12 +247,14 @@ class ServiceRenderer {
   void orchion(const v1::ServiceSpec& spec) {
     const auto on_node_loss = spec.on_node_loss();
     const auto& executor = spec.container().executor();
-    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty()) return;
+    const bool has_probes = needs_probes(spec.container());
+    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes) return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
     yaml_.begin_map();
     if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
     yaml_.field("executor", executor);
+    if (has_probes) render_probes(spec.container(), yaml_);
     yaml_.end_map();
   }
 

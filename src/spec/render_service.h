@@ -14,4 +14,14 @@ void render_build(const BuildSpec& build, RenderWriter& yaml);
 // The part of it that few services have.
 void render_options(const v1::ContainerSpec& container, RenderWriter& yaml);
 
+// Whether it has checks that `healthcheck` has no words for, and those checks, as `health` of `x-orchion`.
+bool needs_probes(const v1::ContainerSpec& container);
+void render_probes(const v1::ContainerSpec& container, RenderWriter& yaml);
+
+// Whether `healthcheck` has no words for this one.
+bool is_probe(const v1::HealthCheck& check);
+
+// A check's times and its count.
+void render_check_figures(const v1::HealthCheck& check, RenderWriter& yaml);
+
 }  // namespace orchion::spec

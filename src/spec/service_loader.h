@@ -39,8 +39,12 @@ void load_resources(const Node& service, v1::ContainerSpec& container, LoadConte
 void load_names(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_networks(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_health_check(const Node& node, v1::ContainerSpec& container, LoadContext& context);
+void load_probes(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_logging(const Node& node, v1::ContainerSpec& container, LoadContext& context);
 void load_files(const Node& service, v1::ContainerSpec& container, LoadContext& context);
+
+// The times and the count that each kind of check has.
+void load_check_figures(const Node& node, v1::HealthCheck& check, Problems& problems);
 
 // `restart: on-failure:3`.
 void load_restart(const Node& node, v1::RestartPolicy& policy, LoadContext& context);

@@ -32,6 +32,10 @@ bool is_leaving(const v1::Task& task) {
   return task.spec().has_assignment() && !is_ended(task) && task.spec().desired_state() != v1::DESIRED_LOST;
 }
 
+bool is_unchecked(const v1::TaskStatus& status) {
+  return status.health() == v1::NOT_CHECKED && status.readiness() == v1::NOT_CHECKED;
+}
+
 bool holds(const DependencyFacts& facts) {
   std::uint32_t started = 0, succeeded = 0, healthy = 0;
   for (const auto& task : facts.tasks) {
@@ -39,7 +43,7 @@ bool holds(const DependencyFacts& facts) {
     const auto state = task->status().state();
     started += state == v1::RUNNING || state == v1::SUCCEEDED ? 1 : 0;
     succeeded += state == v1::SUCCEEDED ? 1 : 0;
-    healthy += state == v1::RUNNING && task->status().health() == v1::HEALTH_GOOD ? 1 : 0;
+    healthy += state == v1::RUNNING && core::is_healthy(task->status()) ? 1 : 0;
   }
   if (facts.dependency.condition() == v1::Dependency::HEALTHY) return healthy > 0;
   if (facts.dependency.condition() == v1::Dependency::COMPLETED_SUCCESSFULLY)
@@ -140,9 +144,12 @@ std::string missing_dependency(const std::vector<DependencyFacts>& dependencies)
     for (const auto& task : facts.tasks)
       if (!core::is_deleted(task->meta()) && task->status().health() == v1::HEALTH_BAD)
         return fmt::format("{}; {} is unhealthy: {}", text, short_name(*task), task->status().health_message());
+    for (const auto& task : facts.tasks)
+      if (!core::is_deleted(task->meta()) && task->status().readiness() == v1::HEALTH_BAD)
+        return fmt::format("{}; {} isn't ready: {}", text, short_name(*task), task->status().readiness_message());
     const bool by_health = facts.dependency.condition() == v1::Dependency::HEALTHY;
     for (const auto& task : facts.tasks)
-      if (by_health && task->status().state() == v1::RUNNING && task->status().health() == v1::NOT_CHECKED)
+      if (by_health && task->status().state() == v1::RUNNING && is_unchecked(task->status()))
         return fmt::format("{}, but nothing says how to check it: give it a `healthcheck`", text);
     for (const auto& task : facts.tasks)
       if (!core::is_deleted(task->meta()) && task->status().state() == v1::FAILED)

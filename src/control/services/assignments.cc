@@ -6,6 +6,7 @@
 
 #include "control/services/image_carrier.h"
 #include "core/lifecycle.h"
+#include "core/task_state.h"
 
 namespace orchion::control::services {
 
@@ -13,7 +14,8 @@ namespace {
 
 // Names resolve to what can answer.
 bool is_reachable(const v1::Task& task) {
-  return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING;
+  return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING &&
+         core::is_ready(task.status());
 }
 
 std::string address_of(const store::View& view, const std::string& node_uid) {

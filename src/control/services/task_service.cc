@@ -129,6 +129,16 @@ base::Co<v1::Task> TaskService::get(core::CallContext, v1::GetTaskRequest reques
   co_return *task;
 }
 
+base::Co<v1::TaskHealth> TaskService::health(core::CallContext, v1::GetTaskHealthRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto task, find_running(request.stack(), request.name()));
+  v1::StreamRequest want;
+  want.mutable_health()->set_task_uid(task->meta().uid());
+  CO_ASSIGN_OR_RETURN(const auto node, co_await streams_.open(task->spec().assignment().node_uid(), std::move(want)));
+  CO_ASSIGN_OR_RETURN(auto answer, co_await node->receive());
+  if (!answer) co_return base::fail(base::Code::kUnavailable, "the node went away: try again");
+  co_return std::move(*answer->mutable_health());
+}
+
 base::Co<> TaskService::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
   CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
   if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
@@ -179,6 +189,9 @@ void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> ser
   table.unary<v1::GetTaskRequest, v1::Task>(
       "orchion.v1.TaskService.GetTask",
       [service](core::CallContext call, v1::GetTaskRequest request) { return service->get(call, request); });
+  table.unary<v1::GetTaskHealthRequest, v1::TaskHealth>(
+      "orchion.v1.TaskService.GetTaskHealth",
+      [service](core::CallContext call, v1::GetTaskHealthRequest request) { return service->health(call, request); });
   table.stream<v1::LogsRequest, v1::LogLine>(
       "orchion.v1.TaskService.Logs",
       [service](core::CallContext call, auto stream) { return service->logs(std::move(call), stream); });

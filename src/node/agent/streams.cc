@@ -92,9 +92,21 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kExport: co_return co_await export_image(request.export_(), stream);
     case v1::StreamRequest::kPulls: co_return co_await pulls(stream);
     case v1::StreamRequest::kContainers: co_return co_await containers(stream);
+    case v1::StreamRequest::kHealth: co_return co_await health(request.health(), stream);
+    case v1::StreamRequest::kArtifact:
     case v1::StreamRequest::WANT_NOT_SET: break;
   }
   co_return base::fail(base::Code::kUnimplemented, "this node's agent doesn't know this request: update orchion on it");
+}
+
+base::Co<> StreamServer::health(v1::NodeHealth want, std::shared_ptr<DataStream> stream) {
+  const auto* runner = parts_.tasks.find(want.task_uid());
+  if (runner == nullptr || runner->status().state() != v1::RUNNING)
+    co_return base::fail(base::Code::kFailedPrecondition,
+                         "the task isn't running on its node: see `orchion ps`, and try one that is");
+  v1::StreamFromAgent message;
+  *message.mutable_health() = runner->health();
+  co_return co_await stream->send(std::move(message));
 }
 
 base::Co<> StreamServer::send_image(base::Result<images::ImageRecord> record, std::shared_ptr<DataStream> stream) {

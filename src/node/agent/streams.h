@@ -41,6 +41,7 @@ class StreamServer {
   base::Co<> copy_from(v1::NodeCopyFrom want, std::shared_ptr<DataStream> stream);
   base::Co<> copy_into(v1::NodeCopyInto want, std::shared_ptr<DataStream> stream);
   base::Co<> forward(v1::NodeForward want, std::shared_ptr<DataStream> stream);
+  base::Co<> health(v1::NodeHealth want, std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);
   base::Co<> pulls(std::shared_ptr<DataStream> stream);
   base::Co<> import(v1::NodeImport want, std::shared_ptr<DataStream> stream);

@@ -41,9 +41,9 @@ Step run(const TaskView& view, base::Time now) {
   if (view.running && view.interrupted) return await_end(view, now);
   const AttemptEnd ill{.exit = std::nullopt, .reason = "", .unhealthy = true};
   if (view.running && view.unhealthy && restarts_after(view.policy, view.restarts, ill)) return {StepKind::kInterrupt};
-  if (view.running && view.published) return {StepKind::kWait, view.fenced_at};
+  if (view.running && view.published == view.ready) return {StepKind::kWait, view.fenced_at};
   if (now < view.not_before) return {StepKind::kWait, std::min(view.not_before, view.fenced_at)};
-  if (view.running) return {StepKind::kPublish};
+  if (view.running) return {view.ready ? StepKind::kPublish : StepKind::kWithdraw};
   if (!view.image_ready) return {StepKind::kPrepareImage};
   if (!view.container_ready) return {StepKind::kPrepareContainer};
   return {StepKind::kStart};

@@ -28,7 +28,8 @@ struct TaskView {
   bool image_ready = false;
   bool container_ready = false;   // its network too
   bool running = false;           // the attempt's process is up
-  bool published = false;         // its ports lead to it, or it has none
+  bool ready = true;              // its ports shall lead to it
+  bool published = false;         // they do; as `ready` where it has none
   std::optional<AttemptEnd> end;  // not dealt with yet
   bool unhealthy = false;         // its health check says so
   bool interrupted = false;       // told to end for that
@@ -46,6 +47,7 @@ enum class StepKind {
   kPrepareContainer,  // network, mounts, root file system
   kStart,
   kPublish,    // lead its published ports to it
+  kWithdraw,   // lead them elsewhere
   kRestart,    // the attempt ended: make the next one due
   kInterrupt,  // the stop signal, and another attempt after it
   kStop,       // the stop signal

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "core/timestamps.h"
-#include "node/agent/health_check.h"
 
 namespace orchion::node::agent {
 
@@ -53,6 +52,7 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
   running_ = adoption.running;
   end_ = std::move(adoption.end);
   up_since_ = tools.clock.now();
+  published_ = running_ && !core::is_ready(status());  // perhaps: nobody knows how far the withdrawal had come
   if (checkpoint_.removed()) return;
   // An older agent didn't keep it here.
   const auto& container_spec = checkpoint_.assignment().container();
@@ -65,7 +65,10 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
 
 base::Co<> TaskRunner::run() {
   report();
-  if (running_) begin_watch();
+  if (running_) {
+    begin_watch();
+    begin_checks(/*adopted=*/true);
+  }
   while (!forget_) {
     const auto seen = changed_.count();
     const auto step = next_step(view(), tools_.clock.now());
@@ -93,8 +96,9 @@ TaskView TaskRunner::view() const {
   view.image_ready = image_.has_value();
   view.container_ready = container_ready_;
   view.running = running_;
-  view.published = published_ || !has_ports();
   view.end = end_;
+  view.ready = core::is_ready(status());
+  view.published = has_ports() ? published_ : view.ready;
   view.unhealthy = status().health() == v1::HEALTH_BAD;
   view.interrupted = interrupted_;
   view.stop_signalled = stop_signalled_;
@@ -113,6 +117,7 @@ base::Co<> TaskRunner::perform(Step step) {
     case StepKind::kPrepareContainer: co_return co_await prepare_container();
     case StepKind::kStart: co_return co_await start();
     case StepKind::kPublish: co_return co_await publish();
+    case StepKind::kWithdraw: co_return co_await withdraw();
     case StepKind::kRestart: co_return co_await restart();
     case StepKind::kInterrupt: co_return co_await interrupt();
     case StepKind::kStop: co_return co_await stop();
@@ -147,37 +152,6 @@ void TaskRunner::may_forget() {
 
 void TaskRunner::begin_watch() {
   tools_.group.spawn("watching " + uid(), watch(shared_from_this(), status().attempt()));
-  if (checkpoint_.has_health_check())
-    tools_.group.spawn("checking " + uid(), check_health(shared_from_this(), status().attempt()));
-}
-
-bool TaskRunner::checks_go_on(std::uint32_t attempt) const {
-  return running_ && status().attempt() == attempt && status().state() == v1::RUNNING;
-}
-
-base::Co<> TaskRunner::check_health(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
-  auto& tools = self->tools_;
-  const auto check = self->checkpoint_.health_check();
-  const auto command = check_command(check);
-  const auto started = core::from_timestamp(self->status().started_at());
-  HealthTally tally(check, self->status().health());
-  while (self->checks_go_on(attempt)) {
-    const base::Duration up = tools.clock.wall() - started;
-    CO_RETURN_IF_ERROR(co_await tools.clock.sleep(tally.pause(up)));
-    if (!self->checks_go_on(attempt)) break;
-    CO_ASSIGN_OR_RETURN(const auto result, co_await run_check(self->executor_->runtime, tools.clock, self->uid(),
-                                                              command, tally.timeout()));
-    if (!self->checks_go_on(attempt)) break;
-    if (result.verdict == CheckResult::Verdict::kUnknown) continue;
-    tally.record(result.verdict == CheckResult::Verdict::kGood, tools.clock.wall() - started);
-    if (self->status().health() == tally.health()) continue;
-    self->status_now().set_health(tally.health());
-    self->status_now().set_health_message(result.message);
-    self->wish_unsaved_ = true;  // an agent that starts again goes on from here
-    self->report();
-    self->changed_.notify();
-  }
-  co_return base::Result<>{};
 }
 
 base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt) {
@@ -201,6 +175,7 @@ base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t att
 void TaskRunner::attempt_ended(AttemptEnd end) {
   if (tools_.clock.now() - up_since_ >= kHealthy) restart_backoff_.reset();
   running_ = false;
+  end_checks();
   if (interrupted_) {
     end.unhealthy = true;
     end.reason = fmt::format("was unhealthy ({})", status().health_message());
@@ -217,7 +192,7 @@ void TaskRunner::failed(StepKind step, base::Error error) {
     delay = std::max(delay, kSlowRetry);
   not_before_ = tools_.clock.now() + delay;
   if (step == StepKind::kKill) grace_ends_ = not_before_;
-  if (step != StepKind::kPublish) {
+  if (step != StepKind::kPublish && step != StepKind::kWithdraw) {
     container_ready_ = false;
     attached_ = false;
     slot_.reset();

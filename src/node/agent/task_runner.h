@@ -18,6 +18,7 @@
 #include "node/agent/slots.h"
 #include "node/agent/task_plan.h"
 #include "node/images/images.h"
+#include "node/probes/monitor.h"
 #include "node/volumes/volumes.h"
 
 namespace orchion::node::agent {
@@ -76,6 +77,9 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   const v1::TaskAssignment& assignment() const { return checkpoint_.assignment(); }
   bool removed() const { return checkpoint_.removed(); }
 
+  // What its checks found lately; empty where nothing checks it.
+  v1::TaskHealth health() const;
+
  private:
   TaskView view() const;
   base::Co<> perform(Step step);
@@ -88,6 +92,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> start();
   base::Co<> publish();
   base::Co<> unpublish();
+  base::Co<> withdraw();
   base::Co<> restart();
   base::Co<> stop();
   base::Co<> interrupt();
@@ -100,11 +105,12 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> save(Durability durability);
   base::Co<> save_as_starting();
   static base::Co<> watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
-  static base::Co<> check_health(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
-  bool checks_go_on(std::uint32_t attempt) const;
 
   void started(runtimes::ContainerInfo container);
   void begin_watch();
+  void begin_checks(bool adopted);
+  void end_checks();
+  void take_findings();
   void attempt_ended(AttemptEnd end);
   void record_end();
   void failed(StepKind step, base::Error error);
@@ -126,7 +132,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   std::optional<images::ImageRecord> image_;
   std::optional<Slots::Slot> slot_;
   std::optional<AttemptEnd> end_;
-  bool attached_ = false;  // its network namespace is wired
+  std::shared_ptr<probes::Monitor> monitor_;  // of the running attempt
+  bool attached_ = false;                     // its network namespace is wired
   bool container_ready_ = false;
   bool running_ = false;
   bool published_ = false;

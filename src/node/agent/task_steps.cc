@@ -12,7 +12,6 @@
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
-#include "node/agent/health_check.h"
 #include "node/agent/mounts.h"
 #include "node/agent/node_files.h"
 #include "node/agent/task_runner.h"
@@ -198,7 +197,8 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_finished_at();
   status.clear_exit_code();
   status.clear_oom_killed();
-  if (checkpoint_.has_health_check()) status.set_health(v1::HEALTH_STARTING);
+  checkpoint_.set_started_up(false);
+  begin_checks(/*adopted=*/false);
   enter(v1::RUNNING);
   begin_watch();
 }
@@ -212,6 +212,13 @@ base::Co<> TaskRunner::publish() {
     status_now().clear_message();
     report();
   }
+  co_return base::Result<>{};
+}
+
+// It runs, and nobody is sent to it for now.
+base::Co<> TaskRunner::withdraw() {
+  CO_RETURN_IF_ERROR(co_await unpublish());
+  published_ = false;
   co_return base::Result<>{};
 }
 
@@ -230,6 +237,8 @@ void TaskRunner::record_end() {
   status.set_pid(0);
   status.clear_health();
   status.clear_health_message();
+  status.clear_readiness();
+  status.clear_readiness_message();
   if (!end_ || !end_->exit) return;
   status.set_exit_code(end_->exit->code);
   status.set_oom_killed(end_->exit->oom_killed);

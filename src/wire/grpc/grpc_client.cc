@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 
@@ -194,11 +195,17 @@ std::shared_ptr<::grpc::Channel> open_channel(const std::string& address, const 
   return ::grpc::CreateCustomChannel(address, credentials(tls), arguments);
 }
 
+// gRPC closes the socket.
+std::shared_ptr<::grpc::Channel> open_channel_on(base::UniqueFd connected) {
+  quiet_log();
+  return ::grpc::CreateInsecureChannelFromFd("localhost", connected.release());
+}
+
 }  // namespace
 
 struct GrpcClient::State {
-  State(base::Executor e, std::string a, const std::optional<ClientTls>& tls)
-      : executor(std::move(e)), address(std::move(a)), stub(open_channel(address, tls)) {}
+  State(base::Executor e, std::string a, std::shared_ptr<::grpc::Channel> channel)
+      : executor(std::move(e)), address(std::move(a)), stub(std::move(channel)) {}
   base::Executor executor;
   std::string address;
   ::grpc::GenericStub stub;
@@ -206,7 +213,10 @@ struct GrpcClient::State {
 };
 
 GrpcClient::GrpcClient(base::Executor executor, const std::string& address, const std::optional<ClientTls>& tls)
-    : state_(std::make_shared<State>(std::move(executor), address, tls)) {}
+    : state_(std::make_shared<State>(std::move(executor), address, open_channel(address, tls))) {}
+
+GrpcClient::GrpcClient(base::Executor executor, base::UniqueFd connected)
+    : state_(std::make_shared<State>(std::move(executor), "it", open_channel_on(std::move(connected)))) {}
 
 GrpcClient::~GrpcClient() {
   for (const auto& call : state_->live->all()) call->detach();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/stream.h"
 #include "wire/grpc/grpc_server.h"
 
@@ -25,6 +26,9 @@ class GrpcClient {
  public:
   // `address` is "127.0.0.1:4601" or "unix:///run/x.sock". Without TLS: loopback and such sockets only.
   GrpcClient(base::Executor executor, const std::string& address, const std::optional<ClientTls>& tls = std::nullopt);
+
+  // On a connection that somebody else has made, which it owns from now on and never makes anew: without TLS.
+  GrpcClient(base::Executor executor, base::UniqueFd connected);
 
   // Cancels its calls and waits, shortly, until gRPC has let go of them: nothing reaches the executor afterwards.
   ~GrpcClient();

@@ -1,8 +1,8 @@
-#include "node/agent/health_check.h"
+#include "node/probes/tally.h"
 
 #include <gtest/gtest.h>
 
-namespace orchion::node::agent {
+namespace orchion::node::probes {
 namespace {
 
 using std::chrono::milliseconds;
@@ -17,8 +17,8 @@ v1::HealthCheck check() {
   return result;
 }
 
-TEST(HealthTally, PausesGrowToTheInterval) {
-  const HealthTally tally(check());
+TEST(Tally, PausesGrowToTheInterval) {
+  const Tally tally(check());
   EXPECT_EQ(tally.pause(seconds(0)), milliseconds(500));
   EXPECT_EQ(tally.pause(seconds(2)), seconds(2));
   EXPECT_EQ(tally.pause(seconds(9)), seconds(9));
@@ -26,14 +26,14 @@ TEST(HealthTally, PausesGrowToTheInterval) {
   auto with_start = check();
   with_start.mutable_start_period()->set_seconds(60);
   with_start.mutable_start_interval()->set_seconds(3);
-  EXPECT_EQ(HealthTally(with_start).pause(seconds(20)), seconds(3));
-  EXPECT_EQ(HealthTally(with_start).pause(seconds(60)), seconds(10));
-  EXPECT_EQ(HealthTally(v1::HealthCheck()).pause(seconds(100)), seconds(30));
-  EXPECT_EQ(HealthTally(v1::HealthCheck()).timeout(), seconds(30));
+  EXPECT_EQ(Tally(with_start).pause(seconds(20)), seconds(3));
+  EXPECT_EQ(Tally(with_start).pause(seconds(60)), seconds(10));
+  EXPECT_EQ(Tally(v1::HealthCheck()).pause(seconds(100)), seconds(30));
+  EXPECT_EQ(Tally(v1::HealthCheck()).timeout(), seconds(30));
 }
 
-TEST(HealthTally, FailuresCountAfterTheStart) {
-  HealthTally tally(check());
+TEST(Tally, FailuresCountAfterTheStart) {
+  Tally tally(check());
   tally.record(false, seconds(1));
   tally.record(false, seconds(2));
   tally.record(false, seconds(10));
@@ -50,25 +50,17 @@ TEST(HealthTally, FailuresCountAfterTheStart) {
   EXPECT_EQ(tally.health(), v1::HEALTH_BAD);
 }
 
-TEST(HealthTally, AfterASuccessTheStartIsOver) {
+TEST(Tally, AfterASuccessTheStartIsOver) {
   auto with_start = check();
   with_start.mutable_start_period()->set_seconds(60);
-  HealthTally tally(with_start);
+  Tally tally(with_start);
   tally.record(true, seconds(1));
   EXPECT_EQ(tally.pause(seconds(1)), seconds(10));
   tally.record(false, seconds(2));
   tally.record(false, seconds(3));
   EXPECT_EQ(tally.health(), v1::HEALTH_BAD);
-  EXPECT_EQ(HealthTally(with_start, v1::HEALTH_GOOD).health(), v1::HEALTH_GOOD) << "an adopted task stays healthy";
-}
-
-TEST(HealthCheckCommand, WordsOrALine) {
-  auto words = check();
-  EXPECT_EQ(check_command(words), (std::vector<std::string>{"/bin/sh", "-c", "true"}));
-  words.mutable_test()->Clear();
-  for (const char* word : {"CMD", "wget", "localhost"}) words.mutable_test()->add_values(word);
-  EXPECT_EQ(check_command(words), (std::vector<std::string>{"wget", "localhost"}));
+  EXPECT_EQ(Tally(with_start, v1::HEALTH_GOOD).health(), v1::HEALTH_GOOD) << "an adopted task stays healthy";
 }
 
 }  // namespace
-}  // namespace orchion::node::agent
+}  // namespace orchion::node::probes
