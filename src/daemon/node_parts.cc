@@ -53,6 +53,7 @@ node::agent::AgentOptions agent_options(const Folders& folders, std::string host
   options.hostname = std::move(hostname);
   options.version = kVersion;
   options.node_files.hooks = folders.hooks();
+  options.known_images = node::probes::load_known_images(folders.checks());
   return options;
 }
 

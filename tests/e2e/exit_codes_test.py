@@ -55,7 +55,7 @@ MISSING = [
     ["cp", "/nowhere/file", "shop/web:/tmp"], ["port-forward", "shop/nope", "80"], ["restart", "nope/web"],
     ["restart", "shop/nope"], ["stop", "shop/nope"],
     ["start", "shop/nope"], ["rm", "shop/nope"], ["wait", "nope"], ["wait", "shop/nope"], ["health", "nope"],
-    ["health", "shop/nope"], ["node", "inspect", "nope"], ["node", "containers", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
+    ["health", "shop/nope"], ["health", "shop/web.9"], ["node", "inspect", "nope"], ["node", "containers", "nope"], ["node", "drain", "nope"], ["node", "activate", "nope"],
     ["node", "rm", "nope"], ["image", "rm", "nope:1"], ["image", "push", "nope:1", "127.0.0.1:5/x:1"],
     ["image", "import", "/nowhere/x.tar", "x:1"], ["image", "load", "-i", "/nowhere/x.tar"],
     ["image", "tag", "nope:1", "x:2"], ["image", "save", "nope:1", "-o", "/tmp/nope.tar"],

@@ -17,6 +17,7 @@
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
+#include "node/probes/known_images.h"
 
 namespace orchion::node::agent {
 
@@ -29,6 +30,7 @@ struct AgentOptions {
   std::int64_t log_bytes_max = 32 << 20;  // of each task
   int starts_at_once = 0;                 // 0: four for each CPU
   NodeFiles node_files = {};
+  std::shared_ptr<const probes::KnownImages> known_images = {};  // null: what nobody says how to check isn't
   std::string boot_id;  // empty: the machine's
 };
 

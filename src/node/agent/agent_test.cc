@@ -181,6 +181,126 @@ TEST_F(UnhealthyTest, AnEngineThatCannotBeAskedSaysNothingAboutIt) {
   EXPECT_EQ(status("a").attempt(), 2u);
 }
 
+class ReadinessTest : public AgentTest {
+ protected:
+  // A task with a readiness check and a published port, in a network where its name is known.
+  void run_web() {
+    auto web = task("a");
+    web.mutable_task()->mutable_spec()->mutable_assignment()->add_ports()->set_host_port(8080);
+    auto& check = *web.mutable_container()->mutable_readiness();
+    check.mutable_test()->add_values("CMD-SHELL");
+    check.mutable_test()->add_values("ok");
+    check.mutable_interval()->set_seconds(10);
+    check.set_retries(2);
+    auto all = assignments({web});
+    auto& endpoint = *all.add_endpoints();
+    endpoint.set_task_uid("a");
+    endpoint.set_network_uid("net-uid");
+    endpoint.set_address("10.0.0.11");
+    endpoint.set_stack("shop");
+    endpoint.set_service("web");
+    server.full = all;
+    start_agent();
+    advance(seconds(1));
+  }
+  bool is_named() { return !records->find("10.0.0.11", "web").addresses.empty(); }
+  bool is_published() { return networks.published.contains("a"); }
+};
+
+TEST_F(ReadinessTest, NamesAndPortsLeadToWhatIsReady) {
+  runtime.exec_code = 3;
+  run_web();
+  EXPECT_EQ(state("a"), v1::RUNNING);
+  EXPECT_EQ(status("a").readiness(), v1::HEALTH_STARTING);
+  EXPECT_EQ(status("a").health(), v1::NOT_CHECKED);
+  EXPECT_FALSE(is_published());
+  EXPECT_FALSE(is_named());
+  runtime.exec_code = 0;
+  advance(seconds(5));
+  EXPECT_EQ(status("a").readiness(), v1::HEALTH_GOOD);
+  EXPECT_TRUE(is_published());
+  EXPECT_TRUE(is_named());
+  runtime.exec_code = 3;
+  advance(seconds(21));
+  EXPECT_EQ(status("a").readiness(), v1::HEALTH_BAD);
+  EXPECT_EQ(status("a").readiness_message(), "exit code 3: said");
+  EXPECT_FALSE(is_published());
+  EXPECT_FALSE(is_named());
+  EXPECT_EQ(state("a"), v1::RUNNING);
+  EXPECT_EQ(status("a").attempt(), 1u) << "it isn't restarted for that";
+}
+
+TEST_F(ReadinessTest, IsFollowedWithoutTheControlPlane) {
+  runtime.exec_code = 0;
+  run_web();
+  ASSERT_TRUE(is_named());
+  server.away = true;
+  server.hang_up();
+  runtime.exec_code = 3;
+  advance(seconds(21));
+  EXPECT_FALSE(is_published());
+  EXPECT_FALSE(is_named());
+  runtime.exec_code = 0;
+  advance(seconds(11));
+  EXPECT_TRUE(is_published());
+  EXPECT_TRUE(is_named());
+}
+
+TEST_F(ReadinessTest, IsRememberedByAnAgentThatStartsAgain) {
+  runtime.exec_code = 3;
+  run_web();
+  advance(seconds(40));
+  ASSERT_EQ(status("a").readiness(), v1::HEALTH_BAD);
+  kill_agent();
+  networks.published.insert("a");  // the old one was killed before it could withdraw them
+  start_agent();
+  settle();
+  EXPECT_FALSE(is_published());
+  EXPECT_FALSE(is_named());
+  EXPECT_EQ(status("a").readiness(), v1::HEALTH_BAD);
+  runtime.exec_code = 0;
+  advance(seconds(11));
+  EXPECT_TRUE(is_published());
+  EXPECT_TRUE(is_named());
+}
+
+TEST_F(AgentTest, AStartupThatFailsForGoodIsARestart) {
+  auto web = task("a");
+  auto& check = *web.mutable_container()->mutable_startup();
+  check.mutable_test()->add_values("CMD-SHELL");
+  check.mutable_test()->add_values("ok");
+  check.mutable_interval()->set_seconds(10);
+  check.set_retries(2);
+  runtime.exec_code = 3;
+  run_tasks({web});
+  EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING);
+  advance(seconds(40));
+  EXPECT_GE(status("a").attempt(), 2u);
+  EXPECT_EQ(status("a").last_end(), "was unhealthy (exit code 3: said)");
+  runtime.exec_code = 0;
+  advance(seconds(40));
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
+}
+
+TEST_F(AgentTest, KnownImagesAreCheckedWhereNobodySaysHow) {
+  options.known_images = std::make_shared<const probes::KnownImages>(
+      probes::KnownImages().with("web: {images: [web], command: [ok], interval: 10s, retries: 2}").value());
+  auto plain = task("a");
+  auto disabled = task("b", 2);
+  disabled.mutable_container()->mutable_health_check()->set_disabled(true);
+  runtime.exec_code = 0;
+  run_tasks({plain, disabled});
+  EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
+  EXPECT_EQ(status("b").health(), v1::NOT_CHECKED);
+  runtime.exec_code = 3;
+  advance(seconds(30));
+  EXPECT_GE(status("a").attempt(), 2u) << "it had succeeded once";
+  advance(seconds(300));
+  EXPECT_EQ(status("a").health(), v1::NOT_CHECKED) << "it has not since its new start";
+  EXPECT_EQ(status("a").attempt(), 2u);
+  EXPECT_THAT(status("a").health_message(), HasSubstr("known image web never succeeded"));
+}
+
 TEST_F(AgentTest, StartsAHundredAtOnceAFewAtATime) {
   options.starts_at_once = 8;
   std::vector<v1::TaskAssignment> tasks;

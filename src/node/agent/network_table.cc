@@ -96,6 +96,11 @@ void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
   remove_endpoint(key);
   endpoints_[key] = endpoint;
   names_changed(endpoint.network_uid());
+  put_record(endpoint);
+}
+
+void NetworkTable::put_record(const v1::Endpoint& endpoint) {
+  if (unready_tasks_.contains(endpoint.task_uid())) return;
   parts_.records.put({.task_uid = endpoint.task_uid(),
                       .network_uid = endpoint.network_uid(),
                       .address = endpoint.address(),
@@ -128,10 +133,23 @@ void NetworkTable::hold(const v1::Task& task) {
 }
 
 void NetworkTable::release(const std::string& task_uid) {
+  unready_tasks_.erase(task_uid);
   if (held_tasks_.erase(task_uid) == 0) return;
   parts_.records.remove_local(task_uid);
   for (auto& [uid, entry] : entries_) entry->holders.erase(task_uid);
   changed_.notify();
+}
+
+void NetworkTable::set_ready(const std::string& task_uid, bool ready) {
+  const bool changed = ready ? unready_tasks_.erase(task_uid) > 0 : unready_tasks_.insert(task_uid).second;
+  if (!changed) return;
+  for (auto it = endpoints_.lower_bound({task_uid, ""}); it != endpoints_.end() && it->first.first == task_uid; ++it) {
+    if (ready) {
+      put_record(it->second);
+    } else {
+      parts_.records.remove(task_uid, it->first.second);
+    }
+  }
 }
 
 std::vector<v1::NetworkAssignment> NetworkTable::networks_of(const v1::Task& task) const {

@@ -49,6 +49,9 @@ class NetworkTable {
   void hold(const v1::Task& task);
   void release(const std::string& task_uid);
 
+  // Whether names may lead to this task, which runs here: said before the control plane says it, and without it.
+  void set_ready(const std::string& task_uid, bool ready);
+
   // The networks of this task that are known.
   std::vector<v1::NetworkAssignment> networks_of(const v1::Task& task) const;
   std::vector<std::string> uids() const;
@@ -67,6 +70,7 @@ class NetworkTable {
 
   void put_network(const v1::NetworkAssignment& network);
   void put_endpoint(const v1::Endpoint& endpoint);
+  void put_record(const v1::Endpoint& endpoint);
   void remove_endpoint(const EndpointKey& key);
   void put_distant_ports(const v1::DistantPorts& ports);
   base::Co<> lead_ports();
@@ -82,6 +86,7 @@ class NetworkTable {
   std::map<std::string, std::shared_ptr<Entry>> entries_;  // by network uid
   std::map<EndpointKey, v1::Endpoint> endpoints_;
   std::set<std::string> held_tasks_;
+  std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
   bool ports_led_ = false;  // the machine serves them as they are
   bool unsaved_ = false;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/health_check.h"
+#include "core/task_state.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/task_runner.h"
@@ -57,6 +58,16 @@ std::optional<v1::HealthCheck> if_check(const v1::HealthCheck& check) {
 
 }  // namespace
 
+// What the service says, else its image, else what is known about such images.
+void TaskRunner::choose_check() {
+  checkpoint_.clear_health_check();
+  const auto& container = checkpoint_.assignment().container();
+  auto check = core::effective_check(container, image_->config.health_check);
+  const bool is_silent = !container.health_check().disabled() && !container.has_readiness() && !container.has_startup();
+  if (!check && is_silent && tools_.known_images) check = tools_.known_images->find(container);
+  if (check) *checkpoint_.mutable_health_check() = *std::move(check);
+}
+
 void TaskRunner::begin_checks(bool adopted) {
   const auto& container = checkpoint_.assignment().container();
   const probes::CheckSet checks{.liveness = if_check(checkpoint_.health_check()),
@@ -87,6 +98,7 @@ void TaskRunner::begin_checks(bool adopted) {
              .started_up = checkpoint_.started_up()};
   monitor_ = std::make_shared<probes::Monitor>(std::move(parts), checks, core::from_timestamp(status().started_at()),
                                                known, adopted);
+  if (adopted) tools_.network_table.set_ready(uid(), core::is_ready(status()));
   if (!adopted) take_findings();
   tools_.group.spawn("checking " + uid(), monitor_->run());
 }
@@ -105,6 +117,7 @@ void TaskRunner::take_findings() {
   status.set_readiness(found.readiness);
   status.set_readiness_message(found.readiness_message);
   checkpoint_.set_started_up(found.started_up);
+  tools_.network_table.set_ready(uid(), core::is_ready(status));
   if (status.state() != v1::RUNNING) return;
   wish_unsaved_ = true;
   report();

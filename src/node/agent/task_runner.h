@@ -18,6 +18,7 @@
 #include "node/agent/slots.h"
 #include "node/agent/task_plan.h"
 #include "node/images/images.h"
+#include "node/probes/known_images.h"
 #include "node/probes/monitor.h"
 #include "node/volumes/volumes.h"
 
@@ -42,6 +43,7 @@ struct TaskTools {
   std::string boot_id;
   std::int64_t log_bytes_max = 0;
   NodeFiles node_files = {};
+  std::shared_ptr<const probes::KnownImages> known_images = {};  // as AgentOptions'
   // An image with this digest is on the node.
   std::function<void(const std::string& digest)> image_present;
   // Nothing of a task is left, its checkpoint included.
@@ -87,6 +89,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<images::ImageRecord> find_image();
   base::Co<images::ImageRecord> find_imported_image(v1::ContainerSpec spec);
   base::Co<> prepare_container();
+  void choose_check();
   base::Co<> attach();
   base::Co<> build();
   base::Co<> start();

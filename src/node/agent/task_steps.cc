@@ -57,9 +57,7 @@ base::Co<> TaskRunner::prepare_image() {
   status_now().set_image_digest(image_->digest);
   status_now().set_image_pin(image_->pin);
   checkpoint_.set_stop_signal(stop_signal(checkpoint_.assignment().container(), image_->config));
-  checkpoint_.clear_health_check();
-  if (auto check = core::effective_check(checkpoint_.assignment().container(), image_->config.health_check))
-    *checkpoint_.mutable_health_check() = *std::move(check);
+  choose_check();
   if (tools_.image_present && executor_->images == &tools_.images) tools_.image_present(image_->digest);
   co_return base::Result<>{};
 }

@@ -39,9 +39,9 @@ Monitor::Monitor(Parts parts, const CheckSet& checks, base::WallTime started, co
   if (checks.startup) startup_.emplace(v1::Probe::STARTUP, *checks.startup, up ? v1::HEALTH_GOOD : v1::HEALTH_STARTING);
   if (checks.liveness) liveness_.emplace(v1::Probe::LIVENESS, *checks.liveness, known.health);
   if (checks.readiness) readiness_.emplace(v1::Probe::READINESS, *checks.readiness, known.readiness);
-  if (startup_ && !up) startup_->said = known.health_message;
-  if (liveness_ && up) liveness_->said = known.health_message;
-  if (readiness_ && up) readiness_->said = known.readiness_message;
+  // Until its next probe what was bad stays so, for the same reason.
+  if (liveness_ && known.health == v1::HEALTH_BAD) liveness_->said = known.health_message;
+  if (readiness_ && known.readiness == v1::HEALTH_BAD) readiness_->said = known.readiness_message;
 }
 
 bool Monitor::is_held_back() const {
