@@ -15,6 +15,7 @@ namespace orchion::cli {
 struct UpOptions {
   FileOptions files;
   bool detach = false;         // don't wait until everything runs
+  bool healthy = false;        // wait until it is healthy and ready too
   std::string timeout = "5m";  // of that wait
   BuildMode build = BuildMode::kMissing;
   BuilderOptions builder;

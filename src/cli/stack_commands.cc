@@ -22,7 +22,8 @@ void add_up(CommandTree& tree) {
         "--no-build", [options] { options->build = BuildMode::kNever; }, "Build none, not even what is missing")
       ->excludes(build);
   add_builder(up, options->builder);
-  up->add_flag_callback("--wait", [] {}, "Wait until everything runs; the default")->excludes(detach);
+  up->add_flag("--wait", options->healthy, "Wait until what is checked is healthy too, not only until everything runs")
+      ->excludes(detach);
   add_timeout(up, options->timeout);
 }
 

@@ -21,6 +21,11 @@ base::Error explain(base::Error error, const v1::GrpcProbe& probe) {
       break;
     case base::Code::kUnimplemented: error.message = "the server has no grpc.health.v1.Health"; break;
     case base::Code::kUnavailable: error.message = "what answers doesn't speak gRPC without TLS"; break;
+    // Said by the library where the bytes make no sense, and by servers about themselves.
+    case base::Code::kUnknown:
+    case base::Code::kInternal:
+      error.message = fmt::format("what answers failed, or doesn't speak gRPC without TLS: {}", error.message);
+      break;
     default: error.message = fmt::format("the server answered {}: {}", base::code_name(error.code), error.message);
   }
   // Whatever the server calls it, it is the task that answered.
