@@ -35,8 +35,8 @@ void wait_for_listeners(Context& context, const client::Connection& connection, 
   }
 }
 
-int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> api, const v1::Stack& stack,
-                         Goal goal, base::Duration limit) {
+int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> api, const v1::Stack& stack, Goal goal,
+                         base::Duration limit) {
   auto progress = std::make_shared<StackProgress>(stack, goal);
   const auto& name = stack.meta().name();
   const auto live = live_lines(context);
@@ -94,8 +94,8 @@ int run_up(Context& context, const UpOptions& options) {
   auto applied = apply(context, **api, request);
   if (!applied) return context.fail(applied.error());
   if (options.detach) return kExitOk;
-  return wait_until_it_stands(context, *api, applied->stack(),
-                               options.healthy ? Goal::kHealthy : Goal::kRunning, *limit);
+  return wait_until_it_stands(context, *api, applied->stack(), options.healthy ? Goal::kHealthy : Goal::kRunning,
+                              *limit);
 }
 
 int run_plan(Context& context, const PlanOptions& options) {

@@ -25,7 +25,8 @@ TEST(EffectiveCheck, WithoutAWordTheImagesHolds) {
   const auto own = effective_check({}, kImage);
   ASSERT_TRUE(own.has_value());
   EXPECT_EQ(own->ShortDebugString(),
-            "test { values: \"CMD\" values: \"check\" values: \"--all\" } interval { seconds: 7 nanos: 5 } retries: 2");
+            "test { values: \"CMD\" values: \"check\" values: \"--all\" } interval { seconds: 7 nanos: 5 } retries: 2 "
+            "origin: \"image\"");
   EXPECT_FALSE(effective_check({}, std::nullopt).has_value());
 }
 
@@ -45,6 +46,19 @@ TEST(EffectiveCheck, WhatIsSaidGoesBeforeTheImage) {
   EXPECT_EQ(slower->interval().seconds(), 60);
   EXPECT_EQ(slower->retries(), 2u);
   EXPECT_FALSE(effective_check(asking(timing), std::nullopt).has_value()) << "there is nothing to run";
+}
+
+TEST(EffectiveCheck, APortIsAskedInPlaceOfTheImagesCommand) {
+  v1::HealthCheck tcp;
+  tcp.mutable_tcp()->set_port(80);
+  tcp.set_origin("known image nginx");
+  const auto own = effective_check(asking(tcp), kImage);
+  ASSERT_TRUE(own.has_value());
+  EXPECT_FALSE(own->has_test());
+  EXPECT_EQ(own->tcp().port(), 80u);
+  EXPECT_EQ(own->interval().seconds(), 7);
+  EXPECT_EQ(own->origin(), "") << "nobody may call its own check a guess";
+  EXPECT_FALSE(is_of_known_image(*own));
 }
 
 TEST(EffectiveCheck, EitherMaySayNone) {

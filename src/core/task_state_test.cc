@@ -21,6 +21,25 @@ TEST(TaskState, TerminalStates) {
   for (const auto state : kAll) EXPECT_EQ(is_terminal(state), state >= v1::SUCCEEDED) << state_name(state);
 }
 
+TEST(TaskState, HealthyIsWhatSomebodyAskedAndNobodyDoubts) {
+  const auto of = [](v1::Health health, v1::Health readiness) {
+    v1::TaskStatus status;
+    status.set_health(health);
+    status.set_readiness(readiness);
+    return status;
+  };
+  EXPECT_TRUE(is_well(of(v1::NOT_CHECKED, v1::NOT_CHECKED)));
+  EXPECT_FALSE(is_healthy(of(v1::NOT_CHECKED, v1::NOT_CHECKED)));
+  EXPECT_TRUE(is_healthy(of(v1::HEALTH_GOOD, v1::NOT_CHECKED)));
+  EXPECT_TRUE(is_healthy(of(v1::NOT_CHECKED, v1::HEALTH_GOOD)));
+  EXPECT_TRUE(is_ready(of(v1::HEALTH_STARTING, v1::NOT_CHECKED)));
+  for (const auto doubt : {v1::HEALTH_STARTING, v1::HEALTH_BAD}) {
+    EXPECT_FALSE(is_well(of(v1::HEALTH_GOOD, doubt)));
+    EXPECT_FALSE(is_healthy(of(doubt, v1::HEALTH_GOOD)));
+    EXPECT_FALSE(is_ready(of(v1::HEALTH_GOOD, doubt)));
+  }
+}
+
 v1::TaskStatus status(std::uint32_t attempt, v1::TaskState state) {
   v1::TaskStatus result;
   result.set_attempt(attempt);

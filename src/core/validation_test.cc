@@ -38,6 +38,12 @@ v1::ServiceSpec& web_spec(v1::StackSpec& stack) {
   return *stack.mutable_services(0)->mutable_spec();
 }
 
+v1::HttpProbe& http_of(v1::StackSpec& stack) {
+  auto& http = *web_container(stack).mutable_health_check()->mutable_http();
+  http.set_port(80);
+  return http;
+}
+
 std::vector<std::string> pointers(const base::Result<>& result) {
   std::vector<std::string> out;
   if (!result)
@@ -58,6 +64,35 @@ struct Case {
 };
 
 const Case kCases[] = {
+    {"/spec/services/0/spec/container/readiness", [](auto& s) { web_container(s).mutable_readiness(); }},
+    {"/spec/services/0/spec/container/startup",
+     [](auto& s) { web_container(s).mutable_startup()->mutable_interval()->set_seconds(1); }},
+    {"/spec/services/0/spec/container/readiness/tcp/port",
+     [](auto& s) { web_container(s).mutable_readiness()->mutable_tcp(); }},
+    {"/spec/services/0/spec/container/readiness/tcp/port",
+     [](auto& s) { web_container(s).mutable_readiness()->mutable_tcp()->set_port(65536); }},
+    {"/spec/services/0/spec/container/startup/grpc/port",
+     [](auto& s) { web_container(s).mutable_startup()->mutable_grpc()->set_service("x"); }},
+    {"/spec/services/0/spec/container/healthCheck/http/port",
+     [](auto& s) { web_container(s).mutable_health_check()->mutable_http(); }},
+    {"/spec/services/0/spec/container/readiness",
+     [](auto& s) {
+       auto& check = *web_container(s).mutable_readiness();
+       check.mutable_tcp()->set_port(80);
+       check.mutable_grpc()->set_port(81);
+     }},
+    {"/spec/services/0/spec/container/healthCheck/http/path",
+     [](auto& s) { http_of(s).set_path("/a HTTP/1.1\r\nX: y"); }},
+    {"/spec/services/0/spec/container/healthCheck/http/path", [](auto& s) { http_of(s).set_path("healthz"); }},
+    {"/spec/services/0/spec/container/healthCheck/http/host", [](auto& s) { http_of(s).set_host("a\r\nb"); }},
+    {"/spec/services/0/spec/container/healthCheck/http/headers/0/name",
+     [](auto& s) { http_of(s).add_headers()->set_name("X: y"); }},
+    {"/spec/services/0/spec/container/healthCheck/http/headers/0/value",
+     [](auto& s) {
+       auto& header = *http_of(s).add_headers();
+       header.set_name("X");
+       header.set_value("a\nb");
+     }},
     {"/spec/services/0/spec/container/executor", [](auto& s) { web_container(s).set_executor("rocket"); }},
     {"/spec/services/0/name", [](auto& s) { s.mutable_services(0)->set_name("Web"); }},
     {"/spec/services/1/name", [](auto& s) { s.mutable_services(1)->set_name(std::string(64, 'a')); }},

@@ -1,5 +1,7 @@
 #include "spec/loader.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
@@ -511,6 +513,55 @@ TEST(Loader, MergeRefusesWhatDoesNotFit) {
   folder.options.files = {"compose.yaml", "b.yaml"};
   EXPECT_EQ(folder.error(),
             "b.yaml:1:11: a list can't be laid over a map at compose.yaml:1:11: write both the same way");
+}
+
+TEST(Loader, ProbesBesideTheHealthcheck) {
+  const auto stack = loaded(
+      "services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {health: {"
+      "readiness: {http: 'https://shop.example:8443/ready?deep=1', interval: 5s, retries: 2}, "
+      "startup: {grpc: {port: 50051, service: shop.Cart}, start_period: 1m}}}}, "
+      "db: {image: a, x-orchion: {health: {liveness: {tcp: 5432}, readiness: {command: [pg_isready, -q]}, "
+      "startup: {command: 'test -e /x', timeout: 2s}}}}, "
+      "api: {image: a, x-orchion: {health: {readiness: {http: {port: 80, headers: {X-Key: '1'}}}}}}, "
+      "short: {image: a, x-orchion: {health: {readiness: {http: 'http://localhost'}}}}}");
+  const auto find = [&](std::string_view name) -> const v1::ContainerSpec& {
+    return std::ranges::find(stack.services(), name, &v1::NamedService::name)->spec().container();
+  };
+  EXPECT_EQ(loaded(render("shop", stack)).DebugString(), stack.DebugString()) << "written and read again";
+  const auto& web = find("web");
+  EXPECT_EQ(web.health_check().test().values(1), "ok");
+  EXPECT_EQ(web.readiness().http().ShortDebugString(),
+            "port: 8443 path: \"/ready?deep=1\" tls: true host: \"shop.example\"");
+  EXPECT_EQ(web.readiness().interval().seconds(), 5);
+  EXPECT_EQ(web.readiness().retries(), 2u);
+  EXPECT_EQ(web.startup().grpc().ShortDebugString(), "port: 50051 service: \"shop.Cart\"");
+  const auto& db = find("db");
+  EXPECT_EQ(db.health_check().tcp().port(), 5432u);
+  EXPECT_EQ(db.readiness().test().ShortDebugString(), "values: \"CMD\" values: \"pg_isready\" values: \"-q\"");
+  EXPECT_EQ(db.startup().test().ShortDebugString(), "values: \"CMD-SHELL\" values: \"test -e /x\"");
+  EXPECT_EQ(find("api").readiness().http().headers(0).name(), "X-Key");
+  EXPECT_EQ(find("short").readiness().http().ShortDebugString(), "port: 80");
+}
+
+TEST(Loader, SaysWhatIsWrongWithAProbe) {
+  const auto error = [](const std::string& health) {
+    const auto text = error_of("services: {web: {image: a, x-orchion: {health: {" + health + "}}}}");
+    return text.substr(text.find(' ') + 1);
+  };
+  EXPECT_EQ(error("readiness: {interval: 5s}"),
+            "`readiness` doesn't say what to ask: give it one of http, tcp, grpc and command");
+  EXPECT_EQ(error("startup: {tcp: 1, grpc: 2}"), "`startup` asks in 2 ways: keep one of them");
+  EXPECT_THAT(error("readiness: {tcp: 0}"), HasSubstr("`tcp`"));
+  EXPECT_THAT(error("readiness: {tcp: 65536}"), HasSubstr("`tcp`"));
+  EXPECT_EQ(error("readiness: {http: {path: /}}"), "`http` has no `port`: name the container's port to ask");
+  for (const char* address : {"shop", "http://:0/", "http://:99999", "ftp://:21/", "http://a:b/", "http://u@h:80/"})
+    EXPECT_THAT(error(std::string("readiness: {http: '") + address + "'}"), HasSubstr("isn't an address to ask"));
+  EXPECT_EQ(error("ready: {tcp: 80}"), "`ready` isn't a key of x-orchion.health: did you mean `readiness`?");
+  EXPECT_THAT(error("readiness: {htpp: 80, tcp: 80}"), HasSubstr("did you mean `http`?"));
+  EXPECT_THAT(error("readiness: {command: []}"), HasSubstr("`command` names no program"));
+  EXPECT_THAT(
+      error_of("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {health: {liveness: {tcp: 80}}}}}"),
+      HasSubstr("`liveness` and the service's `healthcheck` are the same check: keep one of them"));
 }
 
 TEST(Loader, OrchionsOwnWordsAreCheckedLikeTheOthers) {

@@ -40,7 +40,7 @@ const std::map<std::string_view, std::string> kFrames = {
     {"deploy.placement", "{services: {web: {image: a, deploy: {placement: {@}}}}}"},
     {"x-orchion", "{services: {web: {image: a, x-orchion: {@}}}}"},
     {"x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {@}}}}}"},
-    {"a check of x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {readiness: {@}}}}}}"},
+    {"a check of x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {readiness: {tcp: 80, @}}}}}}"},
     {"http of a check", "{services: {web: {image: a, x-orchion: {health: {readiness: {http: {port: 80, @}}}}}}}"},
     {"grpc of a check", "{services: {web: {image: a, x-orchion: {health: {readiness: {grpc: {port: 80, @}}}}}}}"},
     {"depends_on", "{services: {web: {image: a, depends_on: {db: {@}}}, db: {image: b}}}"},
@@ -84,6 +84,12 @@ const std::map<std::string_view, std::string> kFrames = {
 
 // Files for the keys whose examples don't go with the rest of their frame.
 const std::map<std::pair<std::string_view, std::string_view>, std::string_view> kWholeFiles = {
+    {{"a check of x-orchion.health", "http"},
+     "{services: {web: {image: a, x-orchion: {health: {readiness: {http: {port: 8080, path: /healthz}}}}}}}"},
+    {{"a check of x-orchion.health", "grpc"},
+     "{services: {web: {image: a, x-orchion: {health: {readiness: {grpc: 50051}}}}}}"},
+    {{"a check of x-orchion.health", "command"},
+     "{services: {web: {image: a, x-orchion: {health: {readiness: {command: [pg_isready, -q]}}}}}}"},
     {{"the file", "services"}, "{services: {web: {image: b}}}"},
     {{"a volume of a service", "volume"},
      "{services: {web: {image: a, volumes: [{type: volume, source: v, target: /t, volume: {nocopy: true}}]}}, volumes: "
