@@ -556,7 +556,7 @@ TEST(Loader, SaysWhatIsWrongWithAProbe) {
   EXPECT_EQ(error("readiness: {http: {path: /}}"), "`http` has no `port`: name the container's port to ask");
   for (const char* address : {"shop", "http://:0/", "http://:99999", "ftp://:21/", "http://a:b/", "http://u@h:80/"})
     EXPECT_THAT(error(std::string("readiness: {http: '") + address + "'}"), HasSubstr("isn't an address to ask"));
-  EXPECT_EQ(error("ready: {tcp: 80}"), "`ready` isn't a key of x-orchion.health: did you mean `readiness`?");
+  EXPECT_EQ(error("redyness: {tcp: 80}"), "`redyness` isn't a key of x-orchion.health: did you mean `readiness`?");
   EXPECT_THAT(error("readiness: {htpp: 80, tcp: 80}"), HasSubstr("did you mean `http`?"));
   EXPECT_THAT(error("readiness: {command: []}"), HasSubstr("`command` names no program"));
   EXPECT_THAT(

@@ -82,8 +82,8 @@ void TaskRunner::begin_checks(bool adopted) {
       .clock = tools_.clock,
       .random = tools_.random,
       .ask = [clock = &tools_.clock, target = std::move(target)](
-                 v1::HealthCheck check,
-                 base::Duration timeout) { return probes::probe(*clock, target, std::move(check), timeout); },
+                 const v1::HealthCheck& check,
+                 base::Duration timeout) { return probes::probe(*clock, target, check, timeout); },
       .changed =
           [weak] {
             if (const auto self = weak.lock()) self->take_findings();

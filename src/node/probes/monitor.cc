@@ -19,6 +19,15 @@ constexpr std::size_t kResultsKept = 5;
 constexpr double kFirstSpread = 0.5;
 constexpr double kSpread = 0.05;
 
+// What is due within a tick of the clock is asked in one go: a thousand tasks wake this process a hundred times a
+// second.
+constexpr base::Duration kTick = std::chrono::milliseconds(10);
+constexpr int kTicksLeast = 10;  // of pauses that are rounded to them
+
+base::Time on_a_tick(base::Time time, base::Duration pause) {
+  return pause < kTicksLeast * kTick ? time : time - time.time_since_epoch() % kTick;
+}
+
 std::string count_of(const Tally& tally) {
   const auto left = tally.retries() - std::min(tally.failures(), tally.retries());
   return tally.failures() == 0 ? fmt::format("{} failure{} in a row", left, left == 1 ? "" : "s")
@@ -70,7 +79,7 @@ base::Co<> Monitor::keep_asking(Entry& entry) {
     const auto pause = base::Duration(static_cast<base::Duration::rep>(static_cast<double>(longest.count()) * part));
     spread = kSpread;
     entry.next_at = parts_.clock.wall() + pause;
-    CO_RETURN_IF_ERROR(co_await parts_.clock.sleep(pause));
+    CO_RETURN_IF_ERROR(co_await parts_.clock.sleep_until(on_a_tick(parts_.clock.now() + pause, pause)));
     if (!stopped_) CO_RETURN_IF_ERROR(co_await ask_once(entry));
   }
   entry.next_at.reset();

@@ -38,7 +38,8 @@ struct Findings {
 // coroutine.
 class Monitor : public std::enable_shared_from_this<Monitor> {
  public:
-  using Ask = std::function<base::Co<Outcome>(v1::HealthCheck check, base::Duration timeout)>;
+  // `check` lives as long as the monitor, which is kept for the call.
+  using Ask = std::function<base::Co<Outcome>(const v1::HealthCheck& check, base::Duration timeout)>;
   struct Parts {
     base::Clock& clock;    // outlives it
     base::Random& random;  // the same

@@ -43,11 +43,12 @@ class MonitorTest : public testing::Test {
   }
 
   void begin(const CheckSet& checks, const Findings& known = {}, bool is_known = false) {
-    Monitor::Parts parts{.clock = clock_,
-                         .random = random_,
-                         .ask = [this](v1::HealthCheck check, base::Duration timeout) { return ask(check, timeout); },
-                         .changed = [this] { ++changes_; },
-                         .restarts = true};
+    Monitor::Parts parts{
+        .clock = clock_,
+        .random = random_,
+        .ask = [this](const v1::HealthCheck& check, base::Duration timeout) { return ask(check, timeout); },
+        .changed = [this] { ++changes_; },
+        .restarts = true};
     monitor_ = std::make_shared<Monitor>(std::move(parts), checks, clock_.wall(), known, is_known);
     group_.spawn("checking", monitor_->run());
     settle();
@@ -219,10 +220,11 @@ TEST_F(MonitorTest, TasksThatBeganTogetherAreNotAskedTogether) {
   std::map<std::int64_t, int> by_millisecond;
   std::vector<std::shared_ptr<Monitor>> monitors;
   for (int i = 0; i < 1000; ++i) {
-    Monitor::Parts parts{.clock = clock_,
-                         .random = random_,
-                         .ask = [this](v1::HealthCheck check, base::Duration timeout) { return ask(check, timeout); },
-                         .changed = [] {}};
+    Monitor::Parts parts{
+        .clock = clock_,
+        .random = random_,
+        .ask = [this](const v1::HealthCheck& check, base::Duration timeout) { return ask(check, timeout); },
+        .changed = [] {}};
     monitors.push_back(std::make_shared<Monitor>(std::move(parts), CheckSet{.liveness = check_of(kAlive)},
                                                  clock_.wall(), Findings(), false));
     group_.spawn("checking", monitors.back()->run());

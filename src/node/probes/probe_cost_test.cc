@@ -36,7 +36,7 @@ base::Co<Outcome> ask_nothing() {
   co_return Outcome{Outcome::Verdict::kGood, "HTTP status 200"};
 }
 
-base::Co<Outcome> ask(base::Clock& clock, int* asked, v1::HealthCheck, base::Duration timeout) {
+base::Co<Outcome> ask(base::Clock& clock, int* asked, base::Duration timeout) {
   ++*asked;
   co_return co_await base::with_timeout(clock, timeout, "the check", ask_nothing());
 }
