@@ -60,6 +60,27 @@ TEST_F(CliTest, HealthIsPatientWithWhatStarts) {
   EXPECT_THAT(outcome.err, HasSubstr("1 of 1 tasks has not answered its check yet: `orchion wait --for healthy`"));
 }
 
+TEST_F(CliTest, HealthOfOneTaskShowsItsChecks) {
+  server_.on("GET /v1/stacks/shop/tasks/web.1/health", 200,
+             R"({"probes":[{"purpose":"LIVENESS","check":{"tcp":{"port":80},"interval":"10s","timeout":"2.5s",)"
+             R"("origin":"known image nginx"},"state":"HEALTH_GOOD","next":"is restarted after 3 failures in a row"},)"
+             R"({"purpose":"READINESS","check":{"http":{"port":8080,"path":"/ready"},"interval":"5s","timeout":"1s"},)"
+             R"("state":"HEALTH_BAD","failures":3,"next":"names lead to it again","results":[)"
+             R"({"time":"2026-01-01T00:00:00Z","duration":"0.001500s","output":"HTTP status 503: \u001b[2Jno\n"}]}]})");
+  const auto outcome = run({"health", "shop/web.1"});
+  EXPECT_EQ(outcome.code, kExitFailed) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("liveness: good, tcp 80\n"
+                                      "  chosen by  known image nginx\n"
+                                      "  asked      every 10 s, for 2.5 s at most\n"
+                                      "  next       is restarted after 3 failures in a row\n"
+                                      "  last       not asked yet\n"
+                                      "readiness: fails, http://:8080/ready\n"));
+  EXPECT_THAT(outcome.out, HasSubstr(" ago  bad  1.5 ms  HTTP status 503:  [2Jno\n"));
+  const auto json = run({"health", "shop/web.1", "-o", "json"});
+  EXPECT_EQ(json.code, kExitFailed) << "data says no less";
+  EXPECT_THAT(json.out, StartsWith(R"({"probes":[{"purpose":"LIVENESS")"));
+}
+
 TEST_F(CliTest, CompletionFollowsPagesAndKnowsAnEnd) {
   server_.on("GET /v1/nodes", 200, R"({"nodes":[{"meta":{"name":"attic"}}],"nextPageToken":"p2"})");
   server_.on("GET /v1/nodes", 200, R"({"nodes":[{"meta":{"name":"nas"}},{"meta":{"name":"nut"}}]})");

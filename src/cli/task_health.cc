@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/list.h"
+#include "cli/output.h"
 #include "core/timestamps.h"
 #include "v1/control.pb.h"
 
@@ -101,20 +102,22 @@ int show_task_health(Context& context, const core::Address& address) {
   v1::GetTaskHealthRequest request;
   request.set_stack(address.stack);
   request.set_name(core::slot_name(address.service, address.slot));
-  if (wants_object(context)) return object_command(context, kGetTaskHealth, request);
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  const auto health = context.run((*api)->call<v1::TaskHealth>(kGetTaskHealth, request));
-  if (!health) return context.fail(health.error());
-  if (health->probes().empty()) {
+  const auto json =
+      context.run((*api)->call_json(kGetTaskHealth, std::make_shared<const v1::GetTaskHealthRequest>(request)));
+  if (!json) return context.fail(json.error());
+  v1::TaskHealth health;
+  if (auto parsed = client::parse_json(*json, health); !parsed) return context.fail(parsed.error());
+  const bool fails =
+      std::ranges::any_of(health.probes(), [](const v1::Probe& probe) { return probe.state() == v1::HEALTH_BAD; });
+  if (wants_object(context)) {
+    const int printed = print_object(context, *json);
+    return printed == kExitOk && fails ? kExitFailed : printed;
+  }
+  if (health.probes().empty())
     print_line("nothing checks it: give the service a `healthcheck`, or `health` below `x-orchion`");
-    return kExitOk;
-  }
-  bool fails = false;
-  for (const auto& probe : health->probes()) {
-    print_probe(probe, std::chrono::system_clock::now());
-    fails |= probe.state() == v1::HEALTH_BAD;
-  }
+  for (const auto& probe : health.probes()) print_probe(probe, std::chrono::system_clock::now());
   return fails ? kExitFailed : kExitOk;
 }
 

@@ -429,7 +429,20 @@ TEST_F(NodeLife, HealthIsWaitedFor) {
   EXPECT_EQ(message("web"), "waits for service db to be healthy");
   tell(v1::HEALTH_BAD, "exit code 1");
   EXPECT_EQ(message("web"), "waits for service db to be healthy; db.1 is unhealthy: exit code 1");
+  v1::Task unready = *running("db").front();
+  unready.mutable_status()->set_readiness(v1::HEALTH_BAD);
+  unready.mutable_status()->set_readiness_message("HTTP status 503");
+  store::Transaction transaction;
+  store::put_status(transaction, unready);
+  commit(std::move(transaction));
   tell(v1::HEALTH_GOOD, "");
+  EXPECT_EQ(message("web"), "waits for service db to be healthy; db.1 isn't ready: HTTP status 503");
+  unready = *running("db").front();
+  unready.mutable_status()->set_readiness(v1::HEALTH_GOOD);
+  transaction = {};
+  store::put_status(transaction, unready);
+  commit(std::move(transaction));
+  settle();
   EXPECT_THAT(running("web"), SizeIs(1));
 }
 

@@ -255,6 +255,26 @@ TEST_F(AssignmentFeedTest, DataGoesOnlyWhenOnlyTheAgentIsWaitedFor) {
   EXPECT_EQ(delta->removed_volumes(0), "volume");
 }
 
+TEST_F(AssignmentFeedTest, NamesLeadToWhatIsReady) {
+  create(task("mine", kNode, v1::RUNNING));
+  auto theirs = task("theirs", "node-2", v1::RUNNING);
+  theirs.mutable_status()->set_readiness(v1::HEALTH_STARTING);
+  create(theirs);
+  const auto full = feed_.full(view_);
+  ASSERT_EQ(full.endpoints_size(), 1);
+  EXPECT_EQ(full.endpoints(0).task_uid(), "mine");
+  const auto turn = [&](v1::Health readiness) {
+    theirs.mutable_status()->set_readiness(readiness);
+    store::Transaction transaction;
+    store::put_status(transaction, theirs);
+    return feed_.delta(view_, play(std::move(transaction)));
+  };
+  EXPECT_EQ(turn(v1::HEALTH_GOOD)->endpoints_size(), 1);
+  EXPECT_EQ(turn(v1::HEALTH_BAD)->removed_endpoints_size(), 1);
+  EXPECT_FALSE(turn(v1::HEALTH_STARTING).has_value()) << "it is out already";
+  EXPECT_EQ(turn(v1::NOT_CHECKED)->endpoints_size(), 1);
+}
+
 TEST_F(AssignmentFeedTest, ANodeThatIsWaitedForIsAskedToTakeANetworkDown) {
   feed_.full(view_);
   auto network = *view_.networks().find_uid("net");

@@ -264,6 +264,20 @@ TEST_F(ReadinessTest, IsRememberedByAnAgentThatStartsAgain) {
   EXPECT_TRUE(is_named());
 }
 
+TEST_F(ReadinessTest, WhatIsToEndIsAskedNoMore) {
+  runtime.exec_code = 0;
+  runtime.stubborn.insert("a");
+  run_web();
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  server.send_delta(delta);
+  advance(seconds(1));
+  ASSERT_EQ(state("a"), v1::STOPPING);
+  const auto asked = runtime.execs.size();
+  advance(seconds(9));
+  EXPECT_EQ(runtime.execs.size(), asked);
+}
+
 TEST_F(AgentTest, AStartupThatFailsForGoodIsARestart) {
   auto web = task("a");
   auto& check = *web.mutable_container()->mutable_startup();

@@ -69,6 +69,7 @@ void TaskRunner::choose_check() {
 }
 
 void TaskRunner::begin_checks(bool adopted) {
+  monitor_.reset();
   const auto& container = checkpoint_.assignment().container();
   const probes::CheckSet checks{.liveness = if_check(checkpoint_.health_check()),
                                 .readiness = if_check(container.readiness()),
@@ -103,9 +104,9 @@ void TaskRunner::begin_checks(bool adopted) {
   tools_.group.spawn("checking " + uid(), monitor_->run());
 }
 
+// What they found can still be looked at, until the next attempt.
 void TaskRunner::end_checks() {
   if (monitor_) monitor_->stop();
-  monitor_.reset();
 }
 
 // An agent that starts again goes on from here.

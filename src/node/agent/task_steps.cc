@@ -265,6 +265,7 @@ base::Co<> TaskRunner::restart() {
 
 base::Co<> TaskRunner::stop() {
   fenced_ = view().wanted;
+  end_checks();
   enter(v1::STOPPING, fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
   stop_signalled_ = true;
@@ -277,6 +278,7 @@ base::Co<> TaskRunner::stop() {
 base::Co<> TaskRunner::interrupt() {
   status_now().set_message(fmt::format("is unhealthy ({}): it is restarted", status().health_message()));
   report();
+  end_checks();
   CO_RETURN_IF_ERROR(co_await unpublish());
   interrupted_ = true;
   co_return co_await ask_to_end();

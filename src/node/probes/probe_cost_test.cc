@@ -57,8 +57,7 @@ TEST(ProbeCost, AThousandASecond) {
   for (int i = 0; i < kTasks; ++i) {
     Monitor::Parts parts{.clock = clock,
                          .random = random,
-                         .ask = [&](v1::HealthCheck what,
-                                    base::Duration timeout) { return ask(clock, &asked, std::move(what), timeout); },
+                         .ask = [&](const v1::HealthCheck&, base::Duration timeout) { return ask(clock, &asked, timeout); },
                          .changed = [] {}};
     monitors.push_back(
         std::make_shared<Monitor>(std::move(parts), CheckSet{.liveness = check}, clock.wall(), Findings(), false));
