@@ -107,6 +107,25 @@ services:
 """
 
 
+GUESSED = """
+services:
+  web:
+    image: nginx:1
+  elsewhere:
+    image: nginx:1
+    command: [/bin/sh, -c, "while :; do read x; done"]
+    stdin_open: true
+  disabled:
+    image: nginx:1
+    healthcheck: {disable: true}
+  program:
+    command: [/bin/busybox, httpd, -f, -p, "127.0.0.1:8086", -h, /]
+    x-orchion:
+      executor: process
+      health: {liveness: {http: "http://:8086/etc/hostname", interval: 500ms}}
+"""
+
+
 def answers():
     try:
         with urllib.request.urlopen("http://127.0.0.1:8085/", timeout=2) as response:
@@ -185,6 +204,20 @@ class Probes(unittest.TestCase):
         nowhere = self.cluster.run("health", "probed/nowhere.1")
         self.assertEqual(nowhere.code, 1, nowhere)
         self.assertRegex(nowhere.out, r"is unhealthy and runs on, as `restart` says")
+
+    def test_known_images_and_programs_of_the_node(self):
+        harness.web_image(self.cluster, "nginx:1")
+        self.up(GUESSED)
+        harness.wait_for("its health", lambda: self.status("web.1").get("health") == "HEALTH_GOOD")
+        self.assertRegex(self.cluster.ok("health", "probed/web.1"), r"(?m)^  chosen by +known image nginx$")
+        harness.wait_for("the program's", lambda: self.status("program.1").get("health") == "HEALTH_GOOD")
+        harness.wait_for("the others", lambda: all(
+            self.status(f"{name}.1").get("state") == "RUNNING" for name in ("elsewhere", "disabled")))
+        # Its port is another, perhaps on purpose: nobody is restarted for a guess.
+        self.assertEqual(self.status("elsewhere.1")["health"], "HEALTH_STARTING")
+        self.assertRegex(self.cluster.ok("health", "probed/elsewhere.1"), "only reports, until it succeeds")
+        self.assertEqual(self.status("disabled.1")["health"], "NOT_CHECKED")
+        self.assertRegex(self.cluster.ok("health", "probed/disabled.1"), "nothing checks it")
 
     def test_what_fails_by_http_is_restarted(self):
         self.up(ILL)
