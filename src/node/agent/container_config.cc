@@ -213,6 +213,7 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
   config.network_namespace = inputs.network_namespace;
   add_names(config, inputs);
   config.stop_signal = stop_signal(spec, image);
+  config.stop_grace = std::chrono::duration_cast<std::chrono::milliseconds>(core::stop_grace_period(spec));
   if (inputs.log_bytes_max > 0) config.log_bytes_max = inputs.log_bytes_max;
   if (spec.log_bytes_max() > 0) config.log_bytes_max = spec.log_bytes_max();
   return config;

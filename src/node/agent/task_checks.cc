@@ -8,7 +8,7 @@
 #include "node/agent/blocking.h"
 #include "node/agent/task_runner.h"
 #include "node/files/process.h"
-#include "node/networks/task_socket.h"
+#include "node/networks/namespaces.h"
 
 namespace orchion::node::agent {
 
@@ -23,7 +23,9 @@ class SocketMaker {
 
   static base::Co<base::UniqueFd> make(std::shared_ptr<SocketMaker> self, int family) {
     if (!self->process_) CO_RETURN_IF_ERROR(co_await self->find());
-    auto job = [process = self->process_, family] { return networks::make_task_socket(process->handle, family); };
+    auto job = [process = self->process_, family] {
+      return networks::make_socket_in(process->handle, family, SOCK_STREAM);
+    };
     co_return co_await run_blocking(self->workers_, std::move(job));
   }
 

@@ -83,6 +83,8 @@ struct ContainerConfig {
   int oom_score_adj = 0;
   std::string oci_runtime;  // "runc"; empty: the runtime's own choice
   std::string stop_signal = "SIGTERM";
+  // What its end may take when the machine goes down with it; a stop by the agent brings its own patience.
+  std::chrono::milliseconds stop_grace = std::chrono::seconds(10);
   std::int64_t log_bytes_max = 32 << 20;  // of the segments kept
 };
 

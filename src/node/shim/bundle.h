@@ -32,6 +32,7 @@ constexpr char kIsCrun[] = "is_crun";            // 0 or 1
 constexpr char kId[] = "id";
 constexpr char kLogFolder[] = "log_folder";
 constexpr char kLogBytesMax[] = "log_bytes_max";
+constexpr char kStopGraceMs[] = "stop_grace_ms";     // what its end may take when the machine goes down
 constexpr char kTty[] = "tty";                       // 0 or 1
 constexpr char kStdinOpen[] = "stdin_open";          // 0 or 1
 constexpr char kLayers[] = "layers";                 // how many

@@ -38,6 +38,7 @@ Result<> BundleStore::write_settings(const ContainerConfig& config) const {
   record.add(setting::kId, config.id);
   record.add(setting::kLogFolder, log_folder(config.id).native());
   record.add(setting::kLogBytesMax, config.log_bytes_max);
+  record.add(setting::kStopGraceMs, config.stop_grace.count());
   record.add(setting::kTty, config.tty ? 1 : 0);
   record.add(setting::kStdinOpen, config.stdin_open ? 1 : 0);
   record.add(setting::kCgroup, cgroup(config.id));

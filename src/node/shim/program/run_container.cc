@@ -33,8 +33,9 @@ namespace {
 
 Settings settings;
 
-// What a container may take to end when the machine goes down: the time a stop gives where nobody says another.
-constexpr std::int64_t kGoingDownNs = 10'000'000'000;
+// What a container may take at most to end when the machine goes down: less than the minute and a half after which
+// systemd kills whatever is left, this process included.
+constexpr std::int64_t kGoingDownMsMax = 80'000;
 
 std::int64_t now_ns(clockid_t clock = CLOCK_REALTIME) {
   timespec now{};
@@ -190,7 +191,10 @@ End supervise(pid_t pid, Output& output, int signals) {
     if (fds[2].revents != 0) output.drain_error();
     if (fds[3].revents != 0) output.end_input();
     if (fds[0].revents == 0) continue;
-    if (is_told_to_go_down(signals) && deadline_ns == 0) deadline_ns = now_ns(CLOCK_MONOTONIC) + kGoingDownNs;
+    if (is_told_to_go_down(signals) && deadline_ns == 0) {
+      const auto patience_ms = std::clamp<std::int64_t>(settings.stop_grace_ms, 0, kGoingDownMsMax);
+      deadline_ns = now_ns(CLOCK_MONOTONIC) + patience_ms * 1'000'000;
+    }
     int status = 0;
     while (const pid_t ended = ::waitpid(-1, &status, WNOHANG)) {
       if (ended == pid) return {status, deadline_ns != 0};

@@ -31,6 +31,7 @@ bool read_settings(int folder_fd, Settings& settings) {
     if (!copy_text(value, settings.hierarchies[settings.hierarchy_count++])) return false;
   }
   settings.log_bytes_max = find_number(record, setting::kLogBytesMax, 1 << 20);
+  settings.stop_grace_ms = find_number(record, setting::kStopGraceMs, 10'000);
   settings.layers = static_cast<int>(find_number(record, setting::kLayers, 0));
   settings.is_crun = find_number(record, setting::kIsCrun, 0) != 0;
   settings.is_program = find_number(record, setting::kIsProgram, 0) != 0;

@@ -21,6 +21,7 @@ struct Settings {
   char hierarchies[kHierarchiesMax][128];
   int hierarchy_count = 0;
   std::int64_t log_bytes_max = 0;
+  std::int64_t stop_grace_ms = 0;
   int layers = 0;
   bool is_crun = false;
   bool is_program = false;
