@@ -27,6 +27,12 @@ services:
     image: box
     command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 0.5; done"]
     mem_limit: 64m
+  # Takes longer over its end than most, and says so.
+  careful:
+    image: box
+    command: [sh, -c, "trap 'sleep 14; echo whole >> /data/careful; exit 0' TERM; while :; do sleep 0.5; done"]
+    stop_grace_period: 40s
+    volumes: [data:/data]
 volumes: {data: }
 """
 
@@ -42,11 +48,16 @@ def begin(server):
     GOES_DOWN.write_text(str(time.time()))
 
 
+def last_words():
+    return harness.fetch("http://127.0.0.1:18080/careful")
+
+
 def again(server):
     """Nobody waited for a web server that doesn't care for SIGTERM: systemd would, for a minute and a half."""
     began = time.time() - float(pathlib.Path("/proc/uptime").read_text().split()[0])
     assert began - float(GOES_DOWN.read_text()) < 60, began - float(GOES_DOWN.read_text())
     runs(server)
+    assert last_words() == "whole\n", "its end was cut short"
 
 
 def runs(server):
