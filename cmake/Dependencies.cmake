@@ -27,6 +27,7 @@ file(GLOB ABSL_ARCHIVES /usr/lib/*/libabsl_*.a)
 orchion_dependency(grpc
   -Wl,--start-group libgrpc++.a libgrpc.a libgpr.a libaddress_sorting.a libre2.a libcares.a libupb.a
   ${ABSL_ARCHIVES} -Wl,--end-group libprotobuf.a ssl crypto z Threads::Threads)
+orchion_dependency(time_zones -Wl,--start-group ${ABSL_ARCHIVES} -Wl,--end-group Threads::Threads)
 if(ORCHION_FUZZ)
   # clang and g++ disagree on the names of some of fmt's templates, so that Debian's libfmt lacks them for clang.
   orchion_dependency(fmt)
