@@ -66,4 +66,17 @@ base::Result<std::shared_ptr<wire::BodyReader>> open_archive(base::Executor exec
   return std::make_shared<ArchiveBody>(std::move(executor), std::move(fd), std::move(sent));
 }
 
+base::Co<> print_body(std::shared_ptr<wire::BodyReader> body) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto piece, co_await body->read());
+    if (!piece) co_return base::Result<>{};
+    for (std::string_view rest = *piece; !rest.empty();) {
+      const auto n = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) co_return base::fail_errno(errno, "cannot write to standard output");
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+}
+
 }  // namespace orchion::cli

@@ -20,4 +20,7 @@ struct Sent {
 base::Result<std::shared_ptr<wire::BodyReader>> open_archive(base::Executor executor, const std::string& file,
                                                              std::shared_ptr<Sent> sent);
 
+// What comes, to standard output.
+base::Co<> print_body(std::shared_ptr<wire::BodyReader> body);
+
 }  // namespace orchion::cli

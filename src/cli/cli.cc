@@ -93,6 +93,7 @@ void add_commands(CommandTree& tree, const CliHooks& hooks) {
   add_file_commands(tree);
   add_task_commands(tree);
   add_service_commands(tree);
+  add_job_commands(tree);
   add_node_commands(tree, hooks);
   add_image_commands(tree);
   add_server_commands(tree, hooks);

@@ -60,6 +60,7 @@ void add_stack_commands(CommandTree& tree);
 void add_file_commands(CommandTree& tree);
 void add_task_commands(CommandTree& tree);
 void add_service_commands(CommandTree& tree);
+void add_job_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);
 void add_image_commands(CommandTree& tree);
 void add_server_commands(CommandTree& tree, const CliHooks& hooks);

@@ -123,6 +123,29 @@ struct LogsOptions {
 };
 int run_logs(Context& context, const LogsOptions& options);
 
+struct JobRunOptions {
+  std::string what;                     // STACK/JOB or JOB
+  std::vector<std::string> parameters;  // NAME=VALUE
+  bool wait = false;
+  bool follow = false;
+  std::string timeout;  // of waiting; empty: as long as it takes
+};
+int run_job_run(Context& context, const JobRunOptions& options);
+int run_job_retry(Context& context, const JobRunOptions& options);
+int run_job_ls(Context& context);
+int run_job_inspect(Context& context, const std::string& what);
+int run_job_history(Context& context, const std::string& what);
+int run_job_cancel(Context& context, const std::vector<std::string>& what);
+int run_job_logs(Context& context, const LogsOptions& options);
+
+struct JobArtifactOptions {
+  std::string run;   // STACK/JOB.N, or STACK/JOB for its newest
+  std::string name;  // of the output
+  std::uint32_t index = 0;
+  std::string file;  // empty: here, under its own name; "-": a tar on standard output
+};
+int run_job_artifact(Context& context, const JobArtifactOptions& options);
+
 struct ExecOptions {
   std::string what;
   std::vector<std::string> command;

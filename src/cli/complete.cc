@@ -5,7 +5,7 @@
 #include "cli/context.h"
 #include "client/contexts.h"
 #include "core/image_reference.h"
-#include "core/naming.h"
+#include "core/jobs.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -69,7 +69,7 @@ base::Co<> task_names(Api api, std::shared_ptr<Names> names, std::string stack) 
   request.set_stack(stack);
   auto take = [names, stack](const v1::ListTasksResponse& page) {
     for (const auto& task : page.tasks()) {
-      const auto name = core::slot_name(task.spec().service(), task.spec().slot());
+      const auto name = core::short_name(task.spec());
       names->add(stack.empty() ? task.meta().stack() + "/" + name : name);
     }
   };

@@ -47,19 +47,6 @@ base::Co<> send_copy(Api api, core::Address task, std::string path, Body body) {
   co_return base::Result<>{};
 }
 
-base::Co<> print_body(Body body) {
-  while (true) {
-    CO_ASSIGN_OR_RETURN(auto piece, co_await body->read());
-    if (!piece) co_return base::Result<>{};
-    for (std::string_view rest = *piece; !rest.empty();) {
-      const auto n = ::write(STDOUT_FILENO, rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) co_return base::fail_errno(errno, "cannot write to standard output");
-      rest.remove_prefix(static_cast<std::size_t>(n));
-    }
-  }
-}
-
 base::Co<> copy_to_output(Api api, CopyEnd from, bool follow_link) {
   CO_ASSIGN_OR_RETURN(const auto body, co_await open_copy(api, *from.task, from.path, follow_link));
   co_return co_await print_body(body);

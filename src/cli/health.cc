@@ -6,6 +6,7 @@
 #include "cli/list.h"
 #include "cli/stack_part.h"
 #include "cli/task_health.h"
+#include "core/jobs.h"
 #include "core/task_state.h"
 #include "v1/control.pb.h"
 
@@ -107,7 +108,7 @@ int run_health(Context& context, const FileOptions& files, const std::string& wh
     const auto condition = condition_of(task);
     if (condition.wellness == Wellness::kUnwell) ++unwell;
     if (condition.wellness == Wellness::kStarting) ++starting;
-    const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
+    const auto name = task.meta().stack() + "/" + core::short_name(task.spec());
     rows.push_back({name, {name, condition.word, note_of(task)}, {}});
   }
   if (wants_object(context)) {

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/duration.h"
+#include "cli/job_run_end.h"
 #include "cli/output.h"
 #include "v1/control.pb.h"
 
@@ -14,9 +15,13 @@ namespace orchion::cli {
 
 namespace {
 
-base::Result<v1::LogsRequest> make_request(Context& context, const LogsOptions& options) {
+base::Result<v1::LogsRequest> make_request(Context& context, const LogsOptions& options, bool of_job) {
   v1::LogsRequest request;
-  if (options.what.empty()) {
+  if (of_job) {
+    ASSIGN_OR_RETURN(const auto address, find_run(context, options.what));
+    request.set_stack(address.stack);
+    request.set_run(address.run);
+  } else if (options.what.empty()) {
     ASSIGN_OR_RETURN(const auto stack, find_stack(context));
     request.set_stack(stack);
   } else {
@@ -54,7 +59,7 @@ class LinePrinter {
       std::cerr << "orchion: " << line.notice() << "\n";
       return;
     }
-    const auto prefix = fmt::format("{}.{}", line.service(), line.slot());
+    const auto prefix = fmt::format("{}.{}", line.run().empty() ? line.service() : line.run(), line.slot());
     if (colours_) {
       std::cout << fmt::format("\x1b[{}m{}\x1b[0m | ", 31 + std::hash<std::string>()(prefix) % 6, prefix);
     } else {
@@ -86,13 +91,25 @@ base::Co<> print_lines(std::shared_ptr<client::ApiClient> api, std::shared_ptr<c
 
 }  // namespace
 
-int run_logs(Context& context, const LogsOptions& options) {
-  auto request = make_request(context, options);
+namespace {
+
+int show_logs(Context& context, const LogsOptions& options, bool of_job) {
+  auto request = make_request(context, options, of_job);
   if (!request) return context.refuse(request.error());
   auto api = context.api();
   if (!api) return context.fail(api.error());
   auto printed = context.run(print_lines(*api, std::make_shared<const v1::LogsRequest>(std::move(*request)), &context));
   return printed ? kExitOk : context.fail(printed.error());
+}
+
+}  // namespace
+
+int run_logs(Context& context, const LogsOptions& options) {
+  return show_logs(context, options, false);
+}
+
+int run_job_logs(Context& context, const LogsOptions& options) {
+  return show_logs(context, options, true);
 }
 
 }  // namespace orchion::cli

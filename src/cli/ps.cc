@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/list.h"
 #include "cli/stack_part.h"
+#include "core/jobs.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -31,7 +32,7 @@ std::string note_text(const v1::Task& task) {
 }
 
 Row task_row(const v1::Task& task, base::WallTime now) {
-  const auto name = task.meta().stack() + "/" + core::slot_name(task.spec().service(), task.spec().slot());
+  const auto name = task.meta().stack() + "/" + core::short_name(task.spec());
   std::string addresses;
   for (const auto& address : task.spec().assignment().addresses())
     addresses += (addresses.empty() ? "" : ", ") + address.address();

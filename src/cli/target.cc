@@ -63,7 +63,9 @@ base::Result<core::Address> find_address(Context& context, const std::string& wh
 }
 
 std::string task_reference(const core::Address& address) {
-  return address.slot == 0 ? address.service : core::slot_name(address.service, address.slot);
+  if (address.slot == 0) return address.service;
+  const auto name = core::slot_name(address.service, address.slot);
+  return address.index ? core::slot_name(name, *address.index) : name;
 }
 
 }  // namespace orchion::cli

@@ -29,7 +29,7 @@ base::Result<std::string> find_stack(Context& context, const FileOptions& option
 // "shop/web.2", or "web" with the stack found as above.
 base::Result<core::Address> find_address(Context& context, const std::string& what);
 
-// What the API calls a task of that address: "web.2" or "web".
+// What the API calls a task of that address: "web.2" or "web", "encode.7.0" of a run.
 std::string task_reference(const core::Address& address);
 
 }  // namespace orchion::cli

@@ -14,7 +14,7 @@ namespace orchion::cli {
 namespace {
 
 std::string name_of(const v1::TaskUsage& usage) {
-  return usage.stack() + "/" + core::slot_name(usage.service(), usage.slot());
+  return usage.stack() + "/" + core::slot_name(usage.run().empty() ? usage.service() : usage.run(), usage.slot());
 }
 
 std::string percent_text(double cores) {
@@ -38,7 +38,7 @@ std::string cpu_time_text(std::uint64_t nanoseconds) {
 bool stands_before(const v1::TaskUsage& a, const v1::TaskUsage& b, UsageOrder order) {
   if (order == UsageOrder::kCpu && a.cpu_cores() != b.cpu_cores()) return a.cpu_cores() > b.cpu_cores();
   if (order == UsageOrder::kMemory && a.memory_bytes() != b.memory_bytes()) return a.memory_bytes() > b.memory_bytes();
-  const auto place = [](const v1::TaskUsage& usage) { return std::tie(usage.stack(), usage.service()); };
+  const auto place = [](const v1::TaskUsage& usage) { return std::tie(usage.stack(), usage.service(), usage.run()); };
   return place(a) != place(b) ? place(a) < place(b) : a.slot() < b.slot();
 }
 

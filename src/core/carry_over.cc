@@ -22,6 +22,12 @@ void keep(const google::protobuf::RepeatedPtrField<Named>& before, google::proto
 }  // namespace
 
 void carry_over(const v1::StackSpec& before, v1::StackSpec& after) {
+  const auto keep_what_it_uses = [&](const v1::ContainerSpec& container) {
+    for (const auto& attachment : container.networks())
+      keep(before.networks(), *after.mutable_networks(), attachment.network());
+    for (const auto& mount : container.mounts())
+      if (mount.type() == v1::Mount::VOLUME) keep(before.volumes(), *after.mutable_volumes(), mount.source());
+  };
   for (const auto& service : before.services()) {
     auto& services = *after.mutable_services();
     if (const auto same = find_named(services, service.name()); same != services.end()) {
@@ -30,11 +36,13 @@ void carry_over(const v1::StackSpec& before, v1::StackSpec& after) {
     }
     if (!service.standalone()) continue;
     *services.Add() = service;
-    const auto& container = service.spec().container();
-    for (const auto& attachment : container.networks())
-      keep(before.networks(), *after.mutable_networks(), attachment.network());
-    for (const auto& mount : container.mounts())
-      if (mount.type() == v1::Mount::VOLUME) keep(before.volumes(), *after.mutable_volumes(), mount.source());
+    keep_what_it_uses(service.spec().container());
+  }
+  for (const auto& job : before.jobs()) {
+    auto& jobs = *after.mutable_jobs();
+    if (!job.standalone() || find_named(jobs, job.name()) != jobs.end()) continue;
+    *jobs.Add() = job;
+    keep_what_it_uses(job.spec().container());
   }
 }
 

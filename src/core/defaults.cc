@@ -9,6 +9,9 @@ namespace orchion::core {
 namespace {
 
 constexpr int kDefaultGraceSeconds = 10;
+constexpr int kDefaultBackoffSeconds = 1;
+constexpr int kDefaultStartingSeconds = 60;
+constexpr int kDefaultKeepSeconds = 7 * 24 * 3600;
 
 bool has_volume(const v1::ContainerSpec& container) {
   return std::any_of(container.mounts().begin(), container.mounts().end(),
@@ -16,10 +19,13 @@ bool has_volume(const v1::ContainerSpec& container) {
 }
 
 bool uses_default_network(const v1::StackSpec& spec) {
-  for (const auto& service : spec.services())
-    for (const auto& attachment : service.spec().container().networks())
-      if (attachment.network() == kDefaultNetwork) return true;
-  return false;
+  const auto uses = [](const auto& named) {
+    const auto& networks = named.spec().container().networks();
+    return std::any_of(networks.begin(), networks.end(),
+                       [](const v1::NetworkAttachment& attachment) { return attachment.network() == kDefaultNetwork; });
+  };
+  return std::any_of(spec.services().begin(), spec.services().end(), uses) ||
+         std::any_of(spec.jobs().begin(), spec.jobs().end(), uses);
 }
 
 void fill_container(v1::ContainerSpec& container) {
@@ -43,8 +49,23 @@ void fill_defaults(v1::ServiceSpec& spec) {
     spec.set_on_node_loss(has_volume(spec.container()) ? v1::WAIT : v1::REPLACE);
 }
 
+void fill_defaults(v1::JobSpec& spec) {
+  fill_container(*spec.mutable_container());
+  if (spec.completions() == 0) spec.set_completions(1);
+  if (spec.parallelism() == 0) spec.set_parallelism(1);
+  if (!spec.has_backoff()) spec.mutable_backoff()->set_seconds(kDefaultBackoffSeconds);
+  if (!spec.has_keep()) spec.mutable_keep()->set_seconds(kDefaultKeepSeconds);
+  if (spec.on_node_loss() == v1::ON_NODE_LOSS_UNSPECIFIED)
+    spec.set_on_node_loss(has_volume(spec.container()) ? v1::WAIT : v1::REPLACE);
+  if (!spec.has_schedule()) return;
+  auto& schedule = *spec.mutable_schedule();
+  if (schedule.time_zone().empty()) schedule.set_time_zone("UTC");
+  if (!schedule.has_starting_deadline()) schedule.mutable_starting_deadline()->set_seconds(kDefaultStartingSeconds);
+}
+
 void fill_defaults(v1::StackSpec& spec) {
   for (auto& service : *spec.mutable_services()) fill_defaults(*service.mutable_spec());
+  for (auto& job : *spec.mutable_jobs()) fill_defaults(*job.mutable_spec());
   for (auto& network : *spec.mutable_networks()) network.mutable_spec();
   for (auto& volume : *spec.mutable_volumes()) volume.mutable_spec();
   const bool described = std::any_of(spec.networks().begin(), spec.networks().end(),

@@ -15,6 +15,10 @@ inline constexpr const char* kDefaultNetwork = "default";
 void fill_defaults(v1::ServiceSpec& spec);
 void fill_defaults(v1::StackSpec& spec);
 
+// Likewise of a job: one completion, one task at a time, 1 s of backoff, kept for 7 days; of a schedule UTC and 60 s to
+// begin in.
+void fill_defaults(v1::JobSpec& spec);
+
 // How many tasks shall run: none of a stopped service, else its replicas.
 std::uint32_t tasks_wanted(const v1::ServiceSpec& spec);
 

@@ -65,6 +65,8 @@ v1::Plan difference(const v1::StackSpec& before, const v1::StackSpec& after) {
   v1::Plan plan;
   for (const auto& [name, pair] : paired(before.services(), after.services()))
     *plan.add_changes() = compare_services(name, pair.first, pair.second);
+  for (const auto& [name, pair] : paired(before.jobs(), after.jobs()))
+    *plan.add_changes() = compare("Job", name, pair.first, pair.second);
   for (const auto& [name, pair] : paired(before.networks(), after.networks())) {
     *plan.add_changes() = compare("Network", name, pair.first, pair.second);
     warn_of_fixed_network(*plan.changes().rbegin(), plan);

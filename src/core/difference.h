@@ -8,8 +8,8 @@
 namespace orchion::core {
 
 // What applying `after` would do to a stack that stands as `before` (empty where there is none). Both with their
-// defaults filled in. One change per service, network and volume, also where nothing changes, in the order of their
-// names. base_revision is left to the caller.
+// defaults filled in. One change per service, job, network and volume, also where nothing changes, in the order of
+// their names. base_revision is left to the caller.
 v1::Plan difference(const v1::StackSpec& before, const v1::StackSpec& after);
 
 // Field by field, by the names the JSON has: "container.image", "container.environment[PORT]". Lists whose elements

@@ -16,6 +16,8 @@ namespace orchion::core {
 inline constexpr char kAgentFinalizer[] = "agent";      // on tasks: something may be left on a node
 inline constexpr char kStackFinalizer[] = "stack";      // on stacks: its services and networks
 inline constexpr char kServiceFinalizer[] = "service";  // on services: its tasks and revisions
+inline constexpr char kJobFinalizer[] = "job";          // on jobs: their runs
+inline constexpr char kRunFinalizer[] = "run";          // on runs: their tasks
 inline constexpr char kNetworkFinalizer[] = "network";  // on networks: addresses in use
 inline constexpr char kVolumeFinalizer[] = "volume";    // on volumes: tasks that use it
 inline constexpr char kNodeFinalizer[] = "node";        // on nodes: tasks that move away
@@ -27,7 +29,7 @@ inline constexpr char kStackOwner[] = "stack";
 // On a Stack that is being deleted, with the value "true": its volumes and their data go too.
 inline constexpr char kDeleteVolumesLabel[] = "orchion.delete-volumes";
 
-// On a Task: how many tasks of its slot failed one after the other before it.
+// On a Task: how many tasks of its slot, or of its run's index, failed one after the other before it.
 inline constexpr char kFailuresLabel[] = "orchion.failures";
 
 // On a Node, beside what users set: "manager" or "worker".

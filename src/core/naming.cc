@@ -77,7 +77,14 @@ base::Result<Address> parse_address(std::string_view text) {
     if (!is_dns_label(address.stack)) return fail();
   }
   if (const auto dot = rest.find('.'); dot != std::string_view::npos) {
-    const auto slot = parse_number<std::uint32_t>(rest.substr(dot + 1));
+    auto number = rest.substr(dot + 1);
+    if (const auto second = number.find('.'); second != std::string_view::npos) {
+      const auto index = number.substr(second + 1);
+      address.index = index == "0" ? std::optional(0u) : parse_number<std::uint32_t>(index);
+      if (!address.index) return fail();
+      number = number.substr(0, second);
+    }
+    const auto slot = parse_number<std::uint32_t>(number);
     if (!slot) return fail();
     address.slot = *slot;
     rest = rest.substr(0, dot);
@@ -90,6 +97,7 @@ base::Result<Address> parse_address(std::string_view text) {
 std::string format_address(const Address& address) {
   std::string text = address.stack.empty() ? address.service : address.stack + "/" + address.service;
   if (address.slot != 0) text += fmt::format(".{}", address.slot);
+  if (address.index) text += fmt::format(".{}", *address.index);
   return text;
 }
 

@@ -35,11 +35,13 @@ std::string revision_name(std::string_view service, std::uint64_t generation);
 // The generation in a revision's name; nullopt where it isn't the name of one of this service's revisions.
 std::optional<std::uint64_t> revision_generation(std::string_view service, std::string_view revision);
 
-// What a person means by "shop/web.2", "shop/web" or, beside the file that names the stack, "web".
+// What a person means by "shop/web.2", "shop/web" or, beside the file that names the stack, "web". Of a job the number
+// is its run's, and a task of that run is "shop/encode.7.0".
 struct Address {
   std::string stack;  // empty: not said
   std::string service;
-  std::uint32_t slot = 0;  // 0: all of the service
+  std::uint32_t slot = 0;                   // 0: all of the service
+  std::optional<std::uint32_t> index = {};  // of a run's task
 
   bool operator==(const Address&) const = default;
 };

@@ -24,6 +24,8 @@ class StackCheck {
     network_names_ = names_of(spec_.networks(), "networks", "network");
     volume_names_ = names_of(spec_.volumes(), "volumes", "volume");
     for (int i = 0; i < spec_.services_size(); ++i) check_one_service(i);
+    names_of(spec_.jobs(), "jobs", "job");
+    for (int i = 0; i < spec_.jobs_size(); ++i) check_one_job(i);
     // The models arrive with what serves them; until then nothing is begun that would wait for them forever.
     for (int i = 0; i < spec_.models_size(); ++i)
       add(fmt::format("/spec/models/{}", i),
@@ -53,7 +55,21 @@ class StackCheck {
     const auto& service = spec_.services(index).spec();
     const std::string at = fmt::format("/spec/services/{}/spec", index);
     check_service(service, at, violations_);
-    const auto& container = service.container();
+    check_what_it_uses(service.container(), at);
+    check_dependencies(index, at);
+  }
+
+  void check_one_job(int index) {
+    const auto& job = spec_.jobs(index);
+    const std::string at = fmt::format("/spec/jobs/{}/spec", index);
+    check_job(job.spec(), at, violations_);
+    check_what_it_uses(job.spec().container(), at);
+    // One name means one thing in `logs`, `ps` and the names of tasks.
+    if (service_names_.contains(job.name()))
+      add(fmt::format("/spec/jobs/{}/name", index), fmt::format("there is a service named {} too", job.name()));
+  }
+
+  void check_what_it_uses(const v1::ContainerSpec& container, const std::string& at) {
     for (int i = 0; i < container.networks_size(); ++i)
       if (!network_names_.contains(container.networks(i).network()))
         add(fmt::format("{}/container/networks/{}/network", at, i),
@@ -63,7 +79,6 @@ class StackCheck {
           !volume_names_.contains(container.mounts(i).source()))
         add(fmt::format("{}/container/mounts/{}/source", at, i),
             fmt::format("the stack has no volume \"{}\"", container.mounts(i).source()));
-    check_dependencies(index, at);
   }
 
   void check_dependencies(int index, const std::string& at) {

@@ -24,12 +24,13 @@ base::Result<> validate_stack(std::string_view name, const v1::StackSpec& spec);
 
 // What can be seen without the stack around it: pointers begin at `at` ("/spec").
 void check_service(const v1::ServiceSpec& spec, const std::string& at, Violations& violations);
+void check_job(const v1::JobSpec& spec, const std::string& at, Violations& violations);
 void check_container(const v1::ContainerSpec& container, const std::string& at, Violations& violations);
 
 // The part of check_container() that looks at what few containers have.
 void check_container_options(const v1::ContainerSpec& container, const std::string& at, Violations& violations);
 
-// A name of a stack, service, network, volume or node.
+// A name of a stack, service, job, network, volume or node.
 void check_name(std::string_view name, const std::string& at, std::string_view what, Violations& violations);
 
 // One sentence that names the first violation and counts the others. Nothing where there is none.

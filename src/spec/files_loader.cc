@@ -126,7 +126,10 @@ class FileFiller {
 
   Position place_of(const FileKind& kind, const std::string& service, const std::string& name) const {
     const auto* services = root_.find("services");
+    const auto* orchion = root_.find("x-orchion");
+    const auto* jobs = orchion ? orchion->find("jobs") : nullptr;
     const auto* node = services ? services->find(service) : nullptr;
+    if (!node && jobs) node = jobs->find(service);
     const auto* list = node ? node->find(kind.key) : nullptr;
     if (!list) return root_.at;
     for (const auto& item : list->items) {

@@ -121,20 +121,34 @@ void IncludeResolver::bring_in(Node& root, Node included, const Position& at) {
     auto* theirs = included.find(key);
     if (!theirs || !expect_map(*theirs, key, context_.problems) || theirs->entries.empty()) continue;
     auto& ours = section(root, key, at);
-    if (!ours.is_map()) continue;  // complained about with the file itself
-    std::map<std::string, std::size_t> known;
-    for (std::size_t i = 0; i < ours.entries.size(); ++i) known.emplace(ours.entries[i].key, i);
-    for (auto& entry : theirs->entries) {
-      const auto same = known.find(entry.key);
-      if (same == known.end()) {
-        ours.entries.push_back(std::move(entry));
-      } else if (const Node& own = ours.entries[same->second].value;
-                 !is_extension(entry.key) && !same_content(own, entry.value)) {
-        context_.problems.add(
-            entry.key_at, fmt::format("`{}` stands at {} too, and says something else: rename one, or change it in a "
-                                      "file of its own, named with a further -f",
-                                      entry.key, own.at.text()));
-      }
+    if (ours.is_map()) bring_in_entries(ours, *theirs);  // else complained about with the file itself
+  }
+  bring_in_jobs(root, included, at);
+}
+
+void IncludeResolver::bring_in_jobs(Node& root, Node& included, const Position& at) {
+  auto* orchion = included.find("x-orchion");
+  auto* theirs = orchion && orchion->is_map() ? orchion->find("jobs") : nullptr;
+  if (!theirs || !expect_map(*theirs, "jobs", context_.problems) || theirs->entries.empty()) return;
+  auto& ours = section(root, "x-orchion", at);
+  if (!ours.is_map()) return;
+  auto& jobs = section(ours, "jobs", at);
+  if (jobs.is_map()) bring_in_entries(jobs, *theirs);
+}
+
+void IncludeResolver::bring_in_entries(Node& ours, Node& theirs) {
+  std::map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < ours.entries.size(); ++i) known.emplace(ours.entries[i].key, i);
+  for (auto& entry : theirs.entries) {
+    const auto same = known.find(entry.key);
+    if (same == known.end()) {
+      ours.entries.push_back(std::move(entry));
+    } else if (const Node& own = ours.entries[same->second].value;
+               !is_extension(entry.key) && !same_content(own, entry.value)) {
+      context_.problems.add(entry.key_at,
+                            fmt::format("`{}` stands at {} too, and says something else: rename one, or change it in a "
+                                        "file of its own, named with a further -f",
+                                        entry.key, own.at.text()));
     }
   }
 }

@@ -17,6 +17,12 @@ const KeyChild kChildren[] = {
     {kTopKeys, "configs", kConfigKeys, Below::kValues},
     {kTopKeys, "models", kModelKeys, Below::kValues},
     {kTopKeys, "include", kIncludeKeys, Below::kItems},
+    {kTopKeys, "x-orchion", kStackOrchionKeys, Below::kItself},
+    {kStackOrchionKeys, "jobs", kJobKeys, Below::kValues},
+    {kJobKeys, "deploy", kDeployKeys, Below::kItself},
+    {kJobKeys, "schedule", kScheduleKeys, Below::kItself},
+    {kJobKeys, "parameters", kParameterKeys, Below::kValues},
+    {kJobKeys, "outputs", kOutputKeys, Below::kValues},
     {kServiceKeys, "build", kBuildKeys, Below::kItself},
     {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
     {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
@@ -61,15 +67,11 @@ const KeyChild kChildren[] = {
     {kVolumeKeys, "driver_opts", kDriverOptionKeys, Below::kItself},
 };
 
-const Key* key_in(const KeyTable& table, std::string_view name) {
-  const auto it = std::ranges::find(table.keys, name, &Key::name);
-  return it == table.keys.end() ? nullptr : &*it;
-}
-
 const KeyChild* child_of(const KeyTable& table, std::string_view key) {
   const auto* const it = std::ranges::find_if(
       kChildren, [&](const KeyChild& child) { return &child.parent == &table && child.key == key; });
-  return it == std::end(kChildren) ? nullptr : it;
+  if (it != std::end(kChildren)) return it;
+  return table.also != nullptr ? child_of(*table.also, key) : nullptr;
 }
 
 std::vector<std::string_view> parts_of(std::string_view path) {
@@ -103,12 +105,12 @@ base::Result<FoundKey> find_key(std::string_view path) {
   FoundKey found;
   found.below = &kTopKeys;
   auto parts = parts_of(path);
-  if (!parts.empty() && !key_in(kTopKeys, parts.front()) && key_in(kServiceKeys, parts.front()))
+  if (!parts.empty() && !find_key_of(kTopKeys, parts.front()) && find_key_of(kServiceKeys, parts.front()))
     parts.insert(parts.begin(), "services");
   bool named = false;  // the values have names, of which one may be given
   for (const auto part : parts) {
     const auto* table = found.below;
-    const auto* key = table ? key_in(*table, part) : nullptr;
+    const auto* key = table ? find_key_of(*table, part) : nullptr;
     if (!key && named && (part == "*" || nearest_key(part, *table).empty())) {
       named = false;
       continue;

@@ -28,7 +28,8 @@ constexpr Key kTopKeyList[] = {{"version", kText, true, "passed over with a noti
                                {"include", kList, true, "each entry with its own folder and `.env`"},
                                {"models", kMap, true, "read and checked; refused when it is to run"},
                                {"secrets", kMap},
-                               {"configs", kMap}};
+                               {"configs", kMap},
+                               {"x-orchion", kMap, true, "other `x-` keys are passed over"}};
 constexpr Key kServiceKeyList[] = {
     {"image", kText},
     {"build", kAny, true, "by buildah, podman or docker where the command line runs; see `orchion build`"},
@@ -316,6 +317,43 @@ constexpr Key kBlockRateKeyList[] = {{"path", kText}, {"rate", kNumber}};
 constexpr Key kBlockWeightKeyList[] = {{"path", kText}, {"weight", kNumber}};
 constexpr Key kModelKeyList[] = {
     {"model", kText}, {"context_size", kNumber}, {"runtime_flags", kList}, {"name", kText}};
+constexpr Key kStackOrchionKeyList[] = {{"jobs", kMap}};
+constexpr Key kJobKeyList[] = {
+    {"schedule", kAny, true, "a line of cron, a list of them, or a map"},
+    {"parameters", kMap, true, "a name with its default, with nothing where each run must say it, or with a map"},
+    {"completions", kNumber},
+    {"parallelism", kNumber},
+    {"retries", kNumber},
+    {"backoff", kText},
+    {"deadline", kText},
+    {"priority", kNumber},
+    {"preempts", kFlag},
+    {"concurrency", kText, true, "`queue`, `skip`, `replace` or `side-by-side`"},
+    {"concurrency_group", kText},
+    {"outputs", kMap, true, "a name with the absolute path, or with a map"},
+    {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"},
+    {"keep", kText, true, "at most 100 ended runs of a job are kept in any case"},
+    {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
+    {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},
+    {"deploy", kMap, true, "`resources`, `placement` and `labels`"},
+    refused("x-orchion", "write its keys into the job itself"),
+    refused("build", "describe it with a service, and name the image here"),
+    refused("restart", "say `retries`"),
+    refused("scale", "say `completions` and `parallelism`"),
+    refused("depends_on", "remove it; a run waits for its concurrency group alone"),
+    refused("links", "remove it; services of its networks are reached by their names"),
+    refused("healthcheck", "say `deadline`; a run is over when its program ends"),
+    refused("container_name", "remove it; nobody has to reach a run by name"),
+    refused("extends", "use a YAML anchor"),
+    refused("profiles", "remove it; a job without a schedule runs only when asked"),
+    refused("models", "remove it; models can't be served yet"),
+    refused("attach", "remove it; `orchion job run --follow` shows output")};
+constexpr Key kScheduleKeyList[] = {{"cron", kTextOrList, true, "five fields, or `@daily` and the like"},
+                                    {"time_zone", kText},
+                                    {"paused", kFlag},
+                                    {"starting_deadline", kText}};
+constexpr Key kParameterKeyList[] = {{"default", kText}, {"description", kText}};
+constexpr Key kOutputKeyList[] = {{"path", kText}, {"optional", kFlag}};
 constexpr Key kModelBindingKeyList[] = {{"endpoint_var", kText}, {"model_var", kText}};
 
 }  // namespace
@@ -363,6 +401,11 @@ const KeyTable kBlockRateKeys{"a rate of blkio_config", kBlockRateKeyList};
 const KeyTable kBlockWeightKeys{"weight_device", kBlockWeightKeyList};
 const KeyTable kModelKeys{"a model", kModelKeyList};
 const KeyTable kModelBindingKeys{"a model of a service", kModelBindingKeyList};
+const KeyTable kStackOrchionKeys{"x-orchion of the file", kStackOrchionKeyList};
+const KeyTable kJobKeys{"a job", kJobKeyList, &kServiceKeys};
+const KeyTable kScheduleKeys{"schedule", kScheduleKeyList};
+const KeyTable kParameterKeys{"a parameter of a job", kParameterKeyList};
+const KeyTable kOutputKeys{"an output of a job", kOutputKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
@@ -374,15 +417,16 @@ std::span<const KeyTable* const> all_key_tables() {
       &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
       &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
       &kModelKeys,         &kOrchionKeys,       &kProbesKeys,       &kProbeKeys,       &kHttpProbeKeys,
-      &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys};
+      &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys,  &kStackOrchionKeys, &kJobKeys,
+      &kScheduleKeys,      &kParameterKeys,     &kOutputKeys};
   return kAll;
 }
 
 namespace {
 
 std::string complaint(const Node::Entry& entry, const KeyTable& table) {
-  const auto known = std::ranges::find(table.keys, entry.key, &Key::name);
-  if (known != table.keys.end()) return fmt::format("`{}` isn't supported: {}", entry.key, known->note);
+  const auto* known = find_key_of(table, entry.key);
+  if (known != nullptr) return fmt::format("`{}` isn't supported: {}", entry.key, known->note);
   if (const auto meant = nearest_key(entry.key, table); !meant.empty())
     return fmt::format("`{}` isn't a key of {}: did you mean `{}`?", entry.key, table.where, meant);
   return fmt::format("`{}` isn't a key of {}: remove it, or begin it with `x-`", entry.key, table.where);
@@ -390,17 +434,25 @@ std::string complaint(const Node::Entry& entry, const KeyTable& table) {
 
 }  // namespace
 
+const Key* find_key_of(const KeyTable& table, std::string_view name) {
+  const auto known = std::ranges::find(table.keys, name, &Key::name);
+  if (known != table.keys.end()) return &*known;
+  return table.also != nullptr ? find_key_of(*table.also, name) : nullptr;
+}
+
 void check_keys(const Node& map, const KeyTable& table, Problems& problems) {
   for (const auto& entry : map.entries) {
-    if (is_extension(entry.key)) continue;
-    const auto known = std::ranges::find(table.keys, entry.key, &Key::name);
-    if (known == table.keys.end() || !known->supported) problems.add(entry.key_at, complaint(entry, table));
+    const auto* known = find_key_of(table, entry.key);
+    if (known == nullptr && is_extension(entry.key)) continue;
+    if (known == nullptr || !known->supported) problems.add(entry.key_at, complaint(entry, table));
   }
 }
 
 std::string_view nearest_key(std::string_view word, const KeyTable& table) {
   std::vector<std::string_view> names;
   for (const auto& key : table.keys) names.push_back(key.name);
+  if (table.also != nullptr)
+    for (const auto& key : table.also->keys) names.push_back(key.name);
   return base::nearest_word(word, names);
 }
 

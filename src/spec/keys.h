@@ -35,6 +35,7 @@ struct Key {
 struct KeyTable {
   std::string_view where;
   std::span<const Key> keys;
+  const KeyTable* also = nullptr;  // those of its keys that aren't named here belong to this table too
 };
 
 extern const KeyTable kTopKeys;
@@ -80,9 +81,17 @@ extern const KeyTable kBlockRateKeys;
 extern const KeyTable kBlockWeightKeys;
 extern const KeyTable kModelKeys;
 extern const KeyTable kModelBindingKeys;
+extern const KeyTable kStackOrchionKeys;
+extern const KeyTable kJobKeys;
+extern const KeyTable kScheduleKeys;
+extern const KeyTable kParameterKeys;
+extern const KeyTable kOutputKeys;
 
 // All of the above, for documentation.
 std::span<const KeyTable* const> all_key_tables();
+
+// The key of that name, of the table or of what it has from another; nullptr: there is none.
+const Key* find_key_of(const KeyTable& table, std::string_view name);
 
 // Adds a problem for each key of `map` that isn't supported or isn't known; extensions are passed over.
 void check_keys(const Node& map, const KeyTable& table, Problems& problems);

@@ -46,6 +46,7 @@ constexpr PathRule kRules[] = {
     {"services.*.healthcheck.test", Rule::kReplace},
     {"services.*.gpus", Rule::kReplace},
     {"services.*.extends", Rule::kReplace},
+    {"services.*.schedule", Rule::kReplace},
     {"services.*.environment", Rule::kPairs},
     {"services.*.labels", Rule::kPairs},
     {"services.*.annotations", Rule::kPairs},
@@ -108,7 +109,16 @@ bool matches(std::string_view pattern, const Path& path) {
   return pattern.empty();
 }
 
-Rule rule_of(const Path& path) {
+// A job is merged like a service.
+Path as_service(const Path& path) {
+  if (path.size() < 2 || path[0] != "x-orchion" || path[1] != "jobs") return path;
+  Path result{"services"};
+  result.insert(result.end(), path.begin() + 2, path.end());
+  return result;
+}
+
+Rule rule_of(const Path& place) {
+  const Path path = as_service(place);
   const auto it = std::ranges::find_if(kRules, [&](const PathRule& rule) { return matches(rule.pattern, path); });
   return it == std::end(kRules) ? Rule::kPlain : it->rule;
 }

@@ -17,6 +17,19 @@ class Renderer {
   std::string run(const std::string& name, const v1::StackSpec& spec) {
     yaml_.begin_map();
     yaml_.field("name", name);
+    if (!spec.services().empty()) services(spec);
+    networks(spec);
+    volumes(spec);
+    file_sources("secrets", spec, true);
+    file_sources("configs", spec, false);
+    models(spec);
+    jobs(spec);
+    yaml_.end_map();
+    return yaml_.take();
+  }
+
+ private:
+  void services(const v1::StackSpec& spec) {
     yaml_.key("services");
     yaml_.begin_map();
     for (const auto& named : spec.services()) {
@@ -24,16 +37,19 @@ class Renderer {
       render_service(named, build == builds_.end() ? nullptr : &*build, yaml_);
     }
     yaml_.end_map();
-    networks(spec);
-    volumes(spec);
-    file_sources("secrets", spec, true);
-    file_sources("configs", spec, false);
-    models(spec);
-    yaml_.end_map();
-    return yaml_.take();
   }
 
- private:
+  void jobs(const v1::StackSpec& spec) {
+    if (spec.jobs().empty()) return;
+    yaml_.key("x-orchion");
+    yaml_.begin_map();
+    yaml_.key("jobs");
+    yaml_.begin_map();
+    for (const auto& job : spec.jobs()) render_job(job, yaml_);
+    yaml_.end_map();
+    yaml_.end_map();
+  }
+
   void networks(const v1::StackSpec& spec) {
     if (spec.networks().empty()) return;
     yaml_.key("networks");
@@ -87,9 +103,12 @@ class Renderer {
   // Where contents came from, not what they are: a secret is printed by nobody.
   void file_sources(std::string_view key, const v1::StackSpec& spec, bool in_memory) {
     std::map<std::string, v1::FileMount> sources;
-    for (const auto& service : spec.services())
-      for (const auto& file : service.spec().container().files())
+    const auto take = [&](const v1::ContainerSpec& container) {
+      for (const auto& file : container.files())
         if (file.in_memory() == in_memory) sources.emplace(file.name(), file);
+    };
+    for (const auto& service : spec.services()) take(service.spec().container());
+    for (const auto& job : spec.jobs()) take(job.spec().container());
     if (in_memory) add_secrets_of_builds(sources);
     if (sources.empty()) return;
     yaml_.key(key);

@@ -16,10 +16,22 @@ class ServiceRenderer {
   explicit ServiceRenderer(RenderWriter& yaml) : yaml_(yaml) {}
 
   void run(const v1::NamedService& named, const BuildSpec* build) {
-    const auto& spec = named.spec();
-    const auto& container = spec.container();
     yaml_.key(named.name());
     yaml_.begin_map();
+    common(named.spec(), build);
+    restart(named.spec().restart());
+    orchion(named.spec());
+    yaml_.end_map();
+  }
+
+  void run_part(const v1::ServiceSpec& spec) {
+    of_job_ = true;
+    common(spec, nullptr);
+  }
+
+ private:
+  void common(const v1::ServiceSpec& spec, const BuildSpec* build) {
+    const auto& container = spec.container();
     yaml_.field("image", container.image());
     if (build != nullptr) render_build(*build, yaml_);
     pull_policy(container, build);
@@ -31,7 +43,6 @@ class ServiceRenderer {
     attachments(container);
     dependencies(spec);
     deploy(spec);
-    restart(spec.restart());
     yaml_.labels(container.labels());
     yaml_.field("user", container.user());
     yaml_.field("working_dir", container.working_dir());
@@ -44,11 +55,8 @@ class ServiceRenderer {
     files("secrets", container, true);
     files("configs", container, false);
     models(spec);
-    orchion(spec);
-    yaml_.end_map();
   }
 
- private:
   // A service that is built has one that goes without saying.
   void pull_policy(const v1::ContainerSpec& container, const BuildSpec* build) {
     if (build != nullptr && build->when == BuildSpec::When::kMissing) return;
@@ -212,12 +220,14 @@ class ServiceRenderer {
   }
 
   void deploy(const v1::ServiceSpec& spec) {
+    const auto& container = spec.container();
+    const bool has_resources = container.limits().ByteSizeLong() + container.reservations().ByteSizeLong() != 0;
+    if (of_job_ && !has_resources && spec.labels().empty() && spec.constraints().empty()) return;
     yaml_.key("deploy");
     yaml_.begin_map();
-    yaml_.number("replicas", spec.replicas());
+    if (!of_job_) yaml_.number("replicas", spec.replicas());
     yaml_.labels(spec.labels());
-    const auto& container = spec.container();
-    if (container.limits().ByteSizeLong() + container.reservations().ByteSizeLong() != 0) {
+    if (has_resources) {
       yaml_.key("resources");
       yaml_.begin_map();
       amounts("limits", container.limits());
@@ -277,12 +287,17 @@ class ServiceRenderer {
   }
 
   RenderWriter& yaml_;
+  bool of_job_ = false;
 };
 
 }  // namespace
 
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {
   ServiceRenderer(yaml).run(service, build);
+}
+
+void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml) {
+  ServiceRenderer(yaml).run_part(spec);
 }
 
 }  // namespace orchion::spec

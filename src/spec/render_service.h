@@ -9,6 +9,13 @@ namespace orchion::spec {
 // A service below its name; `build` says how its image is made, nullptr: it comes from elsewhere.
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml);
 
+// The service's keys in a map that is open already, but for what a job has other words for: replicas, restart and
+// `x-orchion`.
+void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
+
+// A job below its name.
+void render_job(const v1::NamedJob& job, RenderWriter& yaml);
+
 void render_build(const BuildSpec& build, RenderWriter& yaml);
 
 // The part of it that few services have.

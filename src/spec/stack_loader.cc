@@ -10,6 +10,7 @@
 #include "core/naming.h"
 #include "spec/build_loader.h"
 #include "spec/files_loader.h"
+#include "spec/job_loader.h"
 #include "spec/keys.h"
 #include "spec/network_volume_loader.h"
 #include "spec/service_loader.h"
@@ -36,7 +37,9 @@ class StackLoader {
     for_each("volumes", names_.volumes,
              [this](const Node::Entry& entry) { volumes_.load(entry, *spec_.add_volumes(), context_); });
     load_models();
-    if (const auto* services = root_.find("services"); !services || services->is_null() || services->entries.empty())
+    load_jobs();
+    if (const auto* services = root_.find("services");
+        jobs_.empty() && (!services || services->is_null() || services->entries.empty()))
       problems_.add(services ? services->at : root_.at, "the file has no `services`: describe at least one");
     check_profiles();
     name_anonymous_volumes(spec_);
@@ -48,6 +51,7 @@ class StackLoader {
     fill_build_secrets(root_, context_.builds, context_);
     names_.apply(spec_);
     names_.apply(context_.builds);
+    settle_jobs();
     return std::move(spec_);
   }
 
@@ -100,6 +104,44 @@ class StackLoader {
     service.set_name(entry.key);
     *service.mutable_spec() = std::move(loaded.spec);
     std::ranges::move(loaded.links, std::back_inserter(links_));
+  }
+
+  // Up to settle_jobs() they stand among the services, whose rules for names, networks, volumes and files are theirs.
+  void load_jobs() {
+    const auto* orchion = find_value(root_, "x-orchion");
+    if (!orchion || !expect_map(*orchion, "x-orchion", problems_)) return;
+    check_keys(*orchion, kStackOrchionKeys, problems_);
+    const auto* map = find_value(*orchion, "jobs");
+    if (!map || !expect_map(*map, "jobs", problems_)) return;
+    for (const auto& entry : map->entries) {
+      if (is_extension(entry.key) || !expect_map(entry.value, entry.key, problems_)) continue;
+      settle_name(entry, names_.services, context_);
+      nodes_[entry.key] = &entry.value;
+      jobs_.emplace(names_.services.labels.at(entry.key), load_job(entry.key, entry.value, context_));
+      job_names_.insert(entry.key);
+      auto& service = *spec_.add_services();
+      service.set_name(entry.key);
+      *service.mutable_spec() = load_service(entry.key, service_part(entry.value), context_).spec;
+    }
+  }
+
+  void settle_jobs() {
+    google::protobuf::RepeatedPtrField<v1::NamedService> services;
+    services.Swap(spec_.mutable_services());
+    for (auto& service : services) {
+      const auto found = jobs_.find(service.name());
+      if (found == jobs_.end()) {
+        *spec_.add_services() = std::move(service);
+        continue;
+      }
+      auto& job = *spec_.add_jobs();
+      job.set_name(service.name());
+      auto& spec = *job.mutable_spec() = std::move(found->second);
+      *spec.mutable_container() = std::move(*service.mutable_spec()->mutable_container());
+      *spec.mutable_constraints() = std::move(*service.mutable_spec()->mutable_constraints());
+      *spec.mutable_labels() = std::move(*service.mutable_spec()->mutable_labels());
+      spec.set_on_node_loss(service.spec().on_node_loss());
+    }
   }
 
   void load_models() {
@@ -172,7 +214,7 @@ class StackLoader {
     auto& dependencies = *service.mutable_spec()->mutable_depends_on();
     for (int i = 0; i < dependencies.size();) {
       const auto& dependency = dependencies[i];
-      if (nodes_.contains(dependency.service())) {
+      if (nodes_.contains(dependency.service()) && !job_names_.contains(dependency.service())) {
         if (dependency.condition() == v1::Dependency::HEALTHY) check_health_of(service.name(), dependency.service());
         ++i;
         continue;
@@ -194,7 +236,9 @@ class StackLoader {
 
   void complain_of_dependency(const std::string& service, const std::string& name) {
     const auto at = place_of(service, nodes_.at(service)->find("depends_on") ? "depends_on" : "links", name);
-    if (inactive_.contains(name))
+    if (job_names_.contains(name))
+      problems_.add(at, fmt::format("`{}` is a job, which services can't wait for: remove this", name));
+    else if (inactive_.contains(name))
       problems_.add(at, fmt::format("`{}` belongs to a profile that isn't active: activate it with --profile {}", name,
                                     inactive_.at(name)));
     else
@@ -257,6 +301,8 @@ class StackLoader {
   std::map<std::string, const Node*> nodes_;     // of the loaded services
   std::map<std::string, std::string> inactive_;  // service → its first profile
   std::set<std::string> known_profiles_;
+  std::map<std::string, v1::JobSpec> jobs_;  // by the names they have here
+  std::set<std::string> job_names_;          // as the file has them
   std::vector<Link> links_;
   StackNames names_;
   VolumeLoader volumes_;

@@ -63,6 +63,9 @@ json::object definition(const KeyTable& table) {
   json::object properties;
   for (const auto& key : table.keys)
     if (key.supported) properties[key.name] = property(key, table);
+  if (table.also != nullptr)
+    for (const auto& key : table.also->keys)
+      if (key.supported && find_key_of(table, key.name) == &key) properties[key.name] = property(key, *table.also);
   return {{"properties", std::move(properties)},
           {"patternProperties", json::object{{"^x-", true}}},
           {"additionalProperties", false}};
@@ -121,6 +124,7 @@ std::string support_tables() {
       out += fmt::format("| `{}` | {} | {} | {} |\n", key.name, key.supported ? "yes" : "**no**",
                          meaning ? meaning->sentence : "", key.note);
     }
+    if (table->also != nullptr) out += fmt::format("\nAnd each key of {} that isn't named here.\n", table->also->where);
     out += "\n";
   }
   return out;

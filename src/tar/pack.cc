@@ -121,6 +121,12 @@ class Packer {
   }
 
   la_ssize_t write_out(std::span<const char> bytes) {
+    written_ += std::ssize(bytes);
+    if (options_.bytes_max > 0 && written_ > options_.bytes_max) {
+      archive_set_error(writer_.get(), EFBIG, "it is larger than %lld MiB",
+                        static_cast<long long>(options_.bytes_max >> 20));
+      return -1;
+    }
     for (auto rest = bytes; !rest.empty();) {
       const auto n = ::write(out_, rest.data(), rest.size());
       if (n < 0 && errno == EINTR) continue;
@@ -273,6 +279,7 @@ class Packer {
   const int out_;
   Writer writer_;
   Packed packed_;
+  std::int64_t written_ = 0;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files of several names, and the first one met
   std::vector<char> buffer_ = std::vector<char>(kBlockBytes);
 };

@@ -9,6 +9,7 @@ namespace orchion::tar {
 
 struct PackOptions {
   bool owned_by_root = false;  // whoever owns the files; else their own numbers
+  std::int64_t bytes_max = 0;  // of the archive; 0: no limit
 };
 
 struct Packed {

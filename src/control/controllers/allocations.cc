@@ -7,6 +7,10 @@
 
 namespace orchion::control::controllers {
 
+store::ObjectName owner_of(const v1::Task& task) {
+  return {task.meta().stack(), task.spec().run().empty() ? task.spec().service() : task.spec().run()};
+}
+
 Cost Cost::of(const v1::ContainerSpec& container) {
   return {container.reservations().nano_cpus(), container.reservations().memory_bytes()};
 }
@@ -14,7 +18,8 @@ Cost Cost::of(const v1::ContainerSpec& container) {
 Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost) {
   Entry entry;
   entry.name = {task.meta().stack(), task.meta().name()};
-  entry.service = {task.meta().stack(), task.spec().service()};
+  entry.owner = owner_of(task);
+  entry.of_run = !task.spec().run().empty();
   entry.cost = cost;
   if (!task.spec().has_assignment()) {
     entry.waiting = !core::is_deleted(task.meta());
@@ -26,7 +31,7 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
   if (entry.live)
     for (const auto& port : assignment.ports())
       entry.ports.push_back(
-          scheduler::HostPort::of(port, scheduler::HostPort::owner_of(entry.service.stack, entry.service.name)));
+          scheduler::HostPort::of(port, scheduler::HostPort::owner_of(entry.owner.stack, entry.owner.name)));
   for (const auto& address : assignment.addresses())
     if (const auto parsed = core::parse_ipv4(address.address()))
       entry.addresses.emplace_back(address.network_uid(), *parsed);
@@ -45,7 +50,8 @@ void Allocations::insert(const std::string& uid, Entry entry) {
     node.memory_bytes += entry.cost.memory_bytes;
     ++node.tasks;
     node.ports.insert(node.ports.end(), entry.ports.begin(), entry.ports.end());
-    ++services_[entry.service][entry.node_uid];
+    ++owners_[entry.owner][entry.node_uid];
+    if (entry.of_run) ++run_tasks_[entry.name.stack];
   }
   for (const auto& [network, address] : entry.addresses) addresses_[network].insert(address);
   if (entry.waiting) unassigned_.insert(entry.name);
@@ -64,9 +70,10 @@ void Allocations::erase(const std::string& task_uid) {
     --node.tasks;
     for (const auto& port : entry.ports) node.ports.erase(std::find(node.ports.begin(), node.ports.end(), port));
     if (node.tasks == 0) nodes_.erase(entry.node_uid);
-    auto& service = services_[entry.service];
-    if (--service[entry.node_uid] == 0) service.erase(entry.node_uid);
-    if (service.empty()) services_.erase(entry.service);
+    auto& owner = owners_[entry.owner];
+    if (--owner[entry.node_uid] == 0) owner.erase(entry.node_uid);
+    if (owner.empty()) owners_.erase(entry.owner);
+    if (entry.of_run && --run_tasks_[entry.name.stack] == 0) run_tasks_.erase(entry.name.stack);
   }
   for (const auto& [network, address] : entry.addresses) {
     auto& taken = addresses_[network];
@@ -115,10 +122,15 @@ const NodeUsage& Allocations::of_node(const std::string& node_uid) const {
   return found == nodes_.end() ? kNothing : found->second;
 }
 
-const std::map<std::string, std::uint32_t>& Allocations::nodes_of_service(const store::ObjectName& service) const {
+const std::map<std::string, std::uint32_t>& Allocations::nodes_of_owner(const store::ObjectName& owner) const {
   static const std::map<std::string, std::uint32_t> kNowhere;
-  const auto found = services_.find(service);
-  return found == services_.end() ? kNowhere : found->second;
+  const auto found = owners_.find(owner);
+  return found == owners_.end() ? kNowhere : found->second;
+}
+
+std::uint32_t Allocations::run_tasks_of_stack(const std::string& stack) const {
+  const auto found = run_tasks_.find(stack);
+  return found == run_tasks_.end() ? 0 : found->second;
 }
 
 bool Allocations::is_network_used(const std::string& network_uid) const {

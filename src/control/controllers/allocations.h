@@ -1,7 +1,8 @@
 #pragma once
 
-// What is taken: by node the reservations and host ports, by network the addresses, by service the nodes its tasks are
-// on. An index over the view's tasks, kept up to date commit by commit, so that placing one task doesn't look at all.
+// What is taken: by node the reservations and host ports, by network the addresses, by service or run the nodes its
+// tasks are on. An index over the view's tasks, kept up to date commit by commit, so that placing one task doesn't look
+// at all.
 
 #include <cstdint>
 #include <map>
@@ -24,6 +25,9 @@ struct NodeUsage {
   std::uint32_t tasks = 0;
   std::vector<scheduler::HostPort> ports;
 };
+
+// Whose task it is: its service, or its run. Runs' names have a dot, so that neither is taken for the other.
+store::ObjectName owner_of(const v1::Task& task);
 
 // What one task needs of its node beside its ports: the reservations of its container.
 struct Cost {
@@ -57,8 +61,11 @@ class Allocations {
 
   const NodeUsage& of_node(const std::string& node_uid) const;
 
-  // Uid of a node and how many unended tasks of the service are on it.
-  const std::map<std::string, std::uint32_t>& nodes_of_service(const store::ObjectName& service) const;
+  // Uid of a node and how many unended tasks of the service or run are on it.
+  const std::map<std::string, std::uint32_t>& nodes_of_owner(const store::ObjectName& owner) const;
+
+  // How many unended tasks of runs the stack has on nodes.
+  std::uint32_t run_tasks_of_stack(const std::string& stack) const;
 
   // Tasks without an assignment, deleted ones excepted.
   const std::set<store::ObjectName>& unassigned() const { return unassigned_; }
@@ -72,9 +79,10 @@ class Allocations {
  private:
   struct Entry {
     store::ObjectName name;
-    store::ObjectName service;
+    store::ObjectName owner;
     std::string node_uid;  // empty: not assigned
-    bool live = false;     // assigned and not ended
+    bool of_run = false;
+    bool live = false;  // assigned and not ended
     bool claimed = false;
     bool waiting = false;  // for an assignment
     Cost cost;
@@ -94,7 +102,8 @@ class Allocations {
   std::unordered_map<std::string, Entry> entries_;  // by task uid
   std::unordered_map<std::string, NodeUsage> nodes_;
   std::unordered_map<std::string, std::set<std::uint32_t>> addresses_;  // by network uid
-  std::map<store::ObjectName, std::map<std::string, std::uint32_t>> services_;
+  std::map<store::ObjectName, std::map<std::string, std::uint32_t>> owners_;
+  std::map<std::string, std::uint32_t> run_tasks_;  // by stack
   std::set<store::ObjectName> unassigned_;
   std::unordered_map<std::string, std::string> volume_claims_;
 };

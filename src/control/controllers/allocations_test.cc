@@ -37,7 +37,7 @@ TEST(Allocations, CountByNodeAndService) {
   EXPECT_EQ(allocations.of_node("n1").memory_bytes, 2000);
   EXPECT_EQ(allocations.of_node("n1").tasks, 2u);
   EXPECT_EQ(allocations.of_node("n1").ports.size(), 2u);
-  EXPECT_EQ(allocations.nodes_of_service(kWeb), (std::map<std::string, std::uint32_t>{{"n1", 2}, {"n2", 1}}));
+  EXPECT_EQ(allocations.nodes_of_owner(kWeb), (std::map<std::string, std::uint32_t>{{"n1", 2}, {"n2", 1}}));
   allocations.erase("a");
   allocations.erase("a");
   EXPECT_EQ(allocations.of_node("n1").tasks, 1u);

@@ -46,8 +46,9 @@ void ClusterFixture::start_controllers() {
   controllers_->start();
 }
 
-void ClusterFixture::restart_controllers() {
+void ClusterFixture::restart_controllers(base::Duration away) {
   EXPECT_TRUE(run(controllers_->shutdown()));
+  clock_.advance(away);
   start_controllers();
 }
 
@@ -159,7 +160,7 @@ bool ClusterFixture::run_agents() {
   return acted;
 }
 
-// As the image's tag says: "fail" and "crash" end, "done" succeeds, "hang" never runs, all others run.
+// As the image's tag says: "fail" ends, "done" succeeds, "work" too when it has run, "hang" never runs, all others run.
 bool ClusterFixture::act(const v1::Task& task) {
   const auto state = task.status().state();
   if (task.spec().desired_state() != v1::DESIRED_RUNNING) {
@@ -167,12 +168,14 @@ bool ClusterFixture::act(const v1::Task& task) {
       report(task, v1::STOPPED);
       return true;
     }
+    // What a run's task wrote stays until it is to go.
+    if (!task.spec().run().empty() && !core::is_deleted(task.meta())) return false;
     if (!core::has_finalizer(task.meta(), core::kAgentFinalizer)) return false;
     confirm_removal(task);
     return true;
   }
   if (core::is_terminal(state)) return false;
-  const auto revision = view().revisions().find(task.meta().stack(), task.spec().revision());
+  const auto revision = view().template_of(task);
   const std::string& image = revision->spec().template_().container().image();
   const std::string tag = image.substr(image.find(':') + 1);
   if (tag == "hang") {
@@ -182,6 +185,8 @@ bool ClusterFixture::act(const v1::Task& task) {
     report(task, v1::FAILED, "no such image");
   } else if (tag == "done") {
     report(task, v1::SUCCEEDED);
+  } else if (tag == "work") {
+    report(task, state == v1::RUNNING ? v1::SUCCEEDED : v1::RUNNING);
   } else {
     if (state == v1::RUNNING) return false;
     report(task, v1::RUNNING);
@@ -209,8 +214,15 @@ void ClusterFixture::check_invariants() const {
   std::set<std::tuple<std::string, std::uint32_t, std::string>> ports;
   for (const auto& [name, task] : view().tasks().all()) {
     const auto& assignment = task->spec().assignment();
-    if (!core::is_deleted(task->meta())) {
-      EXPECT_TRUE(slots.insert({name.stack, task->spec().service(), task->spec().slot()}).second) << name.name;
+    // Of a run those that ended stay.
+    const bool of_run = !task->spec().run().empty();
+    const bool counts =
+        of_run ? !core::is_terminal(task->status().state()) && task->spec().desired_state() != v1::DESIRED_LOST
+               : !core::is_deleted(task->meta());
+    if (counts) {
+      const auto owner = owner_of(*task);
+      const auto slot = of_run ? task->spec().index() : task->spec().slot();
+      EXPECT_TRUE(slots.insert({owner.stack, owner.name, slot}).second) << name.name;
     }
     for (const auto& address : assignment.addresses()) {
       EXPECT_TRUE(addresses.insert({address.network_uid(), address.address()}).second) << address.address();

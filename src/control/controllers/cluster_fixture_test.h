@@ -64,8 +64,8 @@ class ClusterFixture : public testing::Test {
   void run_controllers();
   // Second by second, heartbeats of all but the silent included.
   void advance(std::chrono::seconds duration);
-  // Another server over the same store.
-  void restart_controllers();
+  // Another server over the same store; `away` passes between the two.
+  void restart_controllers(base::Duration away = {});
 
   // --- what is there ---
   const store::View& view() const { return objects_->view(); }

@@ -1,9 +1,11 @@
 #include "control/controllers/controller_set.h"
 
 #include "control/controllers/garbage_controller.h"
+#include "control/controllers/job_controller.h"
 #include "control/controllers/network_controller.h"
 #include "control/controllers/node_controller.h"
 #include "control/controllers/placement_controller.h"
+#include "control/controllers/run_controller.h"
 #include "control/controllers/service_controller.h"
 #include "control/controllers/stack_controller.h"
 
@@ -31,6 +33,8 @@ ControllerSet::ControllerSet(base::Executor executor, store::ObjectStore& object
   controllers_.push_back(std::make_unique<StackController>(context, own()));
   controllers_.push_back(std::make_unique<NetworkController>(context, own()));
   controllers_.push_back(std::make_unique<ServiceController>(context, own()));
+  controllers_.push_back(std::make_unique<JobController>(context, own()));
+  controllers_.push_back(std::make_unique<RunController>(context, own()));
   controllers_.push_back(std::make_unique<PlacementController>(context, own()));
   controllers_.push_back(std::make_unique<NodeController>(context, own()));
   controllers_.push_back(std::make_unique<GarbageController>(context, own()));
@@ -62,7 +66,7 @@ void ControllerSet::follow(const store::ObjectChange& change) {
 }
 
 void ControllerSet::take_in(const v1::Task& task) {
-  const auto revision = objects_.view().revisions().find(task.meta().stack(), task.spec().revision());
+  const auto revision = objects_.view().template_of(task);
   allocations_.put(task, revision ? Cost::of(revision->spec().template_().container()) : Cost{});
 }
 

@@ -14,6 +14,10 @@ bool fences(const v1::Service* service) {
   return service != nullptr && !core::is_deleted(service->meta()) && service->spec().on_node_loss() == v1::FENCE;
 }
 
+bool fences(const v1::Run* run) {
+  return run != nullptr && !core::is_deleted(run->meta()) && run->spec().template_().on_node_loss() == v1::FENCE;
+}
+
 }  // namespace
 
 GarbageController::GarbageController(const Context& context, base::Random random)
@@ -32,9 +36,16 @@ Plan GarbageController::plan(const Key& key) {
 Plan GarbageController::plan_task(const store::ObjectName& name) {
   TaskGarbage facts{view().tasks().find(name.stack, name.name)};
   if (!facts.task) return {};
-  const auto service = view().services().find(name.stack, facts.task->spec().service());
-  facts.has_service = service != nullptr;
-  facts.fenced = fences(service.get());
+  const auto& run_name = facts.task->spec().run();
+  if (run_name.empty()) {
+    const auto service = view().services().find(name.stack, facts.task->spec().service());
+    facts.has_owner = service != nullptr;
+    facts.fenced = fences(service.get());
+  } else {
+    const auto run = view().runs().find(name.stack, run_name);
+    facts.has_owner = run != nullptr;
+    facts.fenced = fences(run.get());
+  }
   facts.has_node = !facts.task->spec().has_assignment() ||
                    view().nodes().find_uid(facts.task->spec().assignment().node_uid()) != nullptr;
   return plan_task_garbage(facts, now());
@@ -56,7 +67,7 @@ Plan GarbageController::volume_plan(const store::ObjectName& name) const {
 
 bool GarbageController::is_volume_used(const store::ObjectName& volume) const {
   for (const auto& task : view().tasks().of_stack(volume.stack)) {
-    const auto revision = view().revisions().find(volume.stack, task->spec().revision());
+    const auto revision = view().template_of(*task);
     if (!revision) continue;
     for (const auto& mount : revision->spec().template_().container().mounts())
       if (mount.type() == v1::Mount::VOLUME && mount.source() == volume.name) return true;
@@ -80,6 +91,9 @@ void GarbageController::on_change(const store::ObjectChange& change) {
   } else if (change.kind == "Service") {
     const auto* is = after<v1::Service>(change);
     if (is == nullptr || fences(before<v1::Service>(change)) != fences(is)) on_service(change.name);
+  } else if (change.kind == "Run" && !change.after) {
+    for (const auto& task : view().tasks_of_run(change.name.stack, change.name.name))
+      enqueue("Task", {change.name.stack, task->meta().name()});
   } else if (change.kind == "Node" && !change.after) {
     on_node_gone(before<v1::Node>(change)->meta().uid());
   }
@@ -91,10 +105,11 @@ void GarbageController::on_task(const store::ObjectChange& change) {
     return;
   }
   const auto* task = before<v1::Task>(change);
-  const store::ObjectName service{task->meta().stack(), task->spec().service()};
-  if (!view().services().find(service.stack, service.name)) on_service(service);
-  for (const auto& volume : view().volumes().of_stack(service.stack))
-    if (core::is_deleted(volume->meta())) enqueue("Volume", {service.stack, volume->meta().name()});
+  const auto& stack = task->meta().stack();
+  const auto& service = task->spec().service();
+  if (!service.empty() && !view().services().find(stack, service)) on_service({stack, service});
+  for (const auto& volume : view().volumes().of_stack(stack))
+    if (core::is_deleted(volume->meta())) enqueue("Volume", {stack, volume->meta().name()});
 }
 
 void GarbageController::on_event(const store::ObjectChange& change) {

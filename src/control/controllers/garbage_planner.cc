@@ -13,9 +13,9 @@ Plan plan_task_garbage(const TaskGarbage& facts, Now now) {
   const bool deleted = core::is_deleted(task.meta());
   const bool given_up = !facts.fenced || task.spec().desired_state() == v1::DESIRED_LOST;
   const bool nobody_answers = !task.spec().has_assignment() || (!facts.has_node && given_up);
-  if ((deleted || !facts.has_service) && (nobody_answers || core::is_ready_to_go(task.meta()))) {
+  if ((deleted || !facts.has_owner) && (nobody_answers || core::is_ready_to_go(task.meta()))) {
     plan.units.push_back({{Verb::kRemove, task}});
-  } else if (!deleted && !facts.has_service) {
+  } else if (!deleted && !facts.has_owner) {
     v1::Task changed = task;
     changed.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
     changed.mutable_meta()->set_generation(task.meta().generation() + 1);

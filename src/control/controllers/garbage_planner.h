@@ -11,14 +11,14 @@ namespace orchion::control::controllers {
 
 struct TaskGarbage {
   std::shared_ptr<const v1::Task> task;  // null: it is gone
-  bool has_service = true;
-  bool has_node = true;  // of its assignment; true where it has none
-  bool fenced = false;   // its service fences its tasks, and isn't to go itself
+  bool has_owner = true;                 // its service or its run
+  bool has_node = true;                  // of its assignment; true where it has none
+  bool fenced = false;                   // that fences its tasks, and isn't to go itself
 };
 
 // A task that is to go is removed when nobody is waited for: its agent confirmed (and took its finalizer away), it
-// never had a node, or its node was removed; a fenced one then waits until its service has given it up as lost, because
-// it may still run there. One whose service is gone is asked to go. Its addresses can be given out
+// never had a node, or its node was removed; a fenced one then waits until its service or run has given it up as lost,
+// because it may still run there. One whose service and run are gone is asked to go. Its addresses can be given out
 // again when the object is gone, not before.
 Plan plan_task_garbage(const TaskGarbage& facts, Now now);
 

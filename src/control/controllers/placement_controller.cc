@@ -4,6 +4,7 @@
 
 #include "control/controllers/placement_planner.h"
 #include "control/controllers/service_controller.h"
+#include "core/jobs.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
 
@@ -26,17 +27,33 @@ PlacementController::PlacementController(const Context& context, base::Random ra
 Plan PlacementController::plan(const Key&) {
   const auto& waiting = context_.allocations.unassigned();
   if (waiting.empty()) return {};
-  PlacementSnapshot snapshot{cluster_snapshot(view(), context_.allocations), {}};
+  PlacementSnapshot snapshot{cluster_snapshot(view(), context_.allocations), {}, {}};
+  bool somebody_preempts = false;
   std::set<std::string> stacks;
   for (const auto& name : waiting) {
     const auto task = view().tasks().find(name.stack, name.name);
-    const auto revision = task ? view().revisions().find(name.stack, task->spec().revision()) : nullptr;
+    const auto revision = task ? view().template_of(*task) : nullptr;
     if (!revision) continue;
     if (stacks.insert(name.stack).second) add_stack(view(), name.stack, snapshot.cluster);
     add_image(view(), revision->spec().template_().container().image(), snapshot.cluster);
-    snapshot.tasks.emplace_back(task, revision);
+    auto run = task->spec().run().empty() ? nullptr : view().runs().find(name.stack, task->spec().run());
+    somebody_preempts = somebody_preempts || (run && run->spec().template_().preempts());
+    snapshot.tasks.push_back({task, revision, std::move(run)});
   }
+  if (somebody_preempts) snapshot.placed = placed_tasks();
   return plan_placement(snapshot, now(), random_);
+}
+
+std::vector<PlacedTask> PlacementController::placed_tasks() const {
+  std::vector<PlacedTask> placed;
+  for (const auto& [name, run] : view().runs().all()) {
+    if (core::is_ended(run->status().state())) continue;
+    const auto cost = Cost::of(run->spec().template_().container());
+    for (const auto& task : view().tasks_of_run(name.stack, name.name))
+      if (task->spec().has_assignment() && !core::is_terminal(task->status().state()))
+        placed.push_back({task, cost, run->spec().template_().priority()});
+  }
+  return placed;
 }
 
 void PlacementController::on_change(const store::ObjectChange& change) {

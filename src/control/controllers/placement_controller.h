@@ -1,6 +1,7 @@
 #pragma once
 
 #include "control/controllers/controller.h"
+#include "control/controllers/placement_planner.h"
 
 namespace orchion::control::controllers {
 
@@ -14,6 +15,8 @@ class PlacementController final : public Controller {
   Plan plan(const Key& key) override;
   void on_change(const store::ObjectChange& change) override;
   void enqueue_all() override;
+
+  std::vector<PlacedTask> placed_tasks() const;
 };
 
 }  // namespace orchion::control::controllers

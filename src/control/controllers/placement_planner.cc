@@ -1,13 +1,16 @@
 #include "control/controllers/placement_planner.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 
 #include <fmt/core.h>
 
+#include "control/controllers/preemption.h"
+#include "control/controllers/service_slots.h"
 #include "core/image_reference.h"
+#include "core/jobs.h"
 #include "core/lifecycle.h"
-#include "core/naming.h"
 
 namespace orchion::control::controllers {
 
@@ -22,7 +25,9 @@ class Placer {
   Placer(const ClusterSnapshot& cluster, std::uint64_t seed) : cluster_(cluster) {
     input_.seed = seed;
     for (const auto& node : cluster.nodes) {
-      const auto& usage = cluster.allocations->of_node(node->meta().uid());
+      const auto assumed = cluster.usage_if.find(node->meta().uid());
+      const auto& usage =
+          assumed != cluster.usage_if.end() ? assumed->second : cluster.allocations->of_node(node->meta().uid());
       indexes_.emplace(node->meta().uid(), input_.nodes.size());
       input_.nodes.push_back({node, usage.nano_cpus, usage.memory_bytes, usage.tasks, usage.ports});
     }
@@ -70,15 +75,17 @@ class Placer {
     wanted.executor = spec.container().executor();
     wanted.oci_runtime = spec.container().oci_runtime();
     wanted.own_users = spec.container().user_namespace() == v1::USERS_AUTO;
-    made.port_owner = scheduler::HostPort::owner_of(task.service.stack, task.service.name);
+    wanted.strategy = task.strategy;
+    wanted.turn = task.turn;
+    made.port_owner = scheduler::HostPort::owner_of(task.owner.stack, task.owner.name);
     for (const auto& port : spec.container().ports())
       if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port, made.port_owner));
-    for (const auto& [node, count] : cluster_.allocations->nodes_of_service(task.service))
+    for (const auto& [node, count] : cluster_.allocations->nodes_of_owner(task.owner))
       if (const auto found = indexes_.find(node); found != indexes_.end())
         wanted.siblings.emplace_back(found->second, count);
     find_image(spec.container(), wanted);
-    find_networks(task.service.stack, spec.container(), made);
-    find_volumes(task.service.stack, spec.container(), made, wanted);
+    find_networks(task.owner.stack, spec.container(), made);
+    find_volumes(task.owner.stack, spec.container(), made, wanted);
     input_.classes.push_back(std::move(wanted));
     return made;
   }
@@ -221,33 +228,105 @@ void apply_placement(const Placement& placement, const Cost& cost, v1::Task& tas
   }
 }
 
+namespace {
+
+scheduler::Strategy strategy_of(const v1::Run* run) {
+  if (run == nullptr) return scheduler::Strategy::kService;
+  switch (run->spec().template_().placement()) {
+    case v1::JobSpec::BIN_PACK: return scheduler::Strategy::kBinPack;
+    case v1::JobSpec::ROUND_ROBIN: return scheduler::Strategy::kRoundRobin;
+    case v1::JobSpec::SPREAD_OUT: return scheduler::Strategy::kSpread;
+    default: return scheduler::Strategy::kLeastLoaded;
+  }
+}
+
+// Runs take turns too, so that jobs of one task go round.
+TaskToPlace to_place(const WaitingTask& waiting) {
+  const std::size_t turn = waiting.run ? waiting.run->spec().number() + waiting.task->spec().index() : 0;
+  return {owner_of(*waiting.task), waiting.revision, strategy_of(waiting.run.get()), turn};
+}
+
+std::int32_t priority_of(const WaitingTask& waiting) {
+  return waiting.run ? waiting.run->spec().template_().priority() : 0;
+}
+
+bool preempts(const WaitingTask& waiting) {
+  return waiting.run && waiting.run->spec().template_().preempts();
+}
+
+Unit make_room(const WaitingTask& waiting, const std::vector<TaskPtr>& victims, Now now, base::Random& random) {
+  Unit unit;
+  for (const auto& victim : victims) {
+    unit.push_back(stop_task(*victim, v1::DESIRED_STOPPED, now));
+    unit.push_back(write_event({v1::Event::WARNING, "Task", victim->meta().stack(), victim->meta().name(),
+                                victim->meta().uid(), "TaskPreempted",
+                                fmt::format("{} makes room for {}, whose priority is higher, and is begun anew later",
+                                            short_name(*victim), short_name(*waiting.task)),
+                                victim->spec().assignment().node()},
+                               now, random));
+  }
+  return unit;
+}
+
+}  // namespace
+
+void sort_for_placement(std::vector<WaitingTask>& tasks, const Allocations& allocations) {
+  const auto by_age = [](const WaitingTask& a, const WaitingTask& b) {
+    const auto key = [](const WaitingTask& waiting) {
+      const auto& meta = waiting.task->meta();
+      return std::tuple(-static_cast<std::int64_t>(priority_of(waiting)), meta.created_at().seconds(),
+                        meta.created_at().nanos(), waiting.task->spec().index(), std::string_view(meta.name()));
+    };
+    return key(a) < key(b);
+  };
+  std::sort(tasks.begin(), tasks.end(), by_age);
+  std::map<std::pair<std::int32_t, std::string>, std::uint32_t> ranks;  // by priority and stack
+  std::vector<std::pair<std::uint32_t, WaitingTask>> ranked;
+  for (auto& waiting : tasks) {
+    const auto& stack = waiting.task->meta().stack();
+    const auto rank = waiting.run ? allocations.run_tasks_of_stack(stack) + ranks[{priority_of(waiting), stack}]++ : 0;
+    ranked.emplace_back(rank, std::move(waiting));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+    return std::tuple(-static_cast<std::int64_t>(priority_of(a.second)), a.first) <
+           std::tuple(-static_cast<std::int64_t>(priority_of(b.second)), b.first);
+  });
+  std::transform(ranked.begin(), ranked.end(), tasks.begin(), [](auto& entry) { return std::move(entry.second); });
+}
+
 Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& random) {
+  auto waiting = snapshot.tasks;
+  sort_for_placement(waiting, *snapshot.cluster.allocations);
   std::vector<TaskToPlace> wanted;
-  for (const auto& [task, revision] : snapshot.tasks)
-    wanted.push_back({{task->meta().stack(), task->spec().service()}, revision});
+  for (const auto& task : waiting) wanted.push_back(to_place(task));
   const auto placements = place_tasks(snapshot.cluster, wanted, random.next());
   Plan plan;
+  Preemption preemption(snapshot);
   for (std::size_t i = 0; i < placements.size(); ++i) {
-    const auto& [task, revision] = snapshot.tasks[i];
-    const bool is_news = placements[i].assignment || placements[i].message != task->spec().placement_message();
-    if (!is_news) continue;
-    v1::Task changed = *task;
+    const auto& task = waiting[i].task;
     Unit unit;
-    apply_placement(placements[i], Cost::of(revision->spec().template_().container()), changed, unit, plan);
-    if (placements[i].assignment)
-      unit.push_back(write_event(
-          {v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(), task->meta().uid(), "TaskPlaced",
-           fmt::format("{} has a place on node {}", short_name(*task), placements[i].assignment->node()),
-           placements[i].assignment->node()},
-          now, random));
-    unit.push_back({Verb::kPutSpec, std::move(changed)});
-    plan.units.push_back(std::move(unit));
+    if (!placements[i].assignment && preempts(waiting[i]))
+      unit = make_room(waiting[i], preemption.victims_for(wanted[i], priority_of(waiting[i])), now, random);
+    const bool is_news = placements[i].assignment || placements[i].message != task->spec().placement_message();
+    if (is_news) {
+      v1::Task changed = *task;
+      apply_placement(placements[i], Cost::of(waiting[i].revision->spec().template_().container()), changed, unit,
+                      plan);
+      if (placements[i].assignment)
+        unit.push_back(write_event(
+            {v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(), task->meta().uid(), "TaskPlaced",
+             fmt::format("{} has a place on node {}", short_name(*task), placements[i].assignment->node()),
+             placements[i].assignment->node()},
+            now, random));
+      unit.push_back({Verb::kPutSpec, std::move(changed)});
+    }
+    if (!unit.empty()) plan.units.push_back(std::move(unit));
   }
   return plan;
 }
 
 std::string short_name(const v1::Task& task) {
-  return core::slot_name(task.spec().service(), task.spec().slot());
+  return core::short_name(task.spec());
 }
 
 }  // namespace orchion::control::controllers

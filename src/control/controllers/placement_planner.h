@@ -25,11 +25,14 @@ struct ClusterSnapshot {
   std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;  // of the stacks concerned
   std::map<store::ObjectName, std::shared_ptr<const v1::Volume>> volumes;    // of the stacks concerned
   std::map<std::string, std::shared_ptr<const v1::Image>> images;            // by full name, where known
+  std::map<std::string, NodeUsage> usage_if;                                 // by node uid: goes before the allocations
 };
 
 struct TaskToPlace {
-  store::ObjectName service;
+  store::ObjectName owner;  // its service or run, see owner_of()
   RevisionPtr revision;
+  scheduler::Strategy strategy = scheduler::Strategy::kService;
+  std::size_t turn = 0;  // with kRoundRobin
 };
 
 // Either an assignment or a message.
@@ -47,16 +50,35 @@ std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::ve
 // `plan` knows which were.
 void apply_placement(const Placement& placement, const Cost& cost, v1::Task& task, Unit& unit, Plan& plan);
 
-// Tasks that wait for a place, with their revisions.
-struct PlacementSnapshot {
-  ClusterSnapshot cluster;
-  std::vector<std::pair<TaskPtr, RevisionPtr>> tasks;
+struct WaitingTask {
+  TaskPtr task;
+  RevisionPtr revision;                // what it is made from
+  std::shared_ptr<const v1::Run> run;  // null: it is a service's
 };
 
-// A message is written only where it says something else than before.
+// A run's task that has a place and hasn't ended.
+struct PlacedTask {
+  TaskPtr task;
+  Cost cost;
+  std::int32_t priority = 0;
+};
+
+// Tasks that wait for a place, in any order.
+struct PlacementSnapshot {
+  ClusterSnapshot cluster;
+  std::vector<WaitingTask> tasks;
+  std::vector<PlacedTask> placed;  // of runs; needed where a job that waits preempts
+};
+
+// The order in which they get places: the higher priority first (services have 0), among equals the stack that has the
+// fewest tasks of runs, those before in this order counted, then the older.
+void sort_for_placement(std::vector<WaitingTask>& tasks, const Allocations& allocations);
+
+// A message is written only where it says something else than before. A job that preempts and finds no room has tasks
+// of lower priority stopped where the fewest have to go, and their room when they have ended.
 Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& random);
 
-// "web.2": how messages call a task.
+// "web.2", "encode.7.0": how messages call a task.
 std::string short_name(const v1::Task& task);
 
 }  // namespace orchion::control::controllers

@@ -42,24 +42,12 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   for (const auto& dependency : result.service->spec().depends_on())
     result.dependencies.push_back({dependency, view().services().find(name.stack, dependency.service()),
                                    view().tasks_of_service(name.stack, dependency.service())});
-  for (const auto& task : result.tasks)
-    if (!core::is_deleted(task->meta()) && is_ended(*task))
-      result.ended_since.insert(*ended_since_.try_emplace(task->meta().uid(), now().time).first);
+  result.ended_since = seen_.note_ended(result.tasks, now().time);
   if (result.service->spec().on_node_loss() == v1::FENCE) {
-    note_silent_nodes(result.tasks);
-    result.silent_since = silent_since_;
+    result.silent_since = seen_.note_silent(view(), result.tasks, now().time);
     result.lease = context_.options.node_lost_after;
   }
   return result;
-}
-
-void ServiceController::note_silent_nodes(const std::vector<TaskPtr>& tasks) {
-  for (const auto& task : tasks) {
-    const auto& uid = task->spec().assignment().node_uid();
-    if (uid.empty()) continue;
-    const auto node = view().nodes().find_uid(uid);
-    if (!node || node->status().state() == v1::NodeStatus::LOST) silent_since_.try_emplace(uid, now().time);
-  }
 }
 
 void ServiceController::on_change(const store::ObjectChange& change) {
@@ -69,7 +57,8 @@ void ServiceController::on_change(const store::ObjectChange& change) {
   } else if (change.kind == "Task") {
     const auto* task = change.after ? after<v1::Task>(change) : before<v1::Task>(change);
     const store::ObjectName service{task->meta().stack(), task->spec().service()};
-    if (!change.after) ended_since_.erase(task->meta().uid());
+    if (task->spec().service().empty()) return;
+    if (!change.after) seen_.forget_task(task->meta().uid());
     enqueue("Service", service);
     enqueue_dependents(service);
   } else if (change.kind == "Network") {
@@ -89,18 +78,13 @@ void ServiceController::enqueue_dependents(const store::ObjectName& name) {
 
 void ServiceController::enqueue_services_of_node(const std::string& node_uid) {
   for (const auto& task : view().tasks_of_node(node_uid))
-    enqueue("Service", {task->meta().stack(), task->spec().service()});
+    if (!task->spec().service().empty()) enqueue("Service", {task->meta().stack(), task->spec().service()});
 }
 
 void ServiceController::on_node(const v1::Node* before, const v1::Node* after) {
-  const bool same = before != nullptr && after != nullptr && before->status().state() == after->status().state() &&
-                    before->spec().availability() == after->spec().availability() &&
-                    core::is_deleted(before->meta()) == core::is_deleted(after->meta());
-  if (same) return;
-  const auto& uid = (after != nullptr ? after : before)->meta().uid();
-  // Counted anew when it is removed: that it was lost before says nothing about a lease it may have had since.
-  if (after == nullptr || after->status().state() != v1::NodeStatus::LOST) silent_since_.erase(uid);
-  enqueue_services_of_node(uid);
+  if (!is_news(before, after)) return;
+  seen_.note_node(before, after);
+  enqueue_services_of_node((after != nullptr ? after : before)->meta().uid());
   // One node more or less may begin or end the pause that holds back replacement everywhere.
   for (const auto& [name, node] : view().nodes().all())
     if (node->status().state() == v1::NodeStatus::LOST) enqueue_services_of_node(node->meta().uid());

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "control/controllers/controller.h"
+#include "control/controllers/seen_times.h"
 #include "control/controllers/service_planner.h"
 
 namespace orchion::control::controllers {
@@ -24,13 +24,7 @@ class ServiceController final : public Controller {
   void enqueue_services_of_node(const std::string& node_uid);
   void on_node(const v1::Node* before, const v1::Node* after);
 
-  void note_silent_nodes(const std::vector<TaskPtr>& tasks);
-
-  // When this server first saw that a node was lost or gone, by uid; of those only that have tasks of a service that
-  // fences.
-  std::map<std::string, base::Time> silent_since_;
-  // When this server first saw that a task had ended, by uid.
-  std::map<std::string, base::Time> ended_since_;
+  SeenTimes seen_;
 };
 
 // What placing tasks of these stacks needs to know.

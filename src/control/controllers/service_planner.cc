@@ -127,13 +127,9 @@ class ServicePlanner {
            is_fenced_by_now(task, {});
   }
 
-  // Whether the agent of a silent node has stopped the task. Its lease was over when the node was declared lost; of a
-  // node that is gone all of it (`lease`) may lie ahead.
   bool is_fenced_by_now(const v1::Task& task, base::Duration lease) {
     if (spec_.on_node_loss() != v1::FENCE) return true;
-    const auto found = snapshot_.silent_since.find(task.spec().assignment().node_uid());
-    const auto since = found == snapshot_.silent_since.end() ? now_.time : found->second;
-    const auto due = since + lease + core::stop_grace_period(spec_.container()) + kFenceMargin;
+    const auto due = fenced_by(task, spec_.container(), snapshot_.silent_since, lease, now_);
     if (due <= now_.time) return true;
     plan_.wake(due);
     return false;

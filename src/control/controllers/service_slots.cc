@@ -107,6 +107,13 @@ bool is_ended(const v1::Task& task) {
   return core::is_terminal(task.status().state());
 }
 
+base::Time fenced_by(const v1::Task& task, const v1::ContainerSpec& container,
+                     const std::map<std::string, base::Time>& silent_since, base::Duration lease, Now now) {
+  const auto found = silent_since.find(task.spec().assignment().node_uid());
+  const auto since = found == silent_since.end() ? now.time : found->second;
+  return since + lease + core::stop_grace_period(container) + kFenceMargin;
+}
+
 bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task) {
   const auto& restart = spec.restart();
   if (restart.condition() == v1::RestartPolicy::NO) return false;

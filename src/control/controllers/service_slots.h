@@ -37,6 +37,11 @@ class NodeTable {
 
 bool is_ended(const v1::Task& task);
 
+// When the agent of a silent node has surely stopped a task that fences. Its lease was over when the node was declared
+// lost; of a node that is gone all of it (`lease`) may lie ahead. `silent_since`: uids of nodes, as in ServiceSnapshot.
+base::Time fenced_by(const v1::Task& task, const v1::ContainerSpec& container,
+                     const std::map<std::string, base::Time>& silent_since, base::Duration lease, Now now);
+
 // Tells the task to stop and marks it as one that is to go. What was never assigned needs nobody's confirmation and is
 // removed at once.
 Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now);

@@ -16,6 +16,9 @@ namespace {
 constexpr const char* kind_of(const v1::Service&) {
   return "Service";
 }
+constexpr const char* kind_of(const v1::Job&) {
+  return "Job";
+}
 constexpr const char* kind_of(const v1::Network&) {
   return "Network";
 }
@@ -25,6 +28,9 @@ constexpr const char* kind_of(const v1::Volume&) {
 
 constexpr const char* finalizer_of(const v1::Service&) {
   return core::kServiceFinalizer;
+}
+constexpr const char* finalizer_of(const v1::Job&) {
+  return core::kJobFinalizer;
 }
 constexpr const char* finalizer_of(const v1::Network&) {
   return core::kNetworkFinalizer;
@@ -39,6 +45,7 @@ void keep_what_is_fixed(const v1::NetworkSpec& present, v1::NetworkSpec& wanted)
   wanted.set_internal(present.internal());
 }
 void keep_what_is_fixed(const v1::ServiceSpec&, v1::ServiceSpec&) {}
+void keep_what_is_fixed(const v1::JobSpec&, v1::JobSpec&) {}
 void keep_what_is_fixed(const v1::VolumeSpec&, v1::VolumeSpec&) {}
 
 class StackPlanner {
@@ -51,7 +58,9 @@ class StackPlanner {
     expand(stack_.spec().networks(), snapshot_.networks);
     expand(stack_.spec().volumes(), snapshot_.volumes);
     expand(stack_.spec().services(), snapshot_.services);
+    expand(stack_.spec().jobs(), snapshot_.jobs);
     prune(stack_.spec().services(), snapshot_.services);
+    prune(stack_.spec().jobs(), snapshot_.jobs);
     prune(stack_.spec().networks(), snapshot_.networks);
     write_status(status());
     return std::move(plan_);
@@ -59,7 +68,9 @@ class StackPlanner {
 
   Plan run_removal() {
     ask_all_to_go(snapshot_.services);
-    if (!snapshot_.services.empty()) return finish_removal(waiting_for_services());
+    ask_all_to_go(snapshot_.jobs);
+    if (!snapshot_.services.empty()) return finish_removal(waiting_for(snapshot_.services, "services"));
+    if (!snapshot_.jobs.empty()) return finish_removal(waiting_for(snapshot_.jobs, "jobs"));
     ask_all_to_go(snapshot_.networks);
     const bool volumes_too = core::label(stack_.meta(), core::kDeleteVolumesLabel) == "true";
     if (volumes_too) ask_all_to_go(snapshot_.volumes);
@@ -183,11 +194,12 @@ class StackPlanner {
     return status;
   }
 
-  std::string waiting_for_services() const {
-    for (const auto& service : snapshot_.services)
-      if (!service->status().message().empty() && core::is_deleted(service->meta()))
-        return fmt::format("{}: {}", service->meta().name(), service->status().message());
-    return "waits until its services are gone";
+  template <class T>
+  static std::string waiting_for(const std::vector<std::shared_ptr<const T>>& objects, const char* what) {
+    for (const auto& object : objects)
+      if (!object->status().message().empty() && core::is_deleted(object->meta()))
+        return fmt::format("{}: {}", object->meta().name(), object->status().message());
+    return fmt::format("waits until its {} are gone", what);
   }
 
   Plan finish_removal(const std::string& message) {

@@ -1,10 +1,11 @@
 #pragma once
 
-// From a stack's manifest to its services, networks and volumes.
+// From a stack's manifest to its services, jobs, networks and volumes.
 
 #include <memory>
 #include <vector>
 
+#include "control/controllers/job_planner.h"
 #include "control/controllers/network_planner.h"
 #include "control/controllers/service_planner.h"
 
@@ -16,6 +17,7 @@ using VolumePtr = std::shared_ptr<const v1::Volume>;
 struct StackSnapshot {
   StackPtr stack;                    // null: it is gone
   std::vector<ServicePtr> services;  // of the stack, deleted ones included
+  std::vector<JobPtr> jobs;
   std::vector<NetworkPtr> networks;
   std::vector<VolumePtr> volumes;
 };
@@ -24,9 +26,9 @@ struct StackSnapshot {
 // name is asked to go, volumes excepted, because their data is worth more than a line in a file. What is going and
 // named again is made anew when it is gone.
 //
-// A stack that is being deleted asks its services to go; when they are gone its networks, and its volumes where the
-// stack carries core::kDeleteVolumesLabel; then it goes itself. Volumes that stay are found again by the next stack of
-// the same name.
+// A stack that is being deleted asks its services and jobs to go; when they are gone its networks, and its volumes
+// where the stack carries core::kDeleteVolumesLabel; then it goes itself. Volumes that stay are found again by the next
+// stack of the same name.
 //
 // The status: `observed_generation` follows when everything of the manifest stands and each service has seen its own
 // part; `tasks_desired` counts what should be running, completed tasks excepted.

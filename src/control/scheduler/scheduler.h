@@ -48,7 +48,16 @@ struct VolumeView {
   int node = kAnywhere;  // an index into the nodes
 };
 
-// Tasks that are alike: the replicas of one revision.
+// Which of the nodes that can is the best one.
+enum class Strategy : std::uint8_t {
+  kService,      // as place() says
+  kSpread,       // the one with the fewest tasks of the class, then the one with the fewest tasks
+  kLeastLoaded,  // the one of which the smallest share will be reserved, then the one with the fewest tasks
+  kBinPack,      // the one of which the largest share is reserved, then the one with the most tasks
+  kRoundRobin,   // the next in turn
+};
+
+// Tasks that are alike: the replicas of one revision, the tasks of one run.
 struct TaskClass {
   std::int64_t nano_cpus = 0;
   std::int64_t memory_bytes = 0;
@@ -62,6 +71,8 @@ struct TaskClass {
   std::vector<std::string> image_on;  // names of nodes that have the image, whatever its architecture
   // Tasks of the service that are placed already: index of the node and how many.
   std::vector<std::pair<std::size_t, std::uint32_t>> siblings;
+  Strategy strategy = Strategy::kService;
+  std::size_t turn = 0;  // of the first task of the class, counted through the nodes; with kRoundRobin
 };
 
 struct PlacementInput {
@@ -78,9 +89,10 @@ struct Decision {
   std::string reason;  // of kNone: "0 of 3 nodes: 2 lack memory (need 4 GiB, free 1.2), 1 is drained"
 };
 
-// Every node is looked at for every task, so the answer is exact: among nodes that can, the one with the fewest tasks
-// of the same class; then, where the task reserves something, the one it fills best, else the one with the fewest
-// tasks. O(tasks × nodes) with a few additions each; tasks of a class that didn't fit once are answered at once.
+// Every node is looked at for every task, so the answer is exact: among nodes that can, where no other strategy is
+// asked for, the one with the fewest tasks of the same class; then, where the task reserves something, the one it fills
+// best, else the one with the fewest tasks. O(tasks × nodes) with a few additions each; tasks of a class that didn't
+// fit once are answered at once.
 std::vector<Decision> place(const PlacementInput& input);
 
 }  // namespace orchion::control::scheduler

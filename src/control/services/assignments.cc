@@ -35,15 +35,32 @@ v1::NetworkAssignment network_assignment(const v1::Network& network, bool across
   return out;
 }
 
+void set_variable(v1::ContainerSpec& container, const char* name, std::string value) {
+  auto& variable = *container.add_environment();
+  variable.set_name(name);
+  variable.set_value(std::move(value));
+}
+
+// What a run's task is told beside its template.
+void add_run(const store::View& view, const v1::Task& task, v1::TaskAssignment& out) {
+  const auto run = view.runs().find(task.meta().stack(), task.spec().run());
+  if (!run) return;
+  set_variable(*out.mutable_container(), "ORCHION_JOB", run->spec().job());
+  set_variable(*out.mutable_container(), "ORCHION_RUN", run->meta().name());
+  set_variable(*out.mutable_container(), "ORCHION_INDEX", std::to_string(task.spec().index()));
+  *out.mutable_outputs() = run->spec().template_().outputs();
+}
+
 v1::Endpoint endpoint_of(const store::View& view, const v1::Task& task, const v1::NetworkAddress& address) {
   v1::Endpoint out;
   out.set_task_uid(task.meta().uid());
   out.set_network_uid(address.network_uid());
   out.set_address(address.address());
   out.set_stack(task.meta().stack());
-  out.set_service(task.spec().service());
-  out.set_slot(task.spec().slot());
-  if (const auto revision = view.revisions().find(task.meta().stack(), task.spec().revision())) {
+  const auto run = task.spec().run().empty() ? nullptr : view.runs().find(task.meta().stack(), task.spec().run());
+  out.set_service(run ? run->spec().job() : task.spec().service());
+  out.set_slot(run ? task.spec().index() + 1 : task.spec().slot());
+  if (const auto revision = view.template_of(task)) {
     for (const auto& attachment : revision->spec().template_().container().networks()) {
       if (attachment.network() == address.network()) *out.mutable_aliases() = attachment.aliases();
     }
@@ -54,7 +71,7 @@ v1::Endpoint endpoint_of(const store::View& view, const v1::Task& task, const v1
 }  // namespace
 
 std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v1::Task& task) {
-  const auto revision = view.revisions().find(task.meta().stack(), task.spec().revision());
+  const auto revision = view.template_of(task);
   if (!revision) return std::nullopt;
   v1::TaskAssignment out;
   *out.mutable_task() = task;
@@ -63,6 +80,7 @@ std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v
     out.mutable_container()->set_image_digest(revision->status().image_digest());
   *out.mutable_restart() = revision->spec().template_().restart();
   out.set_on_node_loss(revision->spec().template_().on_node_loss());
+  if (!task.spec().run().empty()) add_run(view, task, out);
   for (const auto& mount : out.container().mounts()) {
     if (mount.type() != v1::Mount::VOLUME) continue;
     if (const auto volume = view.volumes().find(task.meta().stack(), mount.source())) *out.add_volumes() = *volume;

@@ -11,6 +11,7 @@
 #include "control/services/image_holders.h"
 #include "control/services/node_names.h"
 #include "core/events.h"
+#include "core/jobs.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
 
@@ -379,12 +380,13 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
 void Dispatcher::add_restart_event(store::Transaction& transaction, const v1::Task& task) {
   const auto& status = task.status();
   const std::string end = status.last_end().empty() ? "ended" : status.last_end();
-  store::create(transaction, core::make_event({v1::Event::WARNING, "Task", task.meta().stack(), task.meta().name(),
-                                               task.meta().uid(), "TaskRestarted",
-                                               fmt::format("{}.{} {}; started again, {} so far", task.spec().service(),
-                                                           task.spec().slot(), end, times(status.restarts())),
-                                               task.spec().assignment().node()},
-                                              context_.clock.wall(), context_.random));
+  store::create(
+      transaction,
+      core::make_event(
+          {v1::Event::WARNING, "Task", task.meta().stack(), task.meta().name(), task.meta().uid(), "TaskRestarted",
+           fmt::format("{} {}; started again, {} so far", core::short_name(task.spec()), end, times(status.restarts())),
+           task.spec().assignment().node()},
+          context_.clock.wall(), context_.random));
 }
 
 bool Dispatcher::is_newest(const std::string& node_uid, std::uint64_t session) const {

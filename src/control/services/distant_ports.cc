@@ -14,7 +14,8 @@ bool is_for_all(const v1::PortMapping& port) {
 bool DistantPortTable::put(const v1::Task& task, bool reachable) {
   const auto& assignment = task.spec().assignment();
   if (assignment.node_uid().empty() || assignment.node_uid() == node_uid_) return false;
-  const auto owner = task.meta().stack() + "/" + task.spec().service();
+  const auto owner =
+      task.meta().stack() + "/" + (task.spec().run().empty() ? task.spec().service() : task.spec().run());
   bool changed = false;
   for (const auto& port : assignment.ports()) {
     if (!is_for_all(port)) continue;

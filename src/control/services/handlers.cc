@@ -2,8 +2,10 @@
 
 #include "control/services/image_carrier.h"
 #include "control/services/image_service.h"
+#include "control/services/job_service.h"
 #include "control/services/node_service.h"
 #include "control/services/read_service.h"
+#include "control/services/run_service.h"
 #include "control/services/service_service.h"
 #include "control/services/stack_service.h"
 #include "control/services/task_service.h"
@@ -40,6 +42,8 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   auto manifests = std::make_shared<StackManifests>(context);
   add_stack_service(table, std::make_shared<StackService>(context, manifests));
   add_service_service(table, std::make_shared<ServiceService>(context, manifests));
+  add_job_service(table, std::make_shared<JobService>(context, manifests));
+  add_run_service(table, std::make_shared<RunService>(context, manifests, streams));
   add_task_service(table, std::make_shared<TaskService>(context, streams));
   add_usage_service(table, std::make_shared<UsageService>(context, streams));
   add_image_service(table, std::make_shared<ImageService>(context, streams));

@@ -11,7 +11,7 @@ namespace {
 
 // What its template names, in the spelling of image names; empty where that is gone.
 std::string reference_of(const store::View& view, const v1::Task& task) {
-  const auto revision = view.revisions().find(task.meta().stack(), task.spec().revision());
+  const auto revision = view.template_of(task);
   if (!revision) return "";
   return core::normalise_image(revision->spec().template_().container().image()).value_or("");
 }

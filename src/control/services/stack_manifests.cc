@@ -26,11 +26,32 @@ base::Error stack_going(const std::string& name) {
           {}};
 }
 
+base::Error no_job(const std::string& stack, const std::string& name) {
+  return {base::Code::kNotFound, fmt::format("there is no job {}/{}: see `orchion job ls`", stack, name), {}};
+}
+
 v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name) {
   for (auto& service : *spec.mutable_services()) {
     if (service.name() == name) return &service;
   }
   return nullptr;
+}
+
+v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name) {
+  for (auto& job : *spec.mutable_jobs()) {
+    if (job.name() == name) return &job;
+  }
+  return nullptr;
+}
+
+bool is_empty(const v1::StackSpec& spec) {
+  return spec.services().empty() && spec.jobs().empty() && spec.volumes().empty();
+}
+
+base::Co<> StackManifests::write_beside(store::Transaction transaction, IdempotentCall idempotent) {
+  records_.add(idempotent, transaction);
+  CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
+  co_return base::Result<>{};
 }
 
 base::Co<v1::Stack> StackManifests::write(v1::Stack stack, bool is_new, IdempotentCall idempotent) {

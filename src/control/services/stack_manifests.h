@@ -10,8 +10,8 @@
 
 namespace orchion::control::services {
 
-// How a stack's manifest is written: every write of a stack, or of a service in it, is one of its manifest, in one
-// transaction, and done once for an idempotency key. One executor.
+// How a stack's manifest is written: every write of a stack, or of a service or job in it, is one of its manifest, in
+// one transaction, and done once for an idempotency key. One executor.
 class StackManifests {
  public:
   explicit StackManifests(ServiceContext context) : context_(context), records_(context) {}
@@ -28,6 +28,9 @@ class StackManifests {
   // stack controller made it from the manifest. There must be no service of that name, not even one that is going.
   base::Co<v1::Stack> write_with(v1::NamedService service, v1::Stack stack, bool is_new, IdempotentCall idempotent);
 
+  // A write of something else, done once likewise.
+  base::Co<> write_beside(store::Transaction transaction, IdempotentCall idempotent);
+
  private:
   base::Co<v1::Stack> commit(store::Transaction transaction, v1::Stack stack, bool is_new, IdempotentCall idempotent);
 
@@ -40,9 +43,14 @@ base::Error stack_moved(const std::string& name);
 base::Error stack_going(const std::string& name);
 base::Error no_stack(const std::string& name);
 base::Error no_service(const std::string& stack, const std::string& name);
+base::Error no_job(const std::string& stack, const std::string& name);
 
 // nullptr where the manifest doesn't name it.
 v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name);
+v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name);
+
+// Whether a stack that came with the first thing made in it has nothing left to stay for.
+bool is_empty(const v1::StackSpec& spec);
 
 template <class Response, class Request, class Work>
 base::Co<Response> StackManifests::once(core::CallContext call, Request request, Work work) {

@@ -9,6 +9,7 @@
 
 #include "base/notifier.h"
 #include "base/timeout.h"
+#include "control/services/run_logs.h"
 
 namespace orchion::control::services {
 
@@ -41,6 +42,7 @@ NodeLogs by_node(const store::View& view, const v1::LogsRequest& request) {
     const auto& assignment = task->spec().assignment();
     if (assignment.node_uid().empty()) continue;
     if (!request.service().empty() && task->spec().service() != request.service()) continue;
+    if (!request.run().empty() && task->spec().run() != request.run()) continue;
     if (request.slot() != 0 && task->spec().slot() != request.slot()) continue;
     auto& node = nodes[assignment.node_uid()];
     if (!node) node = std::make_shared<NodeLog>();
@@ -54,6 +56,18 @@ NodeLogs by_node(const store::View& view, const v1::LogsRequest& request) {
     result.push_back(std::move(node));
   }
   return result;
+}
+
+// A job's name stands for its newest run.
+base::Result<> name_run(const store::View& view, v1::LogsRequest& request) {
+  if (request.run().empty() || view.runs().find(request.stack(), request.run())) return {};
+  const auto runs = view.runs_of_job(request.stack(), request.run());
+  if (runs.empty())
+    return base::fail(base::Code::kNotFound,
+                      fmt::format("there is no run {0}/{1}, or no longer: see `orchion job history --stack {0}`",
+                                  request.stack(), request.run()));
+  request.set_run(runs.back()->meta().name());
+  return {};
 }
 
 v1::LogLine notice(const std::string& text) {
@@ -145,6 +159,14 @@ base::Co<> collect(base::Clock* clock, NodeStreams* streams, std::shared_ptr<con
   co_return co_await base::wait_for_ever();
 }
 
+// Likewise of a run.
+base::Co<> collect_run(ServiceContext context, NodeStreams* streams, v1::LogsRequest request,
+                       std::shared_ptr<Lines> lines) {
+  CO_RETURN_IF_ERROR(co_await follow_run(context, streams, std::move(request), lines));
+  lines->close();
+  co_return co_await base::wait_for_ever();
+}
+
 base::Co<> forward(core::TypedStream<v1::LogsRequest, v1::LogLine> stream, std::shared_ptr<Lines> lines) {
   while (true) {
     CO_ASSIGN_OR_RETURN(auto line, co_await lines->receive());
@@ -160,13 +182,22 @@ base::Co<> send_logs(ServiceContext context, NodeStreams& streams, v1::LogsReque
   if (!context.objects.view().stacks().find(request.stack()))
     co_return base::fail(base::Code::kNotFound,
                          fmt::format("there is no stack {}: see `orchion stack ls`", request.stack()));
+  CO_RETURN_IF_ERROR(name_run(context.objects.view(), request));
+  auto lines = std::make_shared<Lines>(context.executor, kLinesInFlight);
+  if (request.follow() && !request.run().empty()) {
+    auto followed = co_await (forward(stream, lines) || collect_run(context, &streams, request, lines));
+    co_return followed.index() == 0 ? std::get<0>(followed) : std::get<1>(followed);
+  }
   auto nodes = std::make_shared<const NodeLogs>(by_node(context.objects.view(), request));
   if (nodes->empty()) {
+    if (!request.run().empty())
+      co_return base::fail(base::Code::kNotFound, fmt::format("no task of {0}/{1} has run yet: see `orchion job "
+                                                              "inspect {0}/{1}`",
+                                                              request.stack(), request.run()));
     if (request.service().empty()) co_return base::Result<>{};
     co_return base::fail(base::Code::kNotFound, fmt::format("no task of {}/{} has run yet: see `orchion ps --stack {}`",
                                                             request.stack(), request.service(), request.stack()));
   }
-  auto lines = std::make_shared<Lines>(context.executor, kLinesInFlight);
   auto ended = co_await (forward(stream, lines) || collect(&context.clock, &streams, nodes, lines));
   co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
 }

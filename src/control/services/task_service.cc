@@ -6,6 +6,7 @@
 #include "base/notifier.h"
 #include "control/services/paging.h"
 #include "control/services/task_logs.h"
+#include "core/jobs.h"
 #include "core/pattern.h"
 #include "core/task_state.h"
 
@@ -23,7 +24,21 @@ bool is_present(const v1::Task& task) {
 }
 
 std::string slot_name(const v1::Task& task) {
-  return fmt::format("{}.{}", task.spec().service(), task.spec().slot());
+  return core::short_name(task.spec());
+}
+
+// What it belongs to: a service, or a run.
+const std::string& owner_of(const v1::Task& task) {
+  return task.spec().run().empty() ? task.spec().service() : task.spec().run();
+}
+
+std::uint32_t number_of(const v1::Task& task) {
+  return task.spec().run().empty() ? task.spec().slot() : task.spec().index();
+}
+
+// Of a run's tasks of one index all that ended stay: the one that has no successor is meant.
+bool is_succeeded_by(const v1::Task& former, const v1::Task& task) {
+  return task.spec().predecessor() == former.meta().uid();
 }
 
 using ExecStream = core::TypedStream<v1::ExecInput, v1::ExecOutput>;
@@ -86,10 +101,10 @@ base::Result<std::shared_ptr<const v1::Task>> TaskService::find(const std::strin
   std::size_t matches = 0;
   for (const auto& task : view.tasks().of_stack(stack)) {
     const bool by_slot = slot_name(*task) == name;
-    if (!by_slot && task->spec().service() != name) continue;
+    if (!by_slot && owner_of(*task) != name) continue;
     if (!is_current(*task)) continue;
     if (!by_slot) ++matches;
-    if (!best || task->spec().slot() < best->spec().slot()) best = task;
+    if (!best || number_of(*task) < number_of(*best) || is_succeeded_by(*best, *task)) best = task;
   }
   if (!best)
     return base::fail(base::Code::kNotFound,
@@ -116,6 +131,7 @@ base::Co<v1::ListTasksResponse> TaskService::list(core::CallContext, v1::ListTas
   auto keep = [&](const v1::Task& task) {
     if (!request.stack().empty() && task.meta().stack() != request.stack()) return false;
     if (!request.service().empty() && task.spec().service() != request.service()) return false;
+    if (!request.run().empty() && task.spec().run() != request.run()) return false;
     if (!request.node().empty() && task.spec().assignment().node() != request.node()) return false;
     return request.all() || is_present(task);
   };

@@ -79,7 +79,8 @@ v1::TaskUsages with_names(const store::View& view, const std::string& node_uid, 
     if (!task || task->spec().assignment().node_uid() != node_uid) continue;
     usage.set_stack(task->meta().stack());
     usage.set_service(task->spec().service());
-    usage.set_slot(task->spec().slot());
+    usage.set_run(task->spec().run());
+    usage.set_slot(task->spec().run().empty() ? task->spec().slot() : task->spec().index());
     usage.set_task(task->meta().name());
     usage.set_node(task->spec().assignment().node());
     *named.add_tasks() = std::move(usage);
@@ -261,7 +262,7 @@ base::Co<v1::TaskUsages> UsageService::list(core::CallContext, v1::ListUsageRequ
   v1::TaskUsages result;
   for (auto& asked : *all)
     result.MergeFrom(with_names(context_.objects.view(), asked.node_uid, std::move(asked.answer)));
-  auto place = [](const auto& usage) { return std::tie(usage.stack(), usage.service()); };
+  auto place = [](const auto& usage) { return std::tie(usage.stack(), usage.service(), usage.run()); };
   std::sort(result.mutable_tasks()->begin(), result.mutable_tasks()->end(), [&](const auto& a, const auto& b) {
     return place(a) == place(b) ? a.slot() < b.slot() : place(a) < place(b);
   });

@@ -104,6 +104,8 @@ std::vector<v1::WatchEvent> present_objects(const store::ObjectStore& objects, c
   std::vector<v1::WatchEvent> out;
   collect(view.stacks(), request, id, out);
   collect(view.services(), request, id, out);
+  collect(view.jobs(), request, id, out);
+  collect(view.runs(), request, id, out);
   collect(view.revisions(), request, id, out);
   collect(view.tasks(), request, id, out);
   collect(view.networks(), request, id, out);

@@ -59,7 +59,9 @@ class TableKeeper : public AnyTableKeeper {
     const auto found = table_.by_name_.find(key.object_name());
     if (found == table_.by_name_.end()) return {};
     // Nobody else has seen it yet.
-    return parse_status(key, entry.value, const_cast<T&>(*found->second));
+    RETURN_IF_ERROR(parse_status(key, entry.value, const_cast<T&>(*found->second)));
+    changed(found->second, found->second);
+    return {};
   }
 
   base::Result<> apply(const ObjectWrites& writes, Revision revision, std::vector<ObjectChange>& changes) override {
@@ -149,10 +151,11 @@ class TableKeeper : public AnyTableKeeper {
   ObjectTable<T> table_;
 };
 
-// Tasks, with the two questions that are asked of them all the time answered by indexes.
+// Tasks, with the questions that are asked of them all the time answered by indexes.
 class TaskTableKeeper final : public TableKeeper<v1::Task> {
  public:
   std::vector<Pointer> of_service(const std::string& stack, const std::string& service) const;
+  std::vector<Pointer> of_run(const std::string& stack, const std::string& run) const;
   std::vector<Pointer> of_node(const std::string& node_uid) const;
 
  protected:
@@ -162,7 +165,22 @@ class TaskTableKeeper final : public TableKeeper<v1::Task> {
   using Group = std::map<ObjectName, Pointer>;
 
   std::map<ObjectName, Group> by_service_;
+  std::map<ObjectName, Group> by_run_;
   std::unordered_map<std::string, Group> by_node_;
+};
+
+// Runs by their jobs, and what their tasks are made from.
+class RunTableKeeper final : public TableKeeper<v1::Run> {
+ public:
+  std::vector<Pointer> of_job(const std::string& stack, const std::string& job) const;
+  std::shared_ptr<const v1::Revision> template_of(const std::string& stack, const std::string& run) const;
+
+ protected:
+  void changed(const Pointer& before, const Pointer& after) override;
+
+ private:
+  std::map<ObjectName, std::map<std::uint64_t, Pointer>> by_job_;  // then by number
+  std::map<ObjectName, std::shared_ptr<const v1::Revision>> templates_;
 };
 
 }  // namespace orchion::control::store

@@ -9,8 +9,13 @@ ObjectName name_of(const v1::Task& task) {
   return {task.meta().stack(), task.meta().name()};
 }
 
-ObjectName service_of(const v1::Task& task) {
-  return {task.meta().stack(), task.spec().service()};
+// Empty names lead nowhere.
+ObjectName service_of(const TaskPointer& task) {
+  return task ? ObjectName{task->meta().stack(), task->spec().service()} : ObjectName();
+}
+
+ObjectName run_of(const TaskPointer& task) {
+  return task ? ObjectName{task->meta().stack(), task->spec().run()} : ObjectName();
 }
 
 template <class Groups, class Key>
@@ -37,15 +42,21 @@ std::vector<TaskPointer> TaskTableKeeper::of_service(const std::string& stack, c
   return members(by_service_, ObjectName{stack, service});
 }
 
+std::vector<TaskPointer> TaskTableKeeper::of_run(const std::string& stack, const std::string& run) const {
+  return members(by_run_, ObjectName{stack, run});
+}
+
 std::vector<TaskPointer> TaskTableKeeper::of_node(const std::string& node_uid) const {
   return members(by_node_, node_uid);
 }
 
 void TaskTableKeeper::changed(const Pointer& before, const Pointer& after) {
-  if (before && (!after || service_of(*before) != service_of(*after))) {
-    leave(by_service_, service_of(*before), name_of(*before));
-  }
-  if (after) by_service_[service_of(*after)][name_of(*after)] = after;
+  const auto regroup = [&](auto& groups, const ObjectName& from, const ObjectName& to) {
+    if (before && from != to) leave(groups, from, name_of(*before));
+    if (!to.name.empty()) groups[to][name_of(*after)] = after;
+  };
+  regroup(by_service_, service_of(before), service_of(after));
+  regroup(by_run_, run_of(before), run_of(after));
 
   const auto node_of = [](const Pointer& task) { return task ? task->spec().assignment().node_uid() : std::string(); };
   const std::string from = node_of(before);

@@ -19,11 +19,13 @@ struct View::Tables {
   TableKeeper<v1::Image> images;
   TableKeeper<v1::Event> events;
   TableKeeper<v1::Token> tokens;
+  TableKeeper<v1::Job> jobs;
+  RunTableKeeper runs;
 
   const std::unordered_map<std::string_view, AnyTableKeeper*> by_kind = {
       {"Stack", &stacks},     {"Service", &services}, {"Revision", &revisions}, {"Task", &tasks},
       {"Network", &networks}, {"Volume", &volumes},   {"Node", &nodes},         {"Image", &images},
-      {"Event", &events},     {"Token", &tokens},
+      {"Event", &events},     {"Token", &tokens},     {"Job", &jobs},           {"Run", &runs},
   };
 
   base::Result<AnyTableKeeper*> of(const ObjectKey& key) const {
@@ -120,10 +122,34 @@ const ObjectTable<v1::Event>& View::events() const {
 const ObjectTable<v1::Token>& View::tokens() const {
   return tables_->tokens.table();
 }
+const ObjectTable<v1::Job>& View::jobs() const {
+  return tables_->jobs.table();
+}
+const ObjectTable<v1::Run>& View::runs() const {
+  return tables_->runs.table();
+}
 
 std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_service(const std::string& stack,
                                                                     const std::string& service) const {
   return tables_->tasks.of_service(stack, service);
+}
+
+std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_run(const std::string& stack,
+                                                                const std::string& run) const {
+  return tables_->tasks.of_run(stack, run);
+}
+
+std::vector<std::shared_ptr<const v1::Run>> View::runs_of_job(const std::string& stack, const std::string& job) const {
+  return tables_->runs.of_job(stack, job);
+}
+
+std::shared_ptr<const v1::Revision> View::template_of(const v1::Task& task) const {
+  if (!task.spec().run().empty()) return template_of_run(task.meta().stack(), task.spec().run());
+  return revisions().find(task.meta().stack(), task.spec().revision());
+}
+
+std::shared_ptr<const v1::Revision> View::template_of_run(const std::string& stack, const std::string& run) const {
+  return tables_->runs.template_of(stack, run);
 }
 
 std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_node(const std::string& node_uid) const {

@@ -95,11 +95,22 @@ class View {
   const ObjectTable<v1::Image>& images() const;
   const ObjectTable<v1::Event>& events() const;
   const ObjectTable<v1::Token>& tokens() const;
+  const ObjectTable<v1::Job>& jobs() const;
+  const ObjectTable<v1::Run>& runs() const;
 
   // In the order of their names.
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,
                                                                 const std::string& service) const;
+  std::vector<std::shared_ptr<const v1::Task>> tasks_of_run(const std::string& stack, const std::string& run) const;
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_node(const std::string& node_uid) const;
+
+  // Those of one job, in the order of their numbers.
+  std::vector<std::shared_ptr<const v1::Run>> runs_of_job(const std::string& stack, const std::string& job) const;
+
+  // What a task is made from: its revision, or what its run comes to as one (nameless, never stored; the same pointer
+  // as long as the run makes the same tasks). Null where that is gone.
+  std::shared_ptr<const v1::Revision> template_of(const v1::Task& task) const;
+  std::shared_ptr<const v1::Revision> template_of_run(const std::string& stack, const std::string& run) const;
 
  private:
   struct Tables;

@@ -222,7 +222,8 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
 networks::TaskNetwork task_network(const v1::Task& task) {
   networks::TaskNetwork result;
   result.task_uid = task.meta().uid();
-  result.owner = task.meta().stack() + "/" + task.spec().service();
+  const auto& spec = task.spec();
+  result.owner = task.meta().stack() + "/" + (spec.run().empty() ? spec.service() : spec.run());
   for (const auto& address : task.spec().assignment().addresses())
     result.attachments.push_back({address.network_uid(), address.address()});
   for (const auto& port : task.spec().assignment().ports()) {
@@ -237,9 +238,10 @@ networks::TaskNetwork task_network(const v1::Task& task) {
 
 std::string short_name(const v1::Task& task) {
   constexpr std::size_t kLabelMax = 63;  // RFC 1035
-  const auto slot = std::to_string(task.spec().slot());
+  const auto& spec = task.spec();
+  const auto slot = std::to_string(spec.run().empty() ? spec.slot() : spec.index());
   std::string name;
-  for (const char c : task.spec().service().substr(0, kLabelMax - slot.size() - 1)) {
+  for (const char c : (spec.run().empty() ? spec.service() : spec.run()).substr(0, kLabelMax - slot.size() - 1)) {
     const auto byte = static_cast<unsigned char>(c);
     name.push_back(std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '-');
   }

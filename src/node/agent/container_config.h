@@ -28,7 +28,7 @@ base::Result<runtimes::ContainerConfig> container_config(const ContainerInputs& 
 // The task's addresses and published ports.
 networks::TaskNetwork task_network(const v1::Task& task);
 
-// "web-2": a DNS label that names the task within its stack.
+// "web-2", "encode-7-0": a DNS label that names the task within its stack.
 std::string short_name(const v1::Task& task);
 
 // "SIGTERM", "term" or "15" → 15; nullopt where there is no such signal.

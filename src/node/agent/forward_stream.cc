@@ -15,6 +15,7 @@
 
 #include "base/notifier.h"
 #include "base/timeout.h"
+#include "core/jobs.h"
 #include "node/agent/blocking.h"
 #include "node/agent/running_process.h"
 #include "node/agent/streams.h"
@@ -119,8 +120,8 @@ base::Co<> StreamServer::forward(v1::NodeForward want, std::shared_ptr<DataStrea
   }
   if (!connected)
     co_return base::fail(base::Code::kFailedPrecondition,
-                         fmt::format("nothing listens on port {} of {}/{}.{}", want.port(), task.meta().stack(),
-                                     task.spec().service(), task.spec().slot()));
+                         fmt::format("nothing listens on port {} of {}/{}", want.port(), task.meta().stack(),
+                                     core::short_name(task.spec())));
   boost::system::error_code ignored;
   connection->socket.set_option(tcp::no_delay(true), ignored);
   v1::StreamFromAgent first;

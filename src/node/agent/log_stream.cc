@@ -192,7 +192,8 @@ base::Co<> StreamServer::logs(v1::NodeLogs want, std::shared_ptr<DataStream> str
     source->folder = runner->executor()->runtime.log_folder(uid);
     source->names.set_stack(task.meta().stack());
     source->names.set_service(task.spec().service());
-    source->names.set_slot(task.spec().slot());
+    source->names.set_run(task.spec().run());
+    source->names.set_slot(task.spec().run().empty() ? task.spec().slot() : task.spec().index());
     source->names.set_task_uid(uid);
     sources.push_back(std::move(source));
   }

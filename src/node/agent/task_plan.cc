@@ -16,9 +16,10 @@ bool succeeded(const AttemptEnd& end) {
 }
 
 Step clean_up(const TaskView& view, base::Time now) {
-  if (view.wanted && !view.holds_resources) return {StepKind::kWait};
+  const bool stays = view.wanted || view.kept;
+  if (stays && !view.holds_resources) return {StepKind::kWait};
   if (now < view.not_before) return {StepKind::kWait, view.not_before};
-  return {view.wanted ? StepKind::kRelease : StepKind::kRemove};
+  return {stays ? StepKind::kRelease : StepKind::kRemove};
 }
 
 // The signal, and SIGKILL after the grace.

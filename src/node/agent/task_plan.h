@@ -21,6 +21,7 @@ struct AttemptEnd {
 // All that the choice depends on.
 struct TaskView {
   bool wanted = true;                  // this node's, and desired RUNNING
+  bool kept = false;                   // not wanted, yet what it wrote stays when it has ended
   bool removed = false;                // nothing of it is left
   v1::TaskState state = v1::ASSIGNED;  // as last reported
   v1::RestartPolicy policy;

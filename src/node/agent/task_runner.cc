@@ -1,5 +1,6 @@
 #include "node/agent/task_runner.h"
 #include "core/health_check.h"
+#include "core/lifecycle.h"
 #include "core/task_state.h"
 
 #include <utility>
@@ -89,6 +90,8 @@ base::Co<> TaskRunner::run() {
 TaskView TaskRunner::view() const {
   TaskView view;
   view.wanted = !checkpoint_.unassigned() && task().spec().desired_state() == v1::DESIRED_RUNNING;
+  view.kept =
+      !view.wanted && !checkpoint_.unassigned() && !task().spec().run().empty() && !core::is_deleted(task().meta());
   view.removed = checkpoint_.removed();
   view.state = status().state();
   view.policy = checkpoint_.assignment().restart();
@@ -130,7 +133,8 @@ base::Co<> TaskRunner::perform(Step step) {
 }
 
 void TaskRunner::assign(v1::TaskAssignment assignment) {
-  const bool same_wish = assignment.task().spec().desired_state() == task().spec().desired_state();
+  const bool same_wish = assignment.task().spec().desired_state() == task().spec().desired_state() &&
+                         core::is_deleted(assignment.task().meta()) == core::is_deleted(task().meta());
   if (!same_wish || checkpoint_.unassigned()) wish_unsaved_ = true;
   *checkpoint_.mutable_assignment() = std::move(assignment);
   checkpoint_.set_unassigned(false);

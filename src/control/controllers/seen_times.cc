@@ -1,0 +1,38 @@
+#include "control/controllers/seen_times.h"
+
+#include "core/lifecycle.h"
+#include "core/task_state.h"
+
+namespace orchion::control::controllers {
+
+std::map<std::string, base::Time> SeenTimes::note_ended(const std::vector<TaskPtr>& tasks, base::Time now) {
+  std::map<std::string, base::Time> result;
+  for (const auto& task : tasks)
+    if (!core::is_deleted(task->meta()) && core::is_terminal(task->status().state()))
+      result.insert(*ended_.try_emplace(task->meta().uid(), now).first);
+  return result;
+}
+
+const std::map<std::string, base::Time>& SeenTimes::note_silent(const store::View& view,
+                                                                const std::vector<TaskPtr>& tasks, base::Time now) {
+  for (const auto& task : tasks) {
+    const auto& uid = task->spec().assignment().node_uid();
+    if (uid.empty()) continue;
+    const auto node = view.nodes().find_uid(uid);
+    if (!node || node->status().state() == v1::NodeStatus::LOST) silent_.try_emplace(uid, now);
+  }
+  return silent_;
+}
+
+void SeenTimes::note_node(const v1::Node* before, const v1::Node* after) {
+  if (after == nullptr || after->status().state() != v1::NodeStatus::LOST)
+    silent_.erase((after != nullptr ? after : before)->meta().uid());
+}
+
+bool is_news(const v1::Node* before, const v1::Node* after) {
+  return before == nullptr || after == nullptr || before->status().state() != after->status().state() ||
+         before->spec().availability() != after->spec().availability() ||
+         core::is_deleted(before->meta()) != core::is_deleted(after->meta());
+}
+
+}  // namespace orchion::control::controllers

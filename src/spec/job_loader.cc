@@ -1,0 +1,218 @@
+#include "spec/job_loader.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
+
+#include "core/cron/cron.h"
+#include "core/jobs.h"
+#include "core/timestamps.h"
+#include "spec/keys.h"
+#include "spec/values.h"
+
+namespace orchion::spec {
+
+namespace {
+
+// What a job says at its top, and a service in its `x-orchion`.
+constexpr std::array<std::string_view, 2> kOrchionWords = {"executor", "on_node_loss"};
+
+// Of `deploy` the rest is about replicas.
+constexpr std::array<std::string_view, 3> kDeployParts = {"resources", "placement", "labels"};
+
+class JobLoader {
+ public:
+  JobLoader(const std::string& name, const Node& node, LoadContext& context)
+      : name_(name), node_(node), context_(context), problems_(context.problems) {}
+
+  v1::JobSpec run() {
+    check_keys(node_, kJobKeys, problems_);
+    check_deploy();
+    load_numbers();
+    load_times();
+    load_choices();
+    if (const auto* node = find("schedule")) load_schedule(*node, *spec_.mutable_schedule());
+    load_parameters();
+    load_outputs();
+    return std::move(spec_);
+  }
+
+ private:
+  const Node* find(std::string_view key) const { return find_value(node_, key); }
+
+  void check_deploy() {
+    const auto* deploy = find("deploy");
+    if (!deploy || !deploy->is_map()) return;
+    for (const auto& entry : deploy->entries)
+      if (!is_extension(entry.key) && std::ranges::find(kDeployParts, entry.key) == kDeployParts.end())
+        problems_.add(entry.key_at, fmt::format("`{}` means nothing to a job: remove it; a job has `completions`, "
+                                                "`parallelism` and `retries`",
+                                                entry.key));
+  }
+
+  void load_numbers() {
+    const auto take = [this](std::string_view key, std::int64_t least, std::int64_t most) -> std::int64_t {
+      const auto* node = find(key);
+      return node ? read_integer(*node, key, least, most, problems_).value_or(least) : 0;
+    };
+    spec_.set_completions(static_cast<std::uint32_t>(take("completions", 1, core::kCompletionsMax)));
+    spec_.set_parallelism(static_cast<std::uint32_t>(take("parallelism", 1, core::kParallelismMax)));
+    spec_.set_retries(static_cast<std::uint32_t>(take("retries", 0, core::kRetriesMax)));
+    spec_.set_priority(static_cast<std::int32_t>(take("priority", -1'000'000, 1'000'000)));
+    if (const auto* node = find("preempts"))
+      spec_.set_preempts(read_bool(*node, "preempts", problems_).value_or(false));
+  }
+
+  void load_times() {
+    const auto take = [this](std::string_view key, auto set) {
+      const auto* node = find(key);
+      const auto duration = node ? read_duration(*node, key, problems_) : std::nullopt;
+      if (duration) set(core::to_duration(*duration));
+    };
+    take("backoff", [this](const auto& value) { *spec_.mutable_backoff() = value; });
+    take("keep", [this](const auto& value) { *spec_.mutable_keep() = value; });
+    take("deadline", [this](const auto& value) { *spec_.mutable_deadline() = value; });
+    if (spec_.has_deadline() && core::from_duration(spec_.deadline()) <= base::Duration::zero())
+      problems_.add(find("deadline")->at, "`deadline` leaves no time to run: leave it out for no deadline");
+  }
+
+  template <class Choice, std::size_t N>
+  std::optional<Choice> choose(std::string_view key,
+                               const std::array<std::pair<std::string_view, Choice>, N>& choices) {
+    const auto* node = find(key);
+    const auto text = node ? read_text(*node, key, problems_) : std::nullopt;
+    if (!text) return std::nullopt;
+    std::string known;
+    for (const auto& [word, choice] : choices) {
+      if (word == *text) return choice;
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", word);
+    }
+    problems_.add(node->at, fmt::format("`{}` is no {} of a job: use one of {}", *text, key, known));
+    return std::nullopt;
+  }
+
+  void load_choices() {
+    using Job = v1::JobSpec;
+    constexpr std::array<std::pair<std::string_view, Job::Concurrency>, 4> kConcurrency = {
+        {{"queue", Job::QUEUE_BEHIND},
+         {"skip", Job::SKIP},
+         {"replace", Job::REPLACE_RUNNING},
+         {"side-by-side", Job::SIDE_BY_SIDE}}};
+    constexpr std::array<std::pair<std::string_view, Job::Placement>, 4> kPlacement = {
+        {{"least-loaded", Job::LEAST_LOADED},
+         {"bin-pack", Job::BIN_PACK},
+         {"round-robin", Job::ROUND_ROBIN},
+         {"spread", Job::SPREAD_OUT}}};
+    if (const auto choice = choose("concurrency", kConcurrency)) spec_.set_concurrency(*choice);
+    if (const auto choice = choose("placement", kPlacement)) spec_.set_placement(*choice);
+    if (const auto* node = find("concurrency_group")) {
+      spec_.set_concurrency_group(read_text(*node, "concurrency_group", problems_).value_or(""));
+      if (spec_.concurrency() == Job::SIDE_BY_SIDE)
+        problems_.add(node->at, "`concurrency_group` means nothing to runs that go side by side: keep one of the two");
+    }
+  }
+
+  // "0 3 * * *", a list of such lines, or a map.
+  void load_schedule(const Node& node, v1::JobSchedule& schedule) {
+    if (!node.is_map()) return load_lines(node, schedule);
+    check_keys(node, kScheduleKeys, problems_);
+    const auto* lines = find_value(node, "cron");
+    if (!lines) problems_.add(node.at, "`schedule` has no `cron`: write a line like \"0 3 * * *\"");
+    if (lines) load_lines(*lines, schedule);
+    if (const auto* zone = find_value(node, "time_zone")) {
+      schedule.set_time_zone(read_text(*zone, "time_zone", problems_).value_or(""));
+      if (const auto loaded = core::cron::Zone::load(schedule.time_zone()); !loaded)
+        problems_.add(zone->at, loaded.error().message);
+    }
+    if (const auto* paused = find_value(node, "paused"))
+      schedule.set_paused(read_bool(*paused, "paused", problems_).value_or(false));
+    if (const auto* deadline = find_value(node, "starting_deadline"))
+      if (const auto duration = read_duration(*deadline, "starting_deadline", problems_))
+        *schedule.mutable_starting_deadline() = core::to_duration(*duration);
+  }
+
+  void load_lines(const Node& node, v1::JobSchedule& schedule) {
+    for (auto& text : read_list(node, "cron", Single::kIsAList, problems_)) {
+      if (const auto line = core::cron::parse(text); !line)
+        problems_.add(node.at, fmt::format("the line `{}` {}", text, line.error().message));
+      schedule.add_cron(std::move(text));
+    }
+  }
+
+  // NAME: DEFAULT, NAME with nothing, or a map.
+  void load_parameters() {
+    const auto* map = find("parameters");
+    if (!map || !expect_map(*map, "parameters", problems_)) return;
+    for (const auto& entry : map->entries) {
+      auto& parameter = *spec_.add_parameters();
+      parameter.set_name(entry.key);
+      if (entry.value.is_null()) continue;
+      const auto* value = &entry.value;
+      if (entry.value.is_map()) {
+        check_keys(entry.value, kParameterKeys, problems_);
+        if (const auto* text = find_value(entry.value, "description"))
+          parameter.set_description(read_text(*text, "description", problems_).value_or(""));
+        value = find_value(entry.value, "default");
+      }
+      if (!value) continue;
+      if (const auto text = read_text(*value, entry.key, problems_)) parameter.set_default_value(*text);
+    }
+  }
+
+  // NAME: PATH, or a map.
+  void load_outputs() {
+    const auto* map = find("outputs");
+    if (!map || !expect_map(*map, "outputs", problems_)) return;
+    for (const auto& entry : map->entries) {
+      auto& output = *spec_.add_outputs();
+      output.set_name(entry.key);
+      const auto* path = &entry.value;
+      if (entry.value.is_map()) {
+        check_keys(entry.value, kOutputKeys, problems_);
+        if (const auto* optional = find_value(entry.value, "optional"))
+          output.set_optional(read_bool(*optional, "optional", problems_).value_or(false));
+        path = find_value(entry.value, "path");
+      }
+      if (path) output.set_path(read_text(*path, "path", problems_).value_or(""));
+      if (!output.path().starts_with('/') || output.path() == "/")
+        problems_.add(
+            path ? path->at : entry.key_at,
+            fmt::format("the output `{}` needs a file or folder of the container: write its absolute path", entry.key));
+    }
+  }
+
+  const std::string& name_;
+  const Node& node_;
+  LoadContext& context_;
+  Problems& problems_;
+  v1::JobSpec spec_;
+};
+
+}  // namespace
+
+Node service_part(const Node& job) {
+  Node service = job;
+  Node orchion{Node::Kind::kMap, job.at};
+  for (const auto& entry : job.entries)
+    if (std::ranges::find(kOrchionWords, entry.key) != kOrchionWords.end()) orchion.entries.push_back(entry);
+  // What is its own, and what was complained about.
+  std::erase_if(service.entries, [](const Node::Entry& entry) {
+    if (entry.key == "deploy") return false;
+    return std::ranges::find(kJobKeys.keys, entry.key, &Key::name) != kJobKeys.keys.end() ||
+           std::ranges::find(kServiceKeys.keys, entry.key, &Key::name) == kServiceKeys.keys.end();
+  });
+  for (auto& entry : service.entries)
+    if (entry.key == "deploy" && entry.value.is_map())
+      std::erase_if(entry.value.entries, [](const Node::Entry& part) {
+        return std::ranges::find(kDeployParts, part.key) == kDeployParts.end();
+      });
+  if (!orchion.entries.empty()) service.entries.push_back({"x-orchion", job.at, std::move(orchion)});
+  return service;
+}
+
+v1::JobSpec load_job(const std::string& name, const Node& job, LoadContext& context) {
+  return JobLoader(name, job, context).run();
+}
+
+}  // namespace orchion::spec
