@@ -70,6 +70,46 @@ const Examples kOfStacks = {
 )"},
 };
 
+const Examples kOfJobs = {
+    {"orchion job", R"(
+  orchion job run encode --param FILE=a.mov --follow
+  orchion job ls                          what there is, and when each is due
+  orchion job history encode              how its runs ended
+)"},
+    {"orchion job run", R"(
+  orchion job run shop/backup             and return
+  orchion job run backup --wait           with the exit code of its container
+  orchion job run encode --param FILE=a.mov --follow
+)"},
+    {"orchion job ls", R"(
+  orchion job ls                          of all stacks
+  orchion job ls --stack shop
+)"},
+    {"orchion job inspect", R"(
+  orchion job inspect shop/backup         the job
+  orchion job inspect shop/backup.7       one run of it
+)"},
+    {"orchion job history", R"(
+  orchion job history                     of all jobs, the newest of each first
+  orchion job history shop/backup -o wide
+)"},
+    {"orchion job cancel", R"(
+  orchion job cancel shop/backup.7
+  orchion job cancel shop/backup          its newest run
+)"},
+    {"orchion job retry", R"(
+  orchion job retry shop/backup.7 --wait  with the same parameters
+)"},
+    {"orchion job logs", R"(
+  orchion job logs shop/backup.7
+  orchion job logs -f shop/backup         of its newest run, to its end
+)"},
+    {"orchion job artifact", R"(
+  orchion job artifact shop/backup.7 dump               into this folder
+  orchion job artifact shop/backup dump --to - | tar x  of its newest run
+)"},
+};
+
 const Examples kOfTasks = {
     {"orchion ps", R"(
   orchion ps                              of this folder's stack, elsewhere of all
@@ -289,7 +329,7 @@ const Examples kOfTools = {
 };
 
 void add(CLI::App& command, const std::string& path) {
-  for (const auto* examples : {&kOfStacks, &kOfTasks, &kOfMachines, &kOfTools}) {
+  for (const auto* examples : {&kOfStacks, &kOfJobs, &kOfTasks, &kOfMachines, &kOfTools}) {
     if (const auto found = examples->find(path); found != examples->end())
       command.footer("\nExamples:" + found->second);
   }

@@ -155,7 +155,7 @@ void TreeInterpolator::run(Node& node, const Lookup& lookup) {
   if (node.is_scalar()) return scalar(node, lookup);
   for (auto& item : node.items) run(item, lookup);
   for (auto& entry : node.entries)
-    if (!is_extension(entry.key)) run(entry.value, lookup);
+    if (!is_extension(entry.key) || entry.key == kOwnExtension) run(entry.value, lookup);
 }
 
 void TreeInterpolator::scalar(Node& node, const Lookup& lookup) {

@@ -323,7 +323,7 @@ void resolve_tags(Node& root, Problems& problems) {
   root.tag.clear();
   for (auto& item : root.items) resolve_tags(item, problems);
   for (auto& entry : root.entries)
-    if (!is_extension(entry.key)) resolve_tags(entry.value, problems);
+    if (!is_extension(entry.key) || entry.key == kOwnExtension) resolve_tags(entry.value, problems);
 }
 
 }  // namespace orchion::spec

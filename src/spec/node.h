@@ -62,6 +62,9 @@ struct Node::Entry {
 bool same_content(const Node& a, const Node& b);
 
 // Keys that Compose leaves to others; they are the only ones passed over without a word.
+// Of the extensions this one is ours: it is read, filled in and merged like the rest.
+inline constexpr std::string_view kOwnExtension = "x-orchion";
+
 inline bool is_extension(std::string_view key) {
   return key.starts_with("x-");
 }

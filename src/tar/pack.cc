@@ -123,8 +123,7 @@ class Packer {
   la_ssize_t write_out(std::span<const char> bytes) {
     written_ += std::ssize(bytes);
     if (options_.bytes_max > 0 && written_ > options_.bytes_max) {
-      archive_set_error(writer_.get(), EFBIG, "it is larger than %lld MiB",
-                        static_cast<long long>(options_.bytes_max >> 20));
+      archive_set_error(writer_.get(), EFBIG, "it is too large");
       return -1;
     }
     for (auto rest = bytes; !rest.empty();) {
@@ -141,6 +140,8 @@ class Packer {
 
   std::unexpected<base::Error> error(const std::string& path) const {
     const char* detail = archive_error_string(writer_.get());
+    if (options_.bytes_max > 0 && written_ > options_.bytes_max)
+      return base::fail(Code::kResourceExhausted, fmt::format("it is more than {} MiB", options_.bytes_max >> 20));
     return base::fail(Code::kUnavailable,
                       fmt::format("cannot send {}: {}", path.empty() ? "the archive" : in_quotes(path),
                                   detail == nullptr ? "no reason given" : detail));

@@ -48,7 +48,10 @@ void check_containers(const View& view, const HistoryChecker& history, const Mac
       if (task->spec().assignment().node() != hostname)
         wrong.push_back(fmt::format("{} runs {} of node {}", hostname, id, task->spec().assignment().node()));
       if (history.is_given_up(id)) continue;
-      const std::tuple slot(task->meta().stack(), task->spec().service(), task->spec().slot());
+      const auto& spec = task->spec();
+      const bool of_run = !spec.run().empty();
+      const std::tuple slot(task->meta().stack(), of_run ? spec.run() : spec.service(),
+                            of_run ? spec.index() : spec.slot());
       if (const auto [other, is_first] = task_by_slot.emplace(slot, task->meta().name()); !is_first)
         wrong.push_back(fmt::format("{} and {} run in one slot", other->second, task->meta().name()));
     }
@@ -85,7 +88,8 @@ void check_assignments(const View& view, Sentences& wrong) {
         wrong.push_back(fmt::format("{} and {} were given {}", other->second, name.name, address.address()));
     }
     if (core::is_terminal(task->status().state())) continue;
-    const auto owner = task->meta().stack() + "/" + task->spec().service();
+    const auto owner =
+        task->meta().stack() + "/" + (task->spec().run().empty() ? task->spec().service() : task->spec().run());
     for (const auto& port : assignment.ports()) {
       if (port.host_port() == 0) continue;
       const auto [other, is_first] =

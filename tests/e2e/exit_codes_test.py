@@ -37,6 +37,8 @@ ASKING = {
     "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node containers": ["x"], "node drain": ["x"],
     "node activate": ["x"], "node invite": [], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
     "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
+    "job run": ["shop/task"], "job ls": [], "job inspect": ["shop/task"], "job history": [], "job cancel": ["shop/task"],
+    "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
 }
 
@@ -60,7 +62,9 @@ MISSING = [
     ["image", "import", "/nowhere/x.tar", "x:1"], ["image", "load", "-i", "/nowhere/x.tar"],
     ["image", "tag", "nope:1", "x:2"], ["image", "save", "nope:1", "-o", "/tmp/nope.tar"],
     ["build", "-f", "/nowhere/compose.yaml"], ["init", "nope"], ["explain", "healthcheck.nope"],
-    ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
+    ["job", "run", "shop/nope"], ["job", "inspect", "shop/nope"], ["job", "inspect", "shop/nope.1"],
+    ["job", "cancel", "shop/nope.1"], ["job", "retry", "shop/nope.1"], ["job", "logs", "shop/nope"],
+    ["job", "artifact", "shop/nope.1", "x"], ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
 

@@ -54,6 +54,18 @@ x-orchion:
       image: busybox-test:latest
       command: [sh, -c, "dd if=/dev/zero of=/dev/null bs=64M count=1"]
       deploy: {resources: {limits: {memory: 8m}}}
+    maker:
+      image: busybox-test:latest
+      command: [sh, -c, "mkdir -p /out/deep && echo one > /out/a && echo two > /out/deep/b && echo whole > /report; exit {{CODE}}"]
+      parameters: {CODE: "0"}
+      outputs:
+        folder: /out
+        report: /report
+        nothing: {path: /nowhere, optional: true}
+    forgetful:
+      image: busybox-test:latest
+      command: ["true"]
+      outputs: {result: /result}
     nightly:
       image: busybox-test:latest
       command: ["true"]
@@ -105,7 +117,7 @@ class Jobs(unittest.TestCase):
 
     def test_parameters_that_are_wrong(self):
         out = self.job("run", "shop/code", "--wait")
-        self.assertEqual(out.code, 2, out)
+        self.assertEqual(out.code, 1, out)
         self.assertIn("needs its parameter CODE (what it exits with)", out.err)
         out = self.job("run", "shop/hello", "--param", "WHO=x")
         self.assertIn("has no parameter \"WHO\": it takes WHOM", out.err)
@@ -175,6 +187,34 @@ class Jobs(unittest.TestCase):
         tasks = json.loads(self.cluster.request("GET", f"/v1/tasks?stack=shop&all=true&run={name}")[2])["tasks"]
         self.assertEqual(len(tasks), 1, "nothing was begun a second time")
         self.assertEqual(self.reasons(name), ["JobStarted", "JobFailed"])
+
+    def test_what_it_leaves(self):
+        for code in (0, 4):
+            self.assertEqual(self.job("run", "shop/maker", "--param", f"CODE={code}", "--wait").code, code)
+            run = f"shop/{self.last('maker')['meta']['name']}"
+            folder = self.cluster.folder / f"fetched-{code}"
+            folder.mkdir()
+            self.cluster.ok("job", "artifact", run, "folder", "--to", folder)
+            self.assertEqual((folder / "out/a").read_text(), "one\n")
+            self.assertEqual((folder / "out/deep/b").read_text(), "two\n")
+            self.cluster.ok("job", "artifact", run, "report", "--to", folder / "renamed")
+            self.assertEqual((folder / "renamed").read_text(), "whole\n")
+        code, _, body = self.cluster.request("GET", f"/v1/stacks/shop/runs/{run.split('/')[1]}/artifacts/nothing")
+        self.assertEqual(code, 404, body)
+        out = self.job("artifact", run, "nope")
+        self.assertEqual(out.code, 3, out)
+        self.assertIn("it has folder, report, nothing", out.err)
+        # As long as the run is kept, whatever becomes of the server.
+        self.cluster.stop(signal.SIGKILL)
+        self.cluster.start()
+        self.cluster.ok("job", "artifact", run, "report", "--to", folder / "again")
+        self.assertEqual((folder / "again").read_text(), "whole\n")
+        self.assertNotIn("overlay", "".join(l for l in open("/proc/self/mounts") if str(self.cluster.data) in l))
+
+    def test_an_output_that_is_missing(self):
+        out = self.job("run", "shop/forgetful", "--wait")
+        self.assertEqual(out.code, 1, out)
+        self.assertIn("left no output result: there is no /result", out.err)
 
     def test_what_is_listed(self):
         table = self.cluster.ok("job", "ls")

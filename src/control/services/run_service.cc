@@ -153,12 +153,13 @@ base::Co<v1::Run> RunService::cancel(core::CallContext call, v1::CancelRunReques
 base::Co<v1::Run> RunService::cancel_once(v1::CancelRunRequest request, IdempotentCall idempotent) {
   for (int attempt = 1;; ++attempt) {
     CO_ASSIGN_OR_RETURN(const auto run, find(request.stack(), request.name()));
-    // What is ending already, for another reason perhaps, ends for that.
-    if (idempotent.done || run->spec().cancelled() || run->status().state() == v1::RUN_CANCELLING) co_return *run;
+    if (idempotent.done) co_return *run;
     if (core::is_ended(run->status().state()))
       co_return base::fail(base::Code::kFailedPrecondition,
-                           fmt::format("{}/{} has ended already: it {}", request.stack(), run->meta().name(),
+                           fmt::format("{}/{} has ended already: {}", request.stack(), run->meta().name(),
                                        core::state_name(run->status().state())));
+    // What is ending already, for another reason perhaps, ends for that.
+    if (run->spec().cancelled() || run->status().state() == v1::RUN_CANCELLING) co_return *run;
     v1::Run changed = *run;
     changed.mutable_spec()->set_cancelled(true);
     changed.mutable_meta()->set_generation(run->meta().generation() + 1);

@@ -36,6 +36,15 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   using google::protobuf::Empty;
   unimplemented<v1::ListStacksRequest, v1::ListStacksResponse>(table, "StackService.ListStacks");
   unimplemented<v1::DeleteStackRequest, v1::Stack>(table, "StackService.DeleteStack");
+  unimplemented<v1::ListJobsRequest, v1::ListJobsResponse>(table, "JobService.ListJobs");
+  unimplemented<v1::GetJobRequest, v1::Job>(table, "JobService.GetJob");
+  unimplemented<v1::CreateJobRequest, v1::Job>(table, "JobService.CreateJob");
+  unimplemented<v1::DeleteJobRequest, v1::Job>(table, "JobService.DeleteJob");
+  unimplemented<v1::RunJobRequest, v1::Run>(table, "JobService.RunJob");
+  unimplemented<v1::ListRunsRequest, v1::ListRunsResponse>(table, "JobService.ListRuns");
+  unimplemented<v1::GetRunRequest, v1::Run>(table, "JobService.GetRun");
+  unimplemented<v1::CancelRunRequest, v1::Run>(table, "JobService.CancelRun");
+  unimplemented<v1::RetryRunRequest, v1::Run>(table, "JobService.RetryRun");
   unimplemented<v1::ListServicesRequest, v1::ListServicesResponse>(table, "ServiceService.ListServices");
   unimplemented<v1::GetServiceRequest, v1::Service>(table, "ServiceService.GetService");
   unimplemented<v1::CreateServiceRequest, v1::Service>(table, "ServiceService.CreateService");
@@ -49,6 +58,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented_stream<v1::WatchUsageRequest, v1::TaskUsages>(table, "TaskService.WatchUsage");
   unimplemented_stream<v1::AttachInput, v1::ExecOutput>(table, "TaskService.Attach");
   unimplemented_stream<v1::CopyFromRequest, v1::FilePiece>(table, "TaskService.CopyFrom");
+  unimplemented_stream<v1::GetArtifactRequest, v1::FilePiece>(table, "JobService.GetArtifact");
   unimplemented_stream<v1::CopyIntoRequest, Empty>(table, "TaskService.CopyInto");
   unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");

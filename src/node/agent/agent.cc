@@ -33,6 +33,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       random_(seed),
       group_(executor),
       folder_(options_.folder, parts_.workers),
+      outputs_(options_.folder / "outputs", parts_.workers),
       outbox_(executor),
       slots_(executor, options_.starts_at_once > 0 ? options_.starts_at_once : default_starts()),
       lease_renewed_(executor),
@@ -41,6 +42,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                 .records = parts_.records,
                                 .resolver = parts_.resolver,
                                 .folder = folder_,
+                                .outputs = outputs_,
                                 .address = options_.address,
                                 .gone =
                                     [this](const std::string& uid) {
@@ -85,6 +87,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                 .images = parts_.images,
                 .tasks = tasks_,
                 .executors = parts_.executors,
+                .outputs = outputs_,
                 .group = group_,
                 .workers = parts_.workers,
                 .images_changed = [this] { image_reporter_.look_again(); }}),

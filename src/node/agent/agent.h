@@ -97,6 +97,7 @@ class Agent final : private SessionHandler {
   base::Random random_;
   base::TaskGroup group_;
   CheckpointFolder folder_;
+  OutputFolder outputs_;
   Outbox outbox_;
   Slots slots_;
   Lease lease_;

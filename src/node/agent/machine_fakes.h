@@ -43,6 +43,7 @@ class TestRuntime final : public runtimes::Runtime {
   std::vector<runtimes::AttachConfig> attachments;
   std::optional<int> exec_code;  // every exec says "said" and ends with it at once
   std::filesystem::path logs;
+  std::map<std::string, std::string> files;       // what containers leave, by path
   std::map<std::string, std::int64_t> real_pids;  // by id; of others they are made up
   int starting_max = 0;                           // at the same time
   base::TaskGroup group;                          // processes of exec()
@@ -59,6 +60,7 @@ class TestRuntime final : public runtimes::Runtime {
   base::Co<runtimes::ExitStatus> wait(std::string id) override;
   base::Co<> signal(std::string id, int number) override;
   base::Co<> remove(std::string id, bool keep_logs) override;
+  base::Co<> save_files(std::string id, std::string path, std::int64_t bytes_max, std::filesystem::path file) override;
   base::Co<std::optional<runtimes::ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<runtimes::ContainerInfo>> list() override;
   // Where there is no exec_code: echoes its input; ends with 7 when that ends.

@@ -90,6 +90,13 @@ base::Co<> TestRuntime::remove(std::string id, bool keep_logs) {
   co_return co_await next_turn();
 }
 
+base::Co<> TestRuntime::save_files(std::string id, std::string path, std::int64_t, std::filesystem::path file) {
+  operations.push_back("save " + id + " " + path);
+  const auto found = files.find(path);
+  if (found == files.end()) co_return base::fail(base::Code::kNotFound, "there is no " + path);
+  co_return base::write_file(file, found->second);
+}
+
 base::Co<std::optional<runtimes::ContainerInfo>> TestRuntime::inspect(std::string id) {
   const auto found = containers.find(id);
   if (found == containers.end()) co_return std::optional<runtimes::ContainerInfo>();

@@ -75,6 +75,7 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kAttach: co_return co_await attach(request.attach(), stream);
     case v1::StreamRequest::kCopyFrom: co_return co_await copy_from(request.copy_from(), stream);
     case v1::StreamRequest::kCopyInto: co_return co_await copy_into(request.copy_into(), stream);
+    case v1::StreamRequest::kArtifact: co_return co_await artifact(request.artifact(), stream);
     case v1::StreamRequest::kForward: co_return co_await forward(request.forward(), stream);
     case v1::StreamRequest::kUsage: co_return co_await usage(request.usage(), stream);
     case v1::StreamRequest::kImport: co_return co_await import(request.import(), stream);
@@ -93,7 +94,6 @@ base::Co<> StreamServer::answer(v1::StreamRequest request, std::shared_ptr<DataS
     case v1::StreamRequest::kPulls: co_return co_await pulls(stream);
     case v1::StreamRequest::kContainers: co_return co_await containers(stream);
     case v1::StreamRequest::kHealth: co_return co_await health(request.health(), stream);
-    case v1::StreamRequest::kArtifact:
     case v1::StreamRequest::WANT_NOT_SET: break;
   }
   co_return base::fail(base::Code::kUnimplemented, "this node's agent doesn't know this request: update orchion on it");

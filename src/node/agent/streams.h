@@ -6,6 +6,7 @@
 
 #include "base/task_group.h"
 #include "node/agent/control_link.h"
+#include "node/agent/output_folder.h"
 #include "node/agent/task_table.h"
 #include "node/images/images.h"
 
@@ -22,6 +23,7 @@ class StreamServer {
     images::Images& images;
     const TaskTable& tasks;
     const Executors& executors;
+    const OutputFolder& outputs;
     base::TaskGroup& group;
     base::WorkerPool* workers = nullptr;
     std::function<void()> images_changed;
@@ -40,6 +42,7 @@ class StreamServer {
   base::Co<> attach(v1::NodeAttach want, std::shared_ptr<DataStream> stream);
   base::Co<> copy_from(v1::NodeCopyFrom want, std::shared_ptr<DataStream> stream);
   base::Co<> copy_into(v1::NodeCopyInto want, std::shared_ptr<DataStream> stream);
+  base::Co<> artifact(v1::NodeArtifact want, std::shared_ptr<DataStream> stream);
   base::Co<> forward(v1::NodeForward want, std::shared_ptr<DataStream> stream);
   base::Co<> health(v1::NodeHealth want, std::shared_ptr<DataStream> stream);
   base::Co<> usage(v1::NodeUsage want, std::shared_ptr<DataStream> stream);

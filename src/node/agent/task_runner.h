@@ -15,6 +15,7 @@
 #include "node/agent/network_table.h"
 #include "node/agent/node_files.h"
 #include "node/agent/outbox.h"
+#include "node/agent/output_folder.h"
 #include "node/agent/slots.h"
 #include "node/agent/task_plan.h"
 #include "node/images/images.h"
@@ -35,6 +36,7 @@ struct TaskTools {
   volumes::Volumes& volumes;
   NetworkTable& network_table;
   CheckpointFolder& folder;
+  OutputFolder& outputs;
   Outbox& outbox;
   Slots& slots;  // of those that prepare or start
   const Lease& lease;
@@ -102,6 +104,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> ask_to_end();
   base::Co<> kill();
   base::Co<> finish();
+  base::Co<> keep_outputs();
   base::Co<> release();
   base::Co<> remove();
   base::Co<> clean_up(bool keep_logs);

@@ -300,15 +300,28 @@ base::Co<> TaskRunner::kill() {
 }
 
 base::Co<> TaskRunner::finish() {
-  const auto state = final_state(view());
+  auto state = final_state(view());
+  const auto kept = co_await keep_outputs();
   record_end();
   const bool fenced = fenced_ || (view().wanted && tools_.clock.now() >= view().fenced_at);
   std::string message = fenced ? kFenced : "";
   if (state == v1::FAILED) message = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
+  // What ended well without what it was for has failed.
+  if (state == v1::SUCCEEDED && !kept) {
+    state = v1::FAILED;
+    message = kept.error().message;
+  }
   not_before_ = {};
   failure_backoff_.reset();
   enter(state, std::move(message));
   co_return co_await save(Durability::kDisk);
+}
+
+// However it ended; of one that was never begun there is nothing.
+base::Co<> TaskRunner::keep_outputs() {
+  const auto outputs = checkpoint_.assignment().outputs();
+  if (outputs.empty() || executor_ == nullptr || !status().has_started_at()) co_return base::Result<>{};
+  co_return co_await tools_.outputs.keep(&executor_->runtime, uid(), outputs);
 }
 
 base::Co<> TaskRunner::release() {
@@ -317,6 +330,7 @@ base::Co<> TaskRunner::release() {
 
 base::Co<> TaskRunner::remove() {
   CO_RETURN_IF_ERROR(co_await clean_up(false));
+  if (!checkpoint_.assignment().outputs().empty()) CO_RETURN_IF_ERROR(co_await tools_.outputs.remove(uid()));
   checkpoint_.set_removed(true);
   report();
   co_return co_await save(Durability::kDisk);

@@ -364,6 +364,17 @@ Co<std::unique_ptr<wire::BodyReader>> EngineClient::save_image(std::string refer
   co_return std::unexpected(failure("save image " + reference, response->status, body));
 }
 
+Co<std::unique_ptr<wire::BodyReader>> EngineClient::read_files(std::string container, std::string path) {
+  wire::ClientRequest request;
+  CO_ASSIGN_OR_RETURN(request.target,
+                      co_await versioned(path_of(container, "/archive?path=") + wire::encode_percent(path)));
+  auto response = co_await http_.send(std::move(request), limits_.stall);
+  if (!response) co_return std::unexpected(explain(std::move(response).error()));
+  if (response->status < 300) co_return std::move(response->body);
+  CO_ASSIGN_OR_RETURN(const auto body, co_await wire::read_whole(*response->body, kBodyBytesMax));
+  co_return std::unexpected(failure("read " + path, response->status, body));
+}
+
 Co<> EngineClient::tag_image(std::string image, std::string repository, std::string tag) {
   CO_ASSIGN_OR_RETURN(auto target,
                       co_await versioned(image_path(image, "/tag?repo=") + wire::encode_percent(repository) +

@@ -87,6 +87,9 @@ class EngineClient {
   // `image` gets another name.
   base::Co<> tag_image(std::string image, std::string repository, std::string tag);
 
+  // A file or folder of a container in any state, as a tar whose top entry is called as the path's end. kNotFound.
+  base::Co<std::unique_ptr<wire::BodyReader>> read_files(std::string container, std::string path);
+
   const std::filesystem::path& socket() const { return socket_; }
 
   // "docker at /var/run/docker.sock"; "the engine" before the first answer.

@@ -199,6 +199,12 @@ class Runtime {
   // `keep_logs`.
   virtual base::Co<> remove(std::string id, bool keep_logs) = 0;
 
+  // What a container that has ended left at `path` in its own file system, as a tar in the new file `file`, whose only
+  // top entry is called as the path's end; what was mounted into the container isn't there. kNotFound: there is
+  // nothing. kResourceExhausted: it is more than `bytes_max`. An error leaves no file.
+  virtual base::Co<> save_files(std::string id, std::string path, std::int64_t bytes_max,
+                                std::filesystem::path file) = 0;
+
   virtual base::Co<std::optional<ContainerInfo>> inspect(std::string id) = 0;
 
   // Every container this runtime made under this agent, in any phase, those of an earlier process included.

@@ -13,6 +13,7 @@
 #include "node/runtimes/bundle/attachment.h"
 #include "node/runtimes/bundle/bundle_store.h"
 #include "node/runtimes/bundle/container_start.h"
+#include "node/runtimes/bundle/ended_root.h"
 #include "node/runtimes/bundle/exec_session.h"
 #include "node/runtimes/bundle/process_handle.h"
 #include "node/shim/bundle.h"
@@ -145,6 +146,13 @@ Co<> BundleRuntime::signal(std::string id, int signal) {
 
 Co<> BundleRuntime::remove(std::string id, bool keep_logs) {
   auto job = [store = store_, id, keep_logs] { return store->remove(id, keep_logs); };
+  co_return co_await pool_.run(std::move(job));
+}
+
+Co<> BundleRuntime::save_files(std::string id, std::string path, std::int64_t bytes_max, std::filesystem::path file) {
+  auto job = [store = store_, id, path, bytes_max, file]() -> Result<> {
+    return bundle::save_files(store->bundle(id), path, bytes_max, file);
+  };
   co_return co_await pool_.run(std::move(job));
 }
 

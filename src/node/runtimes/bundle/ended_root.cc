@@ -60,16 +60,20 @@ Result<UniqueFd> open_ended_root(const std::filesystem::path& bundle) {
   return root;
 }
 
-Result<> save_files(const std::filesystem::path& bundle, const std::string& path, std::int64_t bytes_max, int out) {
+Result<> save_files(const std::filesystem::path& bundle, const std::string& path, std::int64_t bytes_max,
+                    const std::filesystem::path& file) {
   ASSIGN_OR_RETURN(auto folder, open_ended_root(bundle));
   const tar::TreeRoot root(std::move(folder), tar::TreeRoot::Links::kInside);
-  const auto clean = tar::clean(path);
-  const auto node = root.open(clean, O_PATH | O_NOFOLLOW);
-  if (!node) return tar::fail_at(errno, "cannot read", path);
+  const auto node = root.open(tar::clean(path), O_PATH | O_NOFOLLOW);
+  if (!node) return tar::fail_at(errno, "read", path);
+  const UniqueFd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out) return base::fail_errno(errno, "cannot write " + file.native());
   tar::PackOptions options;
   options.bytes_max = bytes_max;
-  RETURN_IF_ERROR(tar::pack(node, tar::split(clean).name, options, out));
-  return {};
+  const auto packed = tar::pack(node, tar::split(tar::clean(path)).name, options, out.get());
+  if (packed) return {};
+  ::unlink(file.c_str());
+  return std::unexpected(packed.error());
 }
 
 }  // namespace orchion::node::runtimes::bundle

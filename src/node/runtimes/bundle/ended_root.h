@@ -14,7 +14,8 @@ namespace orchion::node::runtimes::bundle {
 // into the container isn't there. `bundle` is its folder. Needs what mounting needs; a thread of its own does it.
 base::Result<base::UniqueFd> open_ended_root(const std::filesystem::path& bundle);
 
-// Writes what lies at `path` in it to `out`, as Runtime::save_files() has it. Blocks.
-base::Result<> save_files(const std::filesystem::path& bundle, const std::string& path, std::int64_t bytes_max, int out);
+// As Runtime::save_files() has it. Blocks.
+base::Result<> save_files(const std::filesystem::path& bundle, const std::string& path, std::int64_t bytes_max,
+                          const std::filesystem::path& file);
 
 }  // namespace orchion::node::runtimes::bundle

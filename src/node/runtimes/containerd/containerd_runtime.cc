@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "node/runtimes/bundle/attachment.h"
+#include "node/runtimes/bundle/ended_root.h"
 #include "node/runtimes/bundle/process_handle.h"
 #include "node/runtimes/containerd/container_end.h"
 #include "node/runtimes/containerd/containerd_exec.h"
@@ -158,6 +159,15 @@ Co<BundleState> ContainerdRuntime::record_end(std::string id, std::optional<Task
     [[maybe_unused]] const auto whole = co_await pool_.run(std::move(logged));
   }
   co_return state;
+}
+
+// Its bundle holds what every runtime's does.
+Co<> ContainerdRuntime::save_files(std::string id, std::string path, std::int64_t bytes_max,
+                                   std::filesystem::path file) {
+  auto job = [store = store_, id, path, bytes_max, file]() -> Result<> {
+    return bundle::save_files(store->bundle(id), path, bytes_max, file);
+  };
+  co_return co_await pool_.run(std::move(job));
 }
 
 Co<> ContainerdRuntime::discard(std::string id) {

@@ -168,6 +168,10 @@ Co<> FakeRuntime::remove(std::string id, bool) {
   co_return Result<>{};
 }
 
+Co<> FakeRuntime::save_files(std::string id, std::string path, std::int64_t, std::filesystem::path) {
+  co_return base::fail(base::Code::kNotFound, fmt::format("the imitated container {} has no {}", id, path));
+}
+
 Co<std::optional<ContainerInfo>> FakeRuntime::inspect(std::string id) {
   const auto* container = machine_.find(id);
   if (container == nullptr) co_return std::optional<ContainerInfo>();

@@ -91,6 +91,7 @@ class FakeRuntime final : public Runtime {
   base::Co<ExitStatus> wait(std::string id) override;
   base::Co<> signal(std::string id, int signal) override;
   base::Co<> remove(std::string id, bool keep_logs) override;
+  base::Co<> save_files(std::string id, std::string path, std::int64_t bytes_max, std::filesystem::path file) override;
   base::Co<std::optional<ContainerInfo>> inspect(std::string id) override;
   base::Co<std::vector<ContainerInfo>> list() override;
   base::Co<std::unique_ptr<base::Stream<ExecOutput, ExecInput>>> exec(std::string id, ExecConfig config) override;
