@@ -26,6 +26,11 @@ def service(replicas=1):
                           "stopSignal": "SIGKILL"}, "replicas": replicas}
 
 
+def job(*command):
+    return {"container": {"image": IMAGE, "command": {"values": list(command)}, "stopSignal": "SIGKILL"},
+            "outputs": [{"name": "programs", "path": "/bin"}]}
+
+
 def quoted(text):
     return text.replace("/", "%2F")
 
@@ -45,10 +50,12 @@ class Row:
 
 def make_service(test):
     """The stack `other` with a service that runs nothing; an earlier one of that name may still be going."""
-    body = {"spec": {"services": [{"name": name, "spec": service(0)} for name in ("gone", "stays")]}}
+    body = {"spec": {"services": [{"name": name, "spec": service(0)} for name in ("gone", "stays")],
+                     "jobs": [{"name": "work", "spec": job("sh", "-c", ":")}]}}
     harness.wait_for("the stack to be made", lambda: test.call("PUT", "/v1/stacks/other", body)[0] == 200, seconds=120)
     for name in ("gone", "stays"):
         harness.wait_for("its services", lambda: test.call("GET", f"/v1/stacks/other/services/{name}")[0] == 200)
+    harness.wait_for("its job", lambda: test.call("GET", "/v1/stacks/other/jobs/work")[0] == 200)
 
 
 WEB = {"stack": "shop", "name": "web"}
@@ -67,6 +74,17 @@ ROWS = {
     "POST /v1/stacks/{stack}/services/{name}/restart": Row(GONE, {}, before=make_service),
     "POST /v1/stacks/{stack}/services/{name}/stop": Row(GONE, {}, before=make_service),
     "POST /v1/stacks/{stack}/services/{name}/start": Row(GONE, {}, before=make_service),
+    "GET /v1/jobs": Row(),
+    "GET /v1/stacks/{stack}/jobs/{name}": Row({"stack": "shop", "name": "short"}),
+    "POST /v1/stacks/{stack}/jobs": Row({"stack": "small"}, {"name": "work", "spec": job("sh", "-c", ":")}, makes=True),
+    "DELETE /v1/stacks/{stack}/jobs/{name}": Row({"stack": "other", "name": "work"}, before=make_service),
+    "POST /v1/stacks/{stack}/jobs/{job}/runs": Row({"stack": "shop", "job": "short"}, {}),
+    "GET /v1/runs": Row(query="stack=shop"),
+    "GET /v1/stacks/{stack}/runs/{name}": Row({"stack": "shop", "name": "short.1"}),
+    "POST /v1/stacks/{stack}/runs/{name}/cancel": Row({"stack": "shop", "name": "long"}, {}, DRY),
+    "POST /v1/stacks/{stack}/runs/{name}/retry": Row({"stack": "shop", "name": "short.1"}, {}, DRY),
+    "GET /v1/stacks/{stack}/runs/{run}/artifacts/{artifact}": Row({"stack": "shop", "run": "short.1",
+                                                                   "artifact": "programs"}),
     "GET /v1/tasks": Row(query="stack=shop&all=true"),
     "GET /v1/stacks/{stack}/tasks/{name}": Row({"stack": "shop", "name": "web.1"}),
     "GET /v1/stacks/{stack}/tasks/{name}/health": Row({"stack": "shop", "name": "web.1"}),
@@ -124,6 +142,12 @@ REFUSED = {
         ({"name": "a", "spec": {"container": {"image": ""}}}, "/spec/container/image"),
         ({"name": "a", "spec": service(4_000_000_000)}, "/spec/replicas")],
     "POST /v1/stacks/{stack}/services/{name}/scale": [({"replicas": 4_000_000_000}, "/replicas")],
+    "POST /v1/stacks/{stack}/jobs": [
+        ({}, "/name"),
+        ({"name": "a b", "spec": job("x")}, "/name"),
+        ({"name": "a", "spec": {"container": {"image": ""}}}, "/spec/container/image"),
+        ({"name": "a", "spec": {**job("x"), "schedule": {"cron": ["61 * * * *"]}}}, "/spec/schedule/cron/0")],
+    "POST /v1/stacks/{stack}/jobs/{job}/runs": [({"parameters": {"NO": "1"}}, "/parameters")],
     "POST /v1/nodes/{name}/availability": [({"availability": 77}, "/availability")],
     "POST /v1/images/pull": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
     "POST /v1/images/push": [
@@ -154,10 +178,16 @@ class Contract(unittest.TestCase):
         cls.operations = {f"{verb.upper()} {path}": operation for path, item in cls.document["paths"].items()
                           for verb, operation in item.items() if verb in VERBS}
         status, _, text = cls.cluster.request("PUT", "/v1/stacks/shop", body={"spec": {
-            "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}]}})
+            "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}],
+            "jobs": [{"name": "short", "spec": job("sh", "-c", ":")}, {"name": "long", "spec": job("sleep", "100000")}]}})
         assert status == 200, text
+        for name in ("short", "long"):
+            harness.wait_for("a run", lambda: cls.cluster.request("POST", f"/v1/stacks/shop/jobs/{name}/runs", {})[0] ==
+                             200)
+        harness.wait_for("its end", lambda: json.loads(
+            cls.cluster.request("GET", "/v1/stacks/shop/runs/short.1")[2])["status"]["state"] == "RUN_SUCCEEDED")
         harness.wait_for("the task to run", lambda: [task["status"]["state"] for task in cls.cluster.tasks("shop")] ==
-                         ["RUNNING"])
+                         ["RUNNING", "RUNNING"])
         cls.names = {"NODE": json.loads(cls.cluster.request("GET", "/v1/nodes")[2])["nodes"][0]["meta"]["name"],
                      "EVENT": json.loads(cls.cluster.request("GET", "/v1/events")[2])["events"][0]["meta"]["name"]}
 

@@ -15,6 +15,11 @@ services:
     image: busybox-test:latest
     command: [sleep, "100000"]
     stop_signal: SIGKILL
+x-orchion:
+  jobs:
+    task:
+      image: busybox-test:latest
+      command: ["true"]
 """
 
 # Does not end on SIGTERM, so that every wait for its end is long.

@@ -198,6 +198,7 @@ TEST_F(JobLife, CancelledBeforeItBeganAndWhileItRuns) {
 // --- the schedule ---
 
 TEST_F(JobLife, EachSlotOnce) {
+  advance(seconds(7));
   apply("shop", one_job("app:work", scheduled("* * * * *")));
   settle();
   for (int i = 0; i < 5; ++i) {
@@ -224,6 +225,10 @@ TEST_F(JobLife, SlotsThatNobodyCouldBeginAreRecorded) {
   restart_controllers();
   settle();
   EXPECT_EQ(states().size(), before) << "none comes again";
+  for (const auto& run : view().runs_of_job("shop", "job"))
+    if (run->status().state() == v1::RUN_MISSED) {
+      EXPECT_FALSE(run->spec().template_().has_container());
+    }
 }
 
 TEST_F(JobLife, AfterALongAbsenceTheRestIsANumber) {
@@ -231,12 +236,25 @@ TEST_F(JobLife, AfterALongAbsenceTheRestIsANumber) {
   settle();
   restart_controllers(hours(10));
   settle();
-  EXPECT_LE(states().size(), kIdleRunsKept + 2);
+  EXPECT_LE(states().size(), kIdleRunsKept + 3) << "and those that were in time";
   ASSERT_EQ(count_reason("JobMissed"), 1);
   for (const auto& [name, event] : view().events().all())
     if (event->reason() == "JobMissed") {
       EXPECT_THAT(event->message(), HasSubstr("job missed 57"));
     }
+}
+
+TEST_F(JobLife, ALongStartingDeadlineMakesUpForSome) {
+  apply("shop", one_job("app:work", [](v1::JobSpec& job) {
+          scheduled("* * * * *")(job);
+          job.mutable_schedule()->mutable_starting_deadline()->set_seconds(86400);
+        }));
+  settle();
+  restart_controllers(minutes(10));
+  settle();
+  EXPECT_GE(states().size(), 10u);
+  EXPECT_LE(states().size(), 11u);
+  EXPECT_THAT(states(), testing::Each(v1::RUN_SUCCEEDED));
 }
 
 TEST_F(JobLife, APausedScheduleMakesNothingAndMissesNothing) {
@@ -501,7 +519,7 @@ TEST_F(JobLife, WaitsForRoom) {
   settle();
   const auto first = ask(), second = ask();
   settle();
-  EXPECT_THAT(status(second).message(), HasSubstr("job.2.0 has no place: 0 of 1 nodes"));
+  EXPECT_THAT(status(second).message(), HasSubstr("job.2.0 has no place: 0 of 1 node"));
   cancel(first);
   settle();
   EXPECT_EQ(tasks_of(second)[0]->status().state(), v1::RUNNING);

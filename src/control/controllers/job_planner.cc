@@ -86,13 +86,15 @@ class JobPlanner {
     // A schedule that is new, or was changed or paused, says nothing about the time before.
     const auto since = changed || !status_.has_last_slot() ? std::max(last, now_.wall - kJustNow) : last;
     const DueSlots due = due_slots(job_.spec().schedule(), since, now_.wall);
-    *status_.mutable_last_slot() = core::to_timestamp(due.seen_until);
+    // One run in a step: with all that a job carries several might not fit into a transaction.
+    const bool more = due.to_begin.size() > 1;
+    *status_.mutable_last_slot() = core::to_timestamp(more ? due.to_begin.front() : due.seen_until);
     if (due.next) *status_.mutable_next_slot() = core::to_timestamp(*due.next);
     if (due.next) plan_.wake(now_.time + std::min<base::Duration>(*due.next - now_.wall, kLookAgain));
     Unit unit;
     for (const auto& slot : due.missed) unit.push_back(record(slot, v1::RUN_MISSED, "nobody could begin it in time"));
     if (due.missed_before > 0) unit.push_back(say_missed(due));
-    for (const auto& slot : due.to_begin) begin(slot, unit);
+    if (!due.to_begin.empty()) begin(due.to_begin.front(), unit);
     slots_ = std::move(unit);
   }
 
@@ -124,9 +126,9 @@ class JobPlanner {
     return run;
   }
 
-  // A run that never begins.
+  // A run that never begins, and carries nothing: tried again it is what its job is then.
   Write record(base::WallTime slot, v1::RunState state, const std::string& message) {
-    v1::Run run = new_run(slot, job_.spec());
+    v1::Run run = new_run(slot, v1::JobSpec());
     run.mutable_status()->set_state(state);
     run.mutable_status()->set_message(message);
     *run.mutable_status()->mutable_finished_at() = core::to_timestamp(now_.wall);

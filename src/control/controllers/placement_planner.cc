@@ -230,6 +230,9 @@ void apply_placement(const Placement& placement, const Cost& cost, v1::Task& tas
 
 namespace {
 
+// Tasks that may preempt in one pass: each looks at all nodes with everything on them. The next pass is for the next.
+constexpr int kPreemptionsMax = 16;
+
 scheduler::Strategy strategy_of(const v1::Run* run) {
   if (run == nullptr) return scheduler::Strategy::kService;
   switch (run->spec().template_().placement()) {
@@ -299,14 +302,20 @@ Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& ra
   sort_for_placement(waiting, *snapshot.cluster.allocations);
   std::vector<TaskToPlace> wanted;
   for (const auto& task : waiting) wanted.push_back(to_place(task));
-  const auto placements = place_tasks(snapshot.cluster, wanted, random.next());
+  auto placements = place_tasks(snapshot.cluster, wanted, random.next());
   Plan plan;
   Preemption preemption(snapshot);
+  int looked_at = 0;
   for (std::size_t i = 0; i < placements.size(); ++i) {
     const auto& task = waiting[i].task;
     Unit unit;
-    if (!placements[i].assignment && preempts(waiting[i]))
+    if (!placements[i].assignment && preempts(waiting[i]) && looked_at++ < kPreemptionsMax)
       unit = make_room(waiting[i], preemption.victims_for(wanted[i], priority_of(waiting[i])), now, random);
+    // All that come after a task that preempts have its priority or a lower one.
+    if (placements[i].assignment && preemption.is_promised(placements[i].assignment->node_uid()))
+      placements[i] = {std::nullopt,
+                       fmt::format("node {} makes room for a job of higher priority", placements[i].assignment->node()),
+                       {}};
     const bool is_news = placements[i].assignment || placements[i].message != task->spec().placement_message();
     if (is_news) {
       v1::Task changed = *task;

@@ -46,7 +46,7 @@ std::vector<TaskPtr> Preemption::victims_for(const TaskToPlace& task, std::int32
   std::string best_node;
   for (const auto& node : snapshot_.cluster.nodes) {
     const auto& uid = node->meta().uid();
-    if (spent_.contains(uid)) continue;
+    if (promised_.contains(uid)) continue;
     NodeUsage usage = snapshot_.cluster.allocations->of_node(uid);
     std::vector<const PlacedTask*> candidates;
     for (const auto& placed : snapshot_.placed) {
@@ -58,7 +58,7 @@ std::vector<TaskPtr> Preemption::victims_for(const TaskToPlace& task, std::int32
       }
     }
     if (fits(node, usage, task)) {
-      spent_.insert(uid);
+      promised_.insert(uid);
       return {};
     }
     std::sort(candidates.begin(), candidates.end(), goes_before);
@@ -73,7 +73,7 @@ std::vector<TaskPtr> Preemption::victims_for(const TaskToPlace& task, std::int32
       break;
     }
   }
-  if (!best.empty()) spent_.insert(best_node);
+  if (!best.empty()) promised_.insert(best_node);
   for (const auto& victim : best) chosen_.insert(victim->meta().uid());
   return best;
 }

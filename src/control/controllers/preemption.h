@@ -19,12 +19,15 @@ class Preemption {
   // first. None: where no number is enough, or where those that are ending already are. Nobody is named twice.
   std::vector<TaskPtr> victims_for(const TaskToPlace& task, std::int32_t priority);
 
+  // Whether room is being made on the node for a task of higher priority: who took it now would have to go again.
+  bool is_promised(const std::string& node_uid) const { return promised_.contains(node_uid); }
+
  private:
   bool fits(const NodePtr& node, const NodeUsage& usage, const TaskToPlace& task) const;
 
   const PlacementSnapshot& snapshot_;
-  std::set<std::string> chosen_;  // uids
-  std::set<std::string> spent_;   // uids of nodes whose room is promised to a task before
+  std::set<std::string> chosen_;    // uids
+  std::set<std::string> promised_;  // uids of nodes that make room for a task before
 };
 
 }  // namespace orchion::control::controllers

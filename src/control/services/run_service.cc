@@ -187,6 +187,11 @@ base::Co<v1::Run> RunService::retry_once(v1::RetryRunRequest request, Idempotent
         base::Code::kFailedPrecondition,
         fmt::format("{}/{} has not ended yet: cancel it first, or wait", request.stack(), run->meta().name()));
   Origin origin{run->spec().template_(), run->spec().parameters(), run->meta().name()};
+  if (!origin.made_from.has_container()) {
+    // It never began, and is what its job is now.
+    CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(request.stack(), run->spec().job()));
+    CO_ASSIGN_OR_RETURN(origin.made_from, core::with_parameters(run->spec().job(), job->spec(), {}));
+  }
   co_return co_await make(request.stack(), run->spec().job(), std::move(origin), request.dry_run(),
                           std::move(idempotent));
 }

@@ -133,7 +133,10 @@ base::Co<v1::ListTasksResponse> TaskService::list(core::CallContext, v1::ListTas
     if (!request.service().empty() && task.spec().service() != request.service()) return false;
     if (!request.run().empty() && task.spec().run() != request.run()) return false;
     if (!request.node().empty() && task.spec().assignment().node() != request.node()) return false;
-    return request.all() || is_present(task);
+    if (request.all()) return true;
+    // Of runs those that ended stay for long: who wants them names the run.
+    const bool of_past = !task.spec().run().empty() && core::is_terminal(task.status().state());
+    return of_past ? !request.run().empty() : is_present(task);
   };
   for (const auto& task : page_of(context_.objects.view().tasks(), page, keep, *response.mutable_next_page_token()))
     *response.add_tasks() = *task;
