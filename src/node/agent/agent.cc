@@ -42,7 +42,6 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                 .records = parts_.records,
                                 .resolver = parts_.resolver,
                                 .folder = folder_,
-                                .outputs = outputs_,
                                 .address = options_.address,
                                 .gone =
                                     [this](const std::string& uid) {
@@ -60,6 +59,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .volumes = parts_.volumes,
              .network_table = network_table_,
              .folder = folder_,
+             .outputs = outputs_,
              .outbox = outbox_,
              .slots = slots_,
              .lease = lease_,

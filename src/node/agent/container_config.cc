@@ -9,6 +9,8 @@
 
 #include <fmt/core.h>
 
+#include "core/defaults.h"
+
 namespace orchion::node::agent {
 
 namespace {

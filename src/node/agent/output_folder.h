@@ -8,6 +8,7 @@
 
 #include <google/protobuf/repeated_ptr_field.h>
 
+#include "base/file.h"
 #include "base/worker_pool.h"
 #include "node/runtimes/runtime.h"
 #include "v1/specs.pb.h"
