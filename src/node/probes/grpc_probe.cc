@@ -42,8 +42,8 @@ base::Co<Outcome> ask_grpc(Target target, v1::GrpcProbe probe) {
   HealthCheckRequest request;
   request.set_service(probe.service());
   const auto call = client.call("/grpc.health.v1.Health/Check", {});
-  CO_RETURN_IF_ERROR(co_await call->send(request.SerializeAsString()));
-  call->finish();
+  // Where the call has ended already, its status says why.
+  if (auto sent = co_await call->send(request.SerializeAsString()); sent) call->finish();
   auto answer = co_await call->receive();
   if (!answer) co_return std::unexpected(explain(std::move(answer).error(), probe));
   HealthCheckResponse response;

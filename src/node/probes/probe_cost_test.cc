@@ -55,10 +55,11 @@ TEST(ProbeCost, AThousandASecond) {
   check.mutable_interval()->set_seconds(1);
   std::vector<std::shared_ptr<Monitor>> monitors;
   for (int i = 0; i < kTasks; ++i) {
-    Monitor::Parts parts{.clock = clock,
-                         .random = random,
-                         .ask = [&](const v1::HealthCheck&, base::Duration timeout) { return ask(clock, &asked, timeout); },
-                         .changed = [] {}};
+    Monitor::Parts parts{
+        .clock = clock,
+        .random = random,
+        .ask = [&](const v1::HealthCheck&, base::Duration timeout) { return ask(clock, &asked, timeout); },
+        .changed = [] {}};
     monitors.push_back(
         std::make_shared<Monitor>(std::move(parts), CheckSet{.liveness = check}, clock.wall(), Findings(), false));
     group.spawn("checking", monitors.back()->run());
