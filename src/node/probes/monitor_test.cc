@@ -236,7 +236,7 @@ TEST_F(MonitorTest, TasksThatBeganTogetherAreNotAskedTogether) {
   }
   for (const auto at : asked_[kAlive]) ++by_millisecond[at.time_since_epoch().count() / 1'000'000];
   EXPECT_GE(asked_[kAlive].size(), 2000u);
-  for (const auto& [at, count] : by_millisecond) EXPECT_LT(count, 40) << at;
+  for (const auto& [at, count] : by_millisecond) EXPECT_LT(count, 80) << at;  // of a thousand, on one tick
   for (const auto& monitor : monitors) monitor->stop();
 }
 
