@@ -127,7 +127,7 @@ TEST_F(CliTest, ExplainSaysWhatAKeyMeans) {
             "key        services.healthcheck.interval\nmeaning    time between checks\ntype       text\n"
             "supported  yes\ndefault    30s\nexample    interval: 1s\n");
   EXPECT_THAT(run({"explain", "services.healthcheck"}).out, AllOf(HasSubstr("\n\nKEY "), HasSubstr("start_period")));
-  EXPECT_THAT(run({"explain"}).out, HasSubstr("services  map   yes        what runs"));
+  EXPECT_THAT(run({"explain"}).out, HasSubstr("services   map   yes        what runs"));
   EXPECT_THAT(run({"explain", "develop"}).out, HasSubstr("supported  no: remove it; watch your files"));
   EXPECT_EQ(run({"explain", "deploy.resources", "-o", "name"}).out, "limits\nreservations\n");
   EXPECT_THAT(run({"explain", "services.init", "-o", "json"}).out,

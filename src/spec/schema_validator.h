@@ -52,9 +52,9 @@ class SchemaValidator {
   }
 
   bool accepts_entry(const boost::json::object& schema, const Node::Entry& entry) const {
-    if (is_extension(entry.key)) return true;
     if (const auto* properties = schema.if_contains("properties"))
       if (const auto* property = properties->as_object().if_contains(entry.key)) return accepts(*property, entry.value);
+    if (is_extension(entry.key)) return true;
     const auto* rest = schema.if_contains("additionalProperties");
     return !rest || accepts(*rest, entry.value);
   }

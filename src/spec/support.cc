@@ -61,8 +61,11 @@ json::object property(const Key& key, const KeyTable& table) {
 // Keywords about maps say nothing about a value that isn't one, so short forms pass.
 json::object definition(const KeyTable& table) {
   json::object properties;
-  for (const auto& key : table.keys)
+  for (const auto& key : table.keys) {
     if (key.supported) properties[key.name] = property(key, table);
+    // Others' extensions are passed over, this one isn't.
+    if (!key.supported && is_extension(key.name)) properties[key.name] = false;
+  }
   if (table.also != nullptr)
     for (const auto& key : table.also->keys)
       if (key.supported && find_key_of(table, key.name) == &key) properties[key.name] = property(key, *table.also);

@@ -81,7 +81,7 @@ const std::map<std::string_view, std::string> kFrames = {
     {"a config", "{services: {web: {image: a, configs: [c]}}, configs: {c: {file: ./key, @}}}"},
     {"x-orchion of the file", "{services: {web: {image: a}}, x-orchion: {@}}"},
     {"a job", "{x-orchion: {jobs: {j: {image: a, @}}}}"},
-    {"schedule", "{x-orchion: {jobs: {j: {image: a, schedule: {cron: '@daily', @}}}}}"},
+    {"schedule", "{x-orchion: {jobs: {j: {image: a, schedule: {cron: '0 3 * * *', @}}}}}"},
     {"a parameter of a job", "{x-orchion: {jobs: {j: {image: a, parameters: {P: {@}}}}}}"},
     {"an output of a job", "{x-orchion: {jobs: {j: {image: a, outputs: {o: {path: /o, @}}}}}}"},
     {"a model", "{services: {web: {image: a}}, models: {m: {model: x, @}}}"},

@@ -260,6 +260,7 @@ TEST_F(AssignmentFeedTest, NamesLeadToWhatIsReady) {
   auto theirs = task("theirs", "node-2", v1::RUNNING);
   theirs.mutable_status()->set_readiness(v1::HEALTH_STARTING);
   create(theirs);
+  theirs = *view_.tasks().find_uid("theirs");
   const auto full = feed_.full(view_);
   ASSERT_EQ(full.endpoints_size(), 1);
   EXPECT_EQ(full.endpoints(0).task_uid(), "mine");

@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/file.h"
+
 namespace orchion::node::agent {
 
 base::Co<> next_turn() {
