@@ -58,6 +58,15 @@ def make_service(test):
     harness.wait_for("its job", lambda: test.call("GET", "/v1/stacks/other/jobs/work")[0] == 200)
 
 
+def forget_job(test):
+    test.call("DELETE", "/v1/stacks/small/jobs/work")
+    harness.wait_for("its end", lambda: test.call("GET", "/v1/stacks/small/jobs/work")[0] == 404)
+
+
+def make_run(test):
+    harness.wait_for("a run", lambda: test.call("POST", "/v1/stacks/shop/jobs/long/runs", {})[0] == 200)
+
+
 WEB = {"stack": "shop", "name": "web"}
 GONE = {"stack": "other", "name": "gone"}
 DRY = "dryRun=true"
@@ -76,12 +85,13 @@ ROWS = {
     "POST /v1/stacks/{stack}/services/{name}/start": Row(GONE, {}, before=make_service),
     "GET /v1/jobs": Row(),
     "GET /v1/stacks/{stack}/jobs/{name}": Row({"stack": "shop", "name": "short"}),
-    "POST /v1/stacks/{stack}/jobs": Row({"stack": "small"}, {"name": "work", "spec": job("sh", "-c", ":")}, makes=True),
+    "POST /v1/stacks/{stack}/jobs": Row({"stack": "small"}, {"name": "work", "spec": job("sh", "-c", ":")}, makes=True,
+                                        before=forget_job),
     "DELETE /v1/stacks/{stack}/jobs/{name}": Row({"stack": "other", "name": "work"}, before=make_service),
     "POST /v1/stacks/{stack}/jobs/{job}/runs": Row({"stack": "shop", "job": "short"}, {}),
     "GET /v1/runs": Row(query="stack=shop"),
     "GET /v1/stacks/{stack}/runs/{name}": Row({"stack": "shop", "name": "short.1"}),
-    "POST /v1/stacks/{stack}/runs/{name}/cancel": Row({"stack": "shop", "name": "long"}, {}, DRY),
+    "POST /v1/stacks/{stack}/runs/{name}/cancel": Row({"stack": "shop", "name": "long"}, {}, DRY, before=make_run),
     "POST /v1/stacks/{stack}/runs/{name}/retry": Row({"stack": "shop", "name": "short.1"}, {}, DRY),
     "GET /v1/stacks/{stack}/runs/{run}/artifacts/{artifact}": Row({"stack": "shop", "run": "short.1",
                                                                    "artifact": "programs"}),

@@ -154,7 +154,7 @@ class ExitCodes(unittest.TestCase):
         self.expect(1, "image", "import", broken, "x:1")
         self.expect(1, "run", "nowhere.invalid/none:1", "--", "true")
         ill = harness.write(self.cluster.folder / "ill", "compose.yaml", COMPOSE.replace("shop", "ill").replace(
-            "[sleep, \"100000\"]", "[/nowhere]") + "    restart: \"no\"\n")
+            "[sleep, \"100000\"]", "[/nowhere]\n    restart: \"no\""))
         self.addCleanup(self.run_here, "down", "--stack", "ill")
         self.expect(1, "up", "-f", ill)
         self.expect(1, "health", "ill")

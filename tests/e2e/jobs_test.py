@@ -207,7 +207,9 @@ class Jobs(unittest.TestCase):
         # As long as the run is kept, whatever becomes of the server.
         self.cluster.stop(signal.SIGKILL)
         self.cluster.start()
-        self.cluster.ok("job", "artifact", run, "report", "--to", folder / "again")
+        # Its agent comes back a moment after it.
+        harness.wait_for("the node", lambda: self.cluster.run("job", "artifact", run, "report", "--to",
+                                                              folder / "again").code == 0)
         self.assertEqual((folder / "again").read_text(), "whole\n")
         self.assertNotIn("overlay", "".join(l for l in open("/proc/self/mounts") if str(self.cluster.data) in l))
 

@@ -63,9 +63,18 @@ def of_stack(data, name):
 def make_stack(test, name):
     container = {"image": IMAGE, "command": {"values": ["sleep", "100000"]}, "stopSignal": "SIGKILL"}
     test.call("PUT", f"/v1/stacks/{name}", {"spec": {
-        "services": [{"name": "web", "spec": {"container": container}}], "volumes": [{"name": "data"}]}})
+        "services": [{"name": "web", "spec": {"container": container}}], "volumes": [{"name": "data"}],
+        "jobs": [{"name": "once", "spec": {"container": container | {"command": {"values": ["sleep", "0"]}}}}]}})
     harness.wait_for("the task to run", lambda: [task["status"]["state"] for task in test.cluster.tasks(name)] ==
                      ["RUNNING"])
+
+
+def make_run(test, name):
+    make_stack(test, name)
+    harness.wait_for("the job", lambda: test.call("GET", f"/v1/jobs?stack={name}")["jobs"])
+    run = test.call("POST", f"/v1/stacks/{name}/jobs/once/runs", {})["meta"]["name"]
+    harness.wait_for("its end", lambda: test.call("GET", f"/v1/stacks/{name}/runs/{run}")["status"]["state"] ==
+                     "RUN_SUCCEEDED")
 
 
 def remove_stack(test, name):
@@ -111,6 +120,8 @@ class Change:
 CHANGES = {
     "Stack": Change(),
     "Service": Change(),
+    "Job": Change(),
+    "Run": Change(make_run),
     "Revision": Change(),
     "Task": Change(),
     "Network": Change(),
@@ -167,7 +178,7 @@ class WatchOfEachKind(unittest.TestCase):
 
     def test_the_present_comes_first(self):
         name = f"present-{uuid.uuid4().hex[:6]}"
-        make_stack(self, name)
+        make_run(self, name)
         self.addCleanup(remove_stack, self, name)
 
         def check(kind, change):
@@ -239,7 +250,7 @@ class WatchOfEachKind(unittest.TestCase):
             event, places[kind], data = watch.next()
             self.assertEqual((event, data["type"], data["id"]), ("BOOKMARK", "BOOKMARK", places[kind]))
             self.assertGreaterEqual(int(places[kind].split(".")[1]), made, "it moves on with what others did")
-        make_stack(self, name)
+        make_run(self, name)
         self.addCleanup(remove_stack, self, name)
         for kind in set(CHANGES) - {"Node", "Image"}:
             with self.subTest(kind), self.watch(kind, places[kind]) as resumed:

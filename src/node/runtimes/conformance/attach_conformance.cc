@@ -153,7 +153,8 @@ TEST_P(RuntimeConformance, AttachInputEndsForGood) {
   EXPECT_EQ(hear(*first, "ended\n").out, "a\nended\n");
   const auto second = attach(config.id, {.stdin = true});
   say(*second, {text("too late\n"), {.end = true}});
-  EXPECT_EQ(exec(config.id, {.arguments = {"/bin/sh", "-c", "echo > fifo"}}).exit_code, 0);
+  // The container ends by it, and may take the writer along before that has ended by itself.
+  exec(config.id, {.arguments = {"/bin/sh", "-c", "echo > fifo"}});
   EXPECT_EQ(hear(*second).exit_code, 5);
 }
 
