@@ -409,14 +409,14 @@ const KeyTable kOutputKeys{"an output of a job", kOutputKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
-      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,   &kLimitsKeys,
-      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,  &kIncludeKeys,
-      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,       &kBindKeys,
-      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys, &kLoggingKeys,
-      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
-      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
-      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
-      &kModelKeys,         &kOrchionKeys,       &kProbesKeys,       &kProbeKeys,       &kHttpProbeKeys,
+      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,    &kLimitsKeys,
+      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,   &kIncludeKeys,
+      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,        &kBindKeys,
+      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys,  &kLoggingKeys,
+      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,      &kBlockRateKeys,
+      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,      &kIpamKeys,
+      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,       &kConfigKeys,
+      &kModelKeys,         &kOrchionKeys,       &kProbesKeys,       &kProbeKeys,        &kHttpProbeKeys,
       &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys,  &kStackOrchionKeys, &kJobKeys,
       &kScheduleKeys,      &kParameterKeys,     &kOutputKeys};
   return kAll;

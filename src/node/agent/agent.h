@@ -31,7 +31,7 @@ struct AgentOptions {
   int starts_at_once = 0;                 // 0: four for each CPU
   NodeFiles node_files = {};
   std::shared_ptr<const probes::KnownImages> known_images = {};  // null: what nobody says how to check isn't
-  std::string boot_id;  // empty: the machine's
+  std::string boot_id;                                           // empty: the machine's
 };
 
 // The machine's parts and the way out of it. They must outlive the agent.
