@@ -200,6 +200,36 @@ int run_image_login(Context& context, const std::string& name, std::string user,
 int run_image_rm(Context& context, const std::string& reference);
 int run_image_prune(Context& context);
 
+// What is told where. Secrets come from a file, so that they stand in no list of processes and in no shell's history.
+struct ChannelOptions {
+  std::string name;
+  std::string webhook;  // an URL; of what follows one is said
+  std::string ntfy;     // an URL
+  std::string topic;    // of ntfy
+  bool discord = false;
+  bool slack = false;
+  std::string gotify;         // an URL
+  std::string email;          // HOST:PORT of the server
+  bool implicit_tls = false;  // else STARTTLS
+  std::string user;
+  std::string from;
+  std::vector<std::string> to;
+  std::string secret_file;  // "-" for standard input
+  std::vector<std::string> on;
+  std::string severity;
+  std::vector<std::string> stacks;
+  std::vector<std::string> services;
+  std::string cool_down;
+  std::string group;
+  bool recovery = false;
+  bool allow_private = false;
+};
+int run_channel_set(Context& context, const ChannelOptions& options);
+int run_channel_ls(Context& context);
+int run_channel_inspect(Context& context, const std::string& name);
+int run_channel_rm(Context& context, const std::string& name);
+int run_channel_test(Context& context, const std::string& name);
+
 int run_version(Context& context, const std::string& version);
 
 }  // namespace orchion::cli

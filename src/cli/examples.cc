@@ -273,6 +273,33 @@ const Examples kOfMachines = {
   orchion image prune                     what no task uses
   orchion image prune --yes               without a question
 )"},
+    {"orchion channel", R"(
+  orchion channel set ops --webhook https://hooks.example.org/orchion --secret-file ops.key
+  orchion channel test ops                does it arrive?
+  orchion channel ls
+)"},
+    {"orchion channel ls", R"(
+  orchion channel ls                      where each leads, and how its last message went
+  orchion channel ls -o name              their names alone
+)"},
+    {"orchion channel inspect", R"(
+  orchion channel inspect ops             all but its secrets
+  orchion channel inspect ops -o json     the same as data
+)"},
+    {"orchion channel set", R"(
+  orchion channel set ops --webhook https://hooks.example.org/orchion --secret-file ops.key
+  orchion channel set phone --ntfy https://ntfy.sh --topic my-lab-4711 --on "Task*" --cool-down 1h --recovery
+  orchion channel set chat --discord --secret-file url.txt --severity error --group 5m
+  orchion channel set mail --email mail.example.org:587 --from lab@example.org --to me@example.org
+)"},
+    {"orchion channel rm", R"(
+  orchion channel rm ops                  with what it hasn't delivered yet
+  orchion channel rm ops --progress quiet  and say nothing
+)"},
+    {"orchion channel test", R"(
+  orchion channel test ops                send one message, and say what the receiver answered
+  orchion channel test ops -o json        the same as data
+)"},
     {"orchion server", R"(
   orchion server                          here, until Ctrl-C
   orchion server --background             start one where none runs

@@ -11,6 +11,9 @@
 #include "control/auth/node_authenticator.h"
 #include "control/auth/token_authenticator.h"
 #include "control/controllers/controller_set.h"
+#include "control/notify/channel_controller.h"
+#include "control/notify/curl_outbound.h"
+#include "control/services/channel_service.h"
 #include "control/services/handlers.h"
 #include "control/services/join_service.h"
 #include "control/serving/health.h"
@@ -95,6 +98,9 @@ class ControlPlane {
         std::make_shared<control::services::JoinService>(
             context, *authority_,
             control::services::JoinOptions{.cluster_id = cluster_, .address = door_.address, .advice = door_.advice}));
+    control::services::add_channel_service(
+        methods_, std::make_shared<control::services::ChannelService>(
+                      context, [this](v1::Channel channel) { return channels_->send_test(std::move(channel)); }));
     health_.add_to(methods_);
     control::serving::add_reflection(methods_);
     calls_.spawn("the writer of reports", dispatcher_->run());
@@ -103,6 +109,9 @@ class ControlPlane {
     controllers_ = std::make_unique<control::controllers::ControllerSet>(
         executor_, *objects_, clock_, base::Random::from_system(), *liveness_, controllers);
     controllers_->start();
+    channels_ = std::make_unique<control::notify::ChannelController>(executor_, *objects_, clock_,
+                                                                     base::Random::from_system(), outbound_);
+    CO_RETURN_IF_ERROR(co_await channels_->start());
     co_return base::Result<>{};
   }
 
@@ -128,12 +137,14 @@ class ControlPlane {
   base::Co<> shut_down() {
     health_.stop();
     if (agent_) CO_RETURN_IF_ERROR(co_await agent_->shutdown(node::agent::Agent::Goodbye::kSilent));
+    if (channels_) CO_RETURN_IF_ERROR(co_await channels_->shutdown());
     if (controllers_) CO_RETURN_IF_ERROR(co_await controllers_->shutdown());
     CO_RETURN_IF_ERROR(co_await calls_.shutdown());
     if (objects_) CO_RETURN_IF_ERROR(co_await objects_->shutdown());
     agent_.reset();
     link_.reset();
     parts_.reset();
+    channels_.reset();
     controllers_.reset();
     dispatcher_.reset();
     streams_.reset();
@@ -182,6 +193,8 @@ class ControlPlane {
   std::unique_ptr<control::services::NodeStreams> streams_;
   std::unique_ptr<control::services::Dispatcher> dispatcher_;
   std::unique_ptr<control::controllers::ControllerSet> controllers_;
+  control::notify::CurlOutbound outbound_;
+  std::unique_ptr<control::notify::ChannelController> channels_;
   std::unique_ptr<NodeParts> parts_;
   std::unique_ptr<LocalLink> link_;
   std::unique_ptr<node::agent::Agent> agent_;

@@ -6,10 +6,12 @@ follows from the document: who may, what is refused and how, and that good answe
 
 import dataclasses
 import http.client
+import http.server
 import json
 import pathlib
 import subprocess
 import tempfile
+import threading
 import unittest
 import uuid
 
@@ -65,6 +67,36 @@ def forget_job(test):
 
 def make_run(test):
     harness.wait_for("a run", lambda: test.call("POST", "/v1/stacks/shop/jobs/long/runs", {})[0] == 200)
+
+
+WEBHOOK = {"webhook": {"url": "https://hooks.example.org/x", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}
+
+
+def make_channel(test):
+    status, _, text = test.call("PUT", "/v1/channels/ops", {"spec": WEBHOOK})
+    assert status == 200, text
+
+
+class Taker(http.server.BaseHTTPRequestHandler):
+    """Takes whatever is posted."""
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def make_near_channel(test):
+    """One that leads to a receiver which takes everything."""
+    taker = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=taker.serve_forever, daemon=True).start()
+    test.addCleanup(taker.server_close)
+    test.addCleanup(taker.shutdown)
+    url = f"http://127.0.0.1:{taker.server_address[1]}/"
+    status, _, text = test.call("PUT", "/v1/channels/near", {"spec": {"slack": {"url": url}, "allowPrivate": True}})
+    assert status == 200, text
 
 
 WEB = {"stack": "shop", "name": "web"}
@@ -130,6 +162,11 @@ ROWS = {
     "POST /v1/images/prune": Row(body={}, query=DRY),
     "GET /v1/events": Row(),
     "GET /v1/events/{name}": Row({"name": "EVENT"}),
+    "GET /v1/channels": Row(before=make_channel),
+    "GET /v1/channels/{name}": Row({"name": "ops"}, before=make_channel),
+    "PUT /v1/channels/{name}": Row({"name": "new"}, {"spec": WEBHOOK}, makes=True),
+    "DELETE /v1/channels/{name}": Row({"name": "ops"}, before=make_channel),
+    "POST /v1/channels/{name}/test": Row({"name": "near"}, {}, before=make_near_channel),
     "GET /v1/server": Row(),
     "GET /v1/watch": Row(query="kinds=Node&kinds=Stack"),
     "GET /livez": Row(),
@@ -167,6 +204,9 @@ REFUSED = {
     "POST /v1/images/tag": [
         ({}, "/reference"), ({"reference": "a b", "name": "a:1"}, "/reference"),
         ({"reference": IMAGE}, "/name"), ({"reference": IMAGE, "name": f"a@sha256:{64 * '0'}"}, "/name")],
+    "PUT /v1/channels/{name}": [
+        ({}, "/spec"), ({"spec": {"slack": {"url": "http://hooks.example.org/"}}}, "/spec/slack/url"),
+        ({"spec": {**WEBHOOK, "rules": [{"reasons": [""]}]}}, "/spec/rules/0/reasons/0")],
     "POST /v1/images/remove": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
 }
 

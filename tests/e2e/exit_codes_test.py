@@ -45,6 +45,8 @@ ASKING = {
     "job run": ["shop/task"], "job ls": [], "job inspect": ["shop/task"], "job history": [], "job cancel": ["shop/task"],
     "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
+    "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],
+    "channel set": ["x", "--webhook", "https://hooks.example.org/x"],
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
@@ -69,7 +71,9 @@ MISSING = [
     ["build", "-f", "/nowhere/compose.yaml"], ["init", "nope"], ["explain", "healthcheck.nope"],
     ["job", "run", "shop/nope"], ["job", "inspect", "shop/nope"], ["job", "inspect", "shop/nope.1"],
     ["job", "cancel", "shop/nope.1"], ["job", "retry", "shop/nope.1"], ["job", "logs", "shop/nope"],
-    ["job", "artifact", "shop/nope.1", "x"], ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
+    ["job", "artifact", "shop/nope.1", "x"], ["channel", "inspect", "nope"], ["channel", "rm", "nope"],
+    ["channel", "test", "nope"], ["channel", "set", "x", "--slack", "--secret-file", "/nowhere/url"],
+    ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
 

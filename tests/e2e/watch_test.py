@@ -89,6 +89,15 @@ def remove_image(test, name):
     test.call("POST", "/v1/images/remove", {"reference": f"docker.io/library/{name}:1"})
 
 
+def make_channel(test, name):
+    test.call("PUT", f"/v1/channels/{name}", {"spec": {"slack": {"url": "https://hooks.example.org/x"}, "rules": [
+        {"reasons": ["Nothing"]}]}})
+
+
+def remove_channel(test, name):
+    test.call("DELETE", f"/v1/channels/{name}")
+
+
 def set_availability(availability):
     def change(test, _):
         node = test.call("GET", "/v1/nodes")["nodes"][0]["meta"]["name"]
@@ -130,6 +139,7 @@ CHANGES = {
     "Node": Change(set_availability("PAUSED"), set_availability("ACTIVE"), has_availability("PAUSED"),
                    has_availability("ACTIVE")),
     "Image": Change(import_image, remove_image, is_image("PUT"), is_image("REMOVED")),
+    "Channel": Change(make_channel, remove_channel),
 }
 
 
@@ -180,6 +190,8 @@ class WatchOfEachKind(unittest.TestCase):
         name = f"present-{uuid.uuid4().hex[:6]}"
         make_run(self, name)
         self.addCleanup(remove_stack, self, name)
+        make_channel(self, name)
+        self.addCleanup(remove_channel, self, name)
 
         def check(kind, change):
             lists = f"{kind.lower()}s"

@@ -80,6 +80,11 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented_stream<v1::WatchPullsRequest, v1::PullProgress>(table, "ImageService.WatchPulls");
   unimplemented<v1::RemoveImageRequest, Empty>(table, "ImageService.RemoveImage");
   unimplemented<v1::PruneImagesRequest, v1::PruneImagesResponse>(table, "ImageService.PruneImages");
+  unimplemented<v1::ListChannelsRequest, v1::ListChannelsResponse>(table, "ChannelService.ListChannels");
+  unimplemented<v1::GetChannelRequest, v1::Channel>(table, "ChannelService.GetChannel");
+  unimplemented<v1::PutChannelRequest, v1::Channel>(table, "ChannelService.PutChannel");
+  unimplemented<v1::DeleteChannelRequest, Empty>(table, "ChannelService.DeleteChannel");
+  unimplemented<v1::TestChannelRequest, v1::TestChannelResponse>(table, "ChannelService.TestChannel");
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
   unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
   unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");

@@ -7,6 +7,7 @@
 #include "control/store/keys.h"
 #include "control/store/object_store.h"
 #include "control/store/table_keeper.h"
+#include "v1/channels.pb.h"
 
 namespace orchion::control::store {
 namespace {
@@ -106,6 +107,8 @@ ORCHION_OBJECT_WITH_STATUS(v1::Node)
 ORCHION_OBJECT_WITH_STATUS(v1::Image)
 ORCHION_OBJECT_WITH_STATUS(v1::Job)
 ORCHION_OBJECT_WITH_STATUS(v1::Run)
+ORCHION_OBJECT_WITH_STATUS(v1::Channel)
+ORCHION_OBJECT_WITH_STATUS(v1::Delivery)
 ORCHION_OBJECT(v1::Event)
 ORCHION_OBJECT(v1::Token)
 

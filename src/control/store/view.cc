@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "control/store/table_keeper.h"
+#include "v1/channels.pb.h"
 
 namespace orchion::control::store {
 
@@ -21,11 +22,14 @@ struct View::Tables {
   TableKeeper<v1::Token> tokens;
   TableKeeper<v1::Job> jobs;
   RunTableKeeper runs;
+  TableKeeper<v1::Channel> channels;
+  TableKeeper<v1::Delivery> deliveries;
 
   const std::unordered_map<std::string_view, AnyTableKeeper*> by_kind = {
       {"Stack", &stacks},     {"Service", &services}, {"Revision", &revisions}, {"Task", &tasks},
       {"Network", &networks}, {"Volume", &volumes},   {"Node", &nodes},         {"Image", &images},
       {"Event", &events},     {"Token", &tokens},     {"Job", &jobs},           {"Run", &runs},
+      {"Channel", &channels}, {"Delivery", &deliveries},
   };
 
   base::Result<AnyTableKeeper*> of(const ObjectKey& key) const {
@@ -127,6 +131,12 @@ const ObjectTable<v1::Job>& View::jobs() const {
 }
 const ObjectTable<v1::Run>& View::runs() const {
   return tables_->runs.table();
+}
+const ObjectTable<v1::Channel>& View::channels() const {
+  return tables_->channels.table();
+}
+const ObjectTable<v1::Delivery>& View::deliveries() const {
+  return tables_->deliveries.table();
 }
 
 std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_service(const std::string& stack,

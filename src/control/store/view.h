@@ -11,6 +11,11 @@
 #include "control/store/store.h"
 #include "v1/objects.pb.h"
 
+namespace orchion::v1 {
+class Channel;   // v1/channels.pb.h
+class Delivery;
+}  // namespace orchion::v1
+
 namespace orchion::control::store {
 
 // Within one kind: the stack (empty for what belongs to none) and the name.
@@ -97,6 +102,8 @@ class View {
   const ObjectTable<v1::Token>& tokens() const;
   const ObjectTable<v1::Job>& jobs() const;
   const ObjectTable<v1::Run>& runs() const;
+  const ObjectTable<v1::Channel>& channels() const;
+  const ObjectTable<v1::Delivery>& deliveries() const;
 
   // In the order of their names.
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,
