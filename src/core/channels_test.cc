@@ -25,7 +25,7 @@ TEST(Base64, GoesBothWays) {
   EXPECT_EQ(encode_base64("f"), "Zg==");
   EXPECT_EQ(encode_base64("fo"), "Zm8=");
   EXPECT_EQ(encode_base64("foobar"), "Zm9vYmFy");
-  for (const std::string bytes :
+  for (const std::string& bytes :
        {std::string(), std::string("\0\xff\x80", 3), std::string("abcd"), std::string("abcde")})
     EXPECT_EQ(decode_base64(encode_base64(bytes)), bytes);
   for (const auto* bad : {"Zg", "Zg=", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 8", "Zm8-"})

@@ -86,7 +86,8 @@ base::Co<> ChannelController::shutdown() {
 
 base::Co<> ChannelController::send_test(v1::Channel channel) {
   const auto now = clock_.wall();
-  co_return co_await send(render(channel.spec(), new_id(), test_notification(channel.meta().name(), now), now));
+  auto message = render(channel.spec(), new_id(), test_notification(channel.meta().name(), now), now);
+  co_return co_await send(std::move(message));
 }
 
 bool ChannelController::Followed::awaits_recovery() const {
@@ -212,8 +213,8 @@ base::Co<std::optional<base::WallTime>> ChannelController::deliver(std::shared_p
   }
   if (!first) co_return std::optional<base::WallTime>();
   if (clock_.wall() < due(*first)) co_return std::optional(due(*first));
-  const auto& spec = first->spec();
-  auto sent = co_await send(render(channel->spec(), first->meta().name(), spec.notification(), clock_.wall()));
+  auto message = render(channel->spec(), first->meta().name(), first->spec().notification(), clock_.wall());
+  auto sent = co_await send(std::move(message));
   if (!sent && sent.error().code == base::Code::kCancelled) co_return std::unexpected(sent.error());
   CO_RETURN_IF_ERROR(co_await note_result(channel->meta().name(), first, std::move(sent)));
   co_return std::optional(clock_.wall());
@@ -276,7 +277,8 @@ base::Co<> ChannelController::forget(std::string name) {
 
 base::Co<> ChannelController::send(OutboundMessage message) {
   if (!senders_) senders_ = std::make_unique<base::WorkerPool>(kChannelsAtOnce);
-  co_return co_await senders_->run([this, message = std::move(message)] { return outbound_.send(message); });
+  auto job = [this, message = std::move(message)] { return outbound_.send(message); };
+  co_return co_await senders_->run(std::move(job));
 }
 
 std::optional<bool> ChannelController::is_good(const std::string& about) const {

@@ -147,7 +147,8 @@ TEST_F(ChannelControllerTest, InTheEndItIsGivenUpAndAnEventSaysSo) {
   happen();
   for (std::size_t i = 1; i <= std::size(kRetries); ++i) {
     until([&] {
-      return outbound_->sent().size() == i && !view().deliveries().all().empty() && view().deliveries().all().begin()->second->status().attempts() == i;
+      return outbound_->sent().size() == i && !view().deliveries().all().empty() &&
+             view().deliveries().all().begin()->second->status().attempts() == i;
     });
     loop_.poll();
     clock_.advance(kRetries[i - 1]);
