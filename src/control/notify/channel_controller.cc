@@ -60,7 +60,7 @@ base::Co<> ChannelController::start() {
       co_return base::fail(base::Code::kDataLoss, "what is remembered of a channel can't be read; restore a backup");
     one.stored = entry.revision;
     one.looked = one.memory.seen();
-    followed_.emplace(entry.key.substr(sizeof(kMemoryPrefix) - 1), std::move(one));
+    followed_.insert_or_assign(entry.key.substr(sizeof(kMemoryPrefix) - 1), std::move(one));
   }
   // Those of commits since `known` came to the subscription.
   std::deque<EventPointer> before;
@@ -102,6 +102,8 @@ void ChannelController::on_commit(const store::ObjectStore::Commit& commit) {
       events_.push_back(std::static_pointer_cast<const v1::Event>(change.after));
       events = true;
     } else if (change.kind == "Channel") {
+      // At once, so that what happens next is kept for it.
+      if (change.after) followed(static_cast<const v1::Channel&>(*change.after));
       enqueue(change.name.name);
     } else if (change.kind == "Service" || change.kind == "Task" || change.kind == "Node" || change.kind == "Stack") {
       states = true;

@@ -42,9 +42,9 @@ class ChannelControllerTest : public testing::Test {
     const auto committed = loop_.run(objects_->commit(std::move(transaction)));
     ASSERT_TRUE(committed) << committed.error().message;
   }
-  void make_channel() {
+  void make_channel(const std::string& name = "ops") {
     v1::Channel made;
-    made.mutable_meta()->set_name("ops");
+    made.mutable_meta()->set_name(name);
     made.mutable_spec()->mutable_slack()->set_url("https://slack.example.org/secret");
     store::Transaction transaction;
     store::create(transaction, made);
@@ -97,6 +97,26 @@ TEST_F(ChannelControllerTest, WhatHappensFromThenOnIsTold) {
   EXPECT_EQ(channel().status().last_result(), "delivered");
   EXPECT_EQ(channel().status().pending(), 0u);
   EXPECT_TRUE(view().deliveries().all().empty());
+}
+
+TEST_F(ChannelControllerTest, WhatHappensRightAfterAChannelWasMadeIsToldToo) {
+  make_channel("other");
+  happen("to the other alone");
+  store::Transaction both;
+  v1::Channel made = *view().channels().find("other");
+  made.mutable_meta()->Clear();
+  made.mutable_meta()->set_name("ops");
+  store::create(both, made);
+  auto first = loop_.start(objects_->commit(std::move(both)));
+  store::Transaction event;
+  store::create(event, core::make_event({v1::Event::ERROR, "Node", "", "one", "uid", "NodeLost", "to both", ""},
+                                        clock_.wall(), random_));
+  auto second = loop_.start(objects_->commit(std::move(event)));
+  ASSERT_TRUE(loop_.wait(first));
+  ASSERT_TRUE(loop_.wait(second));
+  until([&] { return channel().status().delivered() == 1; });
+  until([&] { return view().channels().find("other")->status().delivered() == 2; });
+  EXPECT_EQ(outbound_->sent().size(), 3u);
 }
 
 TEST_F(ChannelControllerTest, ARestartTellsNothingTwice) {
