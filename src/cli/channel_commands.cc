@@ -14,16 +14,14 @@ void add_for_channel(CommandTree& tree, CLI::App& group, const std::string& name
       ->required();
 }
 
-// Exactly one of them.
+// Exactly one of them; run_channel_set() says so.
 void add_targets(CLI::App* set, ChannelOptions& options) {
-  auto* targets = set->add_option_group("Target", "Where the messages go");
-  targets->add_option("--webhook", options.webhook, "URL that takes signed JSON (Standard Webhooks)");
-  targets->add_option("--ntfy", options.ntfy, "URL of an ntfy server");
-  targets->add_flag("--discord", options.discord, "A Discord channel, whose webhook's URL the secret file holds");
-  targets->add_flag("--slack", options.slack, "A Slack channel, whose webhook's URL the secret file holds");
-  targets->add_option("--gotify", options.gotify, "URL of a Gotify server");
-  targets->add_option("--email", options.email, "HOST:PORT of a mail server");
-  targets->require_option(1);
+  set->add_option("--webhook", options.webhook, "URL that takes signed JSON (Standard Webhooks)");
+  set->add_option("--ntfy", options.ntfy, "URL of an ntfy server");
+  set->add_flag("--discord", options.discord, "A Discord channel, whose webhook's URL the secret file holds");
+  set->add_flag("--slack", options.slack, "A Slack channel, whose webhook's URL the secret file holds");
+  set->add_option("--gotify", options.gotify, "URL of a Gotify server");
+  set->add_option("--email", options.email, "HOST:PORT of a mail server");
 }
 
 void add_rule(CLI::App* set, ChannelOptions& options) {

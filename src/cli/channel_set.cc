@@ -76,6 +76,13 @@ void fill_rule(const ChannelOptions& options, v1::ChannelRule& rule) {
 }  // namespace
 
 int run_channel_set(Context& context, const ChannelOptions& options) {
+  const auto targets = int{!options.webhook.empty()} + int{!options.ntfy.empty()} + int{options.discord} +
+                       int{options.slack} + int{!options.gotify.empty()} + int{!options.email.empty()};
+  if (targets != 1)
+    return context.refuse({base::Code::kInvalidArgument,
+                           "say where messages go, by one of --webhook, --ntfy, --discord, --slack, --gotify and "
+                           "--email",
+                           {}});
   v1::PutChannelRequest request;
   request.set_name(options.name);
   auto& spec = *request.mutable_spec();

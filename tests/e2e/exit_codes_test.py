@@ -138,7 +138,8 @@ class ExitCodes(unittest.TestCase):
         for words in (["down"], ["logs"], ["restart"], ["scale", "web=1"], ["exec", "a/b/c", "--", "true"],
                       ["attach", "a/b/c"], ["attach", "shop/web", "--detach-keys", "ctrl-1"], ["cp", "a", "b"],
                       ["cp", "a/b/c:/x", "."], ["port-forward", "shop/web", "0"],
-                      ["logs", "shop/web", "--grep", "("]):
+                      ["logs", "shop/web", "--grep", "("], ["channel", "set", "x"],
+                      ["channel", "set", "x", "--slack", "--discord"]):
             with self.subTest(" ".join(words)):
                 self.expect(2, *words)
 
