@@ -12,7 +12,7 @@
 #include "v1/objects.pb.h"
 
 namespace orchion::v1 {
-class Channel;   // v1/channels.pb.h
+class Channel;  // v1/channels.pb.h
 class Delivery;
 }  // namespace orchion::v1
 
