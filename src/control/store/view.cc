@@ -26,9 +26,9 @@ struct View::Tables {
   TableKeeper<v1::Delivery> deliveries;
 
   const std::unordered_map<std::string_view, AnyTableKeeper*> by_kind = {
-      {"Stack", &stacks},     {"Service", &services}, {"Revision", &revisions}, {"Task", &tasks},
-      {"Network", &networks}, {"Volume", &volumes},   {"Node", &nodes},         {"Image", &images},
-      {"Event", &events},     {"Token", &tokens},     {"Job", &jobs},           {"Run", &runs},
+      {"Stack", &stacks},     {"Service", &services},    {"Revision", &revisions}, {"Task", &tasks},
+      {"Network", &networks}, {"Volume", &volumes},      {"Node", &nodes},         {"Image", &images},
+      {"Event", &events},     {"Token", &tokens},        {"Job", &jobs},           {"Run", &runs},
       {"Channel", &channels}, {"Delivery", &deliveries},
   };
 
