@@ -225,18 +225,21 @@ TEST(Usage, OfARealProcess) {
   ASSERT_TRUE(probe);
   const base::SystemClock clock;
   Usage usage;
+  double cores = 0;
   const auto deadline = clock.now() + seconds(30);
   while (clock.now() < deadline && (usage.memory_bytes < 24 * kMiB || usage.cpu_nanoseconds < 200'000'000)) {
     ::usleep(50'000);
     const auto sample = probe->sample(clock.now());
     ASSERT_TRUE(sample);
     usage = *sample;
+    // On a busy machine it may have no turn between two samples.
+    cores = std::max(cores, usage.cpu_cores);
   }
   EXPECT_GE(usage.memory_bytes, 24 * kMiB);
   EXPECT_LT(usage.memory_bytes, 200 * kMiB);
   EXPECT_GE(usage.cpu_nanoseconds, 200'000'000u);
-  EXPECT_GT(usage.cpu_cores, 0);
-  EXPECT_LT(usage.cpu_cores, 1.5) << "it has one thread";
+  EXPECT_GT(cores, 0);
+  EXPECT_LT(cores, 1.5) << "it has one thread";
   EXPECT_EQ(usage.processes, 1u);
   EXPECT_EQ(usage.network_sent_bytes, 0u) << "it is in our own network";
   child.end();
