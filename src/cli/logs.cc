@@ -26,6 +26,9 @@ base::Result<v1::LogsRequest> make_request(Context& context, const LogsOptions& 
     request.set_stack(stack);
   } else {
     ASSIGN_OR_RETURN(const auto address, find_address(context, options.what));
+    if (address.index)
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("{} names a task of a job's run: `orchion job logs` shows the run", options.what));
     request.set_stack(address.stack);
     request.set_service(address.service);
     request.set_slot(address.slot);

@@ -28,6 +28,9 @@ class JobLoader {
 
   v1::JobSpec run() {
     check_keys(node_, kJobKeys, problems_);
+    for (const auto& entry : node_.entries)
+      if (entry.key == kOwnExtension)
+        problems_.add(entry.key_at, "`x-orchion` means nothing in a job: write its keys into the job itself");
     check_deploy();
     load_numbers();
     load_times();
@@ -199,6 +202,7 @@ Node service_part(const Node& job) {
   // What is its own, and what was complained about.
   std::erase_if(service.entries, [](const Node::Entry& entry) {
     if (entry.key == "deploy") return false;
+    if (entry.key == kOwnExtension) return true;
     return std::ranges::find(kJobKeys.keys, entry.key, &Key::name) != kJobKeys.keys.end() ||
            std::ranges::find(kServiceKeys.keys, entry.key, &Key::name) == kServiceKeys.keys.end();
   });
@@ -207,7 +211,7 @@ Node service_part(const Node& job) {
       std::erase_if(entry.value.entries, [](const Node::Entry& part) {
         return std::ranges::find(kDeployParts, part.key) == kDeployParts.end();
       });
-  if (!orchion.entries.empty()) service.entries.push_back({"x-orchion", job.at, std::move(orchion)});
+  if (!orchion.entries.empty()) service.entries.push_back({std::string(kOwnExtension), job.at, std::move(orchion)});
   return service;
 }
 

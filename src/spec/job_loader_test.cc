@@ -135,6 +135,7 @@ TEST(JobLoader, RefusesWithAPlace) {
   EXPECT_THAT(job_error("schedule: '0 0 30 2 *'"), HasSubstr("is never due"));
   EXPECT_THAT(job_error("schedule: {cron: '@daily', time_zone: Mars}"), HasSubstr("no time zone \"Mars\""));
   EXPECT_THAT(job_error("schedule: {zone: x}"), HasSubstr("`schedule` has no `cron`"));
+  EXPECT_THAT(job_error("x-orchion: {executor: docker}"), HasSubstr("write its keys into the job itself"));
   EXPECT_THAT(job_error("restart: always"), HasSubstr("`restart` isn't supported: say `retries`"));
   EXPECT_THAT(job_error("depends_on: [c]"), HasSubstr("`depends_on` isn't supported"));
   EXPECT_THAT(job_error("deploy: {replicas: 3}"), HasSubstr("`replicas` means nothing to a job"));

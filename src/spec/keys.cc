@@ -336,7 +336,6 @@ constexpr Key kJobKeyList[] = {
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},
     {"deploy", kMap, true, "`resources`, `placement` and `labels`"},
-    refused("x-orchion", "write its keys into the job itself"),
     refused("build", "describe it with a service, and name the image here"),
     refused("restart", "say `retries`"),
     refused("scale", "say `completions` and `parallelism`"),
@@ -437,6 +436,7 @@ std::string complaint(const Node::Entry& entry, const KeyTable& table) {
 const Key* find_key_of(const KeyTable& table, std::string_view name) {
   const auto known = std::ranges::find(table.keys, name, &Key::name);
   if (known != table.keys.end()) return &*known;
+  if (name == kOwnExtension) return nullptr;  // what it holds depends on where it stands
   return table.also != nullptr ? find_key_of(*table.also, name) : nullptr;
 }
 

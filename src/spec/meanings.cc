@@ -214,7 +214,6 @@ constexpr Meaning kMeanings[] = {
      "wait where there is a volume, else replace", "fence"},
     {"a job", "executor", "what of a node runs the job", "the node's default", "docker"},
     {"a job", "deploy", "where its tasks may be, and with what", "", "{resources: {limits: {memory: 1g}}}"},
-    {"a job", "x-orchion", "what Compose has no word for"},
     {"a job", "build", "how the image is made"},
     {"a job", "restart", "what happens when the container ends"},
     {"a job", "scale", "how many tasks there are"},

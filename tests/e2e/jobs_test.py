@@ -1,10 +1,8 @@
 """Jobs, from the file to the exit code, with real containers."""
 
-import io
 import json
 import pathlib
 import signal
-import tarfile
 import unittest
 
 import harness
@@ -211,7 +209,8 @@ class Jobs(unittest.TestCase):
         harness.wait_for("the node", lambda: self.cluster.run("job", "artifact", run, "report", "--to",
                                                               folder / "again").code == 0)
         self.assertEqual((folder / "again").read_text(), "whole\n")
-        self.assertNotIn("overlay", "".join(l for l in open("/proc/self/mounts") if str(self.cluster.data) in l))
+        self.assertNotIn("overlay", "".join(
+            line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if str(self.cluster.data) in line))
 
     def test_an_output_that_is_missing(self):
         out = self.job("run", "shop/forgetful", "--wait")
