@@ -522,6 +522,8 @@ class Contract(unittest.TestCase):
             row = dataclasses.replace(row, query="")
             if path.endswith("/services"):
                 row = dataclasses.replace(row, body={"name": "keyed", "spec": service(0)})
+            if path.endswith("/jobs"):
+                row = dataclasses.replace(row, body={"name": "keyed-work", "spec": job("sh", "-c", ":")})
             if row.before:
                 row.before(self)
             key = {"Idempotency-Key": f"contract-{uuid.uuid4().hex}"}
@@ -537,7 +539,7 @@ class Contract(unittest.TestCase):
     def test_a_dry_run_changes_nothing(self):
         def resources():
             found = {}
-            for kind in ("stacks", "services", "volumes", "nodes", "images", "channels"):
+            for kind in ("stacks", "services", "jobs", "runs", "volumes", "nodes", "images", "channels"):
                 objects = json.loads(self.call("GET", f"/v1/{kind}")[2])[kind]
                 found[kind] = [(o["meta"].get("stack"), o["meta"]["name"], o["meta"]["revision"]) for o in objects]
             return found
