@@ -168,11 +168,13 @@ class Usage(unittest.TestCase):
         harness.wait_for("the last sample", lambda: not is_probed())
 
     def terminal(self, *arguments):
-        """`top` on a terminal of its own: its file descriptor and the process."""
+        """`top` on a terminal of its own: its descriptor, the other end's, the process. How it was set before is
+        in `self.before`."""
         mine, theirs = pty.openpty()
         self.addCleanup(os.close, mine)
         self.addCleanup(os.close, theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        self.before = termios.tcgetattr(theirs)
         process = subprocess.Popen([harness.ORCHION, "top", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
                                    env=self.cluster.environment() | {"TERM": "xterm"}, start_new_session=True)
         self.addCleanup(process.wait)
@@ -191,14 +193,13 @@ class Usage(unittest.TestCase):
         for key, code in ((b"q", 0), (b"\x03", 130)):
             with self.subTest(key):
                 fd, theirs, process = self.terminal("shop", "--interval", "200ms")
-                before = termios.tcgetattr(theirs)
                 screen = self.read_until(fd, b"shop/load.1").decode()
                 self.assertIn("4 tasks on 1 node: ", screen)
                 self.assertIn("q ends it", screen)
                 self.read_until(fd, b"\x1b[6A\r4 tasks")
                 os.write(fd, key)
                 self.assertEqual(process.wait(30), code)
-                self.assertEqual(termios.tcgetattr(theirs)[:4], before[:4], "the terminal is as it was")
+                self.assertEqual(termios.tcgetattr(theirs)[:4], self.before[:4], "the terminal is as it was")
 
     def test_once_on_a_terminal(self):
         fd, _, process = self.terminal("--no-stream")
