@@ -38,10 +38,17 @@ class Engines(unittest.TestCase):
         cls.machine = machine.Machine()
         machine.systemctl("restart", machine.UNIT)  # it looks for engines when it starts
         cls.machine.start()
+        harness.wait_for("its engines", lambda: set(NAMES) <= cls.executors())
         harness.busybox_image(cls.machine, "box")
         clean = cls.machine.state()
         cls.addClassCleanup(cls.machine.down, "engines", clean)
         cls.machine.ok("up", "-f", harness.write(cls.machine.folder, "compose.yaml", compose()), "--yes")
+
+    @classmethod
+    def executors(cls):
+        """What of the node runs tasks, as far as it has been found: one that is slow to start comes seconds later."""
+        capabilities = cls.machine.json("node", "ls")["nodes"][0]["status"]["capabilities"]
+        return {runtime["executor"] for runtime in capabilities["runtimes"]}
 
     def test_limits_and_usage(self):
         running = self.machine.running("engines")
