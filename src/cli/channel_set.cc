@@ -20,7 +20,9 @@ base::Result<std::vector<std::string>> read_secrets(const std::string& file) {
   std::ifstream opened;
   if (file != "-") {
     opened.open(file);
-    if (!opened) return base::fail(base::Code::kNotFound, fmt::format("the secret file {} can't be read", file));
+    if (!opened)
+      return base::fail(base::Code::kNotFound,
+                        fmt::format("the secret file {} can't be read: name one that can with --secret-file", file));
   }
   std::istream& input = file == "-" ? std::cin : opened;
   for (std::string line; std::getline(input, line);) {

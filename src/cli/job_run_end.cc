@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/poll.h"
 #include "cli/target.h"
+#include "cli/task_output.h"
 #include "core/jobs.h"
 #include "v1/control.pb.h"
 
@@ -28,18 +29,9 @@ base::Co<v1::Run> poll_end(Api api, base::Clock* clock, v1::GetRunRequest wanted
 }
 
 // A run of one task prints what that prints; of several each line says which.
-base::Co<> print_output(Api api, std::shared_ptr<const v1::LogsRequest> request, bool alone) {
-  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.TaskService.Logs", request, ""));
-  while (true) {
-    CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
-    if (!event) co_return base::Result<>{};
-    v1::LogLine line;
-    CO_RETURN_IF_ERROR(client::parse_json(event->data, line));
-    if (!line.notice().empty()) std::cerr << "orchion: " << line.notice() << "\n";
-    auto& out = line.stream() == v1::LogLine::STDERR ? std::cerr : std::cout;
-    if (line.notice().empty())
-      out << (alone ? "" : fmt::format("{}.{} | ", line.run(), line.slot())) << line.line() << "\n" << std::flush;
-  }
+std::function<std::string(const v1::LogLine&)> lead_of(const v1::Run& run) {
+  if (run.spec().template_().completions() <= 1) return {};
+  return [](const v1::LogLine& line) { return fmt::format("{}.{} | ", line.run(), line.slot()); };
 }
 
 base::Co<v1::Run> attend(Api api, base::Clock* clock, v1::Run run, bool follow) {
@@ -52,7 +44,7 @@ base::Co<v1::Run> attend(Api api, base::Clock* clock, v1::Run run, bool follow) 
     logs->set_run(run.meta().name());
     logs->set_follow(true);
     // A server that is started anew ends the stream, not the run.
-    const auto printed = co_await print_output(api, logs, run.spec().template_().completions() <= 1);
+    const auto printed = co_await print_output(api, logs, lead_of(run));
     if (!printed && printed.error().code != base::Code::kUnavailable) co_return std::unexpected(printed.error());
     if (!printed) std::cerr << "orchion: its output ends here: " << printed.error().message << "\n";
   }

@@ -20,6 +20,7 @@
 #include "cli/pull_rows.h"
 #include "cli/session.h"
 #include "cli/stack_part.h"
+#include "cli/task_output.h"
 #include "core/image_reference.h"
 #include "core/quantities.h"
 #include "core/task_state.h"
@@ -204,19 +205,6 @@ base::Co<v1::Task> poll_end(std::shared_ptr<client::ApiClient> api, base::Clock*
     return task;
   };
   return poll_until<v1::Task>(std::move(api), clock, kGetTask, std::move(wanted), look);
-}
-
-base::Co<> print_output(std::shared_ptr<client::ApiClient> api, std::shared_ptr<const v1::LogsRequest> request) {
-  CO_ASSIGN_OR_RETURN(auto events, co_await api->open_events("orchion.v1.TaskService.Logs", request, ""));
-  while (true) {
-    CO_ASSIGN_OR_RETURN(auto event, co_await events->next());
-    if (!event) co_return base::Result<>{};
-    v1::LogLine line;
-    CO_RETURN_IF_ERROR(client::parse_json(event->data, line));
-    if (!line.notice().empty()) std::cerr << "orchion: " << line.notice() << "\n";
-    auto& out = line.stream() == v1::LogLine::STDERR ? std::cerr : std::cout;
-    if (line.notice().empty()) out << line.line() << "\n" << std::flush;
-  }
 }
 
 // A row while the image is pulled, which goes when the container has begun.

@@ -27,19 +27,6 @@ base::Result<> be_in(const base::UniqueFd* apart) {
   return {};
 }
 
-// An IPv6 port of the machine for a thread that isn't in its network; an IPv4 one is the uplink's.
-PublishedPorts::HoldApart hold_by(const LinuxNetworks::Options& options, base::WorkerPool& machine) {
-  return [uplink = options.uplink, &machine](const HostPort& port) -> base::Result<base::UniqueFd> {
-    if (port.host_ip.find(':') == std::string::npos) {
-      RETURN_IF_ERROR(uplink->forward(port));
-      return base::UniqueFd();
-    }
-    auto held = std::make_shared<std::promise<base::Result<base::UniqueFd>>>();
-    machine.post([held, port] { held->set_value(hold_port(port)); });
-    return held->get_future().get();
-  };
-}
-
 }  // namespace
 
 LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options)
@@ -48,21 +35,22 @@ LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers,
       uplink_(options.uplink),
       own_workers_(apart_ ? std::make_unique<base::WorkerPool>(kThreadsApart) : nullptr),
       workers_(own_workers_ ? *own_workers_ : workers),
-      kernel_(make_kernel(options, workers)),
+      kernel_(make_kernel(options)),
       deletions_(executor_, workers_, [kernel = kernel_, apart = apart_]() -> base::Result<> {
         RETURN_IF_ERROR(be_in(apart.get()));
         return kernel->delete_released();
       }) {}
 
 // It stays in the namespace of the thread that makes it.
-std::shared_ptr<KernelNetworks> LinuxNetworks::make_kernel(const Options& options, base::WorkerPool& machine) {
+std::shared_ptr<KernelNetworks> LinuxNetworks::make_kernel(const Options& options) {
   if (!options.apart) return std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder, nullptr);
   return std::async(std::launch::async,
                     [&] {
                       // Where this fails so does the first thread of the pool, which says why.
                       static_cast<void>(be_in(options.apart.get()));
-                      return std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder,
-                                                              hold_by(options, machine));
+                      return std::make_shared<KernelNetworks>(
+                          options.cluster_short_id, options.run_folder,
+                          [uplink = options.uplink](const HostPort& port) { return uplink->have(port); });
                     })
       .get();
 }

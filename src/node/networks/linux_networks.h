@@ -57,7 +57,7 @@ class LinuxNetworks final : public Networks {
  private:
   base::Result<> sync_relays();
   base::Co<> sync_ports();
-  static std::shared_ptr<KernelNetworks> make_kernel(const Options& options, base::WorkerPool& machine);
+  static std::shared_ptr<KernelNetworks> make_kernel(const Options& options);
 
   // On a thread in the networks' namespace.
   template <class Job>

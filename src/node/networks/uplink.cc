@@ -154,7 +154,14 @@ base::Result<> Uplink::start() {
   return start_locked();
 }
 
-// A new one knows no ports.
+template <class Job>
+auto Uplink::on_machine(Job job) -> decltype(job()) {
+  auto done = std::make_shared<std::promise<decltype(job())>>();
+  workers_.post([done, job] { done->set_value(job()); });
+  return done->get_future().get();
+}
+
+// In the machine's network alone: the program lives in the one that it is started in. A new one knows no ports.
 base::Result<> Uplink::start_locked() {
   ASSIGN_OR_RETURN(const bool is_new, start_in(network_, folder_));
   if (!is_new) return {};
@@ -171,28 +178,31 @@ base::Result<> Uplink::forward(const HostPort& port) {
                       fmt::format("without root port {} is published on every address or on 127.0.0.1: leave {} out",
                                   port.port, port.host_ip));
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(start_locked());
+  RETURN_IF_ERROR(on_machine([this] { return start_locked(); }));
   ASSIGN_OR_RETURN(const auto present, list_forwards(socket_path(folder_)));
   const bool is_there = std::ranges::any_of(present, [&](const Forward& each) { return each.port == key; });
   if (!is_there) {
     // It says nothing of why it can't have a port: having had it for a moment does.
-    auto free = std::make_shared<std::promise<base::Result<>>>();
-    workers_.post([free, port] {
-      auto held = hold_port(port);
-      const auto result = held ? base::Result<>{} : std::unexpected(held.error());
-      held = base::UniqueFd();  // before anybody hears of it
-      free->set_value(result);
-    });
-    RETURN_IF_ERROR(free->get_future().get());
+    RETURN_IF_ERROR(on_machine([port]() -> base::Result<> {
+      const auto held = hold_port(port);
+      return held ? base::Result<>{} : std::unexpected(held.error());
+    }));
     RETURN_IF_ERROR(add_forward(socket_path(folder_), key));
   }
   wanted_.insert(key);
   return {};
 }
 
+base::Result<base::UniqueFd> Uplink::have(const HostPort& port) {
+  if (port.host_ip.find(':') != std::string::npos) return on_machine([port] { return hold_port(port); });
+  RETURN_IF_ERROR(forward(port));
+  return base::UniqueFd();
+}
+
 base::Result<> Uplink::retain(const std::set<PortKey>& ports) {
   const std::lock_guard lock(mutex_);
   std::erase_if(wanted_, [&](const PortKey& port) { return !ports.contains(port); });
+  RETURN_IF_ERROR(on_machine([this] { return start_locked(); }));
   ASSIGN_OR_RETURN(const auto present, list_forwards(socket_path(folder_)));
   for (const auto& each : present) {
     if (!ports.contains(each.port)) RETURN_IF_ERROR(remove_forward(socket_path(folder_), each.id));

@@ -39,7 +39,11 @@ class Uplink : public std::enable_shared_from_this<Uplink> {
   // addresses are kFailedPrecondition, as is a port that is taken. Blocks; not on a worker.
   base::Result<> forward(const HostPort& port);
 
-  // Gives up all other ports. Blocks.
+  // Has any port of the machine: an IPv4 one as forward() does, then the descriptor is empty; an IPv6 one is bound, for
+  // who serves it. Blocks; not on a worker.
+  base::Result<base::UniqueFd> have(const HostPort& port);
+
+  // Gives up all other ports. Blocks; not on a worker.
   base::Result<> retain(const std::set<PortKey>& ports);
 
   // Ends it. No error where it doesn't run. Blocks.
@@ -47,6 +51,10 @@ class Uplink : public std::enable_shared_from_this<Uplink> {
 
  private:
   base::Result<> start_locked();
+
+  // On a thread in the machine's network, which this waits for.
+  template <class Job>
+  auto on_machine(Job job) -> decltype(job());
 
   base::Clock& clock_;
   base::WorkerPool& workers_;

@@ -1,6 +1,7 @@
 #include "node/networks/uplink.h"
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -123,6 +124,17 @@ TEST_F(UplinkTest, BeginsAnewWithItsPorts) {
   }
   EXPECT_NE(second, first);
   EXPECT_NE(ask({}, "127.0.0.1", 8080), "");
+}
+
+// Whoever finds it dead starts it: from the containers' side too, but never there.
+TEST_F(UplinkTest, IsStartedInTheMachinesNetworkWhoeverAsks) {
+  const pid_t first = std::atoi(base::read_file(machine_.folder() / "uplink.pid")->c_str());
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(first, nullptr, 0), first);
+  begin({{.host_port = 8080, .container_port = 80}});
+  EXPECT_NE(ask({}, "127.0.0.1", 8080), "");
+  const lab::Server outside(machine_.outside(), lab::kOutsideAddress, 90);
+  EXPECT_EQ(ask(task(), lab::kOutsideAddress, 90), lab::kHostAddress);
 }
 
 TEST_F(UplinkTest, RefusesWhatCannotBeHad) {
