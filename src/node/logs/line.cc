@@ -68,27 +68,31 @@ std::string to_utf8(std::string_view bytes) {
   return result;
 }
 
-Line LineAssembler::take(OutputStream stream, std::string_view end, const RecordHeader& header) {
-  auto& mine = pending(stream);
-  Line line{base::WallTime(base::Duration(header.time_ns)), stream, header.attempt, {}};
-  if (!mine.text.empty()) {
-    mine.text.append(end);
-    end = mine.text;
-  }
-  if (end.ends_with('\r')) end.remove_suffix(1);
-  line.text = to_utf8(end);
-  mine.text.clear();
-  return line;
+std::string_view LineAssembler::clean(std::string_view bytes) {
+  if (is_ascii(bytes)) return bytes;
+  cleaned_ = to_utf8(bytes);
+  return cleaned_;
 }
 
-Line LineAssembler::split_off(OutputStream stream) {
+LineView LineAssembler::take(OutputStream stream, std::string_view end, const RecordHeader& header) {
+  auto& mine = pending(stream);
+  if (!mine.text.empty()) {
+    joined_ = std::exchange(mine.text, {});
+    joined_.append(end);
+    end = joined_;
+  }
+  if (end.ends_with('\r')) end.remove_suffix(1);
+  return {base::WallTime(base::Duration(header.time_ns)), stream, header.attempt, clean(end)};
+}
+
+LineView LineAssembler::split_off(OutputStream stream) {
   auto& mine = pending(stream);
   std::size_t cut = kLineBytesMax;
   // Back to where a character begins; bytes that are no characters are cut anywhere.
   for (int i = 0; i < 3 && (static_cast<unsigned char>(mine.text[cut]) & 0xc0) == 0x80; ++i) --cut;
-  Line line{mine.time, stream, mine.attempt, to_utf8(std::string_view(mine.text).substr(0, cut))};
+  joined_ = mine.text.substr(0, cut);
   mine.text.erase(0, cut);
-  return line;
+  return {mine.time, stream, mine.attempt, clean(joined_)};
 }
 
 }  // namespace orchion::node::logs

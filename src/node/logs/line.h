@@ -15,13 +15,49 @@
 
 namespace orchion::node::logs {
 
-struct Line {
+// `text` belongs to whoever gave it, until it gives the next.
+struct LineView {
   base::WallTime time;  // when its end was captured
   OutputStream stream = OutputStream::kOut;
   std::uint16_t attempt = 0;
-  std::string text;  // valid UTF-8, without its line end; escapes for terminals are kept
+  std::string_view text;  // valid UTF-8, without its line end; escapes for terminals are kept
+};
 
+struct Line {
+  base::WallTime time;
+  OutputStream stream = OutputStream::kOut;
+  std::uint16_t attempt = 0;
+  std::string text;
+
+  static Line of(const LineView& view) { return {view.time, view.stream, view.attempt, std::string(view.text)}; }
+  LineView view() const { return {time, stream, attempt, text}; }
   bool operator==(const Line&) const = default;
+};
+
+// Many lines, in one piece of memory.
+class Lines {
+ public:
+  void add(const LineView& line) {
+    text_ += line.text;
+    marks_.push_back({line.time, text_.size(), line.attempt, line.stream});
+  }
+  LineView operator[](std::size_t index) const {
+    const auto begin = index == 0 ? 0 : marks_[index - 1].end;
+    const auto& mark = marks_[index];
+    return {mark.time, mark.stream, mark.attempt, std::string_view(text_).substr(begin, mark.end - begin)};
+  }
+  std::size_t size() const { return marks_.size(); }
+  bool empty() const { return marks_.empty(); }
+
+ private:
+  struct Mark {
+    base::WallTime time;
+    std::size_t end = 0;  // of its text
+    std::uint16_t attempt = 0;
+    OutputStream stream = OutputStream::kOut;
+  };
+  std::string text_;
+  std::vector<Mark> marks_;
 };
 
 // A longer line is split; characters are not.
@@ -38,7 +74,7 @@ struct Record {
 // never given is passed over. Pure.
 class LineAssembler {
  public:
-  // Calls `emit(Line&&)` for each line that the record completes.
+  // Calls `emit(const LineView&)` for each line that the record completes.
   template <class Emit>
   void add(const Record& record, Emit emit);
 
@@ -53,11 +89,14 @@ class LineAssembler {
     std::uint16_t attempt = 0;
   };
 
-  Line take(OutputStream stream, std::string_view end, const RecordHeader& header);
-  Line split_off(OutputStream stream);
+  LineView take(OutputStream stream, std::string_view end, const RecordHeader& header);
+  LineView split_off(OutputStream stream);
+  std::string_view clean(std::string_view bytes);
   Pending& pending(OutputStream stream) { return pending_[stream == OutputStream::kError ? 1 : 0]; }
 
   Pending pending_[2];
+  std::string joined_;  // what the view given last is of, where it isn't of the record
+  std::string cleaned_;
 };
 
 // `bytes` with every invalid sequence replaced by U+FFFD, as the Unicode standard recommends (one for each maximal
@@ -100,9 +139,8 @@ void LineAssembler::flush(Emit emit) {
   for (const auto stream : {OutputStream::kOut, OutputStream::kError}) {
     auto& mine = pending(stream);
     if (mine.text.empty()) continue;
-    Line line{mine.time, stream, mine.attempt, to_utf8(mine.text)};
-    mine.text.clear();
-    emit(std::move(line));
+    joined_ = std::exchange(mine.text, {});
+    emit(LineView{mine.time, stream, mine.attempt, clean(joined_)});
   }
 }
 

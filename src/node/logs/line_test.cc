@@ -19,7 +19,7 @@ class LineAssemblerTest : public testing::Test {
     header.stream = stream;
     header.attempt = 1;
     header.continues = 1;
-    assembler_.add(Record{header, payload}, [this](Line&& line) { lines_.push_back(std::move(line)); });
+    assembler_.add(Record{header, payload}, [this](const LineView& line) { lines_.push_back(Line::of(line)); });
   }
   void add(OutputStream stream, std::string_view payload, std::int64_t time_ns = 1, std::uint16_t attempt = 1) {
     RecordHeader header;
@@ -27,10 +27,10 @@ class LineAssemblerTest : public testing::Test {
     header.time_ns = time_ns;
     header.stream = stream;
     header.attempt = attempt;
-    assembler_.add(Record{header, payload}, [this](Line&& line) { lines_.push_back(std::move(line)); });
+    assembler_.add(Record{header, payload}, [this](const LineView& line) { lines_.push_back(Line::of(line)); });
   }
   void flush() {
-    assembler_.flush([this](Line&& line) { lines_.push_back(std::move(line)); });
+    assembler_.flush([this](const LineView& line) { lines_.push_back(Line::of(line)); });
   }
   std::vector<std::string> texts() const {
     std::vector<std::string> result;
@@ -126,10 +126,8 @@ TEST(Utf8, ReplacesWhatIsInvalid) {
 }
 
 TEST(LineFilter, ComparesTimesAndPatterns) {
-  const auto filter = LineFilter::make(at(10), at(20), "err(or)?$").value();
-  const auto accepts = [&](std::int64_t time, const char* text) {
-    return filter.accepts(Line{at(time), kOut, 1, text});
-  };
+  const auto filter = LineFilter::make({.since = at(10), .until = at(20), .grep = "err(or)?$"}).value();
+  const auto accepts = [&](std::int64_t time, const char* text) { return filter.accepts({at(time), kOut, 1, text}); };
   EXPECT_TRUE(accepts(10, "an error"));
   EXPECT_TRUE(accepts(19, "err"));
   EXPECT_FALSE(accepts(9, "err"));
@@ -139,16 +137,16 @@ TEST(LineFilter, ComparesTimesAndPatterns) {
 
 TEST(LineFilter, RefusesWhatIsNoPattern) {
   for (const std::string& bad : {std::string("("), std::string("*"), std::string("\\1"), std::string(5000, 'a')}) {
-    const auto filter = LineFilter::make({}, {}, bad);
+    const auto filter = LineFilter::make({.grep = bad});
     ASSERT_FALSE(filter.has_value()) << bad;
     EXPECT_EQ(filter.error().code, base::Code::kInvalidArgument);
   }
 }
 
 TEST(LineFilter, TakesLinearTimeForPatternsThatBacktrackersFear) {
-  const auto filter = LineFilter::make({}, {}, "(a*)*(a|aa)+(a+)+$").value();
+  const auto filter = LineFilter::make({.grep = "(a*)*(a|aa)+(a+)+$"}).value();
   // A backtracking engine would not finish this in the life of the universe.
-  EXPECT_FALSE(filter.accepts(Line{at(1), kOut, 1, std::string(50'000, 'a') + "b"}));
+  EXPECT_FALSE(filter.accepts({at(1), kOut, 1, std::string(50'000, 'a') + "b"}));
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace orchion::node::logs {
 namespace asio = boost::asio;
 
 struct LogReader::State {
-  State(base::Executor e, base::Clock& c, std::filesystem::path folder, LogOptions o, LineFilter l)
-      : executor(e), clock(c), options(std::move(o)), filter(std::move(l)), records(e, std::move(folder)) {}
+  State(base::Executor e, base::Clock& c, SegmentFollower segments, LogOptions o, LineFilter l)
+      : executor(std::move(e)), clock(c), options(std::move(o)), filter(std::move(l)), records(std::move(segments)) {}
 
   base::Executor executor;
   base::Clock& clock;
@@ -24,19 +24,19 @@ struct LogReader::State {
   LineFilter filter;
   SegmentFollower records;
   LineAssembler assembler;
-  std::deque<Line> ready;
+  Lines ready;
   bool ended = false;
 
-  void keep(Line line) {
-    if (filter.accepts(line)) ready.push_back(std::move(line));
+  void keep(const LineView& line) {
+    if (filter.accepts(line)) ready.add(line);
   }
 
   void add(const Record& record) {
-    assembler.add(record, [this](Line&& line) { keep(std::move(line)); });
+    assembler.add(record, [this](const LineView& line) { keep(line); });
   }
 
   void end() {
-    assembler.flush([this](Line&& line) { keep(std::move(line)); });
+    assembler.flush([this](const LineView& line) { keep(line); });
     ended = true;
   }
 
@@ -51,53 +51,41 @@ LogReader::~LogReader() = default;
 
 base::Result<std::unique_ptr<LogReader>> LogReader::open(base::Executor executor, base::Clock& clock,
                                                          std::filesystem::path folder, LogOptions options) {
-  ASSIGN_OR_RETURN(auto filter, LineFilter::make(options.since, options.until, options.grep));
-  auto numbers = list_segments(folder);
-  if (!numbers && numbers.error().code == base::Code::kNotFound)
+  ASSIGN_OR_RETURN(auto filter, LineFilter::make(options.lines));
+  auto records = SegmentFollower::open(executor, folder);
+  if (!records && records.error().code == base::Code::kNotFound)
     return base::fail(base::Code::kNotFound, "no output of this container is kept on this node");
-  if (!numbers) return std::unexpected(std::move(numbers).error());
+  if (!records) return std::unexpected(std::move(records).error());
   const bool follow = options.follow;
-  auto state = std::make_unique<State>(std::move(executor), clock, folder, std::move(options), std::move(filter));
+  auto state =
+      std::make_unique<State>(std::move(executor), clock, std::move(*records), std::move(options), std::move(filter));
+  state->records.choose([chosen = &state->filter](const BlockEntry& entry, std::string_view grams) {
+    return chosen->may_be_in(entry, grams);
+  });
   if (follow) RETURN_IF_ERROR(state->records.watch());
   if (state->options.tail) {
     const auto unfinished = follow ? Unfinished::kWaits : Unfinished::kCounts;
     const auto count = std::max<std::int64_t>(0, *state->options.tail);
     ASSIGN_OR_RETURN(auto tail, read_tail(folder, state->filter, count, unfinished));
-    state->ready = std::move(tail.lines);
+    for (const auto& line : tail.lines) state->ready.add(line.view());
     state->assembler = std::move(tail.assembler);
     state->records.start_in(std::move(tail.segment), tail.next_number);
     state->ended = !follow;
-  } else if (state->options.since) {
-    ASSIGN_OR_RETURN(const auto first, first_segment_since(folder, *state->options.since));
+  } else if (state->options.lines.since) {
+    ASSIGN_OR_RETURN(const auto first, first_segment_since(folder, *state->options.lines.since));
     state->records.start_at(first);
   }
   return std::unique_ptr<LogReader>(new LogReader(std::move(state)));
 }
 
-base::Co<std::optional<Line>> LogReader::next() {
+base::Co<Lines> LogReader::next_batch() {
   if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kWait));
-  if (state_->ready.empty()) co_return std::nullopt;
-  std::optional<Line> line(std::move(state_->ready.front()));
-  state_->ready.pop_front();
-  co_return line;
+  co_return std::exchange(state_->ready, {});
 }
 
-base::Co<std::vector<Line>> LogReader::next_batch(std::size_t count_max) {
-  if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kWait));
-  co_return take(count_max);
-}
-
-base::Co<std::vector<Line>> LogReader::written_batch(std::size_t count_max) {
+base::Co<Lines> LogReader::written_batch() {
   if (state_->ready.empty()) CO_RETURN_IF_ERROR(co_await refill(AtTheEnd::kReturn));
-  co_return take(count_max);
-}
-
-std::vector<Line> LogReader::take(std::size_t count_max) {
-  const auto count = std::min(count_max, state_->ready.size());
-  const auto end = state_->ready.begin() + static_cast<std::ptrdiff_t>(count);
-  std::vector<Line> batch(std::make_move_iterator(state_->ready.begin()), std::make_move_iterator(end));
-  state_->ready.erase(state_->ready.begin(), end);
-  return batch;
+  co_return std::exchange(state_->ready, {});
 }
 
 base::Co<> LogReader::refill(AtTheEnd at_the_end) {
@@ -122,11 +110,11 @@ base::Co<> LogReader::refill(AtTheEnd at_the_end) {
 // False: the time to stop has come.
 base::Co<bool> LogReader::wait_for_change() {
   if (!state_->records.following()) co_return true;
-  if (!state_->options.until) {
+  if (!state_->options.lines.until) {
     CO_RETURN_IF_ERROR(co_await state_->records.wait());
     co_return true;
   }
-  const auto left = *state_->options.until - state_->clock.wall();
+  const auto left = *state_->options.lines.until - state_->clock.wall();
   if (left <= base::Duration::zero()) co_return false;
   auto changed = co_await base::with_timeout(state_->clock, left, "the output", state_->records.wait());
   if (!changed && changed.error().code == base::Code::kDeadlineExceeded) co_return false;

@@ -1,23 +1,18 @@
 #pragma once
 
-#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "base/clock.h"
-#include "node/logs/line.h"
+#include "node/logs/line_filter.h"
 
 namespace orchion::node::logs {
 
 struct LogOptions {
-  std::optional<base::WallTime> since;  // lines captured then or later
-  std::optional<base::WallTime> until;  // and before
-  std::optional<std::int64_t> tail;     // at most so many, the newest, of what the others leave
-  bool follow = false;                  // go on with what comes
-  std::string grep;                     // RE2's syntax, anywhere in the line; empty: all
+  LineChoice lines;
+  std::optional<std::int64_t> tail;  // at most so many, the newest, of those
+  bool follow = false;               // go on with what comes
 };
 
 // Reads a container's log folder as lines, from the oldest kept. Belongs to one executor; one call at a time.
@@ -36,14 +31,11 @@ class LogReader {
   LogReader(const LogReader&) = delete;
   LogReader& operator=(const LogReader&) = delete;
 
-  // nullopt: the end. A follower waits; after an error only destruction makes sense.
-  base::Co<std::optional<Line>> next();
+  // As many lines as are at hand; none: the end. A follower waits; after an error only destruction makes sense.
+  base::Co<Lines> next_batch();
 
-  // As many lines as are at hand, at least one and at most `count_max`; empty: the end. Cheaper for many.
-  base::Co<std::vector<Line>> next_batch(std::size_t count_max);
-
-  // The same without waiting for what isn't written yet: empty is the end of what is, also for a follower.
-  base::Co<std::vector<Line>> written_batch(std::size_t count_max);
+  // The same without waiting for what isn't written yet: none is the end of what is, also for a follower.
+  base::Co<Lines> written_batch();
 
   // What is written by now is still read, then it ends: for when the container is gone.
   void stop_following();
@@ -54,7 +46,6 @@ class LogReader {
 
   enum class AtTheEnd { kWait, kReturn };
   base::Co<> refill(AtTheEnd at_the_end);
-  std::vector<Line> take(std::size_t count_max);
   base::Co<bool> wait_for_change();
 
   std::unique_ptr<State> state_;

@@ -31,10 +31,16 @@ base::WallTime at(std::int64_t ns) {
 base::Co<std::vector<Line>> read_all(LogReader& reader) {
   std::vector<Line> lines;
   while (true) {
-    CO_ASSIGN_OR_RETURN(auto line, co_await reader.next());
-    if (!line) co_return lines;
-    lines.push_back(*std::move(line));
+    CO_ASSIGN_OR_RETURN(const auto batch, co_await reader.next_batch());
+    if (batch.empty()) co_return lines;
+    for (std::size_t i = 0; i < batch.size(); ++i) lines.push_back(Line::of(batch[i]));
   }
+}
+
+Texts texts_of(const Lines& lines) {
+  Texts result;
+  for (std::size_t i = 0; i < lines.size(); ++i) result.emplace_back(lines[i].text);
+  return result;
 }
 
 class LogReaderTest : public testing::Test {
@@ -105,18 +111,18 @@ TEST_F(LogReaderTest, ChoosesByTimeAndPattern) {
   auto out = writer({.segment_bytes = 300});
   for (int i = 0; i < 100; ++i)
     ASSERT_TRUE(out.append(kOut, "n" + std::to_string(i) + "\n", at(i * 10), 1).has_value());
-  EXPECT_EQ(read({.since = at(970)}), (Texts{"n97", "n98", "n99"}));
-  EXPECT_EQ(read({.until = at(30)}), (Texts{"n0", "n1", "n2"}));
-  EXPECT_EQ(read({.since = at(500), .until = at(520)}), (Texts{"n50", "n51"}));
-  EXPECT_EQ(read({.grep = "^n.7$"}).size(), 9u);
-  EXPECT_EQ(read({.since = at(500), .tail = 2, .grep = "5"}), (Texts{"n85", "n95"}));
+  EXPECT_EQ(read({.lines = {.since = at(970)}}), (Texts{"n97", "n98", "n99"}));
+  EXPECT_EQ(read({.lines = {.until = at(30)}}), (Texts{"n0", "n1", "n2"}));
+  EXPECT_EQ(read({.lines = {.since = at(500), .until = at(520)}}), (Texts{"n50", "n51"}));
+  EXPECT_EQ(read({.lines = {.grep = "^n.7$"}}).size(), 9u);
+  EXPECT_EQ(read({.lines = {.since = at(500), .grep = "5"}, .tail = 2}), (Texts{"n85", "n95"}));
 }
 
 TEST_F(LogReaderTest, FindsTimesAlsoWhereTheClockWasTurnedBack) {
   auto out = writer({.segment_bytes = 100});
   for (const int time : {100, 101, 102, 103, 10, 11, 12, 13, 120, 121, 122, 123})
     ASSERT_TRUE(out.append(kOut, "t" + std::to_string(time) + "\n", at(time), 1).has_value());
-  EXPECT_EQ(read({.since = at(102)}), (Texts{"t102", "t103", "t120", "t121", "t122", "t123"}));
+  EXPECT_EQ(read({.lines = {.since = at(102)}}), (Texts{"t102", "t103", "t120", "t121", "t122", "t123"}));
 }
 
 TEST_F(LogReaderTest, TailsTheSameAsReadingAllAndKeepingTheEnd) {
@@ -130,10 +136,11 @@ TEST_F(LogReaderTest, TailsTheSameAsReadingAllAndKeepingTheEnd) {
     ASSERT_TRUE(out.append(stream, payload, at(i), static_cast<std::uint16_t>(1 + i / 150)).has_value());
   }
   for (const std::string grep : {"", "x", "^a", "zz"}) {
-    const auto all = read({.grep = grep});
+    const auto all = read({.lines = {.grep = grep}});
     for (const std::int64_t count : {0, 1, 2, 7, 50, 100'000}) {
       const auto keep = std::min<std::size_t>(all.size(), static_cast<std::size_t>(count));
-      EXPECT_EQ(read({.tail = count, .grep = grep}), Texts(all.end() - static_cast<std::ptrdiff_t>(keep), all.end()))
+      EXPECT_EQ(read({.lines = {.grep = grep}, .tail = count}),
+                Texts(all.end() - static_cast<std::ptrdiff_t>(keep), all.end()))
           << count << " of " << grep;
     }
   }
@@ -182,15 +189,6 @@ TEST_F(LogReaderTest, GoesOnAfterHalfARecordAndGarbage) {
   EXPECT_EQ(read(), (Texts{"before", "after"}));
 }
 
-TEST_F(LogReaderTest, GivesLinesInBatches) {
-  auto out = writer();
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.append(kOut, "x\n", at(i), 1).has_value());
-  const auto reader = open();
-  EXPECT_EQ(run(reader->next_batch(6)).value().size(), 6u);
-  EXPECT_EQ(run(reader->next_batch(6)).value().size(), 4u);
-  EXPECT_EQ(run(reader->next_batch(6)).value().size(), 0u);
-}
-
 // Follows until told to stop, while another thread writes, rotates and removes.
 TEST_F(LogReaderTest, FollowsThroughRotationWithoutLosingALine) {
   constexpr int kLines = 20'000;
@@ -215,12 +213,11 @@ TEST_F(LogReaderTest, FollowsFromTheTailOn) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(out.append(kOut, std::to_string(i) + "\n", at(i), 1).has_value());
   ASSERT_TRUE(out.append(kOut, "half ", at(20), 1).has_value());
   const auto reader = open({.tail = 2, .follow = true});
-  EXPECT_EQ(run(reader->next()).value()->text, "18");
-  EXPECT_EQ(run(reader->next()).value()->text, "19");
+  EXPECT_EQ(texts_of(run(reader->next_batch()).value()), (Texts{"18", "19"}));
   ASSERT_TRUE(out.append(kOut, "and half\n", at(21), 1).has_value());
-  EXPECT_EQ(run(reader->next()).value()->text, "half and half");
+  EXPECT_EQ(texts_of(run(reader->next_batch()).value()), Texts{"half and half"});
   reader->stop_following();
-  EXPECT_FALSE(run(reader->next()).value().has_value());
+  EXPECT_TRUE(run(reader->next_batch()).value().empty());
 }
 
 TEST_F(LogReaderTest, AFollowerCanAskForWhatIsWrittenWithoutWaiting) {
@@ -229,35 +226,35 @@ TEST_F(LogReaderTest, AFollowerCanAskForWhatIsWrittenWithoutWaiting) {
   ASSERT_TRUE(out.append(kOut, "half ", at(20), 1).has_value());
   const auto reader = open({.follow = true});
   std::size_t count = 0;
-  for (auto batch = run(reader->written_batch(7)).value(); !batch.empty();
-       batch = run(reader->written_batch(7)).value())
+  for (auto batch = run(reader->written_batch()).value(); !batch.empty(); batch = run(reader->written_batch()).value())
     count += batch.size();
   EXPECT_EQ(count, 20u);
   ASSERT_TRUE(out.append(kOut, "and half\n", at(21), 1).has_value());
-  EXPECT_EQ(run(reader->next()).value()->text, "half and half") << "what follows begins where that ended";
+  EXPECT_EQ(texts_of(run(reader->next_batch()).value()), Texts{"half and half"})
+      << "what follows begins where that ended";
 }
 
 TEST_F(LogReaderTest, WakesAFollowerOnlyWhenThereIsSomething) {
   auto out = writer();
   const auto reader = open({.follow = true});
-  std::optional<Line> line;
-  auto waiting = [](LogReader& r, std::optional<Line>& result) -> base::Co<> {
-    CO_ASSIGN_OR_RETURN(result, co_await r.next());
+  Lines lines;
+  auto waiting = [](LogReader& r, Lines& result) -> base::Co<> {
+    CO_ASSIGN_OR_RETURN(result, co_await r.next_batch());
     co_return base::Result<>{};
   };
-  boost::asio::co_spawn(io_, waiting(*reader, line), boost::asio::detached);
+  boost::asio::co_spawn(io_, waiting(*reader, lines), boost::asio::detached);
   io_.restart();
   io_.poll();
-  EXPECT_FALSE(line.has_value());
+  EXPECT_TRUE(lines.empty());
   ASSERT_TRUE(out.append(kOut, "now\n", at(1), 1).has_value());
-  while (!line) io_.run_one();
-  EXPECT_EQ(line->text, "now");
+  while (lines.empty()) io_.run_one();
+  EXPECT_EQ(texts_of(lines), Texts{"now"});
 }
 
 TEST_F(LogReaderTest, EndsAFollowerAtItsTime) {
   auto out = writer();
   ASSERT_TRUE(out.append(kOut, "early\nunfinished", at(1), 1).has_value());
-  const auto reader = open({.until = clock_.wall() + std::chrono::milliseconds(20), .follow = true});
+  const auto reader = open({.lines = {.until = clock_.wall() + std::chrono::milliseconds(20)}, .follow = true});
   const auto lines = run(read_all(*reader));
   ASSERT_TRUE(lines.has_value()) << lines.error().message;
   ASSERT_EQ(lines->size(), 2u);
@@ -268,9 +265,9 @@ TEST_F(LogReaderTest, EndsWhenTheFolderGoes) {
   auto out = writer();
   ASSERT_TRUE(out.append(kOut, "last words\n", at(1), 1).has_value());
   const auto reader = open({.follow = true});
-  EXPECT_EQ(run(reader->next()).value()->text, "last words");
+  EXPECT_EQ(texts_of(run(reader->next_batch()).value()), Texts{"last words"});
   ASSERT_TRUE(base::remove_tree(folder_).has_value());
-  EXPECT_FALSE(run(reader->next()).value().has_value());
+  EXPECT_TRUE(run(reader->next_batch()).value().empty());
 }
 
 TEST_F(LogReaderTest, IsCancelledWithItsCaller) {
@@ -278,10 +275,9 @@ TEST_F(LogReaderTest, IsCancelledWithItsCaller) {
   const auto reader = open({.follow = true});
   boost::asio::cancellation_signal signal;
   bool ended = false;
-  boost::asio::co_spawn(
-      io_, reader->next(),
-      boost::asio::bind_cancellation_slot(
-          signal.slot(), [&](std::exception_ptr, base::Result<std::optional<Line>>) { ended = true; }));
+  boost::asio::co_spawn(io_, reader->next_batch(),
+                        boost::asio::bind_cancellation_slot(
+                            signal.slot(), [&](std::exception_ptr, base::Result<Lines>) { ended = true; }));
   io_.restart();
   io_.poll();
   EXPECT_FALSE(ended);

@@ -18,10 +18,10 @@ class Window {
       if (!segment && segment.error().code == base::Code::kNotFound) continue;  // removed meanwhile
       if (!segment) return std::unexpected(std::move(segment).error());
       while (true) {
-        ASSIGN_OR_RETURN(const bool more, segment->fill());
+        ASSIGN_OR_RETURN(const bool more, segment->fill(choice_));
         if (!more) break;
         while (const auto record = segment->next())
-          tail_.assembler.add(*record, [this](Line&& line) { keep(std::move(line)); });
+          tail_.assembler.add(*record, [this](const LineView& line) { keep(line); });
       }
       tail_.segment = *std::move(segment);
       tail_.next_number = numbers[i] + 1;
@@ -30,7 +30,7 @@ class Window {
   }
 
   void flush() {
-    tail_.assembler.flush([this](Line&& line) { keep(std::move(line)); });
+    tail_.assembler.flush([this](const LineView& line) { keep(line); });
   }
 
   bool is_enough() const { return tail_.lines.size() >= count_; }
@@ -38,13 +38,16 @@ class Window {
   Tail take() { return std::move(tail_); }
 
  private:
-  void keep(Line line) {
+  void keep(const LineView& line) {
     if (!filter_.accepts(line)) return;
-    tail_.lines.push_back(std::move(line));
+    tail_.lines.push_back(Line::of(line));
     if (tail_.lines.size() > count_) tail_.lines.pop_front();
   }
 
   const LineFilter& filter_;
+  BlockChoice choice_ = [this](const BlockEntry& entry, std::string_view grams) {
+    return filter_.may_be_in(entry, grams);
+  };
   std::size_t count_;
   Tail tail_;
 };
@@ -69,9 +72,8 @@ base::Result<std::uint64_t> first_segment_since(const std::filesystem::path& fol
   for (; begun_before < numbers.size(); ++begun_before) {
     auto segment = SegmentFile::open(folder, numbers[begun_before]);
     if (!segment) continue;
-    ASSIGN_OR_RETURN([[maybe_unused]] const bool more, segment->fill());
-    const auto first = segment->next();
-    if (!first || base::WallTime(base::Duration(first->header.time_ns)) >= since) break;
+    ASSIGN_OR_RETURN(const auto begins, segment->begins_at());
+    if (!begins || *begins >= since) break;
   }
   // One more than what was begun before: a line's beginning may lie there.
   return numbers.empty() ? 0 : numbers[begun_before < 2 ? 0 : begun_before - 2];

@@ -7,12 +7,16 @@
 // record never spans segments. A segment that ends in half a record was being written: what precedes it counts.
 // When the segments exceed their cap together the oldest is removed, whole; a line whose beginning went with it is
 // left out by readers.
+//
+// A segment that is no longer the newest may be replaced, under its name, by its sealed form (sealed_segment.h): the
+// same records, compressed. The newest belongs to its writer. A writer that finds it sealed begins another.
 
 #include <cstdint>
 
 namespace orchion::node::logs {
 
 constexpr std::uint32_t kRecordMagic = 0x314c4f52;  // "ROL1"
+constexpr std::uint32_t kSealedMagic = 0x315a4f52;  // "ROZ1": a sealed segment begins with it
 
 enum class OutputStream : std::uint8_t { kOut = 0, kError = 1 };
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -42,13 +43,25 @@ std::filesystem::path segment_path(const std::filesystem::path& folder, std::uin
   return folder / fmt::format("{:08}.log", number);
 }
 
+base::Result<base::UniqueFd> open_folder(const std::filesystem::path& folder) {
+  base::UniqueFd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return base::fail_errno(errno, fmt::format("cannot list the output in {}", folder.string()));
+  return opened;
+}
+
 base::Result<std::vector<std::uint64_t>> list_segments(const std::filesystem::path& folder) {
+  ASSIGN_OR_RETURN(const auto opened, open_folder(folder));
+  return list_segments_in(opened.get());
+}
+
+base::Result<std::vector<std::uint64_t>> list_segments_in(int folder) {
+  const int again = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* listing = again < 0 ? nullptr : ::fdopendir(again);
+  if (listing == nullptr) return base::fail_errno(errno, "cannot list captured output");
   std::vector<std::uint64_t> numbers;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (const auto number = segment_number(it->path().filename().string())) numbers.push_back(*number);
-  }
-  if (error) return base::fail_errno(error.value(), fmt::format("cannot list the output in {}", folder.string()));
+  while (const dirent* entry = ::readdir(listing))
+    if (const auto number = segment_number(entry->d_name)) numbers.push_back(*number);
+  ::closedir(listing);
   std::sort(numbers.begin(), numbers.end());
   return numbers;
 }
@@ -57,7 +70,31 @@ base::Result<SegmentFile> SegmentFile::open(const std::filesystem::path& folder,
   const auto path = segment_path(folder, number);
   base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return base::fail_errno(errno, fmt::format("cannot open {}", path.string()));
-  return SegmentFile(std::move(file), number);
+  return from(std::move(file), number);
+}
+
+base::Result<SegmentFile> SegmentFile::open_in(int folder, std::uint64_t number) {
+  const auto name = segment_path({}, number);
+  base::UniqueFd file(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return base::fail_errno(errno, fmt::format("cannot open {}", name.string()));
+  return from(std::move(file), number);
+}
+
+base::Result<SegmentFile> SegmentFile::from(base::UniqueFd file, std::uint64_t number) {
+  ASSIGN_OR_RETURN(const bool sealed, SealedSegment::is_sealed(file.get()));
+  if (!sealed) return SegmentFile(std::move(file), number);
+  SegmentFile segment({}, number);
+  ASSIGN_OR_RETURN(segment.sealed_, SealedSegment::open(std::move(file)));
+  return segment;
+}
+
+base::Result<std::optional<base::WallTime>> SegmentFile::begins_at() {
+  if (sealed_ && sealed_->blocks().empty()) return std::nullopt;
+  if (sealed_) return base::WallTime(base::Duration(sealed_->blocks().front().first_ns));
+  ASSIGN_OR_RETURN([[maybe_unused]] const bool more, fill());
+  const auto first = next();
+  if (!first) return std::nullopt;
+  return base::WallTime(base::Duration(first->header.time_ns));
 }
 
 std::optional<Record> SegmentFile::next() {
@@ -84,9 +121,10 @@ bool SegmentFile::skip_garbage() {
   return found != std::string::npos;
 }
 
-base::Result<bool> SegmentFile::fill() {
+base::Result<bool> SegmentFile::fill(const BlockChoice& choice) {
   buffer_.erase(0, at_);
   at_ = 0;
+  if (sealed_) return sealed_->read_next(choice, buffer_);
   const auto kept = buffer_.size();
   buffer_.resize(kept + kReadBytes);
   ssize_t n = 0;

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -12,12 +13,18 @@ namespace orchion::node::logs {
 
 namespace asio = boost::asio;
 
+base::Result<SegmentFollower> SegmentFollower::open(base::Executor executor, const std::filesystem::path& folder) {
+  ASSIGN_OR_RETURN(auto opened, open_folder(folder));
+  return SegmentFollower(std::move(executor), std::move(opened));
+}
+
 base::Result<> SegmentFollower::watch() {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return base::fail_errno(errno, "cannot follow captured output");
   changes_.assign(fd);
-  if (::inotify_add_watch(fd, folder_.c_str(), IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF) < 0)
-    return base::fail_errno(errno, fmt::format("cannot follow {}", folder_.string()));
+  const auto folder = fmt::format("/proc/self/fd/{}", folder_.get());
+  if (::inotify_add_watch(fd, folder.c_str(), IN_CREATE | IN_MODIFY | IN_DELETE_SELF) < 0)
+    return base::fail_errno(errno, "cannot follow captured output");
   following_ = true;
   return {};
 }
@@ -29,8 +36,8 @@ void SegmentFollower::start_in(std::optional<SegmentFile> segment, std::uint64_t
 
 // None, and nothing to follow, once the folder has been removed.
 base::Result<std::vector<std::uint64_t>> SegmentFollower::segments() {
-  auto numbers = list_segments(folder_);
-  if (numbers || numbers.error().code != base::Code::kNotFound) return numbers;
+  struct stat info{};
+  if (::fstat(folder_.get(), &info) == 0 && info.st_nlink > 0) return list_segments_in(folder_.get());
   following_ = false;
   return std::vector<std::uint64_t>();
 }
@@ -40,7 +47,7 @@ base::Result<bool> SegmentFollower::open_next() {
   ASSIGN_OR_RETURN(const auto numbers, segments());
   for (const auto number : numbers) {
     if (number < next_number_) continue;
-    auto opened = SegmentFile::open(folder_, number);
+    auto opened = SegmentFile::open_in(folder_.get(), number);
     if (!opened && opened.error().code == base::Code::kNotFound) continue;
     if (!opened) return std::unexpected(std::move(opened).error());
     segment_ = *std::move(opened);
@@ -58,12 +65,12 @@ base::Result<bool> SegmentFollower::fill() {
     ASSIGN_OR_RETURN(const bool opened, open_next());
     if (!opened) return false;
   }
-  ASSIGN_OR_RETURN(bool more, segment_->fill());
+  ASSIGN_OR_RETURN(bool more, segment_->fill(choice_));
   if (more) return true;
   // A newer segment means that this one is finished, but its last bytes may have come after the look above.
   ASSIGN_OR_RETURN(const auto numbers, segments());
   if (numbers.empty() || numbers.back() <= segment_->number()) return false;
-  ASSIGN_OR_RETURN(more, segment_->fill());
+  ASSIGN_OR_RETURN(more, segment_->fill(choice_));
   if (!more) segment_.reset();
   return true;
 }

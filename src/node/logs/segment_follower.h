@@ -17,14 +17,17 @@ namespace orchion::node::logs {
 // 256 KiB at a time.
 class SegmentFollower {
  public:
-  SegmentFollower(base::Executor executor, std::filesystem::path folder)
-      : folder_(std::move(folder)), changes_(std::move(executor)) {}
+  // Reading goes on where the folder is moved.
+  static base::Result<SegmentFollower> open(base::Executor executor, const std::filesystem::path& folder);
 
   // From now on wait() sees every change; without it, there is only what is written. Watching begins before reading:
   // what comes in between is seen twice rather than not at all.
   base::Result<> watch();
 
   bool following() const { return following_; }
+
+  // Of sealed segments, only what `choice` lets pass is read.
+  void choose(BlockChoice choice) { choice_ = std::move(choice); }
 
   // Reading begins at this segment, or within one.
   void start_at(std::uint64_t number) { next_number_ = number; }
@@ -44,11 +47,14 @@ class SegmentFollower {
   void stop();
 
  private:
+  SegmentFollower(base::Executor executor, base::UniqueFd folder)
+      : folder_(std::move(folder)), changes_(std::move(executor)) {}
   base::Result<std::vector<std::uint64_t>> segments();
   base::Result<bool> open_next();
   base::Result<bool> fill();
 
-  std::filesystem::path folder_;
+  base::UniqueFd folder_;
+  BlockChoice choice_;
   std::optional<SegmentFile> segment_;
   std::uint64_t next_number_ = 0;  // of the first segment not yet begun
   bool begun_ = false;

@@ -58,15 +58,16 @@ int SegmentWriter::open_segment(std::uint32_t number, int flags) {
   return ::openat(folder_, segment_name(number).text, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 }
 
-int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
-  folder_ = ::open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_ < 0) return errno;
-  total_max_ = std::max<std::int64_t>(bytes_max, 4096);
-  // At least two segments fit under the cap, so that dropping one never drops all.
-  segment_size_max_ = std::min<std::int64_t>(logs::kSegmentBytes, total_max_ / 2);
-  DIR* listing = ::fdopendir(::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (listing == nullptr) return errno;
+// Which segments there are and what they take: others make them smaller, when they seal them.
+void SegmentWriter::look_around() {
+  const int again = ::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* listing = again < 0 ? nullptr : ::fdopendir(again);
+  if (listing == nullptr) {
+    if (again >= 0) ::close(again);
+    return;
+  }
   std::uint32_t lowest = UINT32_MAX;
+  total_ = 0;
   while (const dirent* entry = ::readdir(listing)) {
     const auto number = segment_number(entry->d_name);
     struct stat info{};
@@ -76,10 +77,23 @@ int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
     total_ += info.st_size;
   }
   ::closedir(listing);
+  oldest_ = std::min(lowest, std::max<std::uint32_t>(newest_, 1));
+}
+
+int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
+  folder_ = ::open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_ < 0) return errno;
+  total_max_ = std::max<std::int64_t>(bytes_max, 4096);
+  // At least two segments fit under the cap, so that dropping one never drops all.
+  segment_size_max_ = std::min<std::int64_t>(logs::kSegmentBytes, total_max_ / 2);
+  look_around();
   if (newest_ == 0) return begin_segment() ? 0 : errno;
-  oldest_ = lowest;
   segment_ = open_segment(newest_, 0);
   if (segment_ < 0) return errno;
+  std::uint32_t magic = 0;
+  const bool sealed =
+      ::pread(segment_, &magic, sizeof magic, 0) == static_cast<ssize_t>(sizeof magic) && magic == logs::kSealedMagic;
+  if (sealed) return begin_segment() ? 0 : errno;
   struct stat info{};
   ::fstat(segment_, &info);
   segment_size_ = whole_records(segment_);
@@ -95,6 +109,7 @@ bool SegmentWriter::begin_segment() {
   segment_ = fresh;
   segment_size_ = 0;
   ++newest_;
+  look_around();
   while (total_ > total_max_ - segment_size_max_ && drop_oldest()) {
   }
   return true;
@@ -130,7 +145,6 @@ bool SegmentWriter::write_record(const logs::RecordHeader& header, std::string_v
 bool SegmentWriter::append(logs::OutputStream stream, std::uint16_t attempt, std::int64_t time_ns,
                            std::string_view payload) {
   logs::RecordHeader header;
-  header.length = static_cast<std::uint32_t>(payload.size());
   header.time_ns = time_ns;
   header.stream = stream;
   header.attempt = attempt;
@@ -138,7 +152,22 @@ bool SegmentWriter::append(logs::OutputStream stream, std::uint16_t attempt, std
   header.continues = within_line ? 1 : 0;
   within_line = !payload.ends_with('\n');
   const auto size = static_cast<std::int64_t>(sizeof header + payload.size());
-  if (segment_size_ > 0 && segment_size_ + size > segment_size_max_) begin_segment();
+  if (segment_size_ > 0 && segment_size_ + size > segment_size_max_) {
+    // A segment ends with a line where it can: it is searched by itself.
+    const auto lines = payload.rfind('\n') + 1;
+    if (lines > 0 && (header.continues != 0 || lines < payload.size())) {
+      if (!write_piece(header, payload.substr(0, lines))) return false;
+      payload.remove_prefix(lines);
+      header.continues = 0;
+    }
+    begin_segment();
+    if (payload.empty()) return true;
+  }
+  return write_piece(header, payload);
+}
+
+bool SegmentWriter::write_piece(logs::RecordHeader header, std::string_view payload) {
+  header.length = static_cast<std::uint32_t>(payload.size());
   while (!write_record(header, payload)) {
     if (!drop_oldest()) return false;
   }

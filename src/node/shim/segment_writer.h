@@ -27,6 +27,8 @@ class SegmentWriter {
  private:
   bool write_record(const logs::RecordHeader& header, std::string_view payload);
   bool begin_segment();
+  bool write_piece(logs::RecordHeader header, std::string_view payload);
+  void look_around();
   bool drop_oldest();
   int open_segment(std::uint32_t number, int flags);
 

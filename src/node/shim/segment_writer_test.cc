@@ -115,6 +115,46 @@ TEST_F(SegmentWriterTest, HalfARecordIsCutOff) {
   EXPECT_EQ(payloads(), (std::vector<std::string>{"whole", "next"}));
 }
 
+TEST_F(SegmentWriterTest, SegmentsEndWithLinesWhereTheyCan) {
+  SegmentWriter writer;
+  ASSERT_EQ(writer.open(folder_.c_str(), 40'000), 0);
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    const auto piece = std::to_string(i) + " of a line\nand the beginning of ";
+    ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, piece));
+    all += piece;
+  }
+  ASSERT_TRUE(writer.append(OutputStream::kOut, 1, 500, "the end\n"));
+  all += "the end\n";
+  ASSERT_GE(segments().size(), 2u);
+  std::string joined;
+  for (const auto& payload : payloads()) joined += payload;
+  EXPECT_TRUE(all.ends_with(joined));
+  for (const auto& segment : segments()) EXPECT_EQ(content(segment).back(), '\n') << segment;
+}
+
+TEST_F(SegmentWriterTest, ASealedSegmentIsLeftAsItIs) {
+  const std::string sealed = "ROZ1 whatever it holds";
+  std::ofstream(folder_ / "00000001.log") << sealed;
+  SegmentWriter writer;
+  ASSERT_EQ(writer.open(folder_.c_str(), 1 << 20), 0);
+  ASSERT_TRUE(writer.append(OutputStream::kOut, 1, 0, "next"));
+  ASSERT_EQ(segments().size(), 2u);
+  EXPECT_EQ(content(segments()[0]), sealed);
+}
+
+TEST_F(SegmentWriterTest, WhatWasMadeSmallerMeanwhileMakesRoom) {
+  SegmentWriter writer;
+  ASSERT_EQ(writer.open(folder_.c_str(), 4 << 20), 0);
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, std::string(60'000, 'x')));
+    auto present = segments();
+    present.pop_back();
+    for (const auto& segment : present) std::filesystem::resize_file(segment, 1000);
+  }
+  EXPECT_GE(segments().size(), 10u) << "a tenth of it was dropped as if it were all there";
+}
+
 // A full disk: the oldest goes, whole records stay, and nothing blocks.
 TEST_F(SegmentWriterTest, AFullDiskCostsTheOldestFirst) {
   ASSERT_EQ(::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=3m"), 0) << "needs root";
