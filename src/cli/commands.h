@@ -115,11 +115,20 @@ int run_run(Context& context, const RunOptions& options);
 
 struct LogsOptions {
   std::string what;  // empty: the whole stack
+  bool all = false;  // of all stacks
+  std::string node;
+  std::string task;  // its uid
+  bool previous = false;
   bool follow = false;
   std::string since;
   std::string until;
   std::optional<std::uint32_t> tail;
   std::string grep;
+  bool fixed = false;
+  std::string level;
+  std::vector<std::string> fields;  // NAME=VALUE
+  bool timestamps = false;
+  bool no_prefix = false;
 };
 int run_logs(Context& context, const LogsOptions& options);
 

@@ -1,5 +1,6 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/log_options.h"
 #include "cli/value_check.h"
 
 namespace orchion::cli {
@@ -37,12 +38,7 @@ void add_job_logs(CommandTree& tree, CLI::App& group) {
   auto* logs = tree.add(group, "logs", "Print what the tasks of a run print",
                         [options](Context& context) { return run_job_logs(context, *options); });
   logs->add_option("RUN", options->what, "STACK/JOB.N, or STACK/JOB for its newest")->required();
-  logs->add_flag("-f,--follow", options->follow, "Go on until the run is over");
-  logs->add_option("--since", options->since, "From a time on, or how long ago (10m)")->check(check_moment);
-  logs->add_option("--until", options->until, "Up to a time, or how long ago")->check(check_moment);
-  bound(logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task"), 0,
-        std::numeric_limits<std::uint32_t>::max());
-  logs->add_option("--grep", options->grep, "Only lines that match this regular expression")->check(check_pattern);
+  add_log_options(*logs, *options);
 }
 
 void add_job_artifact(CommandTree& tree, CLI::App& group) {

@@ -1,5 +1,6 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/log_options.h"
 #include "cli/value_check.h"
 
 namespace orchion::cli {
@@ -47,13 +48,11 @@ void add_logs(CommandTree& tree) {
   auto options = std::make_shared<LogsOptions>();
   auto* logs = tree.add("logs", "Print what containers print",
                         [options](Context& context) { return run_logs(context, *options); });
-  logs->add_option("WHAT", options->what, "STACK/SERVICE or STACK/SERVICE.N; the whole stack where left out");
-  logs->add_flag("-f,--follow", options->follow, "Go on with what is printed from now on");
-  logs->add_option("--since", options->since, "From a time on, or how long ago (10m)")->check(check_moment);
-  logs->add_option("--until", options->until, "Up to a time, or how long ago")->check(check_moment);
-  bound(logs->add_option("-n,--tail", options->tail, "Only the last N lines of each task"), 0,
-        std::numeric_limits<std::uint32_t>::max());
-  logs->add_option("--grep", options->grep, "Only lines that match this regular expression")->check(check_pattern);
+  logs->add_option("WHAT", options->what, "STACK, STACK/SERVICE or STACK/SERVICE.N; the stack of here where left out");
+  logs->add_flag("-A,--all", options->all, "Of all stacks");
+  logs->add_option("--node", options->node, "Only of tasks on this node; of all stacks where WHAT is left out");
+  logs->add_option("--task", options->task, "Only of the task with this uid, gone or not");
+  add_log_options(*logs, *options);
 }
 
 void add_exec(CommandTree& tree) {

@@ -10,7 +10,6 @@
 #include "cli/duration.h"
 #include "cli/suggestion.h"
 #include "core/naming.h"
-#include "core/pattern.h"
 #include "core/quantities.h"
 #include "spec/port_syntax.h"
 #include "wire/http_client.h"
@@ -32,11 +31,6 @@ std::string check_duration(const std::string& text) {
 
 std::string check_moment(const std::string& text) {
   return sentence(parse_moment(text, base::WallTime()));
-}
-
-std::string check_pattern(const std::string& text) {
-  const auto checked = core::check_pattern(text);
-  return checked ? "" : checked.error().message;
 }
 
 std::string check_memory(const std::string& text) {

@@ -9,8 +9,7 @@ namespace orchion::cli {
 
 // Each says in one sentence what is wrong with `text` and what to write instead; empty: nothing is.
 std::string check_duration(const std::string& text);
-std::string check_moment(const std::string& text);   // as --since takes it
-std::string check_pattern(const std::string& text);  // RE2's syntax
+std::string check_moment(const std::string& text);  // as --since takes it
 std::string check_memory(const std::string& text);
 std::string check_cpus(const std::string& text);
 std::string check_ports(const std::string& text);

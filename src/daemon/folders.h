@@ -27,6 +27,8 @@ struct Folders {
   std::filesystem::path containers() const { return data / "containers"; }
   std::filesystem::path executor(const std::string& name) const { return data / "executors" / name; }
   std::filesystem::path volumes() const { return data / "volumes"; }
+  // Of tasks that are gone.
+  std::filesystem::path kept_logs() const { return data / "kept-logs"; }
 
   // Forgotten at boot, like what it describes.
   std::filesystem::path run(const std::string& short_id) const;

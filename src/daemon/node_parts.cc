@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/image_limits.h"
+#include "daemon/limits.h"
 #include "daemon/rootless.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
@@ -105,6 +105,9 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   }
   parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(executor, parts->workers_, std::move(networks));
   parts->volumes_ = std::make_unique<node::volumes::FolderVolumes>(parts->workers_, folders.volumes());
+  ASSIGN_OR_RETURN(auto keeping, read_log_limits());
+  keeping.folder = folders.kept_logs();
+  ASSIGN_OR_RETURN(parts->log_keeper_, node::logs::LogKeeper::start(clock, std::move(keeping)));
   parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, parts->records_, std::move(resolver));
   RETURN_IF_ERROR(parts->dns_->start());
   parts->resolver_ = std::make_unique<GatewayResolver>(*parts->dns_);
@@ -142,7 +145,8 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
           .resolver = *resolver_,
           .capabilities = std::move(capabilities),
           .look_for_executors = [executors = executors_.get()] { return executors->look_again(); },
-          .workers = &workers_};
+          .workers = &workers_,
+          .log_keeper = log_keeper_.get()};
 }
 
 }  // namespace orchion::daemon

@@ -62,6 +62,7 @@ class NodeParts {
   std::shared_ptr<node::networks::Uplink> uplink_;  // without root
   std::unique_ptr<node::networks::LinuxNetworks> networks_;
   std::unique_ptr<node::volumes::FolderVolumes> volumes_;
+  std::unique_ptr<node::logs::LogKeeper> log_keeper_;
   mesh::dns::RecordTable records_;
   std::unique_ptr<mesh::dns::DnsServer> dns_;
   std::unique_ptr<GatewayResolver> resolver_;

@@ -4,8 +4,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/notifier.h"
+#include "control/services/log_output.h"
 #include "control/services/paging.h"
-#include "control/services/task_logs.h"
 #include "core/jobs.h"
 #include "core/pattern.h"
 #include "core/task_state.h"
@@ -159,13 +159,11 @@ base::Co<v1::TaskHealth> TaskService::health(core::CallContext, v1::GetTaskHealt
 }
 
 base::Co<> TaskService::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
-  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
-  if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
-  if (auto checked = core::check_pattern(request->grep()); !checked) {
-    checked.error().fields = {{"/grep", checked.error().message}};
-    co_return checked;
-  }
-  co_return co_await send_logs(context_, streams_, std::move(*request), stream);
+  co_return co_await send_log_lines(context_, streams_, stream);
+}
+
+base::Co<> TaskService::log_text(core::CallContext, core::TypedStream<v1::LogsRequest, v1::FilePiece> stream) {
+  co_return co_await send_log_text(context_, streams_, stream);
 }
 
 base::Co<> TaskService::exec(core::CallContext, ExecStream stream) {
@@ -214,6 +212,9 @@ void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> ser
   table.stream<v1::LogsRequest, v1::LogLine>(
       "orchion.v1.TaskService.Logs",
       [service](core::CallContext call, auto stream) { return service->logs(std::move(call), stream); });
+  table.stream<v1::LogsRequest, v1::FilePiece>(
+      "orchion.v1.TaskService.LogText",
+      [service](core::CallContext call, auto stream) { return service->log_text(std::move(call), stream); });
   table.stream<v1::ExecInput, v1::ExecOutput>(
       "orchion.v1.TaskService.Exec",
       [service](core::CallContext call, auto stream) { return service->exec(std::move(call), stream); });

@@ -19,6 +19,7 @@ class TaskService {
   base::Co<v1::Task> get(core::CallContext call, v1::GetTaskRequest request);
   base::Co<v1::TaskHealth> health(core::CallContext call, v1::GetTaskHealthRequest request);
   base::Co<> logs(core::CallContext call, core::TypedStream<v1::LogsRequest, v1::LogLine> stream);
+  base::Co<> log_text(core::CallContext call, core::TypedStream<v1::LogsRequest, v1::FilePiece> stream);
   base::Co<> exec(core::CallContext call, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream);
   base::Co<> attach(core::CallContext call, core::TypedStream<v1::AttachInput, v1::ExecOutput> stream);
   base::Co<> copy_from(core::CallContext call, core::TypedStream<v1::CopyFromRequest, v1::FilePiece> stream);

@@ -65,6 +65,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .lease = lease_,
              .group = group_,
              .workers = parts_.workers,
+             .log_keeper = parts_.log_keeper,
              .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
              .log_bytes_max = options_.log_bytes_max,
              .node_files = options_.node_files,
@@ -90,6 +91,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                 .outputs = outputs_,
                 .group = group_,
                 .workers = parts_.workers,
+                .log_keeper = parts_.log_keeper,
                 .images_changed = [this] { image_reporter_.look_again(); }}),
       session_(parts_.link, parts_.clock, random_, outbox_, *this, [this] { return make_hello(); }),
       stop_(executor) {}

@@ -48,6 +48,7 @@ struct AgentParts {
   // Adds to `executors` what can be found now; empty: there is nothing to find.
   std::function<base::Co<>()> look_for_executors = {};
   base::WorkerPool* workers = nullptr;  // null: everything inline, for simulations on one thread
+  logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it, none is compressed
 };
 
 // One executor. start(), then run(); shutdown() before it is destroyed.

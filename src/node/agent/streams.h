@@ -9,12 +9,12 @@
 #include "node/agent/output_folder.h"
 #include "node/agent/task_table.h"
 #include "node/images/images.h"
+#include "node/logs/log_keeper.h"
 
 namespace orchion::node::agent {
 
 // Serves what the control plane wants on streams of their own: output, usage, commands in containers, their files and
-// ports, images. Each
-// request is dialled, served and ended by itself. One executor.
+// ports, images. Each request is dialled, served and ended by itself. One executor.
 class StreamServer {
  public:
   struct Parts {
@@ -26,6 +26,7 @@ class StreamServer {
     const OutputFolder& outputs;
     base::TaskGroup& group;
     base::WorkerPool* workers = nullptr;
+    logs::LogKeeper* log_keeper = nullptr;  // null: nothing of gone tasks is kept
     std::function<void()> images_changed;
   };
   explicit StreamServer(Parts parts) : parts_(std::move(parts)) {}

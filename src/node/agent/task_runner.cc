@@ -155,6 +155,7 @@ void TaskRunner::may_forget() {
 }
 
 void TaskRunner::begin_watch() {
+  if (tools_.log_keeper != nullptr) tools_.log_keeper->attend(executor_->runtime.log_folder(uid()));
   tools_.group.spawn("watching " + uid(), watch(shared_from_this(), status().attempt()));
 }
 

@@ -19,6 +19,7 @@
 #include "node/agent/slots.h"
 #include "node/agent/task_plan.h"
 #include "node/images/images.h"
+#include "node/logs/log_keeper.h"
 #include "node/probes/known_images.h"
 #include "node/probes/monitor.h"
 #include "node/volumes/volumes.h"
@@ -42,6 +43,7 @@ struct TaskTools {
   const Lease& lease;
   base::TaskGroup& group;
   base::WorkerPool* workers = nullptr;  // null: blocking work happens inline
+  logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it
   std::string boot_id;
   std::int64_t log_bytes_max = 0;
   NodeFiles node_files = {};
@@ -108,6 +110,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> release();
   base::Co<> remove();
   base::Co<> clean_up(bool keep_logs);
+  base::Co<> keep_logs();
   base::Co<> save(Durability durability);
   base::Co<> save_as_starting();
   static base::Co<> watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);

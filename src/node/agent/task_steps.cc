@@ -12,6 +12,7 @@
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
+#include "node/agent/log_source.h"
 #include "node/agent/mounts.h"
 #include "node/agent/node_files.h"
 #include "node/agent/task_runner.h"
@@ -329,7 +330,8 @@ base::Co<> TaskRunner::release() {
 }
 
 base::Co<> TaskRunner::remove() {
-  CO_RETURN_IF_ERROR(co_await clean_up(false));
+  CO_RETURN_IF_ERROR(co_await clean_up(tools_.log_keeper != nullptr));
+  CO_RETURN_IF_ERROR(co_await keep_logs());
   if (!checkpoint_.assignment().outputs().empty()) CO_RETURN_IF_ERROR(co_await tools_.outputs.remove(uid()));
   checkpoint_.set_removed(true);
   report();
@@ -347,6 +349,14 @@ base::Co<> TaskRunner::clean_up(bool keep_logs) {
   container_ready_ = false;
   holds_resources_ = false;
   co_return base::Result<>{};
+}
+
+// What it said outlives it, in the keeper's care.
+base::Co<> TaskRunner::keep_logs() {
+  if (tools_.log_keeper == nullptr || executor_ == nullptr) co_return base::Result<>{};
+  auto keep = [keeper = tools_.log_keeper, source = log_source(task(), task().spec().assignment().node()),
+               folder = executor_->runtime.log_folder(uid())] { return keeper->keep(source, folder); };
+  co_return co_await run_blocking(tools_.workers, std::move(keep));
 }
 
 // A disk that is full or gone stops no task: what isn't remembered is found out again from the runtime.

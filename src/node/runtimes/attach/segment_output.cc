@@ -16,8 +16,8 @@ constexpr std::size_t kPieceBytes = 64 << 10;
 
 class SegmentOutput final : public AttachOutput {
  public:
-  SegmentOutput(base::Executor executor, std::filesystem::path folder, std::uint32_t attempt)
-      : executor_(executor), records_(executor, std::move(folder)), attempt_(static_cast<std::uint16_t>(attempt)) {}
+  SegmentOutput(base::Executor executor, logs::SegmentFollower records, std::uint32_t attempt)
+      : executor_(std::move(executor)), records_(std::move(records)), attempt_(static_cast<std::uint16_t>(attempt)) {}
 
   Result<> watch() { return records_.watch(); }
 
@@ -68,7 +68,8 @@ class SegmentOutput final : public AttachOutput {
 
 Result<std::unique_ptr<AttachOutput>> open_segment_output(base::Executor executor, std::filesystem::path folder,
                                                           std::uint32_t attempt) {
-  auto output = std::make_unique<SegmentOutput>(std::move(executor), std::move(folder), attempt);
+  ASSIGN_OR_RETURN(auto records, logs::SegmentFollower::open(executor, folder));
+  auto output = std::make_unique<SegmentOutput>(std::move(executor), std::move(records), attempt);
   RETURN_IF_ERROR(output->watch());
   return output;
 }

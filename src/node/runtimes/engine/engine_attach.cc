@@ -20,7 +20,7 @@ using node::engine::EngineClient;
 Result<std::vector<ExecOutput>> read_written(base::Executor executor, std::filesystem::path folder,
                                              std::uint32_t attempt, base::WallTime until) {
   std::vector<ExecOutput> written;
-  logs::SegmentFollower records(std::move(executor), std::move(folder));
+  ASSIGN_OR_RETURN(auto records, logs::SegmentFollower::open(std::move(executor), folder));
   auto take = [&](const logs::Record& record) {
     if (record.header.attempt != static_cast<std::uint16_t>(attempt)) return;
     if (base::WallTime(base::Duration(record.header.time_ns)) >= until) return;

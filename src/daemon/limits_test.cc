@@ -1,4 +1,4 @@
-#include "daemon/image_limits.h"
+#include "daemon/limits.h"
 
 #include <cstdlib>
 
@@ -48,6 +48,19 @@ TEST_F(ImageLimitsTest, SayWhichIsWrong) {
   ::setenv(kLow, "60", 1);
   EXPECT_EQ(read_image_limits().error().message,
             "ORCHION_IMAGES_DISK_LOW is 60 and ORCHION_IMAGES_DISK_HIGH 50: make the first the smaller one");
+}
+
+TEST(LogLimits, AreTakenFromTheEnvironment) {
+  EXPECT_EQ(read_log_limits().value().keep_for, std::chrono::days(7));
+  EXPECT_EQ(read_log_limits().value().bytes_max, 1 << 30);
+  ::setenv("ORCHION_KEEP_LOGS_DAYS", "0", 1);
+  ::setenv("ORCHION_KEEP_LOGS_MIB", "5", 1);
+  EXPECT_EQ(read_log_limits().value().keep_for, base::Duration::zero());
+  EXPECT_EQ(read_log_limits().value().bytes_max, 5 << 20);
+  ::setenv("ORCHION_KEEP_LOGS_MIB", "much", 1);
+  EXPECT_FALSE(read_log_limits().has_value());
+  ::unsetenv("ORCHION_KEEP_LOGS_DAYS");
+  ::unsetenv("ORCHION_KEEP_LOGS_MIB");
 }
 
 }  // namespace

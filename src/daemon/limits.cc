@@ -1,4 +1,4 @@
-#include "daemon/image_limits.h"
+#include "daemon/limits.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +10,8 @@
 namespace orchion::daemon {
 
 namespace {
+
+constexpr int kDaysMax = 36500;
 
 base::Result<int> read_number(const char* name, int otherwise, int most) {
   const char* value = std::getenv(name);
@@ -26,7 +28,6 @@ base::Result<int> read_number(const char* name, int otherwise, int most) {
 }  // namespace
 
 base::Result<node::images::CollectionLimits> read_image_limits() {
-  constexpr int kDaysMax = 36500;
   node::images::CollectionLimits limits;
   ASSIGN_OR_RETURN(const auto days, read_number("ORCHION_IMAGES_UNUSED_DAYS", 30, kDaysMax));
   ASSIGN_OR_RETURN(limits.disk_high_percent, read_number("ORCHION_IMAGES_DISK_HIGH", limits.disk_high_percent, 100));
@@ -40,6 +41,16 @@ base::Result<node::images::CollectionLimits> read_image_limits() {
                                   "smaller one",
                                   limits.disk_low_percent, limits.disk_high_percent));
   return limits;
+}
+
+base::Result<node::logs::LogKeeperOptions> read_log_limits() {
+  constexpr int kMebibytesMax = 1 << 30;
+  node::logs::LogKeeperOptions options;
+  ASSIGN_OR_RETURN(const auto days, read_number("ORCHION_KEEP_LOGS_DAYS", 7, kDaysMax));
+  ASSIGN_OR_RETURN(const auto mebibytes, read_number("ORCHION_KEEP_LOGS_MIB", 1024, kMebibytesMax));
+  options.keep_for = std::chrono::hours(24) * days;
+  options.bytes_max = std::int64_t{mebibytes} << 20;
+  return options;
 }
 
 }  // namespace orchion::daemon
