@@ -211,7 +211,7 @@ TEST_F(CliTest, EveryListHasFurtherColumns) {
 }
 
 TEST_F(CliTest, LinesOfAStreamArePrintedAsTheyCome) {
-  server_.on("GET /v1/stacks/shop/logs", 200,
+  server_.on("GET /v1/logs", 200,
              "data: {\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n\n"
              "data: {\"service\":\"web\",\"slot\":1,\"line\":\"there\"}\n\n");
   EXPECT_EQ(run({"logs", "shop/web", "-o", "template={slot} {line}"}).out, "2 hello\n1 there\n");
@@ -473,15 +473,32 @@ TEST_F(CliTest, DownWaitsUntilTheStackIsGone) {
 }
 
 TEST_F(CliTest, LogsGoToStandardOutputAndNoticesBesides) {
-  server_.on("GET /v1/stacks/shop/logs", 200,
-             "data: {\"service\":\"web\",\"slot\":2,\"line\":\"hello\"}\n\n"
-             "data: {\"notice\":\"the logs of node nas are missing\"}\n\n");
+  server_.on("GET /v1/logs/text", 200, "web.2 | hello\n-- the logs of node nas are missing --\nweb.2 | a | b\n");
   const auto outcome = run({"logs", "shop/web.2", "--tail", "5", "--grep", "a b"});
   EXPECT_EQ(outcome.code, kExitOk);
-  EXPECT_EQ(outcome.out, "web.2 | hello\n");
+  EXPECT_EQ(outcome.out, "web.2 | hello\nweb.2 | a | b\n");
   EXPECT_EQ(outcome.err, "orchion: the logs of node nas are missing\n");
-  EXPECT_THAT(server_.asked(), ElementsAre("GET /v1/stacks/shop/logs?service=web&slot=2&tail=5&grep=a%20b"));
+  EXPECT_THAT(server_.asked(), ElementsAre("GET /v1/logs/text?stack=shop&service=web&slot=2&tail=5&grep=a%20b"));
+  EXPECT_EQ(run({"logs", "shop/web", "--no-prefix"}).out, "hello\na | b\n");
   EXPECT_EQ(run({"logs", "shop/web", "--since", "soon"}).code, kExitUsage);
+  EXPECT_EQ(run({"logs", "shop/web", "--grep", "("}).code, kExitUsage);
+  EXPECT_EQ(run({"logs", "shop/web", "--field", "status"}).code, kExitUsage);
+  EXPECT_EQ(run({"logs", "shop/web", "--level", "wran"}).code, kExitUsage);
+  EXPECT_EQ(run({"logs", "shop/web", "--all"}).code, kExitUsage);
+}
+
+TEST_F(CliTest, LogsAreAskedForAsTheOptionsSay) {
+  server_.on("GET /v1/logs/text", 200, "");
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"logs", "--all", "--level", "warn", "-t"},
+           {"logs", "--node", "nas", "--previous"},
+           {"logs", "--task", "abc"},
+           {"logs", "--stack", "shop", "-F", "--grep", "(", "--field", "a.b=c=d"},
+       })
+    EXPECT_EQ(run(words).code, kExitOk);
+  EXPECT_THAT(server_.asked(), ElementsAre("GET /v1/logs/text?level=LOG_LEVEL_WARNING&timestamps=true",
+                                           "GET /v1/logs/text?node=nas&previous=true", "GET /v1/logs/text?taskUid=abc",
+                                           "GET /v1/logs/text?stack=shop&grep=%28&fixed=true&fields=a.b%3Dc%3Dd"));
 }
 
 TEST_F(CliTest, StopAllGoesThroughEveryPage) {

@@ -137,7 +137,7 @@ const Examples kOfTasks = {
   orchion logs -n 100 shop/web.2          the end of one task's output
   orchion logs --previous shop/web        of tasks that were replaced, too
   orchion logs --all --level error        what goes wrong anywhere
-  orchion logs --field user.id=7 shop     of JSON lines
+  orchion logs --field user.id=7 web      of JSON lines
 )"},
     {"orchion exec", R"(
   orchion exec -it shop/web.1 -- sh       a shell

@@ -17,7 +17,9 @@ void add_log_options(CLI::App& command, LogsOptions& options) {
   command.add_flag("-F,--fixed", options.fixed, "What --grep is given is text, found as it stands");
   offer(command.add_option("--level", options.level, "Only lines of this level and above"),
         {"trace", "debug", "info", "warn", "error", "fatal"});
-  command.add_option("--field", options.fields, "Only JSON lines with this field: NAME=VALUE, a.b=VALUE within others");
+  command.add_option("--field", options.fields, "Only JSON lines with this field: NAME=VALUE, a.b=VALUE within others")
+      ->allow_extra_args(false)
+      ->check(check_field);
   command.add_flag("-p,--previous", options.previous, "Of tasks that are gone too");
   command.add_flag("-t,--timestamps", options.timestamps, "Begin each line with its time");
   command.add_flag("--no-prefix", options.no_prefix, "Without the task's name before each line");

@@ -31,13 +31,7 @@ base::Result<> choose_lines(Context& context, const LogsOptions& options, v1::Lo
     *request.mutable_until() = stamp(until);
   }
   if (!options.fixed) RETURN_IF_ERROR(core::check_pattern(options.grep));
-  for (const auto& field : options.fields) {
-    const auto sign = field.find('=');
-    if (sign == std::string::npos || sign == 0)
-      return base::fail(base::Code::kInvalidArgument,
-                        fmt::format("{} is no field with its value: write --field status=500", field));
-    (*request.mutable_fields())[field.substr(0, sign)] = field.substr(sign + 1);
-  }
+  for (const auto& field : options.fields) request.add_fields(field);
   request.set_level(core::level_of_word(options.level).value_or(v1::LOG_LEVEL_UNKNOWN));
   request.set_follow(options.follow);
   request.set_grep(options.grep);
@@ -52,8 +46,8 @@ base::Result<> choose_tasks(Context& context, const LogsOptions& options, v1::Lo
   request.set_node(options.node);
   request.set_task_uid(options.task);
   if (options.what.empty()) {
-    const bool of_all = options.all || !options.task.empty() ||
-                        (!options.node.empty() && context.options().stack.empty());
+    const bool of_all =
+        options.all || !options.task.empty() || (!options.node.empty() && context.options().stack.empty());
     if (of_all) return {};
     ASSIGN_OR_RETURN(const auto stack, find_stack(context));
     request.set_stack(stack);
@@ -98,8 +92,8 @@ class TextPrinter {
     const auto end = text_.rfind('\n');
     if (end == std::string::npos) return;
     const auto lines = std::string_view(text_).substr(0, end + 1);
-    const bool as_it_is = !colours_ && !no_prefix_ && !lines.starts_with(kNotice) &&
-                          lines.find("\n-- ") == std::string_view::npos;
+    const bool as_it_is =
+        !colours_ && !no_prefix_ && !lines.starts_with(kNotice) && lines.find("\n-- ") == std::string_view::npos;
     if (as_it_is) {
       std::fwrite(lines.data(), 1, lines.size(), stdout);
     } else {
@@ -135,6 +129,8 @@ class TextPrinter {
     const auto time = prefix.substr(0, prefix.size() - name.size());
     if (no_prefix_) {
       fmt::print("{}{}\n", time, text);
+    } else if (!colours_) {
+      fmt::print("{}\n", line);
     } else {
       fmt::print("{}\x1b[{}m{}\x1b[0m | {}\n", time, 31 + std::hash<std::string_view>()(name) % 6, name, text);
     }

@@ -48,7 +48,7 @@ void add_logs(CommandTree& tree) {
   auto options = std::make_shared<LogsOptions>();
   auto* logs = tree.add("logs", "Print what containers print",
                         [options](Context& context) { return run_logs(context, *options); });
-  logs->add_option("WHAT", options->what, "STACK, STACK/SERVICE or STACK/SERVICE.N; the stack of here where left out");
+  logs->add_option("WHAT", options->what, "STACK/SERVICE or STACK/SERVICE.N; the whole stack where left out");
   logs->add_flag("-A,--all", options->all, "Of all stacks");
   logs->add_option("--node", options->node, "Only of tasks on this node; of all stacks where WHAT is left out");
   logs->add_option("--task", options->task, "Only of the task with this uid, gone or not");

@@ -33,6 +33,12 @@ std::string check_moment(const std::string& text) {
   return sentence(parse_moment(text, base::WallTime()));
 }
 
+std::string check_field(const std::string& text) {
+  const auto sign = text.find('=');
+  if (sign != std::string::npos && sign > 0) return "";
+  return fmt::format("{} is no field with its value: write status=500", text);
+}
+
 std::string check_memory(const std::string& text) {
   return sentence(core::parse_bytes(text));
 }

@@ -10,6 +10,7 @@ namespace orchion::cli {
 // Each says in one sentence what is wrong with `text` and what to write instead; empty: nothing is.
 std::string check_duration(const std::string& text);
 std::string check_moment(const std::string& text);  // as --since takes it
+std::string check_field(const std::string& text);   // NAME=VALUE
 std::string check_memory(const std::string& text);
 std::string check_cpus(const std::string& text);
 std::string check_ports(const std::string& text);

@@ -130,7 +130,8 @@ ROWS = {
     "GET /v1/tasks": Row(query="stack=shop&all=true"),
     "GET /v1/stacks/{stack}/tasks/{name}": Row({"stack": "shop", "name": "web.1"}),
     "GET /v1/stacks/{stack}/tasks/{name}/health": Row({"stack": "shop", "name": "web.1"}),
-    "GET /v1/stacks/{stack}/logs": Row({"stack": "shop"}),
+    "GET /v1/logs": Row(query="stack=shop"),
+    "GET /v1/logs/text": Row(query="stack=shop&timestamps=true"),
     "GET /v1/usage": Row(query="stack=shop"),
     "GET /v1/usage/watch": Row(query="stack=shop&intervalMs=200"),
     "GET /v1/exec": Row(status=101),
@@ -353,7 +354,7 @@ class Contract(unittest.TestCase):
         self.check_answers()
 
     def test_a_search_for_no_pattern_is_refused(self):
-        self.refused(400, self.call("GET", "/v1/stacks/shop/logs?grep=("), pointer="/grep")
+        self.refused(400, self.call("GET", "/v1/logs?stack=shop&grep=("), pointer="/grep")
 
     def test_nobody_without_a_token_gets_in(self):
         def check(verb, path, row, operation):

@@ -18,6 +18,13 @@ namespace {
 constexpr std::size_t kBatchesInFlight = 8;
 
 base::Result<> check(const v1::LogsRequest& request) {
+  for (const auto& field : request.fields()) {
+    if (field.find('=') != std::string::npos && !field.starts_with('=')) continue;
+    auto refused =
+        base::fail(base::Code::kInvalidArgument, fmt::format("{} is no field with its value: write status=500", field));
+    refused.error().fields = {{"/fields", refused.error().message}};
+    return refused;
+  }
   if (request.fixed() && request.grep().size() <= 4096) return {};
   auto checked = core::check_pattern(request.grep());
   if (!checked) checked.error().fields = {{"/grep", checked.error().message}};

@@ -153,7 +153,7 @@ base::Result<v1::LogsRequest> resolve_logs(const store::View& view, v1::LogsRequ
   if (!view.stacks().find(request.stack()))
     return base::fail(
         base::Code::kNotFound,
-        fmt::format("there is no stack {0}: see `orchion stack ls`, and `orchion logs {0} --previous` for "
+        fmt::format("there is no stack {0}: see `orchion stack ls`, and `orchion logs --stack {0} --previous` for "
                     "what is gone",
                     request.stack()));
   if (request.run().empty() || view.runs().find(request.stack(), request.run())) return request;

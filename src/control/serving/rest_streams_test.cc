@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 class RestStreamsTest : public ServingTest {};
 
 TEST_F(RestStreamsTest, LogsAsEvents) {
-  const auto answer = send("GET", "/v1/stacks/web/logs?tail=5&since=2023-11-14T22:13:20Z");
+  const auto answer = send("GET", "/v1/logs?stack=web&tail=5&since=2023-11-14T22:13:20Z");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.header("Content-Type"), "text/event-stream");
   wire::EventParser parser;
@@ -23,9 +23,9 @@ TEST_F(RestStreamsTest, LogsAsEvents) {
 }
 
 TEST_F(RestStreamsTest, LastEventIdBecomesSince) {
-  send("GET", "/v1/stacks/web/logs", "", "good", {{"Last-Event-ID", "2023-11-14T22:13:21Z"}});
+  send("GET", "/v1/logs?stack=web", "", "good", {{"Last-Event-ID", "2023-11-14T22:13:21Z"}});
   EXPECT_EQ(handlers_.last_logs.since().seconds(), 1'700'000'001);
-  EXPECT_EQ(send("GET", "/v1/stacks/web/logs", "", "good", {{"Last-Event-ID", "rubbish"}}).status, 400);
+  EXPECT_EQ(send("GET", "/v1/logs?stack=web", "", "good", {{"Last-Event-ID", "rubbish"}}).status, 400);
 }
 
 TEST_F(RestStreamsTest, WatchNamesItsEventsAndStaysAlive) {
@@ -38,10 +38,10 @@ TEST_F(RestStreamsTest, WatchNamesItsEventsAndStaysAlive) {
 }
 
 TEST_F(RestStreamsTest, ErrorsBeforeAndWithinAStream) {
-  const auto before = send("GET", "/v1/stacks/none/logs");
+  const auto before = send("GET", "/v1/logs?stack=none");
   EXPECT_EQ(before.status, 404);
   EXPECT_EQ(before.json().at("code"), "NOT_FOUND");
-  const auto within = send("GET", "/v1/stacks/breaks/logs");
+  const auto within = send("GET", "/v1/logs?stack=breaks");
   EXPECT_EQ(within.status, 200);
   wire::EventParser parser;
   const auto events = parser.feed(within.body);

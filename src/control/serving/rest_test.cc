@@ -169,7 +169,7 @@ TEST_F(RestTest, TheDocumentSaysWhatTheContractsCommentsSay) {
   EXPECT_EQ(remove.at("description"),
             "Answers with the service as it goes; its tasks stop meanwhile.\n\norchion.v1.ServiceService.DeleteService "
             "over gRPC. Who calls needs services.write.");
-  const auto& tail = document.at("paths").at("/v1/stacks/{stack}/logs").at("get").at("parameters");
+  const auto& tail = document.at("paths").at("/v1/logs").at("get").at("parameters");
   std::set<std::string> descriptions;
   for (const auto& parameter : tail.as_array()) {
     if (const auto* said = parameter.as_object().if_contains("description"))

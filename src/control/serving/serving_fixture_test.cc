@@ -58,6 +58,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::ListUsageRequest, v1::TaskUsages>(table, "TaskService.ListUsage");
   unimplemented_stream<v1::WatchUsageRequest, v1::TaskUsages>(table, "TaskService.WatchUsage");
   unimplemented_stream<v1::AttachInput, v1::ExecOutput>(table, "TaskService.Attach");
+  unimplemented_stream<v1::LogsRequest, v1::FilePiece>(table, "TaskService.LogText");
   unimplemented_stream<v1::CopyFromRequest, v1::FilePiece>(table, "TaskService.CopyFrom");
   unimplemented_stream<v1::GetArtifactRequest, v1::FilePiece>(table, "JobService.GetArtifact");
   unimplemented_stream<v1::CopyIntoRequest, Empty>(table, "TaskService.CopyInto");

@@ -1,5 +1,6 @@
 // What tasks said, as lines on a stream.
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,10 @@ logs::LogOptions to_options(const v1::LogsRequest& request) {
   options.lines.grep = request.grep();
   options.lines.fixed = request.fixed();
   options.lines.level = request.level();
-  options.lines.fields.insert(request.fields().begin(), request.fields().end());
+  for (const auto& field : request.fields()) {
+    const auto sign = std::min(field.find('='), field.size());
+    options.lines.fields[field.substr(0, sign)] = field.substr(std::min(sign + 1, field.size()));
+  }
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "core/log_batch.h"
 #include "node/agent/agent_lab.h"
 #include "node/logs/segment.h"
 
@@ -69,9 +70,20 @@ class StreamsTest : public AgentLab {
     while (true) {
       auto message = next();
       if (!message || !*message) return result;
-      const auto& line = (*message)->log();
-      result.push_back(line.stack() + "/" + line.service() + "." + std::to_string(line.slot()) + " " + line.line());
+      for (core::LogBatchReader lines((*message)->logs()); lines.has_line(); lines.pass()) {
+        const auto& source = *lines.line().source;
+        result.push_back(source.stack() + "/" + source.service() + "." + std::to_string(source.slot()) + " " +
+                         std::string(lines.line().text));
+      }
     }
+  }
+
+  // Of the next message.
+  std::vector<std::string> next_lines() {
+    std::vector<std::string> result;
+    for (core::LogBatchReader lines((*next())->logs()); lines.has_line(); lines.pass())
+      result.emplace_back(lines.line().text);
+    return result;
   }
 };
 
@@ -102,10 +114,10 @@ TEST_F(StreamsTest, LogsFollowUntilTheTaskEnds) {
   request.mutable_logs()->add_task_uids("b");  // silent
   request.mutable_logs()->mutable_request()->set_follow(true);
   want(request);
-  EXPECT_EQ((*next())->log().line(), "before");
+  EXPECT_THAT(next_lines(), ElementsAre("before"));
   EXPECT_TRUE((*next())->caught_up());
   say("a", 2, "after\n");
-  EXPECT_EQ((*next())->log().line(), "after");
+  EXPECT_THAT(next_lines(), ElementsAre("after"));
   runtime.end("a", 0);
   runtime.end("b", 0);
   const auto end = next();
@@ -121,10 +133,10 @@ TEST_F(StreamsTest, AFollowerGetsThePastInTheOrderOfTime) {
   for (const char* uid : {"a", "b"}) request.mutable_logs()->add_task_uids(uid);
   request.mutable_logs()->mutable_request()->set_follow(true);
   want(request);
-  for (const char* line : {"one", "two", "three", "four"}) EXPECT_EQ((*next())->log().line(), line);
+  EXPECT_THAT(next_lines(), ElementsAre("one", "two", "three", "four"));
   EXPECT_TRUE((*next())->caught_up());
   say("b", 1, "late\n");
-  EXPECT_EQ((*next())->log().line(), "late") << "what follows comes as it comes";
+  EXPECT_THAT(next_lines(), ElementsAre("late")) << "what follows comes as it comes";
 }
 
 TEST_F(StreamsTest, AFollowerThatLeavesIsLetGo) {
