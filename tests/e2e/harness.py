@@ -89,11 +89,15 @@ class Cluster:
             env[variable] = f"unix://{self.engines.get(variable, '/nowhere.sock')}"
         return env
 
-    def start(self):
+    def launch(self):
+        """Starts the server and doesn't wait for it."""
         with open(self.log, "ab") as log:
             command = [*self.prefix, str(ORCHION), "server", "--data", str(self.data), *self.arguments]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment(), start_new_session=True)
+
+    def start(self):
+        self.launch()
         wait_for("the server to be ready", self.is_ready)
         return self
 
@@ -236,13 +240,14 @@ def fetch(url, timeout=5):
         return None
 
 
-def host_state(cluster):
+def host_state(cluster, server=None):
     """What this cluster's containers leave on a host: mounts, cgroups, links, rules, files, processes. Two of these are
-    compared. What is made carries the cluster's short id; links and rules are those of this network namespace."""
-    mark = json.loads(cluster.request("GET", "/v1/server")[2])["clusterId"][:6]
+    compared. What is made carries the short id of the cluster, which is `server`'s where that is another machine; links
+    and rules are those of the machine's network namespace."""
+    mark = ((server or cluster).data / "cluster-id").read_text()[:6]
 
     def lines(*command):
-        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+        return subprocess.run([*cluster.prefix, *command], capture_output=True, text=True).stdout.splitlines()
 
     def ours(paths):
         return sorted(str(p) for p in paths if mark in str(p) or str(cluster.data) in str(p))
@@ -252,7 +257,8 @@ def host_state(cluster):
             "cgroups": ours(p for p in pathlib.Path("/sys/fs/cgroup").glob("**/orchion*") if p.is_dir()),
             "links": sorted(line.split(":")[1].strip() for line in lines("ip", "-o", "link")),
             "rules": re.sub(r"(counter packets|handle) \S+", "", "\n".join(lines("nft", "list", "ruleset"))),
-            "run": ours(pathlib.Path("/run").glob("orchion*/**/*")),
+            # The folder of commands that are run in containers stays, empty.
+            "run": ours(p for p in pathlib.Path("/run").glob("orchion*/**/*") if p.name != "exec"),
             # The compiled seccomp profile and the shim itself serve every container to come.
             "containers": ours(p for p in (cluster.data / "containers").glob("*/*")
                                if p.parent.name not in ("seccomp", "shim")),
