@@ -108,7 +108,7 @@ class Monkey:
         self.agents = agents
         self.book = book
         self.counts = collections.Counter()
-        self.tasks_killed = collections.Counter()  # by the task's uid
+        self.killed_at = collections.defaultdict(list)  # by the task's uid, the times of day
         self.tries_killed = collections.Counter()  # by run and index
         self.due = []
         self.order = itertools.count()
@@ -186,7 +186,7 @@ class Monkey:
             container.kill()
         except ProcessLookupError:
             return False
-        self.tasks_killed[task_of(container)] += 1
+        self.killed_at[task_of(container)].append(time.strftime("%H:%M:%S", time.gmtime()))
         return True
 
 

@@ -192,8 +192,8 @@ class TaskJudge:
         good = task["spec"].get("service") != "web" or status.get("health") == "HEALTH_GOOD"
         return status["state"] == "RUNNING" and good
 
-    def judge(self, first, kills):
-        """`first`: the tasks of before the faults. `kills`: how many processes of each task were killed, by uid."""
+    def judge(self, first, killed_at):
+        """`first`: the tasks of before the faults. `killed_at`: when a process of each task was killed, by uid."""
         complaints = [f"{count} of {service} don't run" for service, count in self.missing().items()]
         now = {t["meta"]["uid"]: t for t in self.tasks if t["spec"].get("service")}
         if now.keys() != {t["meta"]["uid"] for t in first}:
@@ -201,7 +201,8 @@ class TaskJudge:
         for uid, task in now.items():
             status = task["status"]
             restarts = status["attempt"] - 1
-            if restarts != kills[uid]:
-                complaints.append(f"{task['meta']['name']} was killed {kills[uid]} times and begun {restarts} times anew; "
+            kills = killed_at.get(uid, [])
+            if restarts != len(kills):
+                complaints.append(f"{task['meta']['name']} was begun anew {restarts} times and killed at {kills}; "
                                   f"its last end: {status.get('lastEnd')}")
         return complaints

@@ -100,7 +100,7 @@ x-orchion:
     tough:
       <<: *common
       environment: {CHAOS: TAG, ROLE: job}
-      command: [sh, /chaos/worker, "2"]
+      command: [sh, /chaos/worker, "1"]
       completions: COMPLETIONS
       parallelism: PARALLELISM
       retries: 100
