@@ -72,6 +72,18 @@ class Container:
     def kill(self):
         signal.pidfd_send_signal(self.handle, signal.SIGKILL)
 
+    def hold(self):
+        """Returns when it does nothing more by itself, or is gone."""
+        signal.pidfd_send_signal(self.handle, signal.SIGSTOP)
+        while self.state() in "RSD":
+            time.sleep(0.001)
+
+    def state(self):
+        try:
+            return pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return "X"
+
 
 def containers(tag):
     """All that carry the tag, as /proc has them: also while no server is there to be asked."""
@@ -177,17 +189,22 @@ class Monkey:
                 container.close()
 
     def kill_one(self, container):
-        if "ORCHION_RUN" in container.environment:
-            run, index = self.index_of(container)
-            self.tries_killed[run, index] += 1
-            with open(self.book, "a") as book:
-                book.write(f"{run} {index} - killed\n")
         try:
+            if "ORCHION_RUN" in container.environment:
+                self.announce(container)
             container.kill()
         except ProcessLookupError:
             return False
         self.killed_at[task_of(container)].append(time.strftime("%H:%M:%S", time.gmtime()))
         return True
+
+    def announce(self, container):
+        """What it noted until now stands above this in the book, and nothing of it stands below."""
+        run, index = self.index_of(container)
+        container.hold()
+        self.tries_killed[run, index] += 1
+        with open(self.book, "a") as book:
+            book.write(f"{run} {index} - killed\n")
 
 
 def task_of(container):

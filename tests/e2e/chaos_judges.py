@@ -68,7 +68,7 @@ class Book:
         self.most_at_once[run] = max(self.most_at_once[run], len(self.at_work[run]))
 
     def done(self, run, index, instance):
-        current = next((t for t in self.tries[run, index] if t[0] == instance), None)
+        current = next((t for t in self.tries.get((run, index), ()) if t[0] == instance), None)
         if current is None or current[1]:
             self.complaints.append(f"{run}.{index} was done twice, or without being begun")
             return
@@ -78,7 +78,7 @@ class Book:
     def killed(self, run, index, _):
         # One that was killed before it could note its beginning isn't in the book.
         self.at_work[run].discard(index)
-        if self.tries[run, index]:
+        if (run, index) in self.tries:
             self.tries[run, index][-1][2] = True
 
 
@@ -135,7 +135,7 @@ class JobJudge:
         killed = 0
         for index in indexes:
             tries = self.book.tries[name, index]
-            if tries and not tries[-1][1]:
+            if not tries[-1][1]:
                 self.complaints.append(f"{name}.{index} was never done: {tries}")
             killed += sum(t[2] for t in tries)
         if job != "tough" and status.get("failed", 0) != 0:

@@ -47,25 +47,33 @@ name: chaos
 x-common: &common
   image: busybox-test:latest
   volumes: ["FOLDER:/chaos"]
-  environment: {CHAOS: TAG, ROLE: killed}
   stop_signal: SIGKILL
   logging: {driver: json-file, options: {max-size: 64m, max-file: "2"}}
+# On a busy machine an agent that is killed again and again may be silent for longer than a node may: then it is waited for.
+x-service: &service
+  <<: *common
+  environment: {CHAOS: TAG, ROLE: killed}
+  x-orchion: {on_node_loss: wait}
+x-job: &job
+  <<: *common
+  environment: {CHAOS: TAG, ROLE: job}
+  on_node_loss: wait
 services:
   writer:
-    <<: *common
+    <<: *service
     command: [sh, /chaos/writer]
     deploy: {replicas: 3}
   always:
-    <<: *common
+    <<: *service
     command: [sh, /chaos/writer]
     restart: always
   failing:
-    <<: *common
+    <<: *service
     command: [sh, /chaos/writer]
     restart: on-failure
     deploy: {placement: {constraints: [node.name == machine-2]}}
   web:
-    <<: *common
+    <<: *service
     command: [httpd, -f, -p, "80", -h, /www]
     ports: ["18080:80"]
     healthcheck:
@@ -78,7 +86,7 @@ services:
     deploy: {replicas: 2}
   # Nobody kills these two: what is killed around them is not to be felt here.
   rock:
-    <<: *common
+    <<: *service
     command: [sleep, "100000"]
     environment: {CHAOS: TAG, ROLE: rock}
     restart: "no"
@@ -86,20 +94,17 @@ services:
 x-orchion:
   jobs:
     tick:
-      <<: *common
-      environment: {CHAOS: TAG, ROLE: job}
+      <<: *job
       command: [sh, /chaos/worker, "1"]
       schedule: "* * * * *"
     parts:
-      <<: *common
-      environment: {CHAOS: TAG, ROLE: job}
+      <<: *job
       command: [sh, /chaos/worker, "0.5"]
       completions: COMPLETIONS
       parallelism: PARALLELISM
     # These are killed, too, and tried again.
     tough:
-      <<: *common
-      environment: {CHAOS: TAG, ROLE: job}
+      <<: *job
       command: [sh, /chaos/worker, "1"]
       completions: COMPLETIONS
       parallelism: PARALLELISM

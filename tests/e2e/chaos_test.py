@@ -91,7 +91,7 @@ class Chaos(unittest.TestCase):
         self.one.ok("channel", "set", "all", "--webhook", self.receiver.url, "--secret-file", "-", "--allow-private",
                     "--on", "*", stdin=SECRET)
         self.events_before = set(self.events())
-        self.one.ok("up", "-f", self.file, "--yes", "--timeout", "2m")
+        self.one.ok("up", "-f", self.file, "--yes", "--timeout", "4m", timeout=300)
         self.first = self.services()
         self.rocks = self.rock_processes()
         self.assertEqual(len(self.rocks), 2)
@@ -133,10 +133,10 @@ class Chaos(unittest.TestCase):
 
     def settle(self):
         """Until everything is up again, all runs are over, and everything was told."""
-        harness.wait_for("both nodes", lambda: self.calm(lambda: lan.ready(self.one) == {"machine-1", "machine-2"}), 60)
+        harness.wait_for("both nodes", lambda: self.calm(lambda: lan.ready(self.one) == {"machine-1", "machine-2"}), 120)
         harness.wait_for("what is desired",
-                         lambda: self.calm(lambda: not chaos_judges.TaskJudge(self.services()).missing()), 120)
-        harness.wait_for("the runs' ends", lambda: self.calm(self.runs_are_over), 120)
+                         lambda: self.calm(lambda: not chaos_judges.TaskJudge(self.services()).missing()), 240)
+        harness.wait_for("the runs' ends", lambda: self.calm(self.runs_are_over), 300)
         harness.wait_for("all to be told", lambda: self.calm(self.all_is_told), 120)
 
     def calm(self, condition):

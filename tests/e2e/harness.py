@@ -257,8 +257,7 @@ def host_state(cluster, server=None):
             "cgroups": ours(p for p in pathlib.Path("/sys/fs/cgroup").glob("**/orchion*") if p.is_dir()),
             "links": sorted(line.split(":")[1].strip() for line in lines("ip", "-o", "link")),
             "rules": re.sub(r"(counter packets|handle) \S+", "", "\n".join(lines("nft", "list", "ruleset"))),
-            # The folder of commands that are run in containers stays, empty.
-            "run": ours(p for p in pathlib.Path("/run").glob("orchion*/**/*") if p.name != "exec"),
+            "run": ours(pathlib.Path("/run").glob("orchion*/**/*")),
             # The compiled seccomp profile and the shim itself serve every container to come.
             "containers": ours(p for p in (cluster.data / "containers").glob("*/*")
                                if p.parent.name not in ("seccomp", "shim")),
