@@ -38,7 +38,8 @@ class LogJudge:
         """`noted`: the last number of each instance. One that was killed before it noted any says nothing."""
         for instance, number in noted.items():
             if self.last.get(instance, 0) < number:
-                self.complaints.append(f"{instance} wrote {number} lines at least, and {self.last.get(instance, 0)} are there")
+                self.complaints.append(f"{instance} wrote {number} lines at least, and {self.last.get(instance, 0)} are "
+                                       "there")
         return self.complaints
 
 
@@ -141,7 +142,8 @@ class JobJudge:
         if job != "tough" and status.get("failed", 0) != 0:
             self.complaints.append(f"{name} had tasks that failed, though none was killed: {status}")
         if status.get("failed", 0) < killed - completions:
-            self.complaints.append(f"{name}: {killed} tries were killed, and {status.get('failed', 0)} are known to have failed")
+            self.complaints.append(f"{name}: {killed} tries were killed, and {status.get('failed', 0)} are known to have "
+                                   "failed")
 
 
 class NotificationJudge:
@@ -168,7 +170,8 @@ class NotificationJudge:
         told = self.told()
         for uid, event in events.items():
             if told[uid] != 1:
-                self.complaints.append(f"told {told[uid]} times: {event['reason']} {event['subject']} {event['message']}")
+                self.complaints.append(f"told {told[uid]} times: {event['reason']} {event['subject']} "
+                                       f"{event['message']}")
         for uid in told.keys() - events.keys():
             self.complaints.append(f"told, and not among the events: {uid}")
         return self.complaints

@@ -50,7 +50,8 @@ GOOD = worked("parts.1", 0, 1, 2, 3) + worked("tick.1", 0) + worked("tick.2", 0)
 def complaints_of_jobs(book=GOOD, runs=None, wanted=None, slots=(3, 4)):
     runs = [run()] if runs is None else runs
     wanted = {"key": "parts.1"} if wanted is None else wanted
-    return chaos_judges.JobJudge(runs + [slot(i + 1, m) for i, m in enumerate(slots)], chaos_judges.Book(book)).judge(wanted)
+    ticks = [slot(i + 1, minute) for i, minute in enumerate(slots)]
+    return chaos_judges.JobJudge(runs + ticks, chaos_judges.Book(book)).judge(wanted)
 
 
 class Jobs(unittest.TestCase):
@@ -65,14 +66,15 @@ class Jobs(unittest.TestCase):
 
     def test_what_is_wrong(self):
         again = "parts.1 0 x begun\nparts.1 0 x done\n"
-        crowd = "".join(f"parts.1 {i} {i} begun\n" for i in range(4)) + "".join(f"parts.1 {i} {i} done\n" for i in range(4))
+        crowd = "".join(f"parts.1 {i} {i} {what}\n" for what in ("begun", "done") for i in range(4))
         ticks = worked("tick.1", 0) + worked("tick.2", 0)
         for name, part, given in (
                 ("done twice", "begun again though it was done", {"book": GOOD + again}),
                 ("beside itself", "begun beside itself", {"book": "parts.1 0 x begun\n" + GOOD}),
                 ("too many at once", "4 of parts.1 were at work at once", {"book": crowd + ticks}),
                 ("an index is left out", "the book has [0, 1, 2]", {"book": worked("parts.1", 0, 1, 2) + ticks}),
-                ("an index wasn't done", "was never done", {"book": worked("parts.1", 0, 1, 2) + "parts.1 3 x begun\n" + ticks}),
+                ("an index wasn't done", "was never done",
+                 {"book": worked("parts.1", 0, 1, 2) + "parts.1 3 x begun\n" + ticks}),
                 ("it failed", "RUN_FAILED", {"runs": [run(state="RUN_FAILED")]}),
                 ("a try failed for nothing", "though none was killed", {"runs": [run(failed=1)]}),
                 ("promised and lost", "parts.2 was promised", {"wanted": {"key": "parts.1", "other": "parts.2"}}),
@@ -114,7 +116,8 @@ class Notifications(unittest.TestCase):
 
 def tasks(**changed):
     replicas = chaos_judges.chaos_load.REPLICAS
-    result = {f"{service}-{n}": {"meta": {"uid": f"{service}-{n}", "name": f"{service}.{n}"}, "spec": {"service": service},
+    result = {f"{service}-{n}": {"meta": {"uid": f"{service}-{n}", "name": f"{service}.{n}"},
+                                 "spec": {"service": service},
                                  "status": {"state": "RUNNING", "attempt": 1, "health": "HEALTH_GOOD"}}
               for service, count in replicas.items() for n in range(count)}
     for uid, status in changed.items():

@@ -49,7 +49,7 @@ x-common: &common
   volumes: ["FOLDER:/chaos"]
   stop_signal: SIGKILL
   logging: {driver: json-file, options: {max-size: 64m, max-file: "2"}}
-# On a busy machine an agent that is killed again and again may be silent for longer than a node may: then it is waited for.
+# On a busy machine an agent that is killed again and again may be silent for longer than a node may: it is waited for.
 x-service: &service
   <<: *common
   environment: {CHAOS: TAG, ROLE: killed}

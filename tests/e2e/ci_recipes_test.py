@@ -1,4 +1,4 @@
-"""The recipes for GitHub Actions and GitLab CI of examples/ci: their own steps, run as they stand on the example's stack.
+"""The recipes for GitHub Actions and GitLab CI of examples/ci: their own steps as they stand, on the example's stack.
 
 What installs orchion is left out: it needs a network and a repository. That it names every library that the program is
 linked with is checked, and both files are given to public validators.
@@ -133,6 +133,11 @@ class Files(unittest.TestCase):
             if found.returncode == 0:
                 return found.stdout.split(":")[0]
         raise AssertionError(f"no package has {path}")
+
+    def test_the_guide_shows_the_files(self):
+        guide = (harness.ROOT / "docs" / "guides" / "ci.md").read_text()
+        for file in (GITHUB, GITLAB):
+            self.assertIn(f"```yaml\n{file.read_text()}```\n", guide, file)
 
     def test_github_takes_the_workflow(self):
         judged = self.lint_github(GITHUB.read_text())
