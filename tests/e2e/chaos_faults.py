@@ -57,13 +57,19 @@ class Container:
     def __init__(self, pid):
         self.pid = pid
         self.handle = os.pidfd_open(pid)
-        folder = pathlib.Path(f"/proc/{pid}")
+        try:
+            self.look()
+        except (OSError, ValueError, StopIteration, IndexError):
+            self.close()
+            raise
+
+    def look(self):
+        folder = pathlib.Path(f"/proc/{self.pid}")
         variables = (folder / "environ").read_bytes().split(b"\0")
         self.environment = dict(v.decode(errors="replace").split("=", 1) for v in variables if b"=" in v)
         self.started = (folder / "stat").read_text().rsplit(")", 1)[1].split()[19]
         namespaced = next(line for line in (folder / "status").read_text().splitlines() if line.startswith("NSpid:"))
         self.is_main = namespaced.split()[-1] == "1"
-        self.command = (folder / "cmdline").read_bytes().split(b"\0")[:-1]
         self.group = (folder / "cgroup").read_text()
 
     def close(self):
@@ -91,7 +97,6 @@ def containers(tag):
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        container = None
         try:
             container = Container(int(entry))
         except (OSError, ValueError, StopIteration, IndexError):

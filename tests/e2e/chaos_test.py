@@ -87,13 +87,13 @@ class Chaos(unittest.TestCase):
 
     def begin(self):
         """The load, before the first fault."""
-        self.states = [harness.host_state(m, self.one) for m in (self.one, self.two)]
+        self.states = [harness.host_state(m) for m in (self.one, self.two)]
         self.one.ok("channel", "set", "all", "--webhook", self.receiver.url, "--secret-file", "-", "--allow-private",
                     "--on", "*", stdin=SECRET)
         self.events_before = set(self.events())
         self.one.ok("up", "-f", self.file, "--yes", "--timeout", "4m", timeout=300)
         self.first = self.services()
-        self.rocks = self.rock_processes()
+        self.rocks = self.processes("rock")
         self.assertEqual(len(self.rocks), 2)
 
     def services(self):
@@ -107,11 +107,12 @@ class Chaos(unittest.TestCase):
         self.assertEqual(status, 200, document)
         return document["runs"]
 
-    def rock_processes(self):
+    def processes(self, role):
+        """Which main processes of containers are there, and since when."""
         found = chaos_faults.containers(self.tag)
         for container in found:
             container.close()
-        return {(c.pid, c.started) for c in found if c.environment["ROLE"] == "rock"}
+        return {(c.pid, c.started) for c in found if c.environment["ROLE"] == role}
 
     def rage(self):
         server = chaos_faults.Program("the server", lambda: chaos_faults.server_process(self.one), self.one.process)
@@ -134,10 +135,16 @@ class Chaos(unittest.TestCase):
     def settle(self):
         """Until everything is up again, all runs are over, and everything was told."""
         harness.wait_for("both nodes", lambda: self.calm(lambda: lan.ready(self.one) == {"machine-1", "machine-2"}), 120)
-        harness.wait_for("what is desired",
-                         lambda: self.calm(lambda: not chaos_judges.TaskJudge(self.services()).missing()), 240)
+        harness.wait_for("what is desired", lambda: self.calm(self.all_desired_runs), 240)
         harness.wait_for("the runs' ends", lambda: self.calm(self.runs_are_over), 300)
         harness.wait_for("all to be told", lambda: self.calm(self.all_is_told), 120)
+
+    def all_desired_runs(self):
+        """Not only by the last word of an agent that was away: what it names as running is there."""
+        services = self.services()
+        there = {pid for pid, _ in self.processes("killed") | self.processes("rock")}
+        return (not chaos_judges.TaskJudge(services).missing() and
+                {int(t["status"]["pid"]) for t in services} == there)
 
     def calm(self, condition):
         try:
@@ -199,7 +206,7 @@ class Chaos(unittest.TestCase):
 
     def judge_tasks(self):
         complaints = chaos_judges.TaskJudge(self.services()).judge(self.first, self.monkey.killed_at)
-        if self.rock_processes() != self.rocks:
+        if self.processes("rock") != self.rocks:
             complaints.append("what nobody killed is another process now")
         for machine in (self.one, self.two):
             if machine.fetch("http://127.0.0.1:18080/index.html") != "ok\n":
@@ -208,7 +215,7 @@ class Chaos(unittest.TestCase):
 
     def judge_leftovers(self):
         self.one.ok("down", "-f", self.file, "--volumes", "--yes", timeout=300)
-        after = [harness.host_state(m, self.one) for m in (self.one, self.two)]
+        after = [harness.host_state(m) for m in (self.one, self.two)]
         return [f"left on {m.name}: {key}: {now[key]} instead of {before[key]}"
                 for m, before, now in zip((self.one, self.two), self.states, after)
                 for key in now if now[key] != before[key]]

@@ -240,11 +240,11 @@ def fetch(url, timeout=5):
         return None
 
 
-def host_state(cluster, server=None):
+def host_state(cluster):
     """What this cluster's containers leave on a host: mounts, cgroups, links, rules, files, processes. Two of these are
-    compared. What is made carries the short id of the cluster, which is `server`'s where that is another machine; links
-    and rules are those of the machine's network namespace."""
-    mark = ((server or cluster).data / "cluster-id").read_text()[:6]
+    compared. What is made carries the short id of the data folder; links and rules are those of the machine's network
+    namespace."""
+    mark = (cluster.data / "cluster-id").read_text()[:6]
 
     def lines(*command):
         return subprocess.run([*cluster.prefix, *command], capture_output=True, text=True).stdout.splitlines()
