@@ -89,11 +89,15 @@ class Cluster:
             env[variable] = f"unix://{self.engines.get(variable, '/nowhere.sock')}"
         return env
 
-    def start(self):
+    def launch(self):
+        """Starts the server and doesn't wait for it."""
         with open(self.log, "ab") as log:
             command = [*self.prefix, str(ORCHION), "server", "--data", str(self.data), *self.arguments]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment(), start_new_session=True)
+
+    def start(self):
+        self.launch()
         wait_for("the server to be ready", self.is_ready)
         return self
 
@@ -238,11 +242,12 @@ def fetch(url, timeout=5):
 
 def host_state(cluster):
     """What this cluster's containers leave on a host: mounts, cgroups, links, rules, files, processes. Two of these are
-    compared. What is made carries the cluster's short id; links and rules are those of this network namespace."""
-    mark = json.loads(cluster.request("GET", "/v1/server")[2])["clusterId"][:6]
+    compared. What is made carries the short id of the data folder; links and rules are those of the machine's network
+    namespace."""
+    mark = (cluster.data / "cluster-id").read_text()[:6]
 
     def lines(*command):
-        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+        return subprocess.run([*cluster.prefix, *command], capture_output=True, text=True).stdout.splitlines()
 
     def ours(paths):
         return sorted(str(p) for p in paths if mark in str(p) or str(cluster.data) in str(p))

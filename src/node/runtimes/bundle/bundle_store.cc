@@ -135,6 +135,8 @@ Result<> BundleStore::remove(const std::string& id, bool keep_logs) {
   ASSIGN_OR_RETURN(const auto before, read(id));
   if (before) RETURN_IF_ERROR(remove_bundle(id));
   RETURN_IF_ERROR(remove_memory_files(place(id).files));
+  // An agent that was killed while a command began has left its folder.
+  RETURN_IF_ERROR(base::remove_tree(exec_folder(id)));
   if (!keep_logs) RETURN_IF_ERROR(base::remove_tree(log_folder(id)));
   remove_empty_parents();
   return {};
@@ -168,6 +170,7 @@ void BundleStore::remove_empty_parents() {
   for (const auto& hierarchy : cgroups_.hierarchies) shim::remove_cgroup(hierarchy, options_.cgroup_parent);
   ::rmdir(runtime_root().c_str());
   ::rmdir((options_.state_folder / kMountsFolder).c_str());
+  ::rmdir((options_.state_folder / kExecFolder).c_str());
 }
 
 }  // namespace orchion::node::runtimes::bundle

@@ -29,6 +29,9 @@ struct BundleState {
   bool orphaned() const { return started && !ended() && !shim_alive; }
 };
 
+// In the state folder; see BundleStore::exec_folder().
+constexpr const char* kExecFolder = "exec";
+
 ContainerInfo to_info(const std::string& id, const BundleState& state);
 
 // All calls block. One caller per container at a time, except read() and settle(); different containers at once.
@@ -57,6 +60,8 @@ class BundleStore {
 
   std::filesystem::path bundle(const std::string& id) const { return options_.data_folder / "containers" / id; }
   std::filesystem::path log_folder(const std::string& id) const { return options_.data_folder / "logs" / id; }
+  // Each command that begins in it has a folder of its own in here, until it runs.
+  std::filesystem::path exec_folder(const std::string& id) const { return options_.state_folder / kExecFolder / id; }
   const std::filesystem::path& runtime_root() const { return runtime_root_; }
   const BundleOptions& options() const { return options_; }
   const BundleMaker& maker() const { return *maker_; }

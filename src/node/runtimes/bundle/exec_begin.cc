@@ -107,7 +107,7 @@ Result<ExecDescriptors> begin_exec(const BundleStore& store, const std::filesyst
     return base::fail(Code::kInvalidArgument, "there is no command to run: name one after --");
   ExecDescriptors exec;
   auto random = base::Random::from_system();
-  exec.folder = store.options().state_folder / "exec" / random.text(16);
+  exec.folder = store.exec_folder(id) / random.text(16);
   exec.tty = config.tty;
   RETURN_IF_ERROR(base::make_folders(exec.folder));
   if (auto filled = fill(store, shim, id, *state, config, exec); !filled) {

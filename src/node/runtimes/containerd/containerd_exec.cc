@@ -122,7 +122,7 @@ Result<PreparedExec> prepare_exec(const bundle::BundleStore& store, std::string 
   PreparedExec exec;
   auto random = base::Random::from_system();
   const auto exec_id = random.text(16);
-  const auto folder = store.options().state_folder / "exec" / exec_id;
+  const auto folder = store.exec_folder(id) / exec_id;
   exec.descriptors.folder = folder;
   exec.descriptors.tty = config.tty;
   exec.columns = config.columns;

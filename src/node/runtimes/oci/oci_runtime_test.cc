@@ -37,6 +37,19 @@ TEST_F(OciRuntimeTest, NothingIsLeftBehind) {
   EXPECT_THAT(traces(), testing::IsEmpty());
 }
 
+TEST_F(OciRuntimeTest, WhatAKilledAgentLeftOfACommandGoesWithItsContainer) {
+  const auto config = shell("sleep 1000");
+  start(config);
+  exec(config.id, {.arguments = {"true"}});
+  const auto commands = oci_.options().state_folder / "exec" / config.id;
+  EXPECT_TRUE(fs::is_empty(commands)) << "a command's own folder goes when it runs";
+  // The agent is killed before it does.
+  ASSERT_TRUE(base::make_folders(commands / "half-begun").has_value());
+  ASSERT_TRUE(base::write_file(commands / "half-begun" / "process.json", "{}").has_value());
+  ASSERT_TRUE(run(runtime().remove(config.id, false)).has_value());
+  EXPECT_THAT(traces(), testing::IsEmpty());
+}
+
 TEST_F(OciRuntimeTest, AnEndedContainerHoldsNothingInTheKernel) {
   const auto config = shell("exit 0");
   start(config);
