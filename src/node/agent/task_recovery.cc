@@ -16,7 +16,7 @@ namespace {
 
 constexpr base::Duration kMendingMax = std::chrono::seconds(30);
 
-// The longest illness first told: how many times in a row its check failed; 0 where nobody counted.
+// How many times in a row the check that made it ill failed; 0 where nobody counted.
 std::uint32_t failed_checks(const v1::TaskHealth& health) {
   for (const auto& probe : health.probes())
     if (probe.purpose() != v1::Probe::READINESS && probe.state() == v1::HEALTH_BAD) return probe.failures();
