@@ -14,7 +14,8 @@ struct BackoffOptions {
 // clients of one failed server don't come back together.
 class Backoff {
  public:
-  explicit Backoff(BackoffOptions options = {}) : options_(options) {}
+  // `failures` that were before: an earlier process counted them.
+  explicit Backoff(BackoffOptions options = {}, int failures = 0) : options_(options), failures_(failures) {}
 
   Duration next(Random& random);
   void reset() { failures_ = 0; }
@@ -22,7 +23,7 @@ class Backoff {
 
  private:
   BackoffOptions options_;
-  int failures_ = 0;
+  int failures_;
 };
 
 }  // namespace orchion::base

@@ -7,6 +7,7 @@
 
 #include "base/notifier.h"
 #include "base/timeout.h"
+#include "cli/last_lines.h"
 #include "cli/output.h"
 #include "cli/poll.h"
 #include "cli/target.h"
@@ -51,6 +52,30 @@ base::Co<v1::Run> attend(Api api, base::Clock* clock, v1::Run run, bool follow) 
   co_return co_await poll_end(api, clock, wanted);
 }
 
+// What its failed tasks wrote last, each led by the task's name.
+base::Co<std::string> find_last_lines(Api api, v1::Run run) {
+  v1::ListTasksRequest request;
+  request.set_stack(run.meta().stack());
+  request.set_run(run.meta().name());
+  request.set_all(true);
+  std::string text;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(const auto page,
+                        co_await api->call<v1::ListTasksResponse>("orchion.v1.TaskService.ListTasks", request));
+    for (const auto& task : page.tasks())
+      if (task.status().state() == v1::FAILED && !task.status().last_output().empty())
+        text +=
+            fmt::format("{}{}:{}", text.empty() ? "" : "\n", core::short_name(task.spec()), last_lines(task.status()));
+    if (page.next_page_token().empty()) co_return text;
+    request.set_page_token(page.next_page_token());
+  }
+}
+
+void print_last_lines(Context& context, Api api, const v1::Run& run) {
+  const auto lines = context.run(find_last_lines(std::move(api), run));
+  if (lines && !lines->empty()) context.say(*lines);
+}
+
 }  // namespace
 
 base::Result<RunAddress> find_run(Context& context, const std::string& what) {
@@ -78,6 +103,7 @@ int wait_for_run(Context& context, Api api, const v1::Run& run, bool follow, std
     context.tell(fmt::format("{} {}", name, status.message()));
   } else {
     context.say(fmt::format("orchion: {} {}: {}", name, core::state_name(status.state()), status.message()));
+    if (!follow) print_last_lines(context, api, *ended);
   }
   if (wants_object(context)) print_object(context, json_of(*ended));
   return exit_code_of(*ended);

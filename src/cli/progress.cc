@@ -1,5 +1,7 @@
 #include "cli/progress.h"
 
+#include "cli/last_lines.h"
+
 #include <algorithm>
 #include <set>
 
@@ -93,7 +95,7 @@ std::vector<std::string> StackProgress::obstacles() const {
     const auto& status = task.status();
     const bool fine = status.state() == v1::RUNNING || status.state() == v1::SUCCEEDED;
     if (fine || status.message().empty()) continue;
-    found.insert(fmt::format("{}: {}", name, status.message()));
+    found.insert(fmt::format("{}: {}{}", name, status.message(), last_lines(status)));
   }
   for (const auto& [name, service] : services_) {
     if (concerns(name) && !service.status().message().empty() && found.empty() && !waits_for_others(service))

@@ -87,6 +87,8 @@ TEST(Difference, OfOneField) {
        "container.limits.memoryBytes", "0", "1024"},
       {"restart", [](auto& s) { s.mutable_restart()->set_condition(v1::RestartPolicy::NO); }, v1::Change::REPLACE,
        "restart.condition", "DEFAULT", "NO"},
+      {"recovery", [](auto& s) { s.mutable_recovery()->set_action(v1::Recovery::MOVE); }, v1::Change::REPLACE,
+       "recovery.action", "RESTART", "MOVE"},
       {"constraint", [](auto& s) { s.add_constraints("node.name==nas"); }, v1::Change::REPLACE, "constraints", "",
        "node.name==nas"},
       {"node loss", [](auto& s) { s.set_on_node_loss(v1::WAIT); }, v1::Change::UPDATE, "onNodeLoss", "REPLACE", "WAIT"},

@@ -48,7 +48,8 @@ std::string element(const Message& message, const FieldDescriptor& field, int in
 
 // Lists of words in their order are a command line; all others are sets.
 bool order_counts(const FieldDescriptor& field) {
-  return field.containing_type() == v1::StringList::descriptor();
+  return field.containing_type() == v1::StringList::descriptor() ||
+         field.containing_type() == v1::Recovery::descriptor();
 }
 
 // A message that is there with nothing in it says no more than an absent one; but an empty list of words does.
@@ -83,6 +84,7 @@ std::string fingerprint(const v1::ServiceSpec& spec) {
   v1::ServiceSpec counted;
   *counted.mutable_container() = spec.container();
   *counted.mutable_restart() = spec.restart();
+  *counted.mutable_recovery() = spec.recovery();
   *counted.mutable_constraints() = spec.constraints();
   counted.set_restarts(spec.restarts());
   return fnv1a_128(canonical(counted));

@@ -58,6 +58,7 @@ TEST(Fingerprint, IsTheSameWhereTasksWouldBe) {
       [](auto& s) { s.add_depends_on()->set_service("db"); },
       [](auto& s) { s.set_on_node_loss(v1::WAIT); },
       [](auto& s) { s.mutable_container()->mutable_limits(); },
+      [](auto& s) { s.mutable_recovery()->set_action(v1::Recovery::RESTART); },
       [](auto& s) { s.mutable_container()->mutable_ports()->SwapElements(0, 1); },
       [](auto& s) { s.mutable_container()->mutable_environment()->SwapElements(0, 1); },
   };
@@ -73,6 +74,15 @@ TEST(Fingerprint, NoTwoValuesLookLikeOne) {
   one.mutable_container()->mutable_command()->add_values("a b");
   two.mutable_container()->mutable_command()->add_values("a");
   two.mutable_container()->mutable_command()->add_values("b");
+  EXPECT_NE(fingerprint(one), fingerprint(two));
+}
+
+TEST(Fingerprint, WhatIsDoneForATaskThatFailsIsPartOfIt) {
+  v1::ServiceSpec one = web(), two = web();
+  for (auto* spec : {&one, &two}) spec->mutable_recovery()->set_action(v1::Recovery::RUN_COMMAND);
+  EXPECT_NE(fingerprint(one), fingerprint(web()));
+  for (const auto* word : {"cp", "a", "b"}) one.mutable_recovery()->add_command(word);
+  for (const auto* word : {"cp", "b", "a"}) two.mutable_recovery()->add_command(word);
   EXPECT_NE(fingerprint(one), fingerprint(two));
 }
 

@@ -1,6 +1,7 @@
 #include "core/lifecycle.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace orchion::core {
 
@@ -49,6 +50,10 @@ bool is_ready_to_go(const v1::Meta& meta) {
 std::string label(const v1::Meta& meta, std::string_view key) {
   const auto it = meta.labels().find(std::string(key));
   return it == meta.labels().end() ? std::string() : it->second;
+}
+
+unsigned label_count(const v1::Meta& meta, std::string_view key) {
+  return static_cast<unsigned>(std::clamp(std::atoi(label(meta, key).c_str()), 0, 1000));
 }
 
 }  // namespace orchion::core

@@ -32,6 +32,9 @@ inline constexpr char kDeleteVolumesLabel[] = "orchion.delete-volumes";
 // On a Task: how many tasks of its slot, or of its run's index, failed one after the other before it.
 inline constexpr char kFailuresLabel[] = "orchion.failures";
 
+// On a Task: how many tasks of its slot were replaced because they failed. Counts against max_attempts.
+inline constexpr char kRestartsLabel[] = "orchion.restarts";
+
 // On a Node, beside what users set: "manager" or "worker".
 inline constexpr char kRoleLabel[] = "orchion.role";
 
@@ -54,6 +57,7 @@ void remove_finalizer(v1::Meta& meta, std::string_view finalizer);
 // Deletion was asked for and nobody is waited for.
 bool is_ready_to_go(const v1::Meta& meta);
 
-std::string label(const v1::Meta& meta, std::string_view key);  // "" where there is none
+std::string label(const v1::Meta& meta, std::string_view key);     // "" where there is none
+unsigned label_count(const v1::Meta& meta, std::string_view key);  // 0 where there is none; 1000 at the most
 
 }  // namespace orchion::core

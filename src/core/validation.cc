@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/constraints.h"
+#include "core/health_check.h"
 #include "core/naming.h"
 #include "core/subnet.h"
 
@@ -179,10 +180,30 @@ void check_name(std::string_view name, const std::string& at, std::string_view w
        fmt::format("\"{}\" can't name a {}: 1 to 63 of a-z, 0-9 and '-', neither first nor last a '-'", name, what)});
 }
 
+namespace {
+
+void check_recovery(const v1::ServiceSpec& spec, const std::string& at, Violations& violations) {
+  const auto& recovery = spec.recovery();
+  const auto add = [&](const char* where, const char* detail) { violations.push_back({at + where, detail}); };
+  const bool acts = recovery.action() != v1::Recovery::RESTART && recovery.action() != v1::Recovery::NOTHING;
+  if (acts && spec.restart().condition() == v1::RestartPolicy::NO)
+    add("/recovery/action", "nothing is recovered where the restart condition is NO: say ON_FAILURE, or leave it out");
+  const bool runs_command = recovery.action() == v1::Recovery::RUN_COMMAND;
+  if (!runs_command && !recovery.command().empty()) add("/recovery/command", "is run with the action RUN_COMMAND only");
+  if (!runs_command) return;
+  if (recovery.command().empty() || recovery.command(0).empty())
+    add("/recovery/command", "must name a program of the container");
+  if (!is_check(spec.container().health_check()) && !spec.container().has_startup())
+    add("/recovery/action", "RUN_COMMAND needs a health check that says when: give the container a healthCheck");
+}
+
+}  // namespace
+
 void check_service(const v1::ServiceSpec& spec, const std::string& at, Violations& violations) {
   check_container(spec.container(), at + "/container", violations);
   if (spec.replicas() > kReplicasMax)
     violations.push_back({at + "/replicas", fmt::format("{} is more than {}", spec.replicas(), kReplicasMax)});
+  check_recovery(spec, at, violations);
   for (int i = 0; i < spec.constraints_size(); ++i)
     if (const auto constraint = parse_constraint(spec.constraints(i)); !constraint)
       violations.push_back({fmt::format("{}/constraints/{}", at, i), constraint.error().message});

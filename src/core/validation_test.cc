@@ -109,6 +109,18 @@ const Case kCases[] = {
      [](auto& s) { s.mutable_services(1)->mutable_spec()->add_depends_on()->set_service("web"); }},
     {"/spec/services/0/spec/dependsOn", [](auto& s) { web_spec(s).mutable_depends_on(0)->set_service("web"); }},
     {"/spec/services/0/spec/constraints/0", [](auto& s) { web_spec(s).add_constraints("node.size==2"); }},
+    {"/spec/services/0/spec/recovery/action",
+     [](auto& s) {
+       web_spec(s).mutable_recovery()->set_action(v1::Recovery::MOVE);
+       web_spec(s).mutable_restart()->set_condition(v1::RestartPolicy::NO);
+     }},
+    {"/spec/services/0/spec/recovery/command", [](auto& s) { web_spec(s).mutable_recovery()->add_command("mend"); }},
+    {"/spec/services/0/spec/recovery/action",
+     [](auto& s) {
+       web_container(s).clear_health_check();
+       web_spec(s).mutable_recovery()->set_action(v1::Recovery::RUN_COMMAND);
+       web_spec(s).mutable_recovery()->add_command("mend");
+     }},
     {"/spec/services/0/spec/container/networks/0/network",
      [](auto& s) { web_container(s).mutable_networks(0)->set_network("front"); }},
     {"/spec/services/0/spec/container/networks/1",

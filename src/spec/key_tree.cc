@@ -27,6 +27,7 @@ const KeyChild kChildren[] = {
     {kServiceKeys, "deploy", kDeployKeys, Below::kItself},
     {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
     {kOrchionKeys, "health", kProbesKeys, Below::kItself},
+    {kOrchionKeys, "recovery", kRecoveryKeys, Below::kItself},
     {kProbesKeys, "liveness", kProbeKeys, Below::kItself},
     {kProbesKeys, "readiness", kProbeKeys, Below::kItself},
     {kProbesKeys, "startup", kProbeKeys, Below::kItself},

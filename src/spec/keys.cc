@@ -158,7 +158,9 @@ constexpr Key kOrchionKeyList[] = {
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true,
      "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"},
-    {"health", kMap}};
+    {"health", kMap},
+    {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"}};
+constexpr Key kRecoveryKeyList[] = {{"command", kTextOrList, true, "run in the container, for 30 s at most"}};
 constexpr Key kProbesKeyList[] = {{"liveness", kMap}, {"readiness", kMap}, {"startup", kMap}};
 constexpr Key kProbeKeyList[] = {{"http", kAny, true, "one of `http`, `tcp`, `grpc` and `command`"},
                                  {"tcp", kNumber},
@@ -365,6 +367,7 @@ const KeyTable kLimitsKeys{"deploy.resources.limits", kLimitsKeyList};
 const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsKeyList};
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
 const KeyTable kOrchionKeys{"x-orchion", kOrchionKeyList};
+const KeyTable kRecoveryKeys{"x-orchion.recovery", kRecoveryKeyList};
 const KeyTable kProbesKeys{"x-orchion.health", kProbesKeyList};
 const KeyTable kProbeKeys{"a check of x-orchion.health", kProbeKeyList};
 const KeyTable kHttpProbeKeys{"http of a check", kHttpProbeKeyList};
@@ -408,16 +411,16 @@ const KeyTable kOutputKeys{"an output of a job", kOutputKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
-      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,    &kLimitsKeys,
-      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,   &kIncludeKeys,
-      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,        &kBindKeys,
-      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys,  &kLoggingKeys,
-      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,      &kBlockRateKeys,
-      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,      &kIpamKeys,
-      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,       &kConfigKeys,
-      &kModelKeys,         &kOrchionKeys,       &kProbesKeys,       &kProbeKeys,        &kHttpProbeKeys,
-      &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys,  &kStackOrchionKeys, &kJobKeys,
-      &kScheduleKeys,      &kParameterKeys,     &kOutputKeys};
+      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,   &kLimitsKeys,
+      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,  &kIncludeKeys,
+      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,       &kBindKeys,
+      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys, &kLoggingKeys,
+      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
+      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
+      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
+      &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,      &kProbeKeys,
+      &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys, &kStackOrchionKeys,
+      &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kOutputKeys};
   return kAll;
 }
 

@@ -570,6 +570,48 @@ TEST(Loader, OrchionsOwnWordsAreCheckedLikeTheOthers) {
             "compose.yaml:1:64: `on_nodeloss` isn't a key of x-orchion: did you mean `on_node_loss`?");
 }
 
+TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {
+  const auto recovery_of = [](const std::string& text) {
+    return loaded("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: " + text + "}}}")
+        .services(0)
+        .spec()
+        .recovery();
+  };
+  EXPECT_EQ(recovery_of("restart").action(), v1::Recovery::RESTART);
+  EXPECT_EQ(recovery_of("recreate").action(), v1::Recovery::RECREATE);
+  EXPECT_EQ(recovery_of("move").action(), v1::Recovery::MOVE);
+  EXPECT_EQ(recovery_of("nothing").action(), v1::Recovery::NOTHING);
+  EXPECT_EQ(recovery_of("{command: [a, b]}").action(), v1::Recovery::RUN_COMMAND);
+  EXPECT_THAT(recovery_of("{command: [a, b]}").command(), ElementsAre("a", "b"));
+  EXPECT_THAT(recovery_of("{command: rm -f /tmp/lock}").command(), ElementsAre("/bin/sh", "-c", "rm -f /tmp/lock"));
+}
+
+TEST(Loader, RefusesRecoveryThatCannotBe) {
+  EXPECT_EQ(
+      error_of("services: {web: {image: a, x-orchion: {recovery: pray}}}"),
+      "compose.yaml:1:50: `pray` recovers nothing: use restart, recreate, move, nothing, or a map with `command`");
+  EXPECT_EQ(error_of("services: {web: {image: a, restart: 'no', x-orchion: {recovery: recreate}}}"),
+            "compose.yaml:1:65: `restart: \"no\"` leaves nothing to recover: remove it, or `recovery`");
+  EXPECT_EQ(error_of("services: {web: {image: a, deploy: {restart_policy: {condition: none}}, x-orchion: {recovery: "
+                     "restart}}}"),
+            "compose.yaml:1:95: `restart: \"no\"` leaves nothing to recover: remove it, or `recovery`");
+  EXPECT_THAT(error_of("services: {web: {image: a, x-orchion: {recovery: {command: [mend]}}}}"),
+              HasSubstr("no check of this file says when to run the command of `recovery`: give the service"));
+  EXPECT_THAT(
+      error_of("services: {web: {image: a, healthcheck: {disable: true}, x-orchion: {recovery: {command: b}}}}"),
+      HasSubstr("no check of this file says when"));
+  EXPECT_THAT(error_of("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: {command: []}}}}"),
+              HasSubstr("`recovery` names no program"));
+  EXPECT_THAT(error_of("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: {comand: [b]}}}}"),
+              HasSubstr("`comand` isn't a key of x-orchion.recovery: did you mean `command`?"));
+  EXPECT_EQ(loaded("services: {web: {image: a, restart: 'no', x-orchion: {recovery: nothing}}}")
+                .services(0)
+                .spec()
+                .recovery()
+                .action(),
+            v1::Recovery::NOTHING);
+}
+
 TEST(Loader, AServiceMayBeAProgramOfTheNode) {
   const auto stack = loaded("services: {sync: {command: [/usr/bin/rsync, --daemon], x-orchion: {executor: process}}}");
   const auto& container = stack.services(0).spec().container();

@@ -161,6 +161,11 @@ constexpr Meaning kMeanings[] = {
     {"x-orchion", "executor", "what of a node runs the service", "the node's default", "docker"},
     {"x-orchion", "health", "how to find out whether the service does its work, beyond what `healthcheck` says",
      "the image's check, or orchion's own for well-known images", "{readiness: {tcp: 80}}"},
+    {"x-orchion", "recovery",
+     "what is done for a task that is unhealthy, or that failed where `restart` allows another", "restart", "recreate"},
+    // x-orchion.recovery
+    {"x-orchion.recovery", "command", "what is run in the container of an unhealthy task", "",
+     "[redis-cli, script, kill]"},
     // x-orchion.health
     {"x-orchion.health", "liveness", "in place of `healthcheck`: what fails it is restarted", "as `healthcheck`",
      "{tcp: 80}"},

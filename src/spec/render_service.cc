@@ -258,13 +258,28 @@ class ServiceRenderer {
     const auto on_node_loss = spec.on_node_loss();
     const auto& executor = spec.container().executor();
     const bool has_probes = needs_probes(spec.container());
-    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes) return;
+    const bool recovers = spec.recovery().action() != v1::Recovery::RESTART;
+    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers) return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
     yaml_.begin_map();
     if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
     yaml_.field("executor", executor);
     if (has_probes) render_probes(spec.container(), yaml_);
+    if (recovers) recovery(spec.recovery());
+    yaml_.end_map();
+  }
+
+  void recovery(const v1::Recovery& recovery) {
+    if (recovery.action() != v1::Recovery::RUN_COMMAND) {
+      const bool moves = recovery.action() == v1::Recovery::MOVE;
+      return yaml_.field("recovery", moves                                         ? "move"
+                                     : recovery.action() == v1::Recovery::RECREATE ? "recreate"
+                                                                                   : "nothing");
+    }
+    yaml_.key("recovery");
+    yaml_.begin_map();
+    yaml_.list("command", recovery.command());
     yaml_.end_map();
   }
 

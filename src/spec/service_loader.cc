@@ -121,6 +121,7 @@ class ServiceLoader {
     if (const auto* node = find_value(*orchion, "on_node_loss")) load_on_node_loss(*node);
     if (const auto* node = find_value(*orchion, "executor")) load_executor(*node);
     load_probes(node_, container(), context_);
+    load_recovery(node_, spec_, context_);
   }
 
   void load_on_node_loss(const Node& node) {

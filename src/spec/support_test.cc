@@ -39,6 +39,7 @@ const std::map<std::string_view, std::string> kFrames = {
     {"deploy.restart_policy", "{services: {web: {image: a, deploy: {restart_policy: {@}}}}}"},
     {"deploy.placement", "{services: {web: {image: a, deploy: {placement: {@}}}}}"},
     {"x-orchion", "{services: {web: {image: a, x-orchion: {@}}}}"},
+    {"x-orchion.recovery", "{services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: {@}}}}}"},
     {"x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {@}}}}}"},
     {"a check of x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {readiness: {tcp: 80, @}}}}}}"},
     {"http of a check", "{services: {web: {image: a, x-orchion: {health: {readiness: {http: {port: 80, @}}}}}}}"},

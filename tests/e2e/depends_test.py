@@ -40,7 +40,7 @@ class Depends(unittest.TestCase):
     def test_up_names_a_dependency_that_failed(self):
         result = self.up("exit 3")
         self.assertEqual(result.code, 1, result)
-        self.assertRegex(result.err, r"waits/migrate\.1: exited with code 3")
+        self.assertRegex(result.err, r"waits/migrate\.1: exited with 3")
 
 
 if __name__ == "__main__":

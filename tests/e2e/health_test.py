@@ -64,10 +64,10 @@ class Health(unittest.TestCase):
         for service in ("kept", "unchecked", "last"):
             self.assertEqual(after[service]["pid"], before[service]["pid"], service)
         self.assertGreaterEqual(after["web"]["restarts"], 1)
-        self.assertRegex(after["web"]["lastEnd"], r"^was unhealthy \(exit code 1: wget: ")
+        self.assertRegex(after["web"]["lastEnd"], r"^failed its health check \d+ times: exit code 1: wget: ")
         events = [event["message"] for event in self.cluster.json("events")["events"]
                   if event["reason"] == "TaskRestarted"]
-        self.assertRegex(events[0], r"^web\.1 was unhealthy \(exit code 1: wget: .*\); started again, once so far$")
+        self.assertRegex(events[0], r"^web\.1 failed its health check \d+ times: exit code 1: wget: .*; started again, once so far")
 
 
 PROBED = """
@@ -203,7 +203,7 @@ class Probes(unittest.TestCase):
                          "nothing takes connections on port 9: Connection refused")
         nowhere = self.cluster.run("health", "probed/nowhere.1")
         self.assertEqual(nowhere.code, 1, nowhere)
-        self.assertRegex(nowhere.out, r"is unhealthy and runs on, as `restart` says")
+        self.assertRegex(nowhere.out, r"is unhealthy and runs on, as its service says")
 
     def test_known_images_and_programs_of_the_node(self):
         harness.web_image(self.cluster, "nginx:1")
@@ -222,7 +222,7 @@ class Probes(unittest.TestCase):
     def test_what_fails_by_http_is_restarted(self):
         self.up(ILL)
         harness.wait_for("its restart", lambda: self.status("ill.1").get("restarts", 0) >= 1)
-        self.assertRegex(self.status("ill.1")["lastEnd"], r"^was unhealthy \(HTTP status 404")
+        self.assertRegex(self.status("ill.1")["lastEnd"], r"^failed its health check( \d+ times)?: HTTP status 404")
 
 
 if __name__ == "__main__":

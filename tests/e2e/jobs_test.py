@@ -108,7 +108,7 @@ class Jobs(unittest.TestCase):
         for code in (1, 42):
             out = self.job("run", "shop/code", "--param", f"CODE={code}", "--wait")
             self.assertEqual(out.code, code, out)
-            self.assertIn(f"exited with code {code}", out.err)
+            self.assertIn(f"exited with {code}", out.err)
         run = self.last("code")
         self.assertEqual((run["status"]["state"], run["status"]["exitCode"]), ("RUN_FAILED", 42))
         self.assertEqual(self.reasons(run["meta"]["name"]), ["JobStarted", "JobFailed"])
@@ -163,7 +163,7 @@ class Jobs(unittest.TestCase):
     def test_the_reason_is_said(self):
         out = self.job("run", "shop/hungry", "--wait")
         self.assertNotEqual(out.code, 0, out)
-        self.assertIn("ran out of memory: raise its limit of 8 MiB", out.err)
+        self.assertIn("used more than its 8 MiB of memory and was killed: raise its limit", out.err)
 
     def test_goes_on_without_the_server_exactly_once(self):
         self.cluster.ok("job", "run", "shop/once")

@@ -160,6 +160,16 @@ bool ClusterFixture::run_agents() {
   return acted;
 }
 
+// Its agent starts it again and again.
+bool ClusterFixture::crash(v1::Task task) {
+  if (task.status().failures() >= crashes) return false;
+  task.mutable_status()->set_failures(task.status().failures() + 1);
+  task.mutable_status()->set_restarts(task.status().failures());
+  *task.mutable_status()->mutable_started_at() = core::to_timestamp(clock_.wall());
+  report(std::move(task), v1::STARTING, "exited with 3");
+  return true;
+}
+
 // As the image's tag says: "fail" ends, "done" succeeds, "work" too when it has run, "hang" never runs, all others run.
 bool ClusterFixture::act(const v1::Task& task) {
   const auto state = task.status().state();
@@ -178,10 +188,13 @@ bool ClusterFixture::act(const v1::Task& task) {
   const auto revision = view().template_of(task);
   const std::string& image = revision->spec().template_().container().image();
   const std::string tag = image.substr(image.find(':') + 1);
-  if (tag == "hang") {
+  const bool is_bad = bad_nodes.contains(task.spec().assignment().node());
+  if (tag == "crashy" && is_bad) {
+    return crash(task);
+  } else if (tag == "hang") {
     if (state == v1::STARTING) return false;
     report(task, v1::STARTING);
-  } else if (tag == "fail") {
+  } else if (tag == "fail" || (tag == "picky" && is_bad)) {
     report(task, v1::FAILED, "no such image");
   } else if (tag == "done") {
     report(task, v1::SUCCEEDED);

@@ -54,6 +54,9 @@ class ClusterFixture : public testing::Test {
   void add_node(const std::string& name, NodeDraft draft);
   void add_node(const std::string& name) { add_node(name, NodeDraft()); }
   void silence(const std::string& name) { silent_.insert(name); }
+  // On these "picky" tasks fail, and "crashy" ones end again and again, `crashes` times before somebody looks.
+  std::set<std::string> bad_nodes;
+  std::uint32_t crashes = 5;
   // The agent begins a new session.
   void bring_back(const std::string& name);
 
@@ -104,6 +107,7 @@ class ClusterFixture : public testing::Test {
   void start_controllers();
   bool run_agents();
   bool act(const v1::Task& task);
+  bool crash(v1::Task task);
   void report(v1::Task task, v1::TaskState state, const std::string& message = "");
 
   // As the dispatcher does it when the agent says that nothing is left.

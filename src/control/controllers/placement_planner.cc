@@ -50,7 +50,7 @@ class Placer {
   }
 
  private:
-  // What the tasks of one revision have in common.
+  // What the tasks of one revision that avoid the same nodes have in common.
   struct TaskClass {
     std::size_t index = 0;
     std::string obstacle;  // why no node is asked at all
@@ -61,7 +61,7 @@ class Placer {
   };
 
   TaskClass& class_of(const TaskToPlace& task) {
-    const auto [it, added] = classes_.try_emplace(task.revision.get());
+    const auto [it, added] = classes_.try_emplace(std::pair(task.revision.get(), task.avoided));
     if (!added) return it->second;
     TaskClass& made = it->second;
     made.revision = task.revision;
@@ -83,6 +83,9 @@ class Placer {
     for (const auto& [node, count] : cluster_.allocations->nodes_of_owner(task.owner))
       if (const auto found = indexes_.find(node); found != indexes_.end())
         wanted.siblings.emplace_back(found->second, count);
+    for (std::uint32_t rank = 1; const auto& node : task.avoided)
+      if (const auto found = indexes_.find(node); found != indexes_.end())
+        wanted.avoided.emplace_back(found->second, rank++);
     find_image(spec.container(), wanted);
     find_networks(task.owner.stack, spec.container(), made);
     find_volumes(task.owner.stack, spec.container(), made, wanted);
@@ -200,7 +203,7 @@ class Placer {
   scheduler::PlacementInput input_;
   std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
   std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
-  std::unordered_map<const v1::Revision*, TaskClass> classes_;
+  std::map<std::pair<const v1::Revision*, std::vector<std::string>>, TaskClass> classes_;
   std::unordered_map<std::string, AddressPicker> pickers_;
 };
 
@@ -246,7 +249,12 @@ scheduler::Strategy strategy_of(const v1::Run* run) {
 // Runs take turns too, so that jobs of one task go round.
 TaskToPlace to_place(const WaitingTask& waiting) {
   const std::size_t turn = waiting.run ? waiting.run->spec().number() + waiting.task->spec().index() : 0;
-  return {owner_of(*waiting.task), waiting.revision, strategy_of(waiting.run.get()), turn};
+  const auto& avoided = waiting.task->spec().avoided_nodes();
+  return {owner_of(*waiting.task),
+          waiting.revision,
+          strategy_of(waiting.run.get()),
+          turn,
+          {avoided.begin(), avoided.end()}};
 }
 
 std::int32_t priority_of(const WaitingTask& waiting) {

@@ -32,7 +32,8 @@ struct TaskToPlace {
   store::ObjectName owner;  // its service or run, see owner_of()
   RevisionPtr revision;
   scheduler::Strategy strategy = scheduler::Strategy::kService;
-  std::size_t turn = 0;  // with kRoundRobin
+  std::size_t turn = 0;                   // with kRoundRobin
+  std::vector<std::string> avoided = {};  // TaskSpec.avoided_nodes: the last is wanted least
 };
 
 // Either an assignment or a message.

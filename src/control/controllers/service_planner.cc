@@ -5,11 +5,13 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/service_recovery.h"
 #include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
+#include "core/recovery.h"
 #include "core/task_state.h"
 
 namespace orchion::control::controllers {
@@ -20,8 +22,11 @@ namespace {
 struct NewTask {
   std::uint32_t slot = 0;
   TaskPtr predecessor;
-  unsigned failures = 0;
   Unit unit;
+  // Where the predecessor failed:
+  unsigned failures = 0;
+  unsigned restarts = 0;
+  std::vector<std::string> avoided = {};
 };
 
 class ServicePlanner {
@@ -117,7 +122,14 @@ class ServicePlanner {
       in_transition_ = true;
       return;
     }
-    make(number, slot.former, 0, {});
+    NewTask made{number, slot.former, {}};
+    if (slot.former && moves_away(*slot.former)) {
+      const v1::Task& former = *slot.former;
+      made.failures = core::label_count(former.meta(), core::kFailuresLabel) + former.status().failures();
+      made.restarts = core::restarts_of(former);
+      made.avoided.assign(former.spec().avoided_nodes().begin(), former.spec().avoided_nodes().end());
+    }
+    make(std::move(made));
     ++filled_;
   }
 
@@ -165,15 +177,39 @@ class ServicePlanner {
   void settle_ended(const TaskPtr& task) {
     const unsigned failures = failures_after(*task);
     const auto known = snapshot_.ended_since.find(task->meta().uid());
-    const auto due = (known == snapshot_.ended_since.end() ? now_.time : known->second) + replacement_delay(failures);
+    const auto due = (known == snapshot_.ended_since.end() ? now_.time : known->second) +
+                     replacement_delay(spec_.restart(), failures);
     failing_.push_back(task);
     if (due > now_.time) return plan_.wake(due);
-    replace(task, v1::DESIRED_STOPPED, "TaskReplaced",
-            fmt::format("{} ended ({}) and is replaced", short_name(*task), why_ended(*task)), failures);
+    NewTask made{task->spec().slot(), task, {}};
+    if (task->status().state() == v1::FAILED) made.restarts = core::restarts_of(*task) + 1;
+    made.failures = failures;
+    made.avoided = avoided_by_replacement(spec_, *task, failures);
+    replace(std::move(made), v1::DESIRED_STOPPED, "TaskReplaced",
+            fmt::format("{} ended ({}) and {}{}", short_name(*task), why_ended(*task), what_replaces(spec_),
+                        core::last_words(task->status())));
+  }
+
+  // It is stopped first: what takes its slot finds on it which nodes to avoid.
+  bool leave_node(const v1::Task& task) {
+    if (!obstacle_.empty() || !looks_for_another_node(spec_, task)) return false;
+    TaskToPlace wanted{{stack(), name()}, revisions_.current()};
+    wanted.avoided = avoided_after(task);
+    const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0).front();
+    if (!placement.assignment || !is_better_elsewhere(task, placement.assignment->node_uid())) return false;
+    v1::Task leaving = task;
+    leaving.mutable_spec()->mutable_avoided_nodes()->Assign(wanted.avoided.begin(), wanted.avoided.end());
+    const auto text =
+        fmt::format("{} failed {} times in a row on node {} and is moved: {}{}", short_name(task),
+                    task.status().failures(), node_of(task), why_ended(task), core::last_words(task.status()));
+    plan_.units.push_back({stop(leaving, v1::DESIRED_STOPPED), event(task, v1::Event::WARNING, "TaskMoves", text)});
+    in_transition_ = true;
+    return true;
   }
 
   // Up to date, and where it should be.
   void look_at_current(const TaskPtr& task, NodeCondition condition) {
+    if (leave_node(*task)) return;
     const auto state = task->status().state();
     if (!task->spec().has_assignment()) unplaced_.push_back(task);
     if (state == v1::RUNNING && condition != NodeCondition::kLost) ++running_;
@@ -213,25 +249,32 @@ class ServicePlanner {
 
   Write stop(const v1::Task& task, v1::DesiredState desired) { return stop_task(task, desired, now_); }
 
-  void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message,
-               unsigned failures = 0) {
+  void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message) {
+    replace({task->spec().slot(), task, {}}, desired, reason, message);
+  }
+
+  // Its predecessor makes room for it.
+  void replace(NewTask made, v1::DesiredState desired, const char* reason, const std::string& message) {
     if (!obstacle_.empty()) {
       in_transition_ = true;
       return;
     }
-    const auto severity = failures > 0 || desired == v1::DESIRED_LOST ? v1::Event::WARNING : v1::Event::INFO;
-    make(task->spec().slot(), task, failures, {stop(*task, desired), event(*task, severity, reason, message)});
+    const v1::Task& task = *made.predecessor;
+    const bool bad = made.failures > 0 || made.restarts > 0 || desired == v1::DESIRED_LOST;
+    made.unit = {stop(task, desired), event(task, bad ? v1::Event::WARNING : v1::Event::INFO, reason, message)};
+    make(std::move(made));
   }
 
-  void make(std::uint32_t slot, TaskPtr predecessor, unsigned failures, Unit unit) {
+  void make(NewTask made) {
     in_transition_ = true;
-    if (obstacle_.empty()) new_tasks_.push_back({slot, std::move(predecessor), failures, std::move(unit)});
+    if (obstacle_.empty()) new_tasks_.push_back(std::move(made));
   }
 
   // Born with an assignment where there is a place: one durable write less per task.
   void make_tasks() {
-    const std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
+    std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
     if (wanted.empty()) return;
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].avoided = new_tasks_[i].avoided;
     const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next());
     const Cost cost = Cost::of(spec_.container());
     for (std::size_t i = 0; i < placements.size(); ++i) {
@@ -241,9 +284,19 @@ class ServicePlanner {
       if (!placements[i].assignment)
         made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
                                   fmt::format("{} has no place: {}", short_name(task), placements[i].message)));
+      say_where_it_stays(made, task);
       made.unit.push_back({Verb::kCreate, std::move(task)});
       plan_.units.push_back(std::move(made.unit));
     }
+  }
+
+  void say_where_it_stays(NewTask& made, const v1::Task& task) {
+    if (spec_.recovery().action() != v1::Recovery::MOVE || made.avoided.empty() || !task.spec().has_assignment())
+      return;
+    if (task.spec().assignment().node_uid() != made.avoided.back()) return;
+    made.unit.push_back(
+        event(task, v1::Event::INFO, "TaskNotMoved",
+              fmt::format("{} stays on node {}, since no other can have it", short_name(task), node_of(task))));
   }
 
   v1::Task new_task(const NewTask& made) {
@@ -254,12 +307,14 @@ class ServicePlanner {
     meta.set_uid(base::new_uid(random_));
     meta.set_generation(1);
     *meta.mutable_created_at() = core::to_timestamp(now_.wall);
-    if (made.failures > 0) (*meta.mutable_labels())[std::string(core::kFailuresLabel)] = std::to_string(made.failures);
+    if (made.failures > 0) (*meta.mutable_labels())[core::kFailuresLabel] = std::to_string(made.failures);
+    if (made.restarts > 0) (*meta.mutable_labels())[core::kRestartsLabel] = std::to_string(made.restarts);
     auto& spec = *task.mutable_spec();
     spec.set_service(name());
     spec.set_revision(revision().meta().name());
     spec.set_slot(made.slot);
     if (made.predecessor) spec.set_predecessor(made.predecessor->meta().uid());
+    spec.mutable_avoided_nodes()->Assign(made.avoided.begin(), made.avoided.end());
     return task;
   }
 
@@ -368,11 +423,6 @@ class ServicePlanner {
 };
 
 }  // namespace
-
-base::Duration replacement_delay(unsigned failures) {
-  return std::min<base::Duration>(std::chrono::seconds(1) * (1u << std::min(failures == 0 ? 0 : failures - 1, 6u)),
-                                  std::chrono::seconds(60));
-}
 
 Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random) {
   if (!snapshot.service) return {};

@@ -42,10 +42,6 @@ constexpr std::size_t kRevisionsKept = 10;
 // A new version counts as running after this time where its container was started more than once.
 constexpr base::Duration kSettleTime = std::chrono::seconds(10);
 
-// Between the end of a task that is to run and its replacement: 1 s, twice as long after each failure in a row, 60 s
-// at the most. One that ran for a minute begins anew.
-base::Duration replacement_delay(unsigned failures);
-
 // One step towards what the service asks for:
 // - its revision, made where none has the fingerprint of its spec;
 // - a task in each slot from 1 to `replicas`, those above stopped; none before every dependency's condition holds for
@@ -53,7 +49,10 @@ base::Duration replacement_delay(unsigned failures);
 // - tasks of another fingerprint replaced one by one: stopped, and when it has ended the new one in its slot, and the
 //   next when that one runs. One that fails stops the update until it runs or the spec changes again. Tasks that don't
 //   run, or never had a node, are replaced at once;
-// - failed tasks replaced after replacement_delay, unless the restart policy forbids it or its attempts are used up;
+// - failed tasks replaced after replacement_delay, unless the restart policy or the recovery forbids it, or its
+// attempts
+//   are used up; on another node where the recovery is MOVE and another fits;
+// - tasks that can't live on their node, see looks_for_another_node(), stopped and replaced where another fits;
 // - tasks on nodes that are drained or leaving stopped and replaced; tasks on lost nodes replaced where on_node_loss
 //   is REPLACE and replacement isn't paused, where it is FENCE only after the time in which the node's agent, deaf to
 //   everybody, has stopped them itself; tasks of nodes that were removed replaced in any case, after the same time;

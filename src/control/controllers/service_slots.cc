@@ -1,7 +1,6 @@
 #include "control/controllers/service_slots.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <tuple>
 
 #include <fmt/core.h>
@@ -13,8 +12,6 @@
 namespace orchion::control::controllers {
 
 namespace {
-
-constexpr base::Duration kRanLongEnough = std::chrono::minutes(1);
 
 base::WallTime made_at(const v1::Task& task) {
   return core::from_timestamp(task.meta().created_at());
@@ -112,23 +109,6 @@ base::Time fenced_by(const v1::Task& task, const v1::ContainerSpec& container,
   const auto found = silent_since.find(task.spec().assignment().node_uid());
   const auto since = found == silent_since.end() ? now.time : found->second;
   return since + lease + core::stop_grace_period(container) + kFenceMargin;
-}
-
-bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task) {
-  const auto& restart = spec.restart();
-  if (restart.condition() == v1::RestartPolicy::NO) return false;
-  if (task.status().state() == v1::SUCCEEDED)
-    return restart.condition() == v1::RestartPolicy::ALWAYS || restart.condition() == v1::RestartPolicy::UNLESS_STOPPED;
-  return restart.max_attempts() == 0 || task.status().attempt() < restart.max_attempts();
-}
-
-unsigned failures_after(const v1::Task& task) {
-  const auto& status = task.status();
-  if (status.has_started_at() && status.has_finished_at() &&
-      core::from_timestamp(status.finished_at()) - core::from_timestamp(status.started_at()) >= kRanLongEnough)
-    return 0;
-  const std::string before = core::label(task.meta(), core::kFailuresLabel);
-  return static_cast<unsigned>(std::clamp(std::atoi(before.c_str()), 0, 1000)) + 1;
 }
 
 std::string why_ended(const v1::Task& task) {

@@ -49,12 +49,6 @@ Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now);
 // A service that is to go: tasks first, then revisions, then the service itself.
 Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random);
 
-// Whether a task that ended is to be replaced as the spec stands.
-bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task);
-
-// How many failures in a row a replacement of this task comes after.
-unsigned failures_after(const v1::Task& task);
-
 // "exit code 1", "it ran out of memory", or what the agent said.
 std::string why_ended(const v1::Task& task);
 

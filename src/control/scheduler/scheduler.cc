@@ -62,12 +62,13 @@ Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
 
 // What is better has the smaller tuple.
 struct Score {
+  std::uint32_t avoided = 0;
   std::uint32_t siblings = 0;
   double share = 0;  // of the node
   std::uint32_t tasks = 0;
   std::size_t order = 0;
 
-  auto key() const { return std::tie(siblings, share, tasks, order); }
+  auto key() const { return std::tie(avoided, siblings, share, tasks, order); }
 };
 
 // Nodes as columns of numbers; texts are looked at once per class and node, before the first placement.
@@ -110,7 +111,7 @@ class Placer {
   struct ClassState {
     bool prepared = false;
     std::vector<std::uint8_t> allowed;  // by what doesn't change while tasks are placed
-    std::vector<std::uint32_t> siblings;
+    std::vector<std::uint32_t> siblings, avoided;
     std::size_t placed = 0;
     std::string failure;  // once a task didn't fit, none of its class will: nothing is freed here
   };
@@ -125,6 +126,8 @@ class Placer {
                               check_attributes(*view.node, wanted).filter == Filter::kPassed);
     state.siblings.resize(input_.nodes.size());
     for (const auto& [node, count] : wanted.siblings) state.siblings[node] += count;
+    state.avoided.resize(input_.nodes.size());
+    for (const auto& [node, rank] : wanted.avoided) state.avoided[node] = rank;
     return state;
   }
 
@@ -161,20 +164,21 @@ class Placer {
 
   Score score_of(const TaskClass& wanted, const ClassState& state, std::size_t n) const {
     const std::size_t nodes = tasks_.size();
+    const std::uint32_t avoided = state.avoided[n];
     const std::size_t shuffled = (n + input_.seed % nodes) % nodes;
     const double free_cpus = share(free_cpus_[n] - wanted.nano_cpus, total_cpus_[n]);
     const double free_memory = share(free_memory_[n] - wanted.memory_bytes, total_memory_[n]);
     switch (wanted.strategy) {
-      case Strategy::kSpread: return {state.siblings[n], 0, tasks_[n], shuffled};
+      case Strategy::kSpread: return {avoided, state.siblings[n], 0, tasks_[n], shuffled};
       // What counts is the resource that will be scarcest.
-      case Strategy::kLeastLoaded: return {0, -std::min(free_cpus, free_memory), tasks_[n], shuffled};
-      case Strategy::kBinPack: return {0, free_cpus + free_memory, ~tasks_[n], shuffled};
-      case Strategy::kRoundRobin: return {0, 0, 0, (n + nodes - (wanted.turn + state.placed) % nodes) % nodes};
+      case Strategy::kLeastLoaded: return {avoided, 0, -std::min(free_cpus, free_memory), tasks_[n], shuffled};
+      case Strategy::kBinPack: return {avoided, 0, free_cpus + free_memory, ~tasks_[n], shuffled};
+      case Strategy::kRoundRobin: return {avoided, 0, 0, 0, (n + nodes - (wanted.turn + state.placed) % nodes) % nodes};
       default: break;
     }
     // What the task doesn't reserve says nothing.
     const double left_over = (wanted.nano_cpus > 0 ? free_cpus : 0) + (wanted.memory_bytes > 0 ? free_memory : 0);
-    return {state.siblings[n], left_over, tasks_[n], shuffled};
+    return {avoided, state.siblings[n], left_over, tasks_[n], shuffled};
   }
 
   static double share(std::int64_t part, std::int64_t whole) {

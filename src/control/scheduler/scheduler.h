@@ -71,6 +71,8 @@ struct TaskClass {
   std::vector<std::string> image_on;  // names of nodes that have the image, whatever its architecture
   // Tasks of the service that are placed already: index of the node and how many.
   std::vector<std::pair<std::size_t, std::uint32_t>> siblings;
+  // Nodes where it could not live: index of the node and how little it is wanted. Others go before them.
+  std::vector<std::pair<std::size_t, std::uint32_t>> avoided;
   Strategy strategy = Strategy::kService;
   std::size_t turn = 0;  // of the first task of the class, counted through the nodes; with kRoundRobin
 };

@@ -77,6 +77,22 @@ TEST(Scheduler, FindsTheNodesThatHaveWhatRunsIt) {
   EXPECT_EQ(decide("podman", "").reason, "0 of 2 nodes: 2 lack podman");
 }
 
+TEST(Scheduler, GoesWhereItHasNotFailedAndElseWhereThatIsLongestAgo) {
+  for (const auto strategy :
+       {Strategy::kService, Strategy::kSpread, Strategy::kLeastLoaded, Strategy::kBinPack, Strategy::kRoundRobin}) {
+    TaskClass wanted;
+    wanted.strategy = strategy;
+    wanted.siblings = {{2, 5}};
+    wanted.avoided = {{0, 1}, {1, 2}};
+    EXPECT_EQ(place(input({view("a"), view("b"), view("c")}, wanted))[0].node, 2);
+    EXPECT_EQ(place(input({view("a"), view("b"), view("c", {.availability = v1::NodeSpec::DRAINED})}, wanted))[0].node,
+              0);
+    wanted.avoided = {{0, 2}, {1, 1}};
+    EXPECT_EQ(place(input({view("a"), view("b"), view("c", {.availability = v1::NodeSpec::DRAINED})}, wanted))[0].node,
+              1);
+  }
+}
+
 TEST(Scheduler, FindsTheNodesThatGiveUsersOfTheirOwn) {
   const auto with = [](const char* name, bool lacks) {
     auto node = make_node(name);

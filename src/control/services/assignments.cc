@@ -79,6 +79,7 @@ std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v
   if (out.container().image_digest().empty())
     out.mutable_container()->set_image_digest(revision->status().image_digest());
   *out.mutable_restart() = revision->spec().template_().restart();
+  *out.mutable_recovery() = revision->spec().template_().recovery();
   out.set_on_node_loss(revision->spec().template_().on_node_loss());
   if (!task.spec().run().empty()) add_run(view, task, out);
   for (const auto& mount : out.container().mounts()) {

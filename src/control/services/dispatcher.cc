@@ -10,6 +10,7 @@
 #include "control/services/assignments.h"
 #include "control/services/image_holders.h"
 #include "control/services/node_names.h"
+#include "control/services/task_events.h"
 #include "core/events.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
@@ -22,8 +23,8 @@ namespace {
 // A session that doesn't take its messages is cut off; the agent comes back and gets the full set.
 constexpr std::size_t kOutgoingMax = 4096;
 
-// Statuses, finalizers and an event of one task are at most five operations.
-constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 5;
+// Statuses, finalizers and the events of one task are at most six operations.
+constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 6;
 
 constexpr int kConflictsMax = 20;
 
@@ -43,10 +44,6 @@ store::Transaction without_finalizer(T object, const std::string& finalizer) {
     store::put_spec(transaction, object);
   }
   return transaction;
-}
-
-std::string times(std::uint32_t count) {
-  return count == 1 ? "once" : fmt::format("{} times", count);
 }
 
 }  // namespace
@@ -360,7 +357,7 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
   }
   v1::Task changed = *task;
   if (pending.report.has_status()) *changed.mutable_status() = pending.report.status();
-  if (changed.status().restarts() > task->status().restarts()) add_restart_event(transaction, changed);
+  add_events(transaction, *task, changed);
   if (!pending.report.removed()) {
     store::put_status(transaction, changed);
     return;
@@ -376,17 +373,10 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     store::put_status(transaction, changed);
 }
 
-// Agents restart by themselves, and say only the newest of a task: what lies between is counted, not told.
-void Dispatcher::add_restart_event(store::Transaction& transaction, const v1::Task& task) {
-  const auto& status = task.status();
-  const std::string end = status.last_end().empty() ? "ended" : status.last_end();
-  store::create(
-      transaction,
-      core::make_event(
-          {v1::Event::WARNING, "Task", task.meta().stack(), task.meta().name(), task.meta().uid(), "TaskRestarted",
-           fmt::format("{} {}; started again, {} so far", core::short_name(task.spec()), end, times(status.restarts())),
-           task.spec().assignment().node()},
-          context_.clock.wall(), context_.random));
+void Dispatcher::add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task) {
+  const auto revision = context_.objects.view().template_of(task);
+  for (auto& draft : task_events(before, task, revision ? revision->spec().template_() : v1::ServiceSpec()))
+    store::create(transaction, core::make_event(draft, context_.clock.wall(), context_.random));
 }
 
 bool Dispatcher::is_newest(const std::string& node_uid, std::uint64_t session) const {

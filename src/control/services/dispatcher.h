@@ -66,7 +66,7 @@ class Dispatcher {
   void queue_report(const Session& session, v1::TaskReport report);
   base::Co<> note_networks(std::vector<PendingReport> batch);
   base::Co<> write_batch(std::vector<PendingReport> batch);
-  void add_restart_event(store::Transaction& transaction, const v1::Task& task);
+  void add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task);
   void add_report(store::Transaction& transaction, const PendingReport& pending, std::vector<std::string>& forget);
   bool is_newest(const std::string& node_uid, std::uint64_t session) const;
   void tell_forget(const std::string& node_uid, const std::string& task_uid);

@@ -218,12 +218,12 @@ TEST_F(DispatcherTest, WhatAnAgentStartedAgainIsAnEvent) {
     say(agent, message);
   };
   say_restarts(0, "");
-  say_restarts(1, "exited with code 3");
-  say_restarts(1, "exited with code 3");
+  say_restarts(1, "exited with 3");
+  say_restarts(1, "exited with 3");
   say_restarts(4, "ran out of memory");
   std::vector<std::string> told;
   for (const auto& [name, event] : view().events().all()) told.push_back(event->reason() + ": " + event->message());
-  EXPECT_EQ(told, (std::vector<std::string>{"TaskRestarted: web.1 exited with code 3; started again, once so far",
+  EXPECT_EQ(told, (std::vector<std::string>{"TaskRestarted: web.1 exited with 3; started again, once so far",
                                             "TaskRestarted: web.1 ran out of memory; started again, 4 times so far"}));
 }
 

@@ -131,14 +131,14 @@ TEST_F(UnhealthyTest, IsRestarted) {
   EXPECT_THAT(runtime.containers.at("a").signals, ElementsAre(SIGTERM));
   EXPECT_EQ(status("a").attempt(), 2u);
   EXPECT_EQ(status("a").restarts(), 1u);
-  EXPECT_EQ(status("a").last_end(), "was unhealthy (exit code 3: said)");
+  EXPECT_EQ(status("a").last_end(), "failed its health check 2 times: exit code 3: said");
   EXPECT_EQ(status("a").state(), v1::RUNNING);
   EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING) << "the new attempt begins anew";
   EXPECT_TRUE(networks.published.contains("a"));
   std::vector<std::string> said;
   for (const auto& report : server.told.at("a")) said.push_back(report.status().message());
   EXPECT_THAT(said, testing::Contains("is unhealthy (exit code 3: said): it is restarted"));
-  EXPECT_THAT(said, testing::Contains(HasSubstr("was unhealthy (exit code 3: said); starting again in ")));
+  EXPECT_THAT(said, testing::Contains(HasSubstr("failed its health check 2 times: exit code 3: said; restarts in ")));
   runtime.exec_code = 0;
   advance(seconds(60));
   EXPECT_EQ(status("a").attempt(), 2u);
@@ -290,7 +290,7 @@ TEST_F(AgentTest, AStartupThatFailsForGoodIsARestart) {
   EXPECT_EQ(status("a").health(), v1::HEALTH_STARTING);
   advance(seconds(40));
   EXPECT_GE(status("a").attempt(), 2u);
-  EXPECT_EQ(status("a").last_end(), "was unhealthy (exit code 3: said)");
+  EXPECT_EQ(status("a").last_end(), "failed its health check 2 times: exit code 3: said");
   runtime.exec_code = 0;
   advance(seconds(40));
   EXPECT_EQ(status("a").health(), v1::HEALTH_GOOD);
@@ -333,7 +333,7 @@ TEST_F(AgentTest, RestartsACrashedTaskWithGrowingDelays) {
     settle();
     EXPECT_EQ(state("a"), v1::STARTING);
     EXPECT_EQ(status("a").exit_code(), 3);
-    EXPECT_THAT(status("a").message(), HasSubstr("exited with code 3; starting again in"));
+    EXPECT_THAT(status("a").message(), HasSubstr("exited with 3; restarts in"));
     advance(milliseconds(delay / 2 - 1));
     EXPECT_FALSE(runtime.is_running("a")) << delay;
     advance(milliseconds(delay / 2 + 1));
@@ -366,7 +366,7 @@ TEST_F(AgentTest, EndedTasksKeepOnlyTheirOutput) {
   EXPECT_EQ(state("job"), v1::SUCCEEDED);
   EXPECT_EQ(status("job").exit_code(), 0);
   EXPECT_EQ(state("broken"), v1::FAILED);
-  EXPECT_EQ(status("broken").message(), "exited with code 9");
+  EXPECT_EQ(status("broken").message(), "exited with 9");
   EXPECT_EQ(runtime.count("release job"), 1u);
   EXPECT_TRUE(networks.attached.empty());
   EXPECT_FALSE(server.newest.at("job").removed());

@@ -82,7 +82,7 @@ TEST_F(JobTaskTest, AFailureIsItsOwnReasonAndLeavesSomethingToo) {
   runtime.files["/report"] = "half";
   run_to_its_end(job_task(), 3);
   EXPECT_EQ(state("a"), v1::FAILED);
-  EXPECT_THAT(status("a").message(), HasSubstr("exited with code 3"));
+  EXPECT_THAT(status("a").message(), HasSubstr("exited with 3"));
   EXPECT_EQ(kept(), "half");
 }
 

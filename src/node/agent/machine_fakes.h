@@ -41,7 +41,8 @@ class TestRuntime final : public runtimes::Runtime {
   std::vector<runtimes::ExecConfig> execs;
   std::optional<base::Error> exec_error;  // of every exec
   std::vector<runtimes::AttachConfig> attachments;
-  std::optional<int> exec_code;  // every exec says "said" and ends with it at once
+  std::optional<int> exec_code;           // every exec says "said" and ends with it at once
+  std::map<std::string, int> exec_codes;  // the same of those whose first argument this is
   std::filesystem::path logs;
   std::map<std::string, std::string> files;       // what containers leave, by path
   std::map<std::string, std::int64_t> real_pids;  // by id; of others they are made up

@@ -145,8 +145,10 @@ base::Co<std::unique_ptr<base::Stream<runtimes::ExecOutput, runtimes::ExecInput>
     std::string, runtimes::ExecConfig config) {
   if (exec_error) co_return std::unexpected(*exec_error);
   execs.push_back(std::move(config));
+  auto code = exec_code;
+  if (const auto found = exec_codes.find(execs.back().arguments.at(0)); found != exec_codes.end()) code = found->second;
   auto [mine, theirs] = base::make_pipe<runtimes::ExecOutput, runtimes::ExecInput>(group.executor(), 4);
-  group.spawn("exec", exec_code ? say_and_end(std::move(theirs), *exec_code) : echo(std::move(theirs)));
+  group.spawn("exec", code ? say_and_end(std::move(theirs), *code) : echo(std::move(theirs)));
   co_return std::move(mine);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/health_check.h"
+#include "core/recovery.h"
 #include "core/task_state.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
@@ -91,7 +92,9 @@ void TaskRunner::begin_checks(bool adopted) {
           [weak] {
             if (const auto self = weak.lock()) self->take_findings();
           },
-      .restarts = restarts_after(checkpoint_.assignment().restart(), status().restarts(), {.unhealthy = true})};
+      .remedy = restarts_after(checkpoint_.assignment().restart(), restarts(), {.unhealthy = true})
+                    ? core::remedy_text(recovery())
+                    : ""};
   probes::Findings known;
   if (adopted)
     known = {.health = status().health(),
@@ -120,6 +123,10 @@ void TaskRunner::take_findings() {
   status.set_readiness(found.readiness);
   status.set_readiness_message(found.readiness_message);
   checkpoint_.set_started_up(found.started_up);
+  if (found.health == v1::HEALTH_GOOD && mending_ == Mending::kDone) {
+    mending_ = Mending::kNotTried;
+    status.clear_message();
+  }
   tools_.network_table.set_ready(uid(), core::is_ready(status));
   if (status.state() != v1::RUNNING) return;
   wish_unsaved_ = true;

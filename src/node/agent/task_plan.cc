@@ -11,8 +11,28 @@ namespace orchion::node::agent {
 
 namespace {
 
-bool succeeded(const AttemptEnd& end) {
-  return !end.unhealthy && end.exit && end.exit->code == 0 && !end.exit->oom_killed;
+// Not the machine's, which takes everything with it when it is restarted: that is no reason for another way.
+bool is_own_failure(const AttemptEnd& end) {
+  return is_failure(end) && (end.unhealthy || (end.exit && end.exit->reason.empty()));
+}
+
+StepKind after_end(const TaskView& view) {
+  if (!restarts_after(view.policy, view.restarts, *view.end)) return StepKind::kFinish;
+  const bool restarts_here = view.recovery == v1::Recovery::RESTART || view.recovery == v1::Recovery::RUN_COMMAND;
+  return restarts_here || !is_own_failure(*view.end) ? StepKind::kRestart : StepKind::kFinish;
+}
+
+// What is done about a running task that is ill; nothing: it runs on.
+std::optional<StepKind> remedy(const TaskView& view) {
+  const AttemptEnd ill{.exit = std::nullopt, .reason = "", .unhealthy = true};
+  if (!view.unhealthy || view.recovery == v1::Recovery::NOTHING) return std::nullopt;
+  if (!restarts_after(view.policy, view.restarts, ill)) return std::nullopt;
+  if (view.recovery != v1::Recovery::RUN_COMMAND) return StepKind::kInterrupt;
+  switch (view.mending) {
+    case Mending::kNotTried: return StepKind::kMend;
+    case Mending::kAtWork: return std::nullopt;
+    default: return StepKind::kInterrupt;
+  }
 }
 
 Step clean_up(const TaskView& view, base::Time now) {
@@ -36,12 +56,9 @@ Step stop(const TaskView& view, base::Time now) {
 }
 
 Step run(const TaskView& view, base::Time now) {
-  if (view.end) {
-    return {restarts_after(view.policy, view.restarts, *view.end) ? StepKind::kRestart : StepKind::kFinish};
-  }
+  if (view.end) return {after_end(view)};
   if (view.running && view.interrupted) return await_end(view, now);
-  const AttemptEnd ill{.exit = std::nullopt, .reason = "", .unhealthy = true};
-  if (view.running && view.unhealthy && restarts_after(view.policy, view.restarts, ill)) return {StepKind::kInterrupt};
+  if (const auto step = remedy(view); view.running && step) return {*step};
   if (view.running && view.published == view.ready) return {StepKind::kWait, view.fenced_at};
   if (now < view.not_before) return {StepKind::kWait, std::min(view.not_before, view.fenced_at)};
   if (view.running) return {view.ready ? StepKind::kPublish : StepKind::kWithdraw};
@@ -65,26 +82,31 @@ bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, con
     case v1::RestartPolicy::ALWAYS:
     case v1::RestartPolicy::UNLESS_STOPPED: return true;
     case v1::RestartPolicy::DEFAULT:
-    case v1::RestartPolicy::ON_FAILURE: return !succeeded(end);
+    case v1::RestartPolicy::ON_FAILURE: return is_failure(end);
     default: return false;
   }
 }
 
+bool is_failure(const AttemptEnd& end) {
+  return end.unhealthy || !end.exit || end.exit->code != 0 || end.exit->oom_killed;
+}
+
 v1::TaskState final_state(const TaskView& view) {
   if (view.stop_signalled || !view.end) return v1::STOPPED;
-  return succeeded(*view.end) ? v1::SUCCEEDED : v1::FAILED;
+  return is_failure(*view.end) ? v1::FAILED : v1::SUCCEEDED;
 }
 
 std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes) {
   if (!end.reason.empty()) return end.reason;
   if (!end.exit) return "its container is gone: the machine was restarted, or somebody else removed it";
   if (end.exit->oom_killed) {
-    if (memory_bytes <= 0) return "ran out of memory: set a memory limit that fits, or place it on a larger node";
-    return fmt::format("ran out of memory: raise its limit of {:.0f} MiB",
+    if (memory_bytes <= 0)
+      return "was killed because memory ran out: set a memory limit that fits, or place it on a larger node";
+    return fmt::format("used more than its {:g} MiB of memory and was killed: raise its limit",
                        static_cast<double>(memory_bytes) / (1 << 20));
   }
-  if (end.exit->signal != 0) return fmt::format("ended by signal {}", end.exit->signal);
-  return fmt::format("exited with code {}", end.exit->code);
+  if (end.exit->signal != 0) return fmt::format("was killed by signal {}", end.exit->signal);
+  return fmt::format("exited with {}", end.exit->code);
 }
 
 namespace {

@@ -18,6 +18,9 @@ struct AttemptEnd {
   bool unhealthy = false;                    // it was told to end for that
 };
 
+// The recovery command of a service, for one illness of one of its tasks.
+enum class Mending { kNotTried, kAtWork, kDone, kInVain };
+
 // All that the choice depends on.
 struct TaskView {
   bool wanted = true;                  // this node's, and desired RUNNING
@@ -25,7 +28,8 @@ struct TaskView {
   bool removed = false;                // nothing of it is left
   v1::TaskState state = v1::ASSIGNED;  // as last reported
   v1::RestartPolicy policy;
-  std::uint32_t restarts = 0;
+  v1::Recovery::Action recovery = v1::Recovery::RESTART;
+  std::uint32_t restarts = 0;  // those of the tasks it comes after too
   bool image_ready = false;
   bool container_ready = false;   // its network too
   bool running = false;           // the attempt's process is up
@@ -33,7 +37,8 @@ struct TaskView {
   bool published = false;         // they do; as `ready` where it has none
   std::optional<AttemptEnd> end;  // not dealt with yet
   bool unhealthy = false;         // its health check says so
-  bool interrupted = false;       // told to end for that
+  Mending mending = Mending::kNotTried;
+  bool interrupted = false;  // told to end for that
   bool stop_signalled = false;
   bool kill_signalled = false;
   base::Time grace_ends;                     // counts once interrupted or stop_signalled
@@ -50,7 +55,8 @@ enum class StepKind {
   kPublish,    // lead its published ports to it
   kWithdraw,   // lead them elsewhere
   kRestart,    // the attempt ended: make the next one due
-  kInterrupt,  // the stop signal, and another attempt after it
+  kMend,       // the recovery command
+  kInterrupt,  // the stop signal, and another attempt or another task after it
   kStop,       // the stop signal
   kKill,
   kFinish,   // the task ended: say how
@@ -70,10 +76,13 @@ Step next_step(const TaskView& view, base::Time now);
 // Whether an attempt that ended like this is followed by another. `restarts` were made before.
 bool restarts_after(const v1::RestartPolicy& policy, std::uint32_t restarts, const AttemptEnd& end);
 
+// It didn't do what it was for.
+bool is_failure(const AttemptEnd& end);
+
 // The state of a task for which kFinish was chosen.
 v1::TaskState final_state(const TaskView& view);
 
-// "exited with code 3", with what to do where that is known. `memory_bytes`: its limit, 0 for none.
+// "exited with 3", with what to do where that is known. `memory_bytes`: its limit, 0 for none.
 std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes);
 
 // What a restarted agent knows of a task: its checkpoint, and what the runtime says about its container.

@@ -168,10 +168,10 @@ TEST(FinalState, SaysWhoEndedIt) {
 }
 
 TEST(DescribeEnd, SaysWhatToDo) {
-  EXPECT_EQ(describe_end(exited(3), 0), "exited with code 3");
-  EXPECT_EQ(describe_end({runtimes::ExitStatus{.code = 139, .signal = 11}, ""}, 0), "ended by signal 11");
+  EXPECT_EQ(describe_end(exited(3), 0), "exited with 3");
+  EXPECT_EQ(describe_end({runtimes::ExitStatus{.code = 139, .signal = 11}, ""}, 0), "was killed by signal 11");
   EXPECT_EQ(describe_end({runtimes::ExitStatus{.code = 137, .signal = 9, .oom_killed = true}, ""}, 64 << 20),
-            "ran out of memory: raise its limit of 64 MiB");
+            "used more than its 64 MiB of memory and was killed: raise its limit");
   EXPECT_EQ(describe_end({runtimes::ExitStatus{.code = 127}, "no such command"}, 0), "no such command");
 }
 

@@ -22,6 +22,10 @@ constexpr base::Duration kWatchRetry = std::chrono::seconds(1);
 // A process that was up this long counts as healthy: its next end is a first one.
 constexpr base::Duration kHealthy = std::chrono::seconds(10);
 
+int failures_before(const v1::Task& task) {
+  return static_cast<int>(core::label_count(task.meta(), core::kFailuresLabel));
+}
+
 double in_seconds(base::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -36,7 +40,8 @@ std::string executor_of(const v1::TaskCheckpoint& checkpoint) {
 TaskRunner::TaskRunner(TaskTools& tools, v1::TaskAssignment assignment)
     : tools_(tools),
       executor_(tools.executors.find(assignment.container().executor())),
-      changed_(tools.group.executor()) {
+      changed_(tools.group.executor()),
+      restart_backoff_({}, failures_before(assignment.task())) {
   *checkpoint_.mutable_status() = first_status(assignment.task(), tools.clock.wall());
   *checkpoint_.mutable_assignment() = std::move(assignment);
   wish_unsaved_ = true;
@@ -47,12 +52,15 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
     : tools_(tools),
       checkpoint_(std::move(checkpoint)),
       executor_(tools.executors.find(executor_of(checkpoint_))),
-      changed_(tools.group.executor()) {
+      changed_(tools.group.executor()),
+      restart_backoff_(
+          {}, failures_before(checkpoint_.assignment().task()) + static_cast<int>(checkpoint_.status().failures())) {
   auto adoption = adopt(checkpoint_, container, tools.boot_id, tools.clock.wall());
   *checkpoint_.mutable_status() = std::move(adoption.status);
   running_ = adoption.running;
   end_ = std::move(adoption.end);
-  up_since_ = tools.clock.now();
+  const auto up = tools.clock.wall() - core::from_timestamp(status().started_at());
+  up_since_ = tools.clock.now() - std::max(up, base::Duration::zero());
   published_ = running_ && !core::is_ready(status());  // perhaps: nobody knows how far the withdrawal had come
   if (checkpoint_.removed()) return;
   // An older agent didn't keep it here.
@@ -95,7 +103,8 @@ TaskView TaskRunner::view() const {
   view.removed = checkpoint_.removed();
   view.state = status().state();
   view.policy = checkpoint_.assignment().restart();
-  view.restarts = status().restarts();
+  view.recovery = recovery();
+  view.restarts = restarts();
   view.image_ready = image_.has_value();
   view.container_ready = container_ready_;
   view.running = running_;
@@ -103,6 +112,7 @@ TaskView TaskRunner::view() const {
   view.ready = core::is_ready(status());
   view.published = has_ports() ? published_ : view.ready;
   view.unhealthy = status().health() == v1::HEALTH_BAD;
+  view.mending = mending_;
   view.interrupted = interrupted_;
   view.stop_signalled = stop_signalled_;
   view.kill_signalled = kill_signalled_;
@@ -122,6 +132,7 @@ base::Co<> TaskRunner::perform(Step step) {
     case StepKind::kPublish: co_return co_await publish();
     case StepKind::kWithdraw: co_return co_await withdraw();
     case StepKind::kRestart: co_return co_await restart();
+    case StepKind::kMend: co_return co_await begin_mending();
     case StepKind::kInterrupt: co_return co_await interrupt();
     case StepKind::kStop: co_return co_await stop();
     case StepKind::kKill: co_return co_await kill();
@@ -178,13 +189,15 @@ base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t att
 }
 
 void TaskRunner::attempt_ended(AttemptEnd end) {
-  if (tools_.clock.now() - up_since_ >= kHealthy) restart_backoff_.reset();
+  const bool lasted = running_ && tools_.clock.now() - up_since_ >= kHealthy;
+  if (lasted) restart_backoff_.reset();
   running_ = false;
   end_checks();
   if (interrupted_) {
     end.unhealthy = true;
-    end.reason = fmt::format("was unhealthy ({})", status().health_message());
+    end.reason = how_ill();
   }
+  count_end(end, lasted);
   if (is_wired_at_start()) attached_ = false;  // its next start brings another namespace
   end_ = std::move(end);
   changed_.notify();
@@ -204,7 +217,11 @@ void TaskRunner::failed(StepKind step, base::Error error) {
   }
   base::log::warn("task {}: {}", task().meta().name(), error.message);
   if (core::is_terminal(status().state())) return;
-  status_now().set_message(fmt::format("{}; trying again in {:.1f} s", error.message, in_seconds(delay)));
+  const bool is_before_start =
+      step == StepKind::kPrepareImage || step == StepKind::kPrepareContainer || step == StepKind::kStart;
+  if (is_before_start) count_failure();
+  status_now().set_message(fmt::format("{}; trying again in {:.1f} s{}", error.message, in_seconds(delay),
+                                       is_before_start ? after_failures() : ""));
   report();
 }
 

@@ -113,6 +113,9 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   base::Co<> keep_logs();
   base::Co<> save(Durability durability);
   base::Co<> save_as_starting();
+  base::Co<> note_last_output();
+  base::Co<> begin_mending();
+  static base::Co<> mend(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
   static base::Co<> watch(std::shared_ptr<TaskRunner> self, std::uint32_t attempt);
 
   void started(runtimes::ContainerInfo container);
@@ -122,6 +125,12 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void take_findings();
   void attempt_ended(AttemptEnd end);
   void record_end();
+  void count_end(const AttemptEnd& end, bool lasted);
+  void count_failure();
+  std::string after_failures() const;
+  std::string how_ill() const;
+  v1::Recovery::Action recovery() const { return checkpoint_.assignment().recovery().action(); }
+  std::uint32_t restarts() const;
   void failed(StepKind step, base::Error error);
   void enter(v1::TaskState state, std::string message = "");
   void report();
@@ -146,7 +155,9 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   bool container_ready_ = false;
   bool running_ = false;
   bool published_ = false;
-  bool interrupted_ = false;  // told to end, because it is unhealthy
+  Mending mending_ = Mending::kNotTried;  // of its illness
+  std::string mending_said_;              // by a recovery command that failed
+  bool interrupted_ = false;              // told to end, because it is unhealthy
   bool stop_signalled_ = false;
   bool fenced_ = false;  // stopped because the lease ended
   bool kill_signalled_ = false;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/defaults.h"
 #include "core/health_check.h"
+#include "core/recovery.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
@@ -189,6 +190,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   up_since_ = tools_.clock.now();
   failure_backoff_.reset();
   not_before_ = {};
+  mending_ = Mending::kNotTried;
   auto& status = status_now();
   status.set_pid(container.pid);
   status.set_container_id(uid());
@@ -246,6 +248,7 @@ void TaskRunner::record_end() {
 
 base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await unpublish());
+  CO_RETURN_IF_ERROR(co_await note_last_output());
   record_end();
   auto delay = restart_backoff_.next(tools_.random);
   if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay())
@@ -260,7 +263,8 @@ base::Co<> TaskRunner::restart() {
   status.set_restarts(status.restarts() + 1);
   status.set_last_end(why);
   status.set_state(v1::ASSIGNED);
-  enter(v1::STARTING, fmt::format("{}; starting again in {:.1f} s", why, std::chrono::duration<double>(delay).count()));
+  enter(v1::STARTING,
+        fmt::format("{}; restarts in {:.1f} s{}", why, std::chrono::duration<double>(delay).count(), after_failures()));
   co_return co_await save(Durability::kDisk);
 }
 
@@ -277,7 +281,9 @@ base::Co<> TaskRunner::stop() {
 
 // Its process has its grace to end, then begins anew as the next attempt. Still RUNNING, since this one isn't over.
 base::Co<> TaskRunner::interrupt() {
-  status_now().set_message(fmt::format("is unhealthy ({}): it is restarted", status().health_message()));
+  const auto remedy = recovery() == v1::Recovery::RUN_COMMAND ? v1::Recovery::RESTART : recovery();
+  status_now().set_message(
+      fmt::format("is unhealthy ({}): it {}", status().health_message(), core::remedy_text(remedy)));
   report();
   end_checks();
   CO_RETURN_IF_ERROR(co_await unpublish());
@@ -303,6 +309,7 @@ base::Co<> TaskRunner::kill() {
 base::Co<> TaskRunner::finish() {
   auto state = final_state(view());
   const auto kept = co_await keep_outputs();
+  if (end_) CO_RETURN_IF_ERROR(co_await note_last_output());
   record_end();
   const bool fenced = fenced_ || (view().wanted && tools_.clock.now() >= view().fenced_at);
   std::string message = fenced ? kFenced : "";

@@ -105,6 +105,16 @@ base::Co<> Monitor::ask_once(Entry& entry) {
   co_return base::Result<>{};
 }
 
+void Monitor::count_anew() {
+  const auto before = findings();
+  for (auto* entry : {&startup_, &liveness_}) {
+    if (!*entry || (*entry)->tally.health() != v1::HEALTH_BAD) continue;
+    (*entry)->tally.count_anew();
+    (*entry)->said.clear();
+  }
+  if (findings() != before) parts_.changed();
+}
+
 void Monitor::keep_result(Entry& entry, base::WallTime begun, base::Duration took, Outcome outcome) {
   if (entry.results.size() == kResultsKept) entry.results.pop_front();
   auto& result = entry.results.emplace_back();
@@ -176,8 +186,8 @@ std::string Monitor::next_of(const Entry& entry) const {
     return bad                ? "names and published ports lead to it again after one success"
            : tally.was_good() ? fmt::format("names and published ports lead elsewhere after {}", count_of(tally))
                               : "names and published ports lead to it after its first success";
-  const auto restart = parts_.restarts ? "is restarted" : "counts as unhealthy and runs on";
-  if (bad) return parts_.restarts ? "is restarted now" : "is unhealthy and runs on, as `restart` says";
+  const auto restart = parts_.remedy.empty() ? "counts as unhealthy and runs on" : parts_.remedy;
+  if (bad) return parts_.remedy.empty() ? "is unhealthy and runs on, as its service says" : parts_.remedy + " now";
   const auto up = parts_.clock.wall() - entry.since;
   if (!tally.was_good() && up < tally.patience())
     return fmt::format("{} after {}, counted from {} s after the start", restart, count_of(tally),

@@ -45,7 +45,8 @@ class Monitor : public std::enable_shared_from_this<Monitor> {
     base::Random& random;  // the same
     Ask ask;
     std::function<void()> changed;  // findings() differ from what they were
-    bool restarts = true;           // a task that is unhealthy is restarted; for describe()
+    // What is done for a task that is unhealthy, for describe(); empty: nothing.
+    std::string remedy = "is restarted";
   };
 
   // `known`: what an earlier process of the agent had found; `is_known`: there was one.
@@ -53,6 +54,9 @@ class Monitor : public std::enable_shared_from_this<Monitor> {
 
   // Until stop(), or cancelled. Once.
   base::Co<> run();
+
+  // Something was done for the task: as many failures as ever must come before it is unhealthy again.
+  void count_anew();
 
   // Nothing is asked any more, and what is being asked doesn't count.
   void stop() { stopped_ = true; }

@@ -48,7 +48,7 @@ class MonitorTest : public testing::Test {
         .random = random_,
         .ask = [this](const v1::HealthCheck& check, base::Duration timeout) { return ask(check, timeout); },
         .changed = [this] { ++changes_; },
-        .restarts = true};
+        .remedy = "is restarted"};
     monitor_ = std::make_shared<Monitor>(std::move(parts), checks, clock_.wall(), known, is_known);
     group_.spawn("checking", monitor_->run());
     settle();

@@ -47,6 +47,11 @@ base::Duration Tally::pause(base::Duration up) const {
   return std::min(longest, std::max(kFirstPause, up));
 }
 
+void Tally::count_anew() {
+  failures_ = 0;
+  if (health_ == v1::HEALTH_BAD) health_ = v1::HEALTH_STARTING;
+}
+
 void Tally::record(bool good, base::Duration up) {
   if (good) {
     failures_ = 0;

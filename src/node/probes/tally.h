@@ -23,6 +23,9 @@ class Tally {
   // A failure counts once the start period and one interval are over, or after the first success.
   void record(bool good, base::Duration up);
 
+  // What was bad may show what it is once more.
+  void count_anew();
+
   v1::Health health() const { return health_; }
   bool was_good() const { return was_good_; }
   std::uint32_t failures() const { return failures_; }  // in a row, those that count
