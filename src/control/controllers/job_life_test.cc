@@ -7,6 +7,7 @@
 namespace orchion::control::controllers {
 namespace {
 
+using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::Contains;
 using testing::ElementsAre;
@@ -159,6 +160,54 @@ TEST_F(JobLife, AJobThatIsNoLongerNamedTakesItsRunsAlong) {
   EXPECT_FALSE(view().runs().find("shop", run));
   EXPECT_TRUE(tasks_of(run).empty());
   EXPECT_EQ(state(other), v1::RUN_SUCCEEDED);
+}
+
+// As CreateJob writes it.
+v1::StackSpec made_on_the_spot(v1::StackSpec stack, const std::string& name, const std::string& image) {
+  stack = with_job(std::move(stack), name, image, [](v1::JobSpec& job) {
+    job.set_goes_with_runs(true);
+    job.mutable_keep()->set_seconds(100);
+  });
+  stack.mutable_jobs(stack.jobs_size() - 1)->set_standalone(true);
+  return stack;
+}
+
+TEST_F(JobLife, AJobMadeOnTheSpotGoesWithTheLastOfItsRuns) {
+  apply("shop", made_on_the_spot(one_job("app:1"), "once", "app:work"));
+  settle();
+  ask("once");
+  settle();
+  advance(seconds(60));
+  ask("once");
+  settle();
+  advance(seconds(60));
+  EXPECT_FALSE(view().runs().find("shop", "once.1"));
+  EXPECT_TRUE(view().jobs().find("shop", "once")) << "one of its runs is kept still";
+  advance(seconds(60));
+  EXPECT_FALSE(view().jobs().find("shop", "once"));
+  EXPECT_EQ(view().stacks().find("shop")->spec().jobs_size(), 1) << "an apply wouldn't bring it back";
+  EXPECT_TRUE(view().jobs().find("shop", "job"));
+}
+
+TEST_F(JobLife, AStackThatCameWithAJobMadeOnTheSpotGoesWithIt) {
+  apply("shop", made_on_the_spot({}, "once", "app:work"));
+  settle();
+  ask("once");
+  settle();
+  advance(seconds(120));
+  EXPECT_TRUE(view().stacks().all().empty());
+  EXPECT_TRUE(view().jobs().all().empty());
+}
+
+TEST_F(JobLife, AJobMadeOnTheSpotThatNobodyRanWaitsAnHour) {
+  apply("shop", made_on_the_spot({}, "once", "app:work"));
+  settle();
+  restart_controllers(minutes(50));
+  settle();
+  EXPECT_TRUE(view().jobs().find("shop", "once"));
+  restart_controllers(minutes(11));
+  settle();
+  EXPECT_FALSE(view().jobs().find("shop", "once"));
 }
 
 TEST_F(JobLife, AStackGoesWithItsJobs) {
