@@ -29,6 +29,7 @@ namespace orchion::cli {
 namespace {
 
 constexpr const char* kGetTask = "orchion.v1.TaskService.GetTask";
+
 base::Result<> set_restart(const std::string& text, v1::RestartPolicy& policy) {
   static const std::map<std::string, v1::RestartPolicy::Condition> conditions = {
       {"no", v1::RestartPolicy::NO},
