@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/build_images.h"
+#include "cli/container_options.h"
 #include "cli/context.h"
 #include "cli/target.h"
 
@@ -91,21 +92,13 @@ int run_wait(Context& context, const std::vector<std::string>& what, const std::
 
 inline constexpr const char* kDetachKeys = "ctrl-p,ctrl-q";
 
-struct RunOptions {
+struct RunOptions : ContainerOptions {
   std::string what;  // an image, or a service of the file that lies here
-  std::vector<std::string> command;
   std::string name;  // of the service; empty: made up
   bool detach = false;
   bool keep = false;  // not removed when it has ended
-  std::string entrypoint;
-  std::string user;
-  std::string working_dir;
-  std::string memory;
-  std::string cpus;
   std::string restart;
-  std::vector<std::string> environment;  // NAME=value, or NAME for this shell's value
   std::vector<std::string> ports;
-  std::vector<std::string> mounts;
   std::string timeout = "5m";
   bool interactive = false;
   bool tty = false;
@@ -132,16 +125,20 @@ struct LogsOptions {
 };
 int run_logs(Context& context, const LogsOptions& options);
 
-struct JobRunOptions {
+struct JobRunOptions : ContainerOptions {
   std::string what;                     // STACK/JOB or JOB
-  std::vector<std::string> parameters;  // NAME=VALUE
+  std::string image;                    // of a job that is made on the spot; empty: it is there
+  std::vector<std::string> parameters;  // NAME=VALUE; of a secret one NAME=@FILE, or NAME=- for standard input
+  std::vector<std::string> inputs;      // NAME=PATH
   bool wait = false;
   bool follow = false;
   std::string timeout;  // of waiting; empty: as long as it takes
 };
 int run_job_run(Context& context, const JobRunOptions& options);
 int run_job_retry(Context& context, const JobRunOptions& options);
+int run_job_rm(Context& context, const std::vector<std::string>& what);
 int run_job_ls(Context& context);
+int run_job_queues(Context& context);
 int run_job_inspect(Context& context, const std::string& what);
 int run_job_history(Context& context, const std::string& what);
 int run_job_cancel(Context& context, const std::vector<std::string>& what);

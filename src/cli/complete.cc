@@ -64,6 +64,28 @@ base::Co<> stack_names(Api api, std::shared_ptr<Names> names, StackParts wanted,
   return read_pages<v1::ListStacksResponse>(api, "StackService.ListStacks", v1::ListStacksRequest(), names, take);
 }
 
+base::Co<> job_names(Api api, std::shared_ptr<Names> names, std::string stack) {
+  v1::ListJobsRequest request;
+  request.set_stack(stack);
+  auto take = [names, stack](const v1::ListJobsResponse& page) {
+    for (const auto& job : page.jobs())
+      names->add(stack.empty() ? job.meta().stack() + "/" + job.meta().name() : job.meta().name());
+  };
+  return read_pages<v1::ListJobsResponse>(api, "JobService.ListJobs", request, names, take);
+}
+
+// A job's name stands for its newest run.
+base::Co<> run_names(Api api, std::shared_ptr<Names> names, std::string stack) {
+  CO_RETURN_IF_ERROR(co_await job_names(api, names, stack));
+  v1::ListRunsRequest request;
+  request.set_stack(stack);
+  auto take = [names, stack](const v1::ListRunsResponse& page) {
+    for (const auto& run : page.runs())
+      names->add(stack.empty() ? run.meta().stack() + "/" + run.meta().name() : run.meta().name());
+  };
+  co_return co_await read_pages<v1::ListRunsResponse>(api, "JobService.ListRuns", request, names, take);
+}
+
 base::Co<> task_names(Api api, std::shared_ptr<Names> names, std::string stack) {
   v1::ListTasksRequest request;
   request.set_stack(stack);
@@ -100,6 +122,8 @@ base::Co<> live_names(Api api, std::shared_ptr<Names> names, LiveNames kind, std
   switch (kind) {
     case LiveNames::kStacks: return stack_names(api, names, {.stacks = true}, "");
     case LiveNames::kServices: return stack_names(api, names, {.services = true}, stack);
+    case LiveNames::kJobs: return job_names(api, names, stack);
+    case LiveNames::kRuns: return run_names(api, names, stack);
     case LiveNames::kNodes: return node_names(api, names);
     case LiveNames::kImages: return image_names(api, names);
     default: return address_names(api, names, stack);

@@ -24,6 +24,11 @@ class CompletionTest : public testing::Test {
     auto* rm = node->add_subcommand("rm", "Remove");
     rm->add_option("NODE", text_, "Which");
     rm->add_flag("--force", flag_, "Also while it has tasks");
+    auto* job = root_.add_subcommand("job", "Jobs");
+    auto* run = job->add_subcommand("run", "Run");
+    run->add_option("JOB", text_, "Which");
+    run->add_option("COMMAND", texts_, "What");
+    job->add_subcommand("logs", "Logs")->add_option("RUN", text_, "Which");
     root_.add_subcommand("hidden", "")->group("");
   }
 
@@ -41,7 +46,7 @@ class CompletionTest : public testing::Test {
 };
 
 TEST_F(CompletionTest, CommandsAtEveryLevel) {
-  EXPECT_THAT(words({""}), ElementsAre("scale", "node"));
+  EXPECT_THAT(words({""}), ElementsAre("scale", "node", "job"));
   EXPECT_THAT(words({"sc"}), ElementsAre("scale"));
   EXPECT_THAT(words({"node", ""}), ElementsAre("rm"));
   EXPECT_THAT(words({"--stack", "node", "n"}), ElementsAre("node")) << "a value is no command";
@@ -80,6 +85,13 @@ TEST(CompletionScript, IsWhatTheShellUnderstands) {
     EXPECT_EQ(checked->exit_code, 0) << shell << ": " << checked->standard_error;
     EXPECT_EQ(checked->standard_error, "") << shell;
   }
+}
+
+TEST_F(CompletionTest, JobsAndTheirRunsAreNames) {
+  EXPECT_EQ(live({"job", "run", ""}), LiveNames::kJobs);
+  EXPECT_EQ(live({"job", "run", "--", ""}), LiveNames::kJobs);
+  EXPECT_EQ(live({"job", "run", "encode", ""}), LiveNames::kNone);
+  EXPECT_EQ(live({"job", "logs", "enc"}), LiveNames::kRuns);
 }
 
 }  // namespace

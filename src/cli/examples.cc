@@ -80,6 +80,16 @@ const Examples kOfJobs = {
   orchion job run shop/backup             and return
   orchion job run backup --wait           with the exit code of its container
   orchion job run encode --param FILE=a.mov --follow
+  orchion job run encode --input video=./trip.mov
+  orchion job run publish --param TOKEN=@token.txt         of a parameter that is secret
+  orchion job run --image alpine:3 once -- echo hi
+)"},
+    {"orchion job queues", R"(
+  orchion job queues                      of all stacks
+  orchion job queues --stack shop -o wide
+)"},
+    {"orchion job rm", R"(
+  orchion job rm shop/once                with its runs, and what they left
 )"},
     {"orchion job ls", R"(
   orchion job ls                          of all stacks

@@ -53,7 +53,25 @@ Row job_row(const v1::Job& job, base::WallTime now) {
       {name, schedule_text(job.spec()), time_text(job.status().has_next_slot(), job.status().next_slot()),
        job.status().last_run().empty() ? "-" : job.status().last_run(), std::to_string(job.status().runs_active()),
        age_of(job.meta().created_at(), now), job.meta().has_deleted_at() ? "being removed" : job.status().message()},
-      {job.meta().uid()}};
+      {job.spec().queue().empty() ? "-" : job.spec().queue(), job.meta().uid()}};
+}
+
+std::string placement_text(v1::JobSpec::Placement placement) {
+  switch (placement) {
+    case v1::JobSpec::BIN_PACK: return "bin-pack";
+    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
+    case v1::JobSpec::SPREAD_OUT: return "spread";
+    default: return "least-loaded";
+  }
+}
+
+Row queue_row(const v1::QueueState& queue) {
+  const auto name = queue.stack() + "/" + queue.name();
+  const auto slots = queue.spec().slots();
+  return {name,
+          {name, slots == 0 ? "any" : std::to_string(slots), std::to_string(queue.active()),
+           std::to_string(queue.waiting()), queue.next().empty() ? "-" : queue.next()},
+          {std::to_string(queue.jobs()), placement_text(queue.spec().placement())}};
 }
 
 }  // namespace
@@ -62,13 +80,54 @@ int run_job_ls(Context& context) {
   v1::ListJobsRequest request;
   request.set_stack(context.options().stack);
   return list_command<v1::ListJobsResponse>(context, "orchion.v1.JobService.ListJobs", request,
-                                            {"JOB", "SCHEDULE", "NEXT", "LAST", "ACTIVE", "AGE", "NOTE"}, {"UID"},
-                                            [&](const v1::ListJobsResponse& response) {
+                                            {"JOB", "SCHEDULE", "NEXT", "LAST", "ACTIVE", "AGE", "NOTE"},
+                                            {"QUEUE", "UID"}, [&](const v1::ListJobsResponse& response) {
                                               std::vector<Row> rows;
                                               for (const auto& job : response.jobs())
                                                 rows.push_back(job_row(job, context.clock().wall()));
                                               return rows;
                                             });
+}
+
+int run_job_queues(Context& context) {
+  auto request = std::make_shared<v1::ListQueuesRequest>();
+  request->set_stack(context.options().stack);
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  const auto json = context.run((*api)->call_json("orchion.v1.JobService.ListQueues", request));
+  if (!json) return context.fail(json.error());
+  if (wants_object(context)) return print_list(context, *json, list_key<v1::ListQueuesResponse>());
+  v1::ListQueuesResponse response;
+  if (auto parsed = client::parse_json(*json, response); !parsed) return context.fail(parsed.error());
+  std::vector<Row> rows;
+  for (const auto& queue : response.queues()) rows.push_back(queue_row(queue));
+  print_rows(context, {"QUEUE", "SLOTS", "AT WORK", "WAITING", "NEXT"}, {"JOBS", "PLACEMENT"}, rows);
+  return kExitOk;
+}
+
+int run_job_rm(Context& context, const std::vector<std::string>& what) {
+  std::vector<core::Address> jobs;
+  for (const auto& word : what) {
+    auto address = find_address(context, word);
+    if (!address) return context.refuse(address.error());
+    if (address->slot != 0)
+      return context.refuse({base::Code::kInvalidArgument,
+                             fmt::format("{} names a run, which goes with its job, or in time: name the job", word),
+                             {}});
+    jobs.push_back(std::move(*address));
+  }
+  if (!context.confirm(fmt::format("remove {} and all runs?", fmt::join(what, ", ")))) return kExitInterrupted;
+  auto api = context.api();
+  if (!api) return context.fail(api.error());
+  for (const auto& job : jobs) {
+    v1::DeleteJobRequest request;
+    request.set_stack(job.stack);
+    request.set_name(job.service);
+    const auto gone = context.run((*api)->call<v1::Job>("orchion.v1.JobService.DeleteJob", std::move(request)));
+    if (!gone) return context.fail(gone.error());
+    context.tell(fmt::format("{}/{} goes, with its runs", job.stack, job.service));
+  }
+  return kExitOk;
 }
 
 int run_job_history(Context& context, const std::string& what) {

@@ -16,13 +16,17 @@ void add_end_options(CLI::App* command, JobRunOptions& options) {
 
 void add_job_run(CommandTree& tree, CLI::App& group) {
   auto options = std::make_shared<JobRunOptions>();
-  auto* run =
-      tree.add(group, "run", "Run a job now", [options](Context& context) { return run_job_run(context, *options); });
-  run->add_option("--param", options->parameters, "NAME=VALUE, a parameter of the job")
+  auto* run = tree.add(group, "run", "Run a job now, or with --image a container as one",
+                       [options](Context& context) { return run_job_run(context, *options); });
+  run->add_option("--param", options->parameters, "NAME=VALUE, a parameter of the job; a secret one's NAME=@FILE or -")
       ->allow_extra_args(false)
       ->check(check_variable);
+  run->add_option("--input", options->inputs, "NAME=FILE, or a folder: an input of the job")->allow_extra_args(false);
+  run->add_option("--image", options->image, "Make a job of this image, which goes with its runs");
+  add_container_options(run, *options);
   add_end_options(run, *options);
   run->add_option("JOB", options->what, "STACK/JOB, or JOB of this folder's stack")->required();
+  run->add_option("COMMAND", options->command, "After --, with --image; instead of the image's");
 }
 
 void add_job_retry(CommandTree& tree, CLI::App& group) {
@@ -58,10 +62,15 @@ void add_job_commands(CommandTree& tree) {
   auto& group = *tree.add_group("job", "What runs to completion: when asked, or by a schedule");
   add_job_run(tree, group);
   tree.add(group, "ls", "List jobs", run_job_ls);
+  tree.add(group, "queues", "List queues: who is at work, who waits, and who is next", run_job_queues);
+  auto jobs = std::make_shared<std::vector<std::string>>();
+  tree.add(group, "rm", "Remove jobs with their runs", [jobs](Context& context) { return run_job_rm(context, *jobs); })
+      ->add_option("JOB", *jobs, "STACK/JOB, or JOB of this folder's stack")
+      ->required();
   auto what = std::make_shared<std::string>();
   tree.add(group, "inspect", "Everything about a job or a run",
            [what](Context& context) { return run_job_inspect(context, *what); })
-      ->add_option("WHAT", *what, "STACK/JOB or STACK/JOB.N")
+      ->add_option("RUN", *what, "STACK/JOB or STACK/JOB.N")
       ->required();
   auto job = std::make_shared<std::string>();
   tree.add(group, "history", "List runs, those that ended too",

@@ -26,6 +26,7 @@ Wording wording_of(v1::Change::Action action) {
 std::string kind_text(const std::string& kind) {
   if (kind == "Service") return "service";
   if (kind == "Job") return "job";
+  if (kind == "Queue") return "queue";
   if (kind == "Network") return "network";
   if (kind == "Volume") return "volume";
   return kind;

@@ -2,8 +2,6 @@
 // service of the file that lies here.
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 #include <fmt/core.h>
@@ -22,9 +20,7 @@
 #include "cli/stack_part.h"
 #include "cli/task_output.h"
 #include "core/image_reference.h"
-#include "core/quantities.h"
 #include "core/task_state.h"
-#include "spec/mount_syntax.h"
 #include "spec/port_syntax.h"
 #include "v1/control.pb.h"
 
@@ -33,8 +29,6 @@ namespace orchion::cli {
 namespace {
 
 constexpr const char* kGetTask = "orchion.v1.TaskService.GetTask";
-// Where a container goes that is run outside a project.
-constexpr const char* kDefaultStack = "default";
 
 base::Result<> set_restart(const std::string& text, v1::RestartPolicy& policy) {
   static const std::map<std::string, v1::RestartPolicy::Condition> conditions = {
@@ -50,71 +44,17 @@ base::Result<> set_restart(const std::string& text, v1::RestartPolicy& policy) {
   return {};
 }
 
-void set_variable(const std::string& text, v1::ContainerSpec& container) {
-  const auto equals = text.find('=');
-  const auto name = text.substr(0, equals);
-  const char* of_shell = equals == std::string::npos ? std::getenv(name.c_str()) : nullptr;
-  if (equals == std::string::npos && of_shell == nullptr) return;
-  const std::string value = of_shell != nullptr ? of_shell : text.substr(equals + 1);
-  for (auto& variable : *container.mutable_environment()) {
-    if (variable.name() == name) return variable.set_value(value);
-  }
-  auto& added = *container.add_environment();
-  added.set_name(name);
-  added.set_value(value);
-}
-
-base::Result<> set_limits(const RunOptions& options, v1::ContainerSpec& container) {
-  if (!options.memory.empty()) {
-    ASSIGN_OR_RETURN(const auto bytes, core::parse_bytes(options.memory));
-    container.mutable_limits()->set_memory_bytes(bytes);
-  }
-  if (!options.cpus.empty()) {
-    ASSIGN_OR_RETURN(const auto cpus, core::parse_cpus(options.cpus));
-    container.mutable_limits()->set_nano_cpus(cpus);
-  }
-  return {};
-}
-
-base::Result<> set_ports_and_mounts(const RunOptions& options, v1::CreateServiceRequest& request) {
-  auto& container = *request.mutable_spec()->mutable_container();
-  for (const auto& text : options.ports) {
-    ASSIGN_OR_RETURN(const auto ports, spec::parse_ports(text));
-    for (const auto& port : ports) *container.add_ports() = port;
-  }
-  const char* home = std::getenv("HOME");
-  const spec::HostFolders folders{std::filesystem::current_path(), home == nullptr ? "" : home};
-  for (const auto& text : options.mounts) {
-    ASSIGN_OR_RETURN(auto mount, spec::parse_mount(text, folders));
-    if (mount.type() == v1::Mount::VOLUME)
-      return base::fail(base::Code::kInvalidArgument,
-                        fmt::format("-v {}: a volume belongs to a Compose file; name a folder, which begins with ./ or "
-                                    "/, or write a compose.yaml",
-                                    text));
-    *container.add_mounts() = std::move(mount);
-  }
-  return {};
-}
-
 // What the words and flags say, over what the image or the file's service says.
 base::Result<> apply_options(const RunOptions& options, v1::CreateServiceRequest& request) {
   auto& spec = *request.mutable_spec();
   auto& container = *spec.mutable_container();
-  if (!options.command.empty()) {
-    container.mutable_command()->clear_values();
-    for (const auto& word : options.command) container.mutable_command()->add_values(word);
-  }
-  if (!options.entrypoint.empty()) {
-    container.mutable_entrypoint()->clear_values();
-    container.mutable_entrypoint()->add_values(options.entrypoint);
-  }
+  RETURN_IF_ERROR(apply_container_options(options, container));
   if (options.interactive) container.set_stdin_open(true);
   if (options.tty) container.set_tty(true);
-  if (!options.user.empty()) container.set_user(options.user);
-  if (!options.working_dir.empty()) container.set_working_dir(options.working_dir);
-  for (const auto& variable : options.environment) set_variable(variable, container);
-  RETURN_IF_ERROR(set_limits(options, container));
-  RETURN_IF_ERROR(set_ports_and_mounts(options, request));
+  for (const auto& text : options.ports) {
+    ASSIGN_OR_RETURN(const auto ports, spec::parse_ports(text));
+    for (const auto& port : ports) *container.add_ports() = port;
+  }
   spec.set_replicas(1);
   // In front of somebody it runs once; in the background it is kept up.
   if (!options.detach) spec.mutable_restart()->set_condition(v1::RestartPolicy::NO);
@@ -132,14 +72,6 @@ void take_service(const v1::NamedService& service, v1::ServiceSpec& spec) {
 std::string suffix() {
   auto random = base::Random::from_system();
   return fmt::format("{:04x}", random.below(0x10000));
-}
-
-// "nginx" of "docker.io/library/nginx:1.27@sha256:…".
-std::string short_image_name(const std::string& image) {
-  std::string name = image.substr(image.rfind('/') == std::string::npos ? 0 : image.rfind('/') + 1);
-  name = name.substr(0, name.find_first_of(":@"));
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? static_cast<char>(std::tolower(c)) : '-';
-  return name;
 }
 
 // A word that the file here has as a service is that service; any other is an image. `builds` is given how that

@@ -53,18 +53,10 @@ void add_run(CommandTree& tree) {
       ->capture_default_str()
       ->check(check_keys);
   run->add_option("--name", options->name, "The service's name (default: made up)")->check(check_name);
-  run->add_option("-e,--env", options->environment, "NAME=VALUE, or NAME for this shell's value")
-      ->allow_extra_args(false)
-      ->check(check_variable);
   run->add_option("-p,--publish", options->ports, "[ADDRESS:][PORT:]PORT[/udp]")
       ->allow_extra_args(false)
       ->check(check_ports);
-  run->add_option("-v,--volume", options->mounts, "FOLDER:TARGET[:ro]")->allow_extra_args(false);
-  run->add_option("-u,--user", options->user, "As this user");
-  run->add_option("-w,--workdir", options->working_dir, "In this folder");
-  run->add_option("--entrypoint", options->entrypoint, "Instead of the image's");
-  run->add_option("-m,--memory", options->memory, "Limit, as 512m")->check(check_memory);
-  run->add_option("--cpus", options->cpus, "Limit, as 1.5")->check(check_cpus);
+  add_container_options(run, *options);
   offer(run->add_option("--restart", options->restart, "no, on-failure, always or unless-stopped"),
         {"no", "on-failure", "always", "unless-stopped"});
   add_timeout(run, options->timeout, "How long it may take to start");

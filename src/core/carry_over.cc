@@ -42,8 +42,13 @@ void carry_over(const v1::StackSpec& before, v1::StackSpec& after) {
     auto& jobs = *after.mutable_jobs();
     if (!job.standalone() || find_named(jobs, job.name()) != jobs.end()) continue;
     *jobs.Add() = job;
+    if (!job.spec().queue().empty()) keep(before.queues(), *after.mutable_queues(), job.spec().queue());
     keep_what_it_uses(job.spec().container());
   }
+}
+
+bool is_empty(const v1::StackSpec& spec) {
+  return spec.services().empty() && spec.jobs().empty() && spec.volumes().empty() && spec.queues().empty();
 }
 
 }  // namespace orchion::core

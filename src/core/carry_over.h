@@ -9,4 +9,7 @@ namespace orchion::core {
 // the file's from then on; that it was stopped is forgotten, since to apply means to run.
 void carry_over(const v1::StackSpec& before, v1::StackSpec& after);
 
+// Whether a stack that came with the first thing made in it has nothing left to stay for.
+bool is_empty(const v1::StackSpec& spec);
+
 }  // namespace orchion::core

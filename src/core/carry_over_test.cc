@@ -27,6 +27,19 @@ TEST(CarryOver, HowOftenAServiceWasRestartedStaysAndThatItWasStoppedDoesNot) {
   EXPECT_FALSE(after.services(0).spec().stopped());
 }
 
+TEST(CarryOver, AJobMadeByItselfKeepsItsQueue) {
+  v1::StackSpec before, after;
+  auto& job = *before.add_jobs();
+  job.set_name("once");
+  job.set_standalone(true);
+  job.mutable_spec()->set_queue("gpu");
+  for (const auto* name : {"gpu", "unused"}) before.add_queues()->set_name(name);
+  carry_over(before, after);
+  EXPECT_EQ(after.jobs_size(), 1);
+  ASSERT_EQ(after.queues_size(), 1);
+  EXPECT_EQ(after.queues(0).name(), "gpu");
+}
+
 TEST(CarryOver, AServiceMadeByItselfStaysWithWhatItUses) {
   v1::StackSpec before, after;
   auto& probe = add_service(before, "probe");

@@ -66,6 +66,7 @@ void fill_defaults(v1::JobSpec& spec) {
 void fill_defaults(v1::StackSpec& spec) {
   for (auto& service : *spec.mutable_services()) fill_defaults(*service.mutable_spec());
   for (auto& job : *spec.mutable_jobs()) fill_defaults(*job.mutable_spec());
+  for (auto& queue : *spec.mutable_queues()) queue.mutable_spec();
   for (auto& network : *spec.mutable_networks()) network.mutable_spec();
   for (auto& volume : *spec.mutable_volumes()) volume.mutable_spec();
   const bool described = std::any_of(spec.networks().begin(), spec.networks().end(),

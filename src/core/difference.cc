@@ -67,6 +67,8 @@ v1::Plan difference(const v1::StackSpec& before, const v1::StackSpec& after) {
     *plan.add_changes() = compare_services(name, pair.first, pair.second);
   for (const auto& [name, pair] : paired(before.jobs(), after.jobs()))
     *plan.add_changes() = compare("Job", name, pair.first, pair.second);
+  for (const auto& [name, pair] : paired(before.queues(), after.queues()))
+    *plan.add_changes() = compare("Queue", name, pair.first, pair.second);
   for (const auto& [name, pair] : paired(before.networks(), after.networks())) {
     *plan.add_changes() = compare("Network", name, pair.first, pair.second);
     warn_of_fixed_network(*plan.changes().rbegin(), plan);

@@ -137,6 +137,23 @@ TEST(Difference, PrunesServicesAndNetworksButKeepsData) {
   EXPECT_NE(plan.warnings(0).find("keeps its data"), std::string::npos);
 }
 
+TEST(Difference, QueuesAreSaidToo) {
+  v1::StackSpec before, after;
+  auto& queue = *before.add_queues();
+  queue.set_name("gpu");
+  queue.mutable_spec()->set_slots(2);
+  after = before;
+  after.mutable_queues(0)->mutable_spec()->set_slots(3);
+  const v1::Plan plan = difference(before, after);
+  const auto* change = find(plan, "Queue", "gpu");
+  ASSERT_NE(change, nullptr);
+  EXPECT_EQ(change->action(), v1::Change::UPDATE);
+  ASSERT_EQ(change->fields_size(), 1);
+  EXPECT_EQ(change->fields(0).path(), "slots");
+  EXPECT_EQ(find(difference({}, after), "Queue", "gpu")->action(), v1::Change::CREATE);
+  EXPECT_EQ(find(difference(after, {}), "Queue", "gpu")->action(), v1::Change::REMOVE);
+}
+
 TEST(Difference, WarnsWhereANetworkCannotFollow) {
   const v1::StackSpec before = shop();
   v1::StackSpec after = shop();

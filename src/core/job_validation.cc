@@ -40,6 +40,8 @@ class JobCheck {
     check_times();
     check_schedule();
     check_group();
+    check_queue();
+    check_inputs();
     check_outputs();
     for (int i = 0; i < spec_.constraints_size(); ++i)
       if (const auto constraint = parse_constraint(spec_.constraints(i)); !constraint)
@@ -67,8 +69,35 @@ class JobCheck {
         add(pointer, fmt::format("there is another parameter named {}", parameter.name()));
       if (spec_.has_schedule() && !parameter.has_default_value())
         add(fmt::format("/parameters/{}/defaultValue", i),
-            fmt::format("is missing: a scheduled run has nobody to ask for {}", parameter.name()));
+            fmt::format("is missing: a scheduled run has nobody to ask for {}{}", parameter.name(),
+                        parameter.secret() ? "; what it must not show goes into `secrets`" : ""));
+      if (parameter.secret()) check_secret(i, parameter);
     }
+  }
+
+  void check_secret(int index, const v1::JobParameter& parameter) {
+    const auto at = fmt::format("/parameters/{}", index);
+    if (parameter.has_default_value())
+      add(at + "/defaultValue",
+          fmt::format("can't be said for {}, which is secret: who sees the job would see it", parameter.name()));
+    // A program's words are there for every user of its node to read.
+    const auto place = "{{" + parameter.name() + "}}";
+    const auto names_it = [&](const std::string& word) { return word.find(place) != std::string::npos; };
+    const auto& command = spec_.container().command().values();
+    const auto& entrypoint = spec_.container().entrypoint().values();
+    if (std::any_of(command.begin(), command.end(), names_it) ||
+        std::any_of(entrypoint.begin(), entrypoint.end(), names_it))
+      add(at + "/secret",
+          fmt::format("a secret can't be one of the command's words: leave {} out, the program finds it "
+                      "in its environment as {}",
+                      place, parameter.name()));
+  }
+
+  void check_queue() {
+    if (!spec_.queue().empty() && spec_.placement() != v1::JobSpec::LEAST_LOADED)
+      add("/placement", fmt::format("is the queue's, {}: leave it out here", spec_.queue()));
+    if (spec_.goes_with_runs() && spec_.has_schedule())
+      add("/goesWithRuns", "means nothing to a job with a schedule, which always has a next run");
   }
 
   void check_numbers() {
@@ -115,17 +144,37 @@ class JobCheck {
       add("/concurrencyGroup", "means nothing to runs that go side by side: leave out one of the two");
   }
 
+  void check_artifact(const v1::JobArtifact& artifact, const std::string& at, const char* what,
+                      std::set<std::string>& names) {
+    check_name(artifact.name(), at_ + at + "/name", what, violations_);
+    if (!names.insert(artifact.name()).second)
+      add(at + "/name", fmt::format("there is another {} named {}", what, artifact.name()));
+    if (!artifact.path().starts_with('/') || artifact.path() == "/" || artifact.path().find('\0') != std::string::npos)
+      add(at + "/path",
+          fmt::format("\"{}\" is no file or folder of the container: write an absolute path", artifact.path()));
+  }
+
+  void check_inputs() {
+    std::set<std::string> names, paths;
+    for (int i = 0; i < spec_.inputs_size(); ++i) {
+      const auto& input = spec_.inputs(i);
+      const auto at = fmt::format("/inputs/{}", i);
+      check_artifact(input, at, "input", names);
+      if (!paths.insert(input.path()).second)
+        add(at + "/path", fmt::format("another input goes to {} too", input.path()));
+      if (spec_.has_schedule() && !input.optional())
+        add(at + "/optional", fmt::format("must be set: a scheduled run has nobody to give it {}", input.name()));
+      if (spec_.container().executor() == kProcessExecutor)
+        add(at, "can't be given to a program of the node: it has the node's own files");
+    }
+  }
+
   void check_outputs() {
     std::set<std::string> names;
     for (int i = 0; i < spec_.outputs_size(); ++i) {
       const auto& output = spec_.outputs(i);
       const auto at = fmt::format("/outputs/{}", i);
-      check_name(output.name(), at_ + at + "/name", "output", violations_);
-      if (!names.insert(output.name()).second)
-        add(at + "/name", fmt::format("there is another output named {}", output.name()));
-      if (!output.path().starts_with('/') || output.path() == "/" || output.path().find('\0') != std::string::npos)
-        add(at + "/path",
-            fmt::format("\"{}\" is no file or folder of the container: write an absolute path", output.path()));
+      check_artifact(output, at, "output", names);
       if (spec_.container().executor() == kProcessExecutor)
         add(at, "can't be taken from a program of the node: it has the node's own files");
     }

@@ -19,11 +19,16 @@ constexpr base::Duration kBackoffMax = std::chrono::minutes(10);
 // The kernel takes no longer variable.
 constexpr std::size_t kValueBytesMax = 64 << 10;
 
-std::string known_parameters(const v1::JobSpec& job) {
-  if (job.parameters().empty()) return "it takes none";
+template <class List>
+std::string what_it_takes(const List& list) {
+  if (list.empty()) return "it takes none";
   std::vector<std::string_view> names;
-  for (const auto& parameter : job.parameters()) names.push_back(parameter.name());
+  for (const auto& named : list) names.push_back(named.name());
   return fmt::format("it takes {}", fmt::join(names, ", "));
+}
+
+std::string in_brackets(const std::string& text) {
+  return text.empty() ? "" : " (" + text + ")";
 }
 
 // Once through the text, so that a value that looks like a parameter stays what it is.
@@ -50,14 +55,29 @@ void set_variable(v1::ContainerSpec& container, const std::string& name, const s
   added.set_value(value);
 }
 
-base::Result<> check_values(const std::string& name, const v1::JobSpec& job,
-                            const std::map<std::string, std::string>& values) {
+// Of a job's parameters, inputs or outputs; nullptr where there is none of that name.
+template <class List>
+auto find_named(const List& list, const std::string& name) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const auto& named) { return named.name() == name; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+// `values` are for parameters of that kind.
+template <class Values>
+base::Result<> check_values(const std::string& name, const v1::JobSpec& job, const Values& values, bool secret) {
   for (const auto& [key, value] : values) {
-    const bool known = std::any_of(job.parameters().begin(), job.parameters().end(),
-                                   [&](const v1::JobParameter& parameter) { return parameter.name() == key; });
-    if (!known)
+    const auto* known = find_named(job.parameters(), key);
+    if (known == nullptr)
+      return base::fail(base::Code::kInvalidArgument, fmt::format("the job {} has no parameter \"{}\": {}", name, key,
+                                                                  what_it_takes(job.parameters())));
+    if (known->secret() && !secret)
       return base::fail(base::Code::kInvalidArgument,
-                        fmt::format("the job {} has no parameter \"{}\": {}", name, key, known_parameters(job)));
+                        fmt::format("{} of the job {} is secret: say --param {}=@FILE, or --param {}=- and send it to "
+                                    "standard input",
+                                    key, name, key, key));
+    if (!known->secret() && secret)
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("{} of the job {} is not secret: say it among the parameters", key, name));
     if (value.find('\0') != std::string::npos || value.size() > kValueBytesMax)
       return base::fail(base::Code::kInvalidArgument,
                         fmt::format("the value of {} holds a zero byte or more than {} KiB: give it as a file", key,
@@ -117,16 +137,16 @@ base::Duration retry_delay(const v1::JobSpec& job, unsigned failures) {
 
 base::Result<v1::JobSpec> with_parameters(const std::string& name, const v1::JobSpec& job,
                                           const std::map<std::string, std::string>& values) {
-  RETURN_IF_ERROR(check_values(name, job, values));
+  RETURN_IF_ERROR(check_values(name, job, values, false));
   v1::JobSpec made = job;
   std::map<std::string, std::string> all;
   for (const auto& parameter : job.parameters()) {
+    if (parameter.secret()) continue;
     const auto said = values.find(parameter.name());
     if (said == values.end() && !parameter.has_default_value())
-      return base::fail(
-          base::Code::kInvalidArgument,
-          fmt::format("the job {} needs its parameter {}{}: say --param {}=VALUE", name, parameter.name(),
-                      parameter.description().empty() ? "" : " (" + parameter.description() + ")", parameter.name()));
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("the job {} needs its parameter {}{}: say --param {}=VALUE", name, parameter.name(),
+                                    in_brackets(parameter.description()), parameter.name()));
     all[parameter.name()] = said == values.end() ? parameter.default_value() : said->second;
   }
   auto& container = *made.mutable_container();
@@ -136,6 +156,39 @@ base::Result<v1::JobSpec> with_parameters(const std::string& name, const v1::Job
   if (!job.container().has_command()) container.clear_command();
   if (!job.container().has_entrypoint()) container.clear_entrypoint();
   return made;
+}
+
+base::Result<> check_secrets(const std::string& name, const v1::JobSpec& job, const Texts& values) {
+  RETURN_IF_ERROR(check_values(name, job, values, true));
+  for (const auto& parameter : job.parameters())
+    if (parameter.secret() && !values.contains(parameter.name()))
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("the job {} needs its secret parameter {}{}: say --param {}=@FILE", name,
+                                    parameter.name(), in_brackets(parameter.description()), parameter.name()));
+  return {};
+}
+
+bool is_input_digest(std::string_view text) {
+  constexpr std::string_view kAlgorithm = "sha256:";
+  if (!text.starts_with(kAlgorithm)) return false;
+  text.remove_prefix(kAlgorithm.size());
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+base::Result<> check_inputs(const std::string& name, const v1::JobSpec& job, const Texts& inputs) {
+  for (const auto& [key, digest] : inputs) {
+    if (find_named(job.inputs(), key) == nullptr)
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("the job {} has no input \"{}\": {}", name, key, what_it_takes(job.inputs())));
+    if (!is_input_digest(digest))
+      return base::fail(base::Code::kInvalidArgument,
+                        fmt::format("\"{}\" is no digest of an input: upload {} first, which answers it", digest, key));
+  }
+  for (const auto& input : job.inputs())
+    if (!input.optional() && !inputs.contains(input.name()))
+      return base::fail(base::Code::kInvalidArgument, fmt::format("the job {} needs its input {}: say --input {}=FILE",
+                                                                  name, input.name(), input.name()));
+  return {};
 }
 
 v1::Run make_run(const v1::Job& job, std::uint64_t number, v1::JobSpec made_from, base::WallTime now) {

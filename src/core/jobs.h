@@ -19,6 +19,10 @@ namespace orchion::core {
 constexpr std::uint32_t kCompletionsMax = 10'000;
 constexpr std::uint32_t kParallelismMax = 1'000;
 constexpr std::uint32_t kRetriesMax = 1'000;
+constexpr std::uint32_t kSlotsMax = 10'000;  // of a queue
+
+// Of each input, as a tar.
+constexpr std::int64_t kInputBytesMax = std::int64_t{4} << 30;
 
 // Runs of one job that may wait.
 constexpr std::size_t kRunsQueuedMax = 1'000;
@@ -50,8 +54,20 @@ base::Duration retry_delay(const v1::JobSpec& job, unsigned failures);
 // The job as a run with these values makes its tasks: each parameter is an environment variable of its name, and stands
 // in place of `{{name}}` in the words of the command and the entrypoint. kInvalidArgument, in a sentence, where the job
 // has no such parameter, or one without a value. `name` is the job's, for people.
+// Secret ones are left out: see check_secrets().
 base::Result<v1::JobSpec> with_parameters(const std::string& name, const v1::JobSpec& job,
                                           const std::map<std::string, std::string>& values);
+
+using Texts = google::protobuf::Map<std::string, std::string>;
+
+// Whether these are values for all of the job's secret parameters, and for nothing else.
+base::Result<> check_secrets(const std::string& name, const v1::JobSpec& job, const Texts& values);
+
+// "sha256:" and 64 hexadecimal digits, in lower case: nothing else becomes a file's name.
+bool is_input_digest(std::string_view text);
+
+// Whether these digests are for inputs of the job, and for all that a run can't go without.
+base::Result<> check_inputs(const std::string& name, const v1::JobSpec& job, const Texts& inputs);
 
 // A new run as it is stored, QUEUED; the caller gives it its uid.
 v1::Run make_run(const v1::Job& job, std::uint64_t number, v1::JobSpec made_from, base::WallTime now);

@@ -181,5 +181,107 @@ TEST(JobValidation, OneNameMeansOneThing) {
   EXPECT_THAT(valid.error().message, HasSubstr("there is a service named web too"));
 }
 
+v1::JobSpec a_job_with_secret() {
+  auto job = a_job();
+  auto& token = *job.add_parameters();
+  token.set_name("TOKEN");
+  token.set_secret(true);
+  return job;
+}
+
+TEST(JobParameters, SecretsStayOutOfTheTemplate) {
+  const auto made = with_parameters("encode", a_job_with_secret(), {{"FILE", "a"}});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(variable(*made, "TOKEN"), "none");
+  EXPECT_THAT(with_parameters("encode", a_job_with_secret(), {{"FILE", "a"}, {"TOKEN", "x"}}).error().message,
+              HasSubstr("TOKEN of the job encode is secret: say --param TOKEN=@FILE"));
+}
+
+TEST(JobParameters, SecretsAreAllThereAndNothingElse) {
+  const auto message = [](const Texts& values) {
+    const auto checked = check_secrets("encode", a_job_with_secret(), values);
+    return checked ? std::string("good") : checked.error().message;
+  };
+  const auto of = [](const std::string& name) {
+    Texts values;
+    values[name] = "x";
+    return values;
+  };
+  EXPECT_EQ(message(of("TOKEN")), "good");
+  EXPECT_EQ(message({}), "the job encode needs its secret parameter TOKEN: say --param TOKEN=@FILE");
+  EXPECT_THAT(message(of("FILE")), HasSubstr("FILE of the job encode is not secret"));
+  EXPECT_THAT(message(of("KEY")), HasSubstr("no parameter \"KEY\": it takes FILE, QUALITY, TOKEN"));
+}
+
+TEST(JobInputs, AreGivenAndWellNamed) {
+  v1::JobSpec job;
+  auto& video = *job.add_inputs();
+  video.set_name("video");
+  auto& notes = *job.add_inputs();
+  notes.set_name("notes");
+  notes.set_optional(true);
+  const auto message = [&](const std::string& name, const std::string& digest) {
+    Texts inputs;
+    if (!name.empty()) inputs[name] = digest;
+    const auto checked = check_inputs("encode", job, inputs);
+    return checked ? std::string("good") : checked.error().message;
+  };
+  const auto digest = "sha256:" + std::string(64, 'a');
+  EXPECT_EQ(message("video", digest), "good");
+  EXPECT_EQ(message("", ""), "the job encode needs its input video: say --input video=FILE");
+  EXPECT_THAT(message("notes", digest), HasSubstr("needs its input video"));
+  EXPECT_THAT(message("film", digest), HasSubstr("has no input \"film\": it takes video, notes"));
+  for (const auto* bad : {"", "sha256:", "../../etc/passwd", "sha256:AAAA"})
+    EXPECT_THAT(message("video", bad), HasSubstr("is no digest of an input"));
+  EXPECT_FALSE(is_input_digest("sha256:" + std::string(64, 'g')));
+}
+
+std::vector<std::string> faults_of(v1::StackSpec spec) {
+  fill_defaults(spec);
+  const auto valid = validate_stack("shop", spec);
+  std::vector<std::string> faults;
+  if (valid) return faults;
+  for (const auto& fault : valid.error().fields) faults.push_back(fault.pointer + " " + fault.detail);
+  return faults;
+}
+
+TEST(JobValidation, QueuesSecretsAndInputs) {
+  v1::StackSpec stack;
+  auto& named = *stack.add_jobs();
+  named.set_name("encode");
+  auto& job = *named.mutable_spec() = a_job_with_secret();
+  auto& queue = *stack.add_queues();
+  queue.set_name("gpu");
+  job.set_queue("gpu");
+  EXPECT_THAT(faults_of(stack), testing::IsEmpty());
+  job.set_queue("cpu");
+  EXPECT_THAT(faults_of(stack), testing::ElementsAre("/spec/jobs/0/spec/queue the stack has no queue \"cpu\""));
+  job.set_queue("gpu");
+  job.set_placement(v1::JobSpec::SPREAD_OUT);
+  EXPECT_THAT(faults_of(stack),
+              testing::ElementsAre("/spec/jobs/0/spec/placement is the queue's, gpu: leave it out here"));
+  job.clear_placement();
+  job.mutable_container()->mutable_command()->add_values("--token={{TOKEN}}");
+  EXPECT_THAT(faults_of(stack),
+              testing::ElementsAre(HasSubstr("/parameters/2/secret a secret can't be one of the command's words")));
+  job.mutable_container()->mutable_command()->mutable_values()->RemoveLast();
+  job.mutable_parameters(2)->set_default_value("x");
+  EXPECT_THAT(faults_of(stack), testing::ElementsAre(HasSubstr("can't be said for TOKEN, which is secret")));
+  job.mutable_parameters()->RemoveLast();
+  for (int i = 0; i < 2; ++i) {
+    auto& input = *job.add_inputs();
+    input.set_name("video");
+    input.set_path("/in/video");
+  }
+  EXPECT_THAT(faults_of(stack), testing::ElementsAre(HasSubstr("there is another input named video"),
+                                                     HasSubstr("another input goes to /in/video too")));
+  job.mutable_inputs()->RemoveLast();
+  job.mutable_parameters()->DeleteSubrange(0, 1);
+  job.mutable_schedule()->add_cron("@daily");
+  EXPECT_THAT(faults_of(stack), testing::ElementsAre(HasSubstr("a scheduled run has nobody to give it video")));
+  job.set_goes_with_runs(true);
+  EXPECT_THAT(faults_of(stack), testing::Contains(HasSubstr("/goesWithRuns means nothing")));
+}
+
 }  // namespace
 }  // namespace orchion::core

@@ -9,6 +9,7 @@
 
 #include "core/constraints.h"
 #include "core/health_check.h"
+#include "core/jobs.h"
 #include "core/naming.h"
 #include "core/subnet.h"
 
@@ -26,6 +27,11 @@ class StackCheck {
     volume_names_ = names_of(spec_.volumes(), "volumes", "volume");
     for (int i = 0; i < spec_.services_size(); ++i) check_one_service(i);
     names_of(spec_.jobs(), "jobs", "job");
+    queue_names_ = names_of(spec_.queues(), "queues", "queue");
+    for (int i = 0; i < spec_.queues_size(); ++i)
+      if (spec_.queues(i).spec().slots() > kSlotsMax)
+        add(fmt::format("/spec/queues/{}/spec/slots", i),
+            fmt::format("{} is more than {}", spec_.queues(i).spec().slots(), kSlotsMax));
     for (int i = 0; i < spec_.jobs_size(); ++i) check_one_job(i);
     // The models arrive with what serves them; until then nothing is begun that would wait for them forever.
     for (int i = 0; i < spec_.models_size(); ++i)
@@ -65,6 +71,8 @@ class StackCheck {
     const std::string at = fmt::format("/spec/jobs/{}/spec", index);
     check_job(job.spec(), at, violations_);
     check_what_it_uses(job.spec().container(), at);
+    if (!job.spec().queue().empty() && !queue_names_.contains(job.spec().queue()))
+      add(at + "/queue", fmt::format("the stack has no queue \"{}\"", job.spec().queue()));
     // One name means one thing in `logs`, `ps` and the names of tasks.
     if (service_names_.contains(job.name()))
       add(fmt::format("/spec/jobs/{}/name", index), fmt::format("there is a service named {} too", job.name()));
@@ -168,7 +176,7 @@ class StackCheck {
 
   const v1::StackSpec& spec_;
   Violations& violations_;
-  std::set<std::string> service_names_, network_names_, volume_names_;
+  std::set<std::string> service_names_, network_names_, volume_names_, queue_names_;
 };
 
 }  // namespace

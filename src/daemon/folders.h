@@ -26,6 +26,8 @@ struct Folders {
   std::filesystem::path registries() const { return data / "registries.conf"; }
   std::filesystem::path containers() const { return data / "containers"; }
   std::filesystem::path executor(const std::string& name) const { return data / "executors" / name; }
+  // What runs of jobs were given, on the server.
+  std::filesystem::path inputs() const { return data / "inputs"; }
   std::filesystem::path volumes() const { return data / "volumes"; }
   // Of tasks that are gone.
   std::filesystem::path kept_logs() const { return data / "kept-logs"; }

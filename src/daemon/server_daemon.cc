@@ -16,6 +16,7 @@
 #include "control/services/channel_service.h"
 #include "control/services/handlers.h"
 #include "control/services/join_service.h"
+#include "control/services/run_inputs.h"
 #include "control/serving/health.h"
 #include "control/serving/http_guard.h"
 #include "control/serving/reflection.h"
@@ -35,6 +36,9 @@ namespace orchion::daemon {
 namespace {
 
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
+
+// One may be taken while others are given.
+constexpr int kInputThreads = 2;
 
 // What serving asks, answered by the tokens and the certificates.
 class IdentityCheck final : public control::serving::Authenticator {
@@ -90,9 +94,10 @@ class ControlPlane {
     liveness_ = std::make_unique<control::controllers::NodeLiveness>(clock_.now());
     streams_ = std::make_unique<control::services::NodeStreams>(executor_, clock_, random_);
     const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
+    const auto inputs = std::make_shared<control::inputs::InputFolder>(folders.inputs(), input_workers_);
     dispatcher_ = std::make_unique<control::services::Dispatcher>(context, *streams_, dispatcher_options());
-    control::services::add_handlers(methods_, context, *dispatcher_, *streams_, std::move(info));
-    control::services::add_agent_handlers(node_methods_, context, *dispatcher_, *streams_);
+    control::services::add_handlers(methods_, context, *dispatcher_, *streams_, inputs, std::move(info));
+    control::services::add_agent_handlers(node_methods_, context, *dispatcher_, *streams_, inputs);
     control::services::add_join_service(
         methods_, node_methods_,
         std::make_shared<control::services::JoinService>(
@@ -104,6 +109,7 @@ class ControlPlane {
     health_.add_to(methods_);
     control::serving::add_reflection(methods_);
     calls_.spawn("the writer of reports", dispatcher_->run());
+    calls_.spawn("the sweeper of inputs", control::services::sweep_inputs(context, inputs));
     control::controllers::ControllerOptions controllers;
     controllers.node_lost_after = options_.node_lost_after;
     controllers_ = std::make_unique<control::controllers::ControllerSet>(
@@ -180,6 +186,7 @@ class ControlPlane {
   NodeDoor door_;
   base::SystemClock clock_;
   base::Random random_ = base::Random::from_system();
+  base::WorkerPool input_workers_{kInputThreads};
   base::TaskGroup calls_;
   core::MethodTable methods_;
   core::MethodTable node_methods_;  // what other machines may call

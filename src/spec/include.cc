@@ -123,17 +123,21 @@ void IncludeResolver::bring_in(Node& root, Node included, const Position& at) {
     auto& ours = section(root, key, at);
     if (ours.is_map()) bring_in_entries(ours, *theirs);  // else complained about with the file itself
   }
-  bring_in_jobs(root, included, at);
+  bring_in_own(root, included, at);
 }
 
-void IncludeResolver::bring_in_jobs(Node& root, Node& included, const Position& at) {
+// What stands under `x-orchion`.
+void IncludeResolver::bring_in_own(Node& root, Node& included, const Position& at) {
   auto* orchion = included.find("x-orchion");
-  auto* theirs = orchion && orchion->is_map() ? orchion->find("jobs") : nullptr;
-  if (!theirs || !expect_map(*theirs, "jobs", context_.problems) || theirs->entries.empty()) return;
-  auto& ours = section(root, "x-orchion", at);
-  if (!ours.is_map()) return;
-  auto& jobs = section(ours, "jobs", at);
-  if (jobs.is_map()) bring_in_entries(jobs, *theirs);
+  if (!orchion || !orchion->is_map()) return;
+  for (const std::string_view key : {"jobs", "queues"}) {
+    auto* theirs = orchion->find(key);
+    if (!theirs || !expect_map(*theirs, key, context_.problems) || theirs->entries.empty()) continue;
+    auto& ours = section(root, "x-orchion", at);
+    if (!ours.is_map()) return;
+    auto& entries = section(ours, key, at);
+    if (entries.is_map()) bring_in_entries(entries, *theirs);
+  }
 }
 
 void IncludeResolver::bring_in_entries(Node& ours, Node& theirs) {

@@ -26,7 +26,7 @@ class IncludeResolver {
   std::optional<Entry> read_entry(const Node& node);
   bool read_files(const Node& node, Entry& entry);
   bool settle_project(const Node& node, Entry& entry);
-  void bring_in_jobs(Node& root, Node& included, const Position& at);
+  void bring_in_own(Node& root, Node& included, const Position& at);
   void bring_in_entries(Node& ours, Node& theirs);
   void bring_in(Node& root, Node included, const Position& at);
 

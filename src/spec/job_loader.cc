@@ -7,6 +7,7 @@
 
 #include "core/cron/cron.h"
 #include "core/jobs.h"
+#include "core/naming.h"
 #include "core/timestamps.h"
 #include "spec/keys.h"
 #include "spec/values.h"
@@ -20,6 +21,34 @@ constexpr std::array<std::string_view, 2> kOrchionWords = {"executor", "on_node_
 
 // Of `deploy` the rest is about replicas.
 constexpr std::array<std::string_view, 3> kDeployParts = {"resources", "placement", "labels"};
+
+template <class Choice>
+using Choices = std::array<std::pair<std::string_view, Choice>, 4>;
+
+constexpr Choices<v1::JobSpec::Concurrency> kConcurrency = {{{"queue", v1::JobSpec::QUEUE_BEHIND},
+                                                             {"skip", v1::JobSpec::SKIP},
+                                                             {"replace", v1::JobSpec::REPLACE_RUNNING},
+                                                             {"side-by-side", v1::JobSpec::SIDE_BY_SIDE}}};
+constexpr Choices<v1::JobSpec::Placement> kPlacement = {{{"least-loaded", v1::JobSpec::LEAST_LOADED},
+                                                         {"bin-pack", v1::JobSpec::BIN_PACK},
+                                                         {"round-robin", v1::JobSpec::ROUND_ROBIN},
+                                                         {"spread", v1::JobSpec::SPREAD_OUT}}};
+
+// What the map says at the key, which is a word of `what`.
+template <class Choice>
+std::optional<Choice> choose(const Node& map, std::string_view key, const char* what, const Choices<Choice>& choices,
+                             Problems& problems) {
+  const auto* node = find_value(map, key);
+  const auto text = node ? read_text(*node, key, problems) : std::nullopt;
+  if (!text) return std::nullopt;
+  std::string known;
+  for (const auto& [word, choice] : choices) {
+    if (word == *text) return choice;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", word);
+  }
+  problems.add(node->at, fmt::format("`{}` is no {} of {}: use one of {}", *text, key, what, known));
+  return std::nullopt;
+}
 
 class JobLoader {
  public:
@@ -37,7 +66,8 @@ class JobLoader {
     load_choices();
     if (const auto* node = find("schedule")) load_schedule(*node, *spec_.mutable_schedule());
     load_parameters();
-    load_outputs();
+    if (const auto* map = find("inputs")) load_artifacts(*map, "input", kInputKeys, *spec_.mutable_inputs());
+    if (const auto* map = find("outputs")) load_artifacts(*map, "output", kOutputKeys, *spec_.mutable_outputs());
     return std::move(spec_);
   }
 
@@ -80,40 +110,24 @@ class JobLoader {
       problems_.add(find("deadline")->at, "`deadline` leaves no time to run: leave it out for no deadline");
   }
 
-  template <class Choice, std::size_t N>
-  std::optional<Choice> choose(std::string_view key,
-                               const std::array<std::pair<std::string_view, Choice>, N>& choices) {
-    const auto* node = find(key);
-    const auto text = node ? read_text(*node, key, problems_) : std::nullopt;
-    if (!text) return std::nullopt;
-    std::string known;
-    for (const auto& [word, choice] : choices) {
-      if (word == *text) return choice;
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", word);
-    }
-    problems_.add(node->at, fmt::format("`{}` is no {} of a job: use one of {}", *text, key, known));
-    return std::nullopt;
-  }
-
   void load_choices() {
-    using Job = v1::JobSpec;
-    constexpr std::array<std::pair<std::string_view, Job::Concurrency>, 4> kConcurrency = {
-        {{"queue", Job::QUEUE_BEHIND},
-         {"skip", Job::SKIP},
-         {"replace", Job::REPLACE_RUNNING},
-         {"side-by-side", Job::SIDE_BY_SIDE}}};
-    constexpr std::array<std::pair<std::string_view, Job::Placement>, 4> kPlacement = {
-        {{"least-loaded", Job::LEAST_LOADED},
-         {"bin-pack", Job::BIN_PACK},
-         {"round-robin", Job::ROUND_ROBIN},
-         {"spread", Job::SPREAD_OUT}}};
-    if (const auto choice = choose("concurrency", kConcurrency)) spec_.set_concurrency(*choice);
-    if (const auto choice = choose("placement", kPlacement)) spec_.set_placement(*choice);
+    if (const auto choice = choose(node_, "concurrency", "a job", kConcurrency, problems_))
+      spec_.set_concurrency(*choice);
+    if (const auto choice = choose(node_, "placement", "a job", kPlacement, problems_)) spec_.set_placement(*choice);
+    if (const auto* node = find("queue")) load_queue_name(*node);
     if (const auto* node = find("concurrency_group")) {
       spec_.set_concurrency_group(read_text(*node, "concurrency_group", problems_).value_or(""));
-      if (spec_.concurrency() == Job::SIDE_BY_SIDE)
+      if (spec_.concurrency() == v1::JobSpec::SIDE_BY_SIDE)
         problems_.add(node->at, "`concurrency_group` means nothing to runs that go side by side: keep one of the two");
     }
+  }
+
+  // Its slots say how many runs go side by side, where the job itself says nothing.
+  void load_queue_name(const Node& node) {
+    spec_.set_queue(read_text(node, "queue", problems_).value_or(""));
+    if (!find("concurrency") && !find("concurrency_group")) spec_.set_concurrency(v1::JobSpec::SIDE_BY_SIDE);
+    if (const auto* placement = find("placement"))
+      problems_.add(placement->at, fmt::format("`placement` is said by the queue `{}`: remove it here", spec_.queue()));
   }
 
   // "0 3 * * *", a list of such lines, or a map.
@@ -156,6 +170,8 @@ class JobLoader {
         check_keys(entry.value, kParameterKeys, problems_);
         if (const auto* text = find_value(entry.value, "description"))
           parameter.set_description(read_text(*text, "description", problems_).value_or(""));
+        if (const auto* flag = find_value(entry.value, "secret"))
+          parameter.set_secret(read_bool(*flag, "secret", problems_).value_or(false));
         value = find_value(entry.value, "default");
       }
       if (!value) continue;
@@ -164,24 +180,24 @@ class JobLoader {
   }
 
   // NAME: PATH, or a map.
-  void load_outputs() {
-    const auto* map = find("outputs");
-    if (!map || !expect_map(*map, "outputs", problems_)) return;
-    for (const auto& entry : map->entries) {
-      auto& output = *spec_.add_outputs();
-      output.set_name(entry.key);
+  void load_artifacts(const Node& map, std::string_view what, const KeyTable& keys,
+                      google::protobuf::RepeatedPtrField<v1::JobArtifact>& artifacts) {
+    if (!expect_map(map, fmt::format("{}s", what), problems_)) return;
+    for (const auto& entry : map.entries) {
+      auto& artifact = *artifacts.Add();
+      artifact.set_name(entry.key);
       const auto* path = &entry.value;
       if (entry.value.is_map()) {
-        check_keys(entry.value, kOutputKeys, problems_);
+        check_keys(entry.value, keys, problems_);
         if (const auto* optional = find_value(entry.value, "optional"))
-          output.set_optional(read_bool(*optional, "optional", problems_).value_or(false));
+          artifact.set_optional(read_bool(*optional, "optional", problems_).value_or(false));
         path = find_value(entry.value, "path");
       }
-      if (path) output.set_path(read_text(*path, "path", problems_).value_or(""));
-      if (!output.path().starts_with('/') || output.path() == "/")
-        problems_.add(
-            path ? path->at : entry.key_at,
-            fmt::format("the output `{}` needs a file or folder of the container: write its absolute path", entry.key));
+      if (path) artifact.set_path(read_text(*path, "path", problems_).value_or(""));
+      if (!artifact.path().starts_with('/') || artifact.path() == "/")
+        problems_.add(path ? path->at : entry.key_at,
+                      fmt::format("the {} `{}` needs a file or folder of the container: write its absolute path", what,
+                                  entry.key));
     }
   }
 
@@ -213,6 +229,24 @@ Node service_part(const Node& job) {
       });
   if (!orchion.entries.empty()) service.entries.push_back({std::string(kOwnExtension), job.at, std::move(orchion)});
   return service;
+}
+
+v1::NamedQueue load_queue(const Node::Entry& entry, LoadContext& context) {
+  auto& problems = context.problems;
+  v1::NamedQueue queue;
+  queue.set_name(entry.key);
+  queue.mutable_spec();
+  if (!core::is_dns_label(entry.key))
+    problems.add(entry.key_at,
+                 fmt::format("`{}` can't name a queue: use a-z, 0-9 and `-`, neither first nor last a `-`", entry.key));
+  if (entry.value.is_null() || !expect_map(entry.value, entry.key, problems)) return queue;
+  check_keys(entry.value, kQueueKeys, problems);
+  if (const auto* slots = find_value(entry.value, "slots"))
+    queue.mutable_spec()->set_slots(
+        static_cast<std::uint32_t>(read_integer(*slots, "slots", 1, core::kSlotsMax, problems).value_or(1)));
+  if (const auto choice = choose(entry.value, "placement", "a queue", kPlacement, problems))
+    queue.mutable_spec()->set_placement(*choice);
+  return queue;
 }
 
 v1::JobSpec load_job(const std::string& name, const Node& job, LoadContext& context) {

@@ -17,4 +17,7 @@ Node service_part(const Node& job);
 // What is wrong with any key of the entry's own goes to the context's problems.
 v1::JobSpec load_job(const std::string& name, const Node& job, LoadContext& context);
 
+// One entry of `x-orchion.queues`.
+v1::NamedQueue load_queue(const Node::Entry& entry, LoadContext& context);
+
 }  // namespace orchion::spec

@@ -149,6 +149,61 @@ TEST(JobLoader, RefusesWithAPlace) {
   EXPECT_THAT(job_error("concurrency: side-by-side, concurrency_group: g"), HasSubstr("keep one of the two"));
 }
 
+TEST(JobLoader, ReadsQueues) {
+  const auto stack = loaded(
+      "{x-orchion: {queues: {gpu: {slots: 2, placement: bin-pack}, any: }, jobs: {a: {image: b, queue: gpu}, c: {image: "
+      "b, queue: any, concurrency: skip}}}}");
+  ASSERT_EQ(stack.queues_size(), 2);
+  EXPECT_EQ(stack.queues(0).name(), "gpu");
+  EXPECT_EQ(stack.queues(0).spec().slots(), 2u);
+  EXPECT_EQ(stack.queues(0).spec().placement(), v1::JobSpec::BIN_PACK);
+  EXPECT_EQ(stack.queues(1).spec().slots(), 0u) << "any number";
+  EXPECT_EQ(stack.jobs(0).spec().queue(), "gpu");
+  EXPECT_EQ(stack.jobs(0).spec().concurrency(), v1::JobSpec::SIDE_BY_SIDE) << "the queue says how many";
+  EXPECT_EQ(stack.jobs(1).spec().concurrency(), v1::JobSpec::SKIP);
+}
+
+TEST(JobLoader, QueuesInputsAndSecretsAreWrittenBack) {
+  const auto first = Folder(
+                         "{x-orchion: {queues: {gpu: {slots: 2, placement: spread}}, jobs: {a: {image: b, queue: gpu, "
+                         "concurrency: queue, parameters: {T: {secret: true}}, inputs: {v: /in/v, w: {path: /w, "
+                         "optional: true}}}}}}")
+                         .load();
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_TRUE(first->spec.jobs(0).spec().parameters(0).secret());
+  EXPECT_EQ(first->spec.jobs(0).spec().inputs(0).path(), "/in/v");
+  EXPECT_TRUE(first->spec.jobs(0).spec().inputs(1).optional());
+  const auto again = Folder(render("shop", first->spec)).load();
+  ASSERT_TRUE(again) << again.error().message;
+  google::protobuf::util::MessageDifferencer differ;
+  std::string difference;
+  differ.ReportDifferencesToString(&difference);
+  EXPECT_TRUE(differ.Compare(first->spec, again->spec)) << difference;
+}
+
+TEST(JobLoader, IncludedFilesBringTheirQueues) {
+  Folder folder("{x-orchion: {jobs: {a: {image: b, queue: gpu}}}, include: [inc.yaml]}");
+  folder.add("inc.yaml", "{services: {web: {image: w}}, x-orchion: {queues: {gpu: {slots: 3}}}}");
+  const auto stack = folder.load();
+  ASSERT_TRUE(stack) << stack.error().message;
+  EXPECT_EQ(stack->spec.queues(0).spec().slots(), 3u);
+}
+
+TEST(JobLoader, RefusesQueuesWithAPlace) {
+  const auto with = [](const std::string& queues, const std::string& job) {
+    return error_of("{x-orchion: {queues: {" + queues + "}, jobs: {a: {image: b, " + job + "}}}}");
+  };
+  EXPECT_EQ(with("gpu: {slots: 2}", "queue: cpu"),
+            "compose.yaml:1:69: there is no queue `cpu`: describe it under `x-orchion`, as `queues: {cpu: {slots: 2}}`");
+  EXPECT_THAT(with("gpu: {slots: 2}", "queue: gpu, placement: spread"),
+              HasSubstr("`placement` is said by the queue `gpu`: remove it here"));
+  EXPECT_THAT(with("gpu: {slots: 0}", "queue: gpu"), HasSubstr("slots"));
+  EXPECT_THAT(with("gpu: {slot: 1}", "queue: gpu"), HasSubstr("did you mean `slots`?"));
+  EXPECT_THAT(with("GPU 1: {slots: 1}", "priority: 1"), HasSubstr("`GPU 1` can't name a queue"));
+  EXPECT_THAT(with("gpu: {placement: anywhere}", "queue: gpu"), HasSubstr("is no placement of a queue: use one of"));
+  EXPECT_THAT(job_error("inputs: {o: in}"), HasSubstr("the input `o` needs a file or folder of the container"));
+}
+
 TEST(JobLoader, ItsNameIsNobodyElses) {
   EXPECT_THAT(error_of("{services: {a: {image: b}}, x-orchion: {jobs: {a: {image: b}}}}"), HasSubstr("rename one"));
   EXPECT_THAT(error_of("{services: {w: {image: b, depends_on: [a]}}, x-orchion: {jobs: {a: {image: b}}}}"),

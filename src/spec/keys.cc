@@ -319,7 +319,9 @@ constexpr Key kBlockRateKeyList[] = {{"path", kText}, {"rate", kNumber}};
 constexpr Key kBlockWeightKeyList[] = {{"path", kText}, {"weight", kNumber}};
 constexpr Key kModelKeyList[] = {
     {"model", kText}, {"context_size", kNumber}, {"runtime_flags", kList}, {"name", kText}};
-constexpr Key kStackOrchionKeyList[] = {{"jobs", kMap}};
+constexpr Key kStackOrchionKeyList[] = {{"jobs", kMap}, {"queues", kMap}};
+constexpr Key kQueueKeyList[] = {{"slots", kNumber},
+                                 {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"}};
 constexpr Key kJobKeyList[] = {
     {"schedule", kAny, true, "a line of cron, a list of them, or a map"},
     {"parameters", kMap, true, "a name with its default, with nothing where each run must say it, or with a map"},
@@ -332,6 +334,8 @@ constexpr Key kJobKeyList[] = {
     {"preempts", kFlag},
     {"concurrency", kText, true, "`queue`, `skip`, `replace` or `side-by-side`"},
     {"concurrency_group", kText},
+    {"queue", kText, true, "one of the file's `queues`; its `placement` goes for the job"},
+    {"inputs", kMap, true, "a name with the absolute path, or with a map"},
     {"outputs", kMap, true, "a name with the absolute path, or with a map"},
     {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"},
     {"keep", kText, true, "at most 100 ended runs of a job are kept in any case"},
@@ -353,7 +357,8 @@ constexpr Key kScheduleKeyList[] = {{"cron", kTextOrList, true, "five fields, or
                                     {"time_zone", kText},
                                     {"paused", kFlag},
                                     {"starting_deadline", kText}};
-constexpr Key kParameterKeyList[] = {{"default", kText}, {"description", kText}};
+constexpr Key kParameterKeyList[] = {{"default", kText}, {"description", kText}, {"secret", kFlag}};
+constexpr Key kInputKeyList[] = {{"path", kText}, {"optional", kFlag}};
 constexpr Key kOutputKeyList[] = {{"path", kText}, {"optional", kFlag}};
 constexpr Key kModelBindingKeyList[] = {{"endpoint_var", kText}, {"model_var", kText}};
 
@@ -407,7 +412,9 @@ const KeyTable kStackOrchionKeys{"x-orchion of the file", kStackOrchionKeyList};
 const KeyTable kJobKeys{"a job", kJobKeyList, &kServiceKeys};
 const KeyTable kScheduleKeys{"schedule", kScheduleKeyList};
 const KeyTable kParameterKeys{"a parameter of a job", kParameterKeyList};
+const KeyTable kInputKeys{"an input of a job", kInputKeyList};
 const KeyTable kOutputKeys{"an output of a job", kOutputKeyList};
+const KeyTable kQueueKeys{"a queue", kQueueKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
@@ -420,7 +427,8 @@ std::span<const KeyTable* const> all_key_tables() {
       &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
       &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,      &kProbeKeys,
       &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys, &kStackOrchionKeys,
-      &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kOutputKeys};
+      &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,       &kOutputKeys,
+      &kQueueKeys};
   return kAll;
 }
 

@@ -86,7 +86,9 @@ extern const KeyTable kStackOrchionKeys;
 extern const KeyTable kJobKeys;
 extern const KeyTable kScheduleKeys;
 extern const KeyTable kParameterKeys;
+extern const KeyTable kInputKeys;
 extern const KeyTable kOutputKeys;
+extern const KeyTable kQueueKeys;
 
 // All of the above, for documentation.
 std::span<const KeyTable* const> all_key_tables();

@@ -40,13 +40,16 @@ class Renderer {
   }
 
   void jobs(const v1::StackSpec& spec) {
-    if (spec.jobs().empty()) return;
+    if (spec.jobs().empty() && spec.queues().empty()) return;
     yaml_.key("x-orchion");
     yaml_.begin_map();
-    yaml_.key("jobs");
-    yaml_.begin_map();
-    for (const auto& job : spec.jobs()) render_job(job, yaml_);
-    yaml_.end_map();
+    render_queues(spec, yaml_);
+    if (!spec.jobs().empty()) {
+      yaml_.key("jobs");
+      yaml_.begin_map();
+      for (const auto& job : spec.jobs()) render_job(job, yaml_);
+      yaml_.end_map();
+    }
     yaml_.end_map();
   }
 

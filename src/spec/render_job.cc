@@ -4,6 +4,16 @@ namespace orchion::spec {
 
 namespace {
 
+// Empty: what goes without saying.
+std::string placement_word(v1::JobSpec::Placement placement) {
+  switch (placement) {
+    case v1::JobSpec::BIN_PACK: return "bin-pack";
+    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
+    case v1::JobSpec::SPREAD_OUT: return "spread";
+    default: return "";
+  }
+}
+
 class JobRenderer {
  public:
   JobRenderer(const v1::JobSpec& spec, RenderWriter& yaml) : spec_(spec), yaml_(yaml) {}
@@ -24,9 +34,11 @@ class JobRenderer {
     yaml_.number_if("priority", spec_.priority());
     yaml_.flag("preempts", spec_.preempts());
     concurrency();
+    yaml_.field("queue", spec_.queue());
     yaml_.field("concurrency_group", spec_.concurrency_group());
-    outputs();
-    placement();
+    artifacts("inputs", spec_.inputs());
+    artifacts("outputs", spec_.outputs());
+    yaml_.field("placement", placement_word(spec_.placement()));
     yaml_.duration("keep", spec_.has_keep(), spec_.keep());
     if (spec_.on_node_loss() != v1::ON_NODE_LOSS_UNSPECIFIED)
       yaml_.field("on_node_loss", spec_.on_node_loss() == v1::FENCE  ? "fence"
@@ -60,20 +72,21 @@ class JobRenderer {
         yaml_.literal(parameter.default_value());
       }
       yaml_.field("description", parameter.description());
+      yaml_.flag("secret", parameter.secret());
       yaml_.end_map();
     }
     yaml_.end_map();
   }
 
-  void outputs() {
-    if (spec_.outputs().empty()) return;
-    yaml_.key("outputs");
+  void artifacts(std::string_view key, const google::protobuf::RepeatedPtrField<v1::JobArtifact>& artifacts) {
+    if (artifacts.empty()) return;
+    yaml_.key(key);
     yaml_.begin_map();
-    for (const auto& output : spec_.outputs()) {
-      yaml_.key(output.name());
+    for (const auto& artifact : artifacts) {
+      yaml_.key(artifact.name());
       yaml_.begin_map();
-      yaml_.field("path", output.path());
-      yaml_.flag("optional", output.optional());
+      yaml_.field("path", artifact.path());
+      yaml_.flag("optional", artifact.optional());
       yaml_.end_map();
     }
     yaml_.end_map();
@@ -84,16 +97,8 @@ class JobRenderer {
       case v1::JobSpec::SKIP: return yaml_.field("concurrency", "skip");
       case v1::JobSpec::REPLACE_RUNNING: return yaml_.field("concurrency", "replace");
       case v1::JobSpec::SIDE_BY_SIDE: return yaml_.field("concurrency", "side-by-side");
-      default: return;
-    }
-  }
-
-  void placement() {
-    switch (spec_.placement()) {
-      case v1::JobSpec::BIN_PACK: return yaml_.field("placement", "bin-pack");
-      case v1::JobSpec::ROUND_ROBIN: return yaml_.field("placement", "round-robin");
-      case v1::JobSpec::SPREAD_OUT: return yaml_.field("placement", "spread");
-      default: return;
+      // In a queue it isn't what goes without saying.
+      default: return yaml_.field("concurrency", spec_.queue().empty() ? "" : "queue");
     }
   }
 
@@ -102,6 +107,20 @@ class JobRenderer {
 };
 
 }  // namespace
+
+void render_queues(const v1::StackSpec& spec, RenderWriter& yaml) {
+  if (spec.queues().empty()) return;
+  yaml.key("queues");
+  yaml.begin_map();
+  for (const auto& queue : spec.queues()) {
+    yaml.key(queue.name());
+    yaml.begin_map();
+    yaml.number_if("slots", queue.spec().slots());
+    yaml.field("placement", placement_word(queue.spec().placement()));
+    yaml.end_map();
+  }
+  yaml.end_map();
+}
 
 void render_job(const v1::NamedJob& job, RenderWriter& yaml) {
   yaml.key(job.name());

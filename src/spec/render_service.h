@@ -13,6 +13,9 @@ void render_service(const v1::NamedService& service, const BuildSpec* build, Ren
 // `x-orchion`.
 void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
 
+// `queues` of `x-orchion`, where the stack has any.
+void render_queues(const v1::StackSpec& spec, RenderWriter& yaml);
+
 // A job below its name.
 void render_job(const v1::NamedJob& job, RenderWriter& yaml);
 

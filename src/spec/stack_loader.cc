@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/naming.h"
+#include "core/run_queue.h"
 #include "spec/build_loader.h"
 #include "spec/files_loader.h"
 #include "spec/job_loader.h"
@@ -111,18 +112,32 @@ class StackLoader {
     const auto* orchion = find_value(root_, "x-orchion");
     if (!orchion || !expect_map(*orchion, "x-orchion", problems_)) return;
     check_keys(*orchion, kStackOrchionKeys, problems_);
+    load_queues(*orchion);
     const auto* map = find_value(*orchion, "jobs");
     if (!map || !expect_map(*map, "jobs", problems_)) return;
     for (const auto& entry : map->entries) {
       if (is_extension(entry.key) || !expect_map(entry.value, entry.key, problems_)) continue;
       settle_name(entry, names_.services, context_);
       nodes_[entry.key] = &entry.value;
-      jobs_.emplace(names_.services.labels.at(entry.key), load_job(entry.key, entry.value, context_));
+      auto& job =
+          jobs_.emplace(names_.services.labels.at(entry.key), load_job(entry.key, entry.value, context_)).first->second;
+      if (!job.queue().empty() && core::find_queue(spec_, job.queue()) == nullptr)
+        problems_.add(
+            find_value(entry.value, "queue")->at,
+            fmt::format("there is no queue `{}`: describe it under `x-orchion`, as `queues: {{{}: {{slots: 2}}}}`",
+                        job.queue(), job.queue()));
       job_names_.insert(entry.key);
       auto& service = *spec_.add_services();
       service.set_name(entry.key);
       *service.mutable_spec() = load_service(entry.key, service_part(entry.value), context_).spec;
     }
+  }
+
+  void load_queues(const Node& orchion) {
+    const auto* map = find_value(orchion, "queues");
+    if (!map || !expect_map(*map, "queues", problems_)) return;
+    for (const auto& entry : map->entries)
+      if (!is_extension(entry.key)) *spec_.add_queues() = load_queue(entry, context_);
   }
 
   void settle_jobs() {

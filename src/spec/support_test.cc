@@ -81,9 +81,11 @@ const std::map<std::string_view, std::string> kFrames = {
     {"a secret", "{services: {web: {image: a, secrets: [s]}}, secrets: {s: {file: ./key, @}}}"},
     {"a config", "{services: {web: {image: a, configs: [c]}}, configs: {c: {file: ./key, @}}}"},
     {"x-orchion of the file", "{services: {web: {image: a}}, x-orchion: {@}}"},
+    {"a queue", "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {@}}}}"},
     {"a job", "{x-orchion: {jobs: {j: {image: a, @}}}}"},
     {"schedule", "{x-orchion: {jobs: {j: {image: a, schedule: {cron: '0 3 * * *', @}}}}}"},
     {"a parameter of a job", "{x-orchion: {jobs: {j: {image: a, parameters: {P: {@}}}}}}"},
+    {"an input of a job", "{x-orchion: {jobs: {j: {image: a, inputs: {i: {path: /i, @}}}}}}"},
     {"an output of a job", "{x-orchion: {jobs: {j: {image: a, outputs: {o: {path: /o, @}}}}}}"},
     {"a model", "{services: {web: {image: a}}, models: {m: {model: x, @}}}"},
 };
@@ -97,6 +99,7 @@ const std::map<std::pair<std::string_view, std::string_view>, std::string_view> 
     {{"a check of x-orchion.health", "command"},
      "{services: {web: {image: a, x-orchion: {health: {readiness: {command: [pg_isready, -q]}}}}}}"},
     {{"the file", "services"}, "{services: {web: {image: b}}}"},
+    {{"a job", "queue"}, "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {slots: 2}}}}"},
     {{"a volume of a service", "volume"},
      "{services: {web: {image: a, volumes: [{type: volume, source: v, target: /t, volume: {nocopy: true}}]}}, volumes: "
      "{v: }}"},

@@ -38,7 +38,7 @@ Server::Server(base::Executor executor, control::store::Store& store, base::Cloc
 base::Co<> Server::start(control::store::ObjectStore::Listener listener) {
   CO_RETURN_IF_ERROR(co_await objects_.start());
   subscription_ = objects_.subscribe(std::move(listener));
-  control::services::add_handlers(methods_, {executor_, objects_, clock_, random_}, dispatcher_, streams_, {});
+  control::services::add_handlers(methods_, {executor_, objects_, clock_, random_}, dispatcher_, streams_, nullptr, {});
   calls_.spawn("the writer of reports", dispatcher_.run());
   controllers_ = std::make_unique<control::controllers::ControllerSet>(executor_, objects_, clock_,
                                                                        base::Random(random_.next()), liveness_);

@@ -121,6 +121,9 @@ ROWS = {
                                         before=forget_job),
     "DELETE /v1/stacks/{stack}/jobs/{name}": Row({"stack": "other", "name": "work"}, before=make_service),
     "POST /v1/stacks/{stack}/jobs/{job}/runs": Row({"stack": "shop", "job": "short"}, {}),
+    "POST /v1/stacks/{stack}/jobs/{job}/inputs/{input}": Row({"stack": "shop", "job": "short", "input": "notes"},
+                                                             b"a tar, for all the server knows"),
+    "GET /v1/queues": Row(query="stack=shop"),
     "GET /v1/runs": Row(query="stack=shop"),
     "GET /v1/stacks/{stack}/runs/{name}": Row({"stack": "shop", "name": "short.1"}),
     "POST /v1/stacks/{stack}/runs/{name}/cancel": Row({"stack": "shop", "name": "long"}, {}, DRY, before=make_run),
@@ -195,7 +198,9 @@ REFUSED = {
         ({"name": "a b", "spec": job("x")}, "/name"),
         ({"name": "a", "spec": {"container": {"image": ""}}}, "/spec/container/image"),
         ({"name": "a", "spec": {**job("x"), "schedule": {"cron": ["61 * * * *"]}}}, "/spec/schedule/cron/0")],
-    "POST /v1/stacks/{stack}/jobs/{job}/runs": [({"parameters": {"NO": "1"}}, "/parameters")],
+    "POST /v1/stacks/{stack}/jobs/{job}/runs": [
+        ({"parameters": {"NO": "1"}}, "/parameters"), ({"secretParameters": {"NO": "1"}}, "/secretParameters"),
+        ({"inputs": {"notes": "../../etc/passwd"}}, "/inputs")],
     "POST /v1/nodes/{name}/availability": [({"availability": 77}, "/availability")],
     "POST /v1/images/pull": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
     "POST /v1/images/push": [
@@ -230,7 +235,9 @@ class Contract(unittest.TestCase):
                           for verb, operation in item.items() if verb in VERBS}
         status, _, text = cls.cluster.request("PUT", "/v1/stacks/shop", body={"spec": {
             "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}],
-            "jobs": [{"name": "short", "spec": job("sh", "-c", ":")}, {"name": "long", "spec": job("sleep", "100000")}]}})
+            "queues": [{"name": "line", "spec": {"slots": 3}}],
+            "jobs": [{"name": "short", "spec": {**job("sh", "-c", ":"), "queue": "line", "inputs": [
+                {"name": "notes", "path": "/in/notes", "optional": True}]}}, {"name": "long", "spec": job("sleep", "100000")}]}})
         assert status == 200, text
         for name in ("short", "long"):
             harness.wait_for("a run", lambda: cls.cluster.request("POST", f"/v1/stacks/shop/jobs/{name}/runs", {})[0] ==

@@ -1,6 +1,8 @@
 #include "control/controllers/job_planner.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -9,6 +11,7 @@
 #include "control/controllers/job_slots.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/run_queue.h"
 #include "core/timestamps.h"
 
 namespace orchion::control::controllers {
@@ -18,28 +21,11 @@ namespace {
 // Wall clocks jump, and stand still while a machine sleeps: nothing is waited for longer without a look at them.
 constexpr base::Duration kLookAgain = std::chrono::minutes(1);
 
-bool is_at_work(const v1::Run& run) {
-  return run.status().state() == v1::RUN_ACTIVE || run.status().state() == v1::RUN_CANCELLING;
-}
+// So long a job that goes with its runs waits for the first.
+constexpr base::Duration kIdleJob = std::chrono::hours(1);
 
 bool is_idle_record(const v1::Run& run) {
   return run.status().state() == v1::RUN_SKIPPED || run.status().state() == v1::RUN_MISSED;
-}
-
-// Runs of one group are not side by side; a job without one is its own.
-std::string group_of(const v1::Run& run) {
-  const auto& group = run.spec().template_().concurrency_group();
-  return group.empty() ? "job/" + run.spec().job() : "group/" + group;
-}
-
-// The higher priority first, then the older.
-bool goes_before(const v1::Run& a, const v1::Run& b) {
-  const auto key = [](const v1::Run& run) {
-    const auto& created = run.meta().created_at();
-    return std::tuple(-static_cast<std::int64_t>(run.spec().template_().priority()), created.seconds(), created.nanos(),
-                      run.spec().job(), run.spec().number());
-  };
-  return key(a) < key(b);
 }
 
 class JobPlanner {
@@ -141,7 +127,8 @@ class JobPlanner {
     std::vector<RunPtr> waiting;
     for (const auto& run : snapshot_.runs)
       if (core::is_waiting(*run)) waiting.push_back(run);
-    std::sort(waiting.begin(), waiting.end(), [](const RunPtr& a, const RunPtr& b) { return goes_before(*a, *b); });
+    std::sort(waiting.begin(), waiting.end(),
+              [](const RunPtr& a, const RunPtr& b) { return core::goes_before(*a, *b); });
     for (const auto& run : waiting) admit(*run);
     // A run of the group that ends wakes the job; this is for one whose group was changed meanwhile.
     if (!waiting.empty()) plan_.wake(now_.time + kLookAgain);
@@ -149,20 +136,41 @@ class JobPlanner {
 
   void admit(const v1::Run& run) {
     const auto& spec = run.spec().template_();
-    if (spec.concurrency() == v1::JobSpec::SIDE_BY_SIDE) return activate(run);
+    if (spec.concurrency() == v1::JobSpec::SIDE_BY_SIDE) return take_slot(run);
     const auto others = members_of(run);
     if (spec.concurrency() == v1::JobSpec::REPLACE_RUNNING) replace(run, others);
     const auto busy = std::find_if(others.begin(), others.end(), [&](const RunPtr& other) {
-      return is_at_work(*other) || activated_.contains(other->meta().uid());
+      return core::is_at_work(*other) || activated_.contains(other->meta().uid());
     });
     if (spec.concurrency() == v1::JobSpec::SKIP && busy != others.end())
       return end(run, v1::RUN_SKIPPED, "JobSkipped", fmt::format("{} was at work", (*busy)->meta().name()));
     const auto ahead = std::find_if(others.begin(), others.end(), [&](const RunPtr& other) {
-      return core::is_waiting(*other) && !replaced_.contains(other->meta().uid()) && goes_before(*other, run);
+      return core::is_waiting(*other) && !replaced_.contains(other->meta().uid()) && core::goes_before(*other, run);
     });
-    if (busy == others.end() && ahead == others.end()) return activate(run);
+    if (busy == others.end() && ahead == others.end()) return take_slot(run);
     const auto& blocker = busy != others.end() ? **busy : **ahead;
     explain(run, fmt::format("waits for {}", blocker.meta().name()));
+  }
+
+  // It begins where its queue lets it.
+  void take_slot(const v1::Run& run) {
+    const auto& name = run.spec().template_().queue();
+    const auto* queue = name.empty() ? nullptr : core::find_queue(snapshot_.queues, name);
+    if (queue == nullptr || queue->slots() == 0 || turns_in(name, queue->slots()).contains(run.meta().uid()))
+      return activate(run);
+    explain(run, queue->slots() == 1 ? fmt::format("waits for the slot of queue {}", name)
+                                     : fmt::format("waits for one of the {} slots of queue {}", queue->slots(), name));
+  }
+
+  // Uids of all runs whose turn it is, other jobs' included: computed once, so that nobody's slot is given twice.
+  const std::set<std::string>& turns_in(const std::string& queue, std::uint32_t slots) {
+    const auto [entry, is_new] = turns_.try_emplace(queue);
+    if (!is_new) return entry->second;
+    core::RunList runs = snapshot_.group;
+    std::ranges::copy_if(snapshot_.runs, std::back_inserter(runs),
+                         [](const RunPtr& run) { return !core::is_ended(run->status().state()); });
+    for (const auto& run : core::line_of(queue, slots, runs).next) entry->second.insert(run->meta().uid());
+    return entry->second;
   }
 
   std::vector<RunPtr> members_of(const v1::Run& run) const {
@@ -170,7 +178,7 @@ class JobPlanner {
     const auto take = [&](const std::vector<RunPtr>& runs) {
       for (const auto& other : runs)
         if (other->meta().uid() != run.meta().uid() && !core::is_ended(other->status().state()) &&
-            group_of(*other) == group_of(run))
+            core::group_of(*other) == core::group_of(run))
           members.push_back(other);
     };
     take(snapshot_.runs);
@@ -271,7 +279,18 @@ class JobPlanner {
     if (number > 1 && number > core::run_number(name(), status_.last_run()).value_or(0))
       status_.set_last_run(core::run_name(name(), number - 1));
     status_.clear_message();
+    status_.set_spent(is_spent());
     put_status(std::move(slots_));
+  }
+
+  // Made for the moment, it has had its runs, or nobody asked for one.
+  bool is_spent() {
+    if (!job_.spec().goes_with_runs() || !snapshot_.runs.empty()) return false;
+    if (!status_.last_run().empty()) return true;
+    const auto due = core::from_timestamp(job_.meta().created_at()) + kIdleJob;
+    if (due <= now_.wall) return true;
+    plan_.wake(now_.time + std::min<base::Duration>(due - now_.wall, kLookAgain));
+    return false;
   }
 
   // With what the status is about: a slot counts as seen when, and only when, its run is there.
@@ -298,8 +317,9 @@ class JobPlanner {
   Now now_;
   base::Random& random_;
   Plan plan_;
-  Unit slots_;                                  // runs and events that slots brought
-  std::set<std::string> replaced_, activated_;  // uids of runs that this step told to end and to begin
+  Unit slots_;                                          // runs and events that slots brought
+  std::set<std::string> replaced_, activated_;          // uids of runs that this step told to end and to begin
+  std::map<std::string, std::set<std::string>> turns_;  // by queue: see turns_in()
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ struct JobSnapshot {
   JobPtr job;                 // null: it is gone
   std::vector<RunPtr> runs;   // of it, deleted ones included, by number
   std::vector<RunPtr> group;  // of other jobs of the stack, those that ended excepted
+  v1::StackSpec queues;       // the stack's, of which nothing else is needed
 };
 
 // Ended runs kept of one job, whatever its `keep`; and those among them that never began, of which there may be many.
@@ -32,9 +33,10 @@ constexpr std::uint64_t kRunTasksKept = 1000;
 //   than the schedule's starting deadline has passed are recorded as missed, the newest 20 one by one, the others as a
 //   number in an event. A schedule counts from when this server first saw it as it is;
 // - of the runs that wait those begin that their group lets, by priority and then by age; or they are skipped, or ask
-//   what is in their way to end, as the job's `concurrency` says;
+//   what is in their way to end, as the job's `concurrency` says; where they name a queue it must be their turn in it.
+//   A queue that is no more holds nobody back;
 // - ended runs go when their time is over, or there are too many;
-// - its status.
+// - its status; a job that goes with its runs says when they are gone.
 // A job that is being deleted takes its runs along.
 Plan plan_job(const JobSnapshot& snapshot, Now now, base::Random& random);
 

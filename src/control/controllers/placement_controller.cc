@@ -6,6 +6,7 @@
 #include "control/controllers/service_controller.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/run_queue.h"
 #include "core/task_state.h"
 
 namespace orchion::control::controllers {
@@ -38,10 +39,20 @@ Plan PlacementController::plan(const Key&) {
     add_image(view(), revision->spec().template_().container().image(), snapshot.cluster);
     auto run = task->spec().run().empty() ? nullptr : view().runs().find(name.stack, task->spec().run());
     somebody_preempts = somebody_preempts || (run && run->spec().template_().preempts());
-    snapshot.tasks.push_back({task, revision, std::move(run)});
+    const auto placement = placement_of(run.get());
+    snapshot.tasks.push_back({task, revision, std::move(run), placement});
   }
   if (somebody_preempts) snapshot.placed = placed_tasks();
   return plan_placement(snapshot, now(), random_);
+}
+
+// A queue's goes for all that name it, also for runs that were made when it said something else.
+v1::JobSpec::Placement PlacementController::placement_of(const v1::Run* run) const {
+  if (run == nullptr) return v1::JobSpec::LEAST_LOADED;
+  const auto& spec = run->spec().template_();
+  const auto stack = spec.queue().empty() ? nullptr : view().stacks().find(run->meta().stack());
+  const auto* queue = stack ? core::find_queue(stack->spec(), spec.queue()) : nullptr;
+  return queue != nullptr ? queue->placement() : spec.placement();
 }
 
 std::vector<PlacedTask> PlacementController::placed_tasks() const {

@@ -17,6 +17,7 @@ class PlacementController final : public Controller {
   void enqueue_all() override;
 
   std::vector<PlacedTask> placed_tasks() const;
+  v1::JobSpec::Placement placement_of(const v1::Run* run) const;
 };
 
 }  // namespace orchion::control::controllers

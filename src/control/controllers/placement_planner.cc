@@ -236,9 +236,9 @@ namespace {
 // Tasks that may preempt in one pass: each looks at all nodes with everything on them. The next pass is for the next.
 constexpr int kPreemptionsMax = 16;
 
-scheduler::Strategy strategy_of(const v1::Run* run) {
-  if (run == nullptr) return scheduler::Strategy::kService;
-  switch (run->spec().template_().placement()) {
+scheduler::Strategy strategy_of(const WaitingTask& waiting) {
+  if (!waiting.run) return scheduler::Strategy::kService;
+  switch (waiting.placement) {
     case v1::JobSpec::BIN_PACK: return scheduler::Strategy::kBinPack;
     case v1::JobSpec::ROUND_ROBIN: return scheduler::Strategy::kRoundRobin;
     case v1::JobSpec::SPREAD_OUT: return scheduler::Strategy::kSpread;
@@ -252,7 +252,7 @@ TaskToPlace to_place(const WaitingTask& waiting) {
   const auto& avoided = waiting.task->spec().avoided_nodes();
   return {owner_of(*waiting.task),
           waiting.revision,
-          strategy_of(waiting.run.get()),
+          strategy_of(waiting),
           turn,
           {avoided.begin(), avoided.end()}};
 }

@@ -53,8 +53,9 @@ void apply_placement(const Placement& placement, const Cost& cost, v1::Task& tas
 
 struct WaitingTask {
   TaskPtr task;
-  RevisionPtr revision;                // what it is made from
-  std::shared_ptr<const v1::Run> run;  // null: it is a service's
+  RevisionPtr revision;                                          // what it is made from
+  std::shared_ptr<const v1::Run> run;                            // null: it is a service's
+  v1::JobSpec::Placement placement = v1::JobSpec::LEAST_LOADED;  // of a run's: its job's, or its queue's
 };
 
 // A run's task that has a place and hasn't ended.

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 
@@ -54,6 +55,7 @@ class StackPlanner {
       : snapshot_(snapshot), stack_(*snapshot.stack), now_(now), random_(random) {}
 
   Plan run() {
+    if (take_out_spent()) return std::move(plan_);
     // What services stand on comes first.
     expand(stack_.spec().networks(), snapshot_.networks);
     expand(stack_.spec().volumes(), snapshot_.volumes);
@@ -81,6 +83,26 @@ class StackPlanner {
   }
 
  private:
+  // --- what the manifest no longer has to name ---
+
+  // A job that was made for the moment and has nothing left that it stands for; what came with it goes likewise.
+  bool take_out_spent() {
+    v1::Stack changed = stack_;
+    auto& jobs = *changed.mutable_spec()->mutable_jobs();
+    for (const auto& job : snapshot_.jobs) {
+      if (!job->status().spent() || core::is_deleted(job->meta())) continue;
+      const auto is_it = [&](const v1::NamedJob& named) {
+        return named.standalone() && named.name() == job->meta().name() && is_same(named.spec(), job->spec());
+      };
+      jobs.erase(std::remove_if(jobs.begin(), jobs.end(), is_it), jobs.end());
+    }
+    if (jobs.size() == stack_.spec().jobs_size()) return false;
+    changed.mutable_meta()->set_generation(stack_.meta().generation() + 1);
+    if (core::is_empty(changed.spec())) core::mark_deleted(*changed.mutable_meta(), now_.wall);
+    plan_.units.push_back({{Verb::kPutSpec, std::move(changed)}});
+    return true;
+  }
+
   // --- what the manifest names ---
 
   template <class List, class T>

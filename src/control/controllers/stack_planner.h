@@ -26,6 +26,8 @@ struct StackSnapshot {
 // name is asked to go, volumes excepted, because their data is worth more than a line in a file. What is going and
 // named again is made anew when it is gone.
 //
+// A job that goes with its runs is taken out of the manifest when it says that they are gone.
+//
 // A stack that is being deleted asks its services and jobs to go; when they are gone its networks, and its volumes
 // where the stack carries core::kDeleteVolumesLabel; then it goes itself. Volumes that stay are found again by the next
 // stack of the same name.

@@ -35,7 +35,9 @@ v1::NetworkAssignment network_assignment(const v1::Network& network, bool across
   return out;
 }
 
-void set_variable(v1::ContainerSpec& container, const char* name, std::string value) {
+void set_variable(v1::ContainerSpec& container, const std::string& name, std::string value) {
+  for (auto& variable : *container.mutable_environment())
+    if (variable.name() == name) return variable.set_value(std::move(value));
   auto& variable = *container.add_environment();
   variable.set_name(name);
   variable.set_value(std::move(value));
@@ -48,6 +50,15 @@ void add_run(const store::View& view, const v1::Task& task, v1::TaskAssignment& 
   set_variable(*out.mutable_container(), "ORCHION_JOB", run->spec().job());
   set_variable(*out.mutable_container(), "ORCHION_RUN", run->meta().name());
   set_variable(*out.mutable_container(), "ORCHION_INDEX", std::to_string(task.spec().index()));
+  for (const auto& [name, value] : run->spec().secret_parameters()) set_variable(*out.mutable_container(), name, value);
+  for (const auto& input : run->spec().template_().inputs()) {
+    const auto given = run->spec().inputs().find(input.name());
+    if (given == run->spec().inputs().end()) continue;
+    auto& told = *out.add_inputs();
+    told.set_name(input.name());
+    told.set_path(input.path());
+    told.set_digest(given->second);
+  }
   *out.mutable_outputs() = run->spec().template_().outputs();
 }
 

@@ -5,6 +5,7 @@
 #include "control/services/job_service.h"
 #include "control/services/node_service.h"
 #include "control/services/read_service.h"
+#include "control/services/run_inputs.h"
 #include "control/services/run_service.h"
 #include "control/services/service_service.h"
 #include "control/services/stack_service.h"
@@ -27,23 +28,25 @@ base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchReques
 }
 
 // What the control plane asked for, or what the agent itself wants.
-base::Co<> serve_agent_stream(ServiceContext context, NodeStreams* streams, core::CallContext call,
-                              AgentStream stream) {
+base::Co<> serve_agent_stream(ServiceContext context, NodeStreams* streams, std::shared_ptr<inputs::InputFolder> inputs,
+                              core::CallContext call, AgentStream stream) {
   CO_ASSIGN_OR_RETURN(auto first, co_await stream.receive());
   if (first && first->has_id()) co_return co_await streams->serve(std::move(call), first->id(), stream);
   if (first && first->has_fetch()) co_return co_await carry_image(context, *streams, first->fetch(), stream);
+  if (first && first->has_input_fetch())
+    co_return co_await send_input(context, std::move(inputs), std::move(call), first->input_fetch(), stream);
   co_return base::fail(base::Code::kInvalidArgument, "the first message of a stream must say what it is for");
 }
 
 }  // namespace
 
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
-                  v1::ServerInfo info) {
+                  std::shared_ptr<inputs::InputFolder> inputs, v1::ServerInfo info) {
   auto manifests = std::make_shared<StackManifests>(context);
   add_stack_service(table, std::make_shared<StackService>(context, manifests));
   add_service_service(table, std::make_shared<ServiceService>(context, manifests));
   add_job_service(table, std::make_shared<JobService>(context, manifests));
-  add_run_service(table, std::make_shared<RunService>(context, manifests, streams));
+  add_run_service(table, std::make_shared<RunService>(context, manifests, streams, inputs));
   add_task_service(table, std::make_shared<TaskService>(context, streams));
   add_usage_service(table, std::make_shared<UsageService>(context, streams));
   add_image_service(table, std::make_shared<ImageService>(context, streams));
@@ -58,17 +61,17 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   table.stream<v1::WatchRequest, v1::WatchEvent>(
       "orchion.v1.WatchService.Watch",
       [context](core::CallContext, auto stream) { return serve_watch(context, stream); });
-  add_agent_handlers(table, context, dispatcher, streams);
+  add_agent_handlers(table, context, dispatcher, streams, std::move(inputs));
 }
 
-void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher,
-                        NodeStreams& streams) {
+void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
+                        std::shared_ptr<inputs::InputFolder> inputs) {
   table.stream<v1::FromAgent, v1::ToAgent>(
       "orchion.v1.DispatcherService.Session",
       [&dispatcher](core::CallContext call, auto stream) { return dispatcher.serve(std::move(call), stream); });
   table.stream<v1::StreamFromAgent, v1::StreamToAgent>(
-      "orchion.v1.DispatcherService.OpenStream", [context, &streams](core::CallContext call, auto stream) {
-        return serve_agent_stream(context, &streams, std::move(call), stream);
+      "orchion.v1.DispatcherService.OpenStream", [context, &streams, inputs](core::CallContext call, auto stream) {
+        return serve_agent_stream(context, &streams, inputs, std::move(call), stream);
       });
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "control/inputs/input_folder.h"
 #include "control/services/context.h"
 #include "control/services/dispatcher.h"
 #include "control/services/node_streams.h"
@@ -11,10 +12,12 @@
 namespace orchion::control::services {
 
 // The part of it that agents use.
-void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams);
+void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
+                        std::shared_ptr<inputs::InputFolder> inputs);
 
 // Adds every handler of the contract to `table` but those of join_service.h. `dispatcher` and `streams` outlive it.
+// `inputs` may be null: then no run can be given any.
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
-                  v1::ServerInfo info);
+                  std::shared_ptr<inputs::InputFolder> inputs, v1::ServerInfo info);
 
 }  // namespace orchion::control::services

@@ -6,6 +6,7 @@
 #include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/services/view_wait.h"
+#include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/validation.h"
@@ -124,7 +125,7 @@ base::Co<v1::Job> JobService::remove(core::CallContext call, v1::DeleteJobReques
   if (request.dry_run()) co_return going;
   const bool was_standalone = found->standalone();
   erase_job(*stack.mutable_spec(), request.name());
-  if (was_standalone && is_empty(stack.spec())) core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
+  if (was_standalone && core::is_empty(stack.spec())) core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
   IdempotentCall without_key;
   CO_RETURN_IF_ERROR(co_await manifests_->write(std::move(stack), false, std::move(without_key)));
   auto left = [this, uid = going.meta().uid(), stack_name = request.stack(), name = request.name()] {

@@ -41,6 +41,19 @@ bool comes_after(const store::ObjectName& last, const store::ObjectName& job, co
   return run.spec().number() < core::run_number(last_job, last.name).value_or(0);
 }
 
+// The answer to a call may be remembered apart from its run: what is secret stands in the run alone.
+v1::Run shown(v1::Run run) {
+  for (auto& [name, value] : *run.mutable_spec()->mutable_secret_parameters()) value = "<redacted>";
+  return run;
+}
+
+// An error of that field of the request.
+template <class T>
+base::Result<T> at(const char* field, base::Result<T> result) {
+  if (!result) result.error().fields = {{field, result.error().message}};
+  return result;
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<const v1::Job>> RunService::find_job_to_run(const std::string& stack,
@@ -74,39 +87,45 @@ base::Co<v1::Run> RunService::run(core::CallContext call, v1::RunJobRequest requ
                                    });
 }
 
+base::Result<RunService::Origin> RunService::origin_of(const v1::Job& job, const v1::RunJobRequest& request) const {
+  const auto& name = job.meta().name();
+  const std::map<std::string, std::string> values(request.parameters().begin(), request.parameters().end());
+  ASSIGN_OR_RETURN(auto made_from, at("/parameters", core::with_parameters(name, job.spec(), values)));
+  RETURN_IF_ERROR(at("/secretParameters", core::check_secrets(name, job.spec(), request.secret_parameters())));
+  RETURN_IF_ERROR(at("/inputs", core::check_inputs(name, job.spec(), request.inputs())));
+  return Origin{std::move(made_from), request.parameters(), request.secret_parameters(), request.inputs(), ""};
+}
+
 base::Co<v1::Run> RunService::run_once(v1::RunJobRequest request, IdempotentCall idempotent) {
   CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(request.stack(), request.job()));
-  const std::map<std::string, std::string> values(request.parameters().begin(), request.parameters().end());
-  auto made_from = core::with_parameters(request.job(), job->spec(), values);
-  if (!made_from) {
-    made_from.error().fields = {{"/parameters", made_from.error().message}};
-    co_return std::unexpected(made_from.error());
-  }
-  Origin origin{std::move(*made_from), request.parameters(), ""};
+  CO_ASSIGN_OR_RETURN(auto origin, origin_of(*job, request));
   co_return co_await make(request.stack(), request.job(), std::move(origin), request.dry_run(), std::move(idempotent));
 }
 
 base::Co<v1::Run> RunService::make(std::string stack, std::string job_name, Origin origin, bool dry_run,
                                    IdempotentCall idempotent) {
+  if (!idempotent.done) CO_RETURN_IF_ERROR(co_await hold_inputs(origin.inputs));
   for (int attempt = 1;; ++attempt) {
     CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(stack, job_name));
     const auto runs = context_.objects.view().runs_of_job(stack, job_name);
     for (const auto& known : runs)
-      if (idempotent.done && core::label(known->meta(), kCallLabel) == idempotent.store_key) co_return *known;
+      if (idempotent.done && core::label(known->meta(), kCallLabel) == idempotent.store_key) co_return shown(*known);
     if (idempotent.done) co_return std::unexpected(no_run(stack, job_name));
     auto run = core::make_run(*job, core::next_run_number(*job, runs), origin.made_from, context_.clock.wall());
     run.mutable_meta()->set_uid(base::new_uid(context_.random));
     *run.mutable_spec()->mutable_parameters() = origin.parameters;
+    *run.mutable_spec()->mutable_secret_parameters() = origin.secrets;
+    *run.mutable_spec()->mutable_inputs() = origin.inputs;
     run.mutable_spec()->set_retry_of(origin.retry_of);
     if (!idempotent.store_key.empty()) (*run.mutable_meta()->mutable_labels())[kCallLabel] = idempotent.store_key;
-    if (dry_run) co_return run;
+    if (dry_run) co_return shown(std::move(run));
     store::Transaction transaction;
     store::create(transaction, run);
     transaction.expect_kept(store::spec_key(*job), job->meta().revision());
     auto written = co_await manifests_->write_beside(std::move(transaction), idempotent);
     if (written) {
       const auto made = context_.objects.view().runs().find(stack, run.meta().name());
-      co_return made ? *made : run;
+      co_return shown(made ? *made : run);
     }
     if (written.error().code != base::Code::kAborted || attempt >= kAttemptsMax)
       co_return std::unexpected(written.error());
@@ -153,21 +172,21 @@ base::Co<v1::Run> RunService::cancel(core::CallContext call, v1::CancelRunReques
 base::Co<v1::Run> RunService::cancel_once(v1::CancelRunRequest request, IdempotentCall idempotent) {
   for (int attempt = 1;; ++attempt) {
     CO_ASSIGN_OR_RETURN(const auto run, find(request.stack(), request.name()));
-    if (idempotent.done) co_return *run;
+    if (idempotent.done) co_return shown(*run);
     if (core::is_ended(run->status().state()))
       co_return base::fail(base::Code::kFailedPrecondition,
                            fmt::format("{}/{} has ended already: {}", request.stack(), run->meta().name(),
                                        core::state_name(run->status().state())));
     // What is ending already, for another reason perhaps, ends for that.
-    if (run->spec().cancelled() || run->status().state() == v1::RUN_CANCELLING) co_return *run;
+    if (run->spec().cancelled() || run->status().state() == v1::RUN_CANCELLING) co_return shown(*run);
     v1::Run changed = *run;
     changed.mutable_spec()->set_cancelled(true);
     changed.mutable_meta()->set_generation(run->meta().generation() + 1);
-    if (request.dry_run()) co_return changed;
+    if (request.dry_run()) co_return shown(std::move(changed));
     store::Transaction transaction;
     store::put_spec(transaction, changed);
     auto written = co_await manifests_->write_beside(std::move(transaction), idempotent);
-    if (written) co_return changed;
+    if (written) co_return shown(std::move(changed));
     if (written.error().code != base::Code::kAborted || attempt >= kAttemptsMax)
       co_return std::unexpected(written.error());
   }
@@ -186,11 +205,14 @@ base::Co<v1::Run> RunService::retry_once(v1::RetryRunRequest request, Idempotent
     co_return base::fail(
         base::Code::kFailedPrecondition,
         fmt::format("{}/{} has not ended yet: cancel it first, or wait", request.stack(), run->meta().name()));
-  Origin origin{run->spec().template_(), run->spec().parameters(), run->meta().name()};
+  Origin origin{run->spec().template_(), run->spec().parameters(), run->spec().secret_parameters(),
+                run->spec().inputs(), run->meta().name()};
   if (!origin.made_from.has_container()) {
     // It never began, and is what its job is now.
     CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(request.stack(), run->spec().job()));
-    CO_ASSIGN_OR_RETURN(origin.made_from, core::with_parameters(run->spec().job(), job->spec(), {}));
+    v1::RunJobRequest without_values;
+    CO_ASSIGN_OR_RETURN(origin, origin_of(*job, without_values));
+    origin.retry_of = run->meta().name();
   }
   co_return co_await make(request.stack(), run->spec().job(), std::move(origin), request.dry_run(),
                           std::move(idempotent));
@@ -203,6 +225,11 @@ void add_run_service(core::MethodTable& table, std::shared_ptr<RunService> servi
   table.unary<v1::GetRunRequest, v1::Run>("orchion.v1.JobService.GetRun", bind(&RunService::get));
   table.unary<v1::CancelRunRequest, v1::Run>("orchion.v1.JobService.CancelRun", bind(&RunService::cancel));
   table.unary<v1::RetryRunRequest, v1::Run>("orchion.v1.JobService.RetryRun", bind(&RunService::retry));
+  table.unary<v1::ListQueuesRequest, v1::ListQueuesResponse>("orchion.v1.JobService.ListQueues",
+                                                             bind(&RunService::queues));
+  table.stream<v1::UploadInputRequest, v1::UploadInputResponse>(
+      "orchion.v1.JobService.UploadInput",
+      [service](core::CallContext call, auto stream) { return service->upload_input(std::move(call), stream); });
   table.stream<v1::GetArtifactRequest, v1::FilePiece>(
       "orchion.v1.JobService.GetArtifact",
       [service](core::CallContext call, auto stream) { return service->artifact(std::move(call), stream); });

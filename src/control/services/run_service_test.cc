@@ -21,7 +21,7 @@ class RunServiceTest : public ServicesFixture {
   RunServiceTest() {
     auto manifests = std::make_shared<StackManifests>(context());
     add_job_service(table_, std::make_shared<JobService>(context(), manifests));
-    add_run_service(table_, std::make_shared<RunService>(context(), manifests, streams_));
+    add_run_service(table_, std::make_shared<RunService>(context(), manifests, streams_, nullptr));
     v1::Job job;
     *job.mutable_meta() = core::owned_meta("shop", "encode", "uid", clock_.wall(), core::kJobFinalizer);
     job.mutable_spec()->mutable_container()->set_image("app:1");

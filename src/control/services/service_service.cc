@@ -6,6 +6,7 @@
 #include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/services/view_wait.h"
+#include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/validation.h"
@@ -209,7 +210,7 @@ base::Co<v1::Service> ServiceService::remove_once(core::CallContext call, v1::De
   core::mark_deleted(*going.mutable_meta(), context_.clock.wall());
   if (request.dry_run()) co_return going;
   // A stack that came with its first service goes with its last.
-  const bool was_all = named.standalone() && is_empty(stack.spec());
+  const bool was_all = named.standalone() && core::is_empty(stack.spec());
   if (was_all) core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
   IdempotentCall without_key;
   CO_RETURN_IF_ERROR(co_await manifests_->write(std::move(stack), false, std::move(without_key)));

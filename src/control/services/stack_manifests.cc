@@ -44,10 +44,6 @@ v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name) {
   return nullptr;
 }
 
-bool is_empty(const v1::StackSpec& spec) {
-  return spec.services().empty() && spec.jobs().empty() && spec.volumes().empty();
-}
-
 base::Co<> StackManifests::write_beside(store::Transaction transaction, IdempotentCall idempotent) {
   records_.add(idempotent, transaction);
   CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));

@@ -49,9 +49,6 @@ base::Error no_job(const std::string& stack, const std::string& name);
 v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name);
 v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name);
 
-// Whether a stack that came with the first thing made in it has nothing left to stay for.
-bool is_empty(const v1::StackSpec& spec);
-
 template <class Response, class Request, class Work>
 base::Co<Response> StackManifests::once(core::CallContext call, Request request, Work work) {
   if (request.dry_run()) call.idempotency_key.reset();

@@ -45,6 +45,8 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::GetRunRequest, v1::Run>(table, "JobService.GetRun");
   unimplemented<v1::CancelRunRequest, v1::Run>(table, "JobService.CancelRun");
   unimplemented<v1::RetryRunRequest, v1::Run>(table, "JobService.RetryRun");
+  unimplemented<v1::ListQueuesRequest, v1::ListQueuesResponse>(table, "JobService.ListQueues");
+  unimplemented_stream<v1::UploadInputRequest, v1::UploadInputResponse>(table, "JobService.UploadInput");
   unimplemented<v1::ListServicesRequest, v1::ListServicesResponse>(table, "ServiceService.ListServices");
   unimplemented<v1::GetServiceRequest, v1::Service>(table, "ServiceService.GetService");
   unimplemented<v1::CreateServiceRequest, v1::Service>(table, "ServiceService.CreateService");

@@ -108,6 +108,7 @@ class Agent final : private SessionHandler {
   std::set<std::string> gone_networks_;  // uids, not told yet
   ImageReporter image_reporter_;
   ImageFetcher image_fetcher_;
+  TaskInputs inputs_;
   TaskTools tools_;
   TaskTable tasks_;
   Adopter adopter_;

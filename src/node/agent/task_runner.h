@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/backoff.h"
 #include "base/task_group.h"
@@ -17,6 +18,7 @@
 #include "node/agent/outbox.h"
 #include "node/agent/output_folder.h"
 #include "node/agent/slots.h"
+#include "node/agent/task_inputs.h"
 #include "node/agent/task_plan.h"
 #include "node/images/images.h"
 #include "node/logs/log_keeper.h"
@@ -38,6 +40,7 @@ struct TaskTools {
   NetworkTable& network_table;
   CheckpointFolder& folder;
   OutputFolder& outputs;
+  TaskInputs& inputs;
   Outbox& outbox;
   Slots& slots;  // of those that prepare or start
   const Lease& lease;
@@ -148,6 +151,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
 
   // What this process knows beyond the checkpoint.
   std::optional<images::ImageRecord> image_;
+  std::vector<runtimes::MountPoint> inputs_;  // there when the image is
   std::optional<Slots::Slot> slot_;
   std::optional<AttemptEnd> end_;
   std::shared_ptr<probes::Monitor> monitor_;  // of the running attempt

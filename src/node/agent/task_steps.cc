@@ -1,6 +1,8 @@
 // The runner's steps: each does one thing to the world and notes what came of it.
 
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include <fmt/core.h>
@@ -50,6 +52,7 @@ base::Co<> TaskRunner::prepare_image() {
                          fmt::format("this node has no {}: install it there, and start it", wanted));
   enter(v1::PREPARING);
   status_now().set_executor(executor_->name);
+  CO_ASSIGN_OR_RETURN(inputs_, co_await tools_.inputs.provide(uid(), checkpoint_.assignment().inputs()));
   // What is on the machine already needs no image.
   image_ = images::ImageRecord();
   if (executor_->images != nullptr) {
@@ -130,6 +133,7 @@ bool TaskRunner::is_wired_at_start() const {
 base::Co<> TaskRunner::build() {
   ContainerInputs inputs;
   CO_ASSIGN_OR_RETURN(inputs.mounts, co_await resolve_mounts(checkpoint_.assignment(), tools_.volumes, tools_.workers));
+  std::ranges::copy(inputs_, std::back_inserter(inputs.mounts));
   inputs.assignment = checkpoint_.assignment();
   inputs.networks = tools_.network_table.networks_of(task());
   inputs.image = *image_;
@@ -340,6 +344,7 @@ base::Co<> TaskRunner::remove() {
   CO_RETURN_IF_ERROR(co_await clean_up(tools_.log_keeper != nullptr));
   CO_RETURN_IF_ERROR(co_await keep_logs());
   if (!checkpoint_.assignment().outputs().empty()) CO_RETURN_IF_ERROR(co_await tools_.outputs.remove(uid()));
+  CO_RETURN_IF_ERROR(co_await tools_.inputs.release(uid(), checkpoint_.assignment().inputs()));
   checkpoint_.set_removed(true);
   report();
   co_return co_await save(Durability::kDisk);
