@@ -103,6 +103,13 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   return NodeCondition::kGood;
 }
 
+core::Decision NodeTable::drained(const v1::Task& task, std::string_view controller) const {
+  const auto found = nodes_.find(task.spec().assignment().node_uid());
+  const auto actor =
+      found == nodes_.end() ? core::controller_actor(controller) : asked_by(found->second->meta(), controller);
+  return {"NodeDrained", fmt::format("node {} is drained", task.spec().assignment().node()), actor};
+}
+
 bool is_ended(const v1::Task& task) {
   return core::is_terminal(task.status().state());
 }

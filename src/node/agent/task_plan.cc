@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/task_changes.h"
 #include "core/task_state.h"
 #include "core/timestamps.h"
 
@@ -87,6 +88,26 @@ std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes) {
   return fmt::format("exited with code {}", end.exit->code);
 }
 
+const char* end_reason(const AttemptEnd& end) {
+  if (end.unhealthy) return "Interrupted";
+  if (!end.exit) return "Vanished";
+  if (end.exit->oom_killed) return "OutOfMemory";
+  if (end.exit->signal != 0) return "Killed";
+  if (!end.reason.empty()) return "CannotStart";
+  return end.exit->code == 0 ? "Completed" : "Exited";
+}
+
+v1::TaskChange change_of(const v1::TaskStatus& status, v1::TaskState state, const char* reason, std::string message,
+                         base::WallTime now) {
+  v1::TaskChange change;
+  *change.mutable_time() = core::to_timestamp(now);
+  change.set_state(state);
+  change.set_attempt(status.attempt());
+  change.set_reason(reason);
+  change.set_message(std::move(message));
+  return change;
+}
+
 namespace {
 
 void set_state(v1::TaskStatus& status, v1::TaskState state, base::WallTime now) {
@@ -100,6 +121,8 @@ Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& con
   status.set_attempt(std::max(status.attempt(), container.attempt));
   if (!same || status.state() < v1::RUNNING) {
     set_state(status, v1::RUNNING, now);
+    core::append_change(*status.mutable_changes(),
+                        change_of(status, v1::RUNNING, "Running", "", base::WallTime(container.started_at)));
     status.clear_message();
     status.clear_exit_code();
     status.clear_finished_at();
@@ -138,6 +161,8 @@ v1::TaskStatus first_status(const v1::Task& task, base::WallTime now) {
     status.set_attempt(status.attempt() + 1);
     status.set_restarts(status.restarts() + 1);
     status.set_pid(0);
+    core::append_change(*status.mutable_changes(), change_of(status, v1::ASSIGNED, "BegunAnew",
+                                                             "nothing of it is known on its node any more", now));
   }
   status.set_attempt(std::max(status.attempt(), 1u));
   set_state(status, v1::ASSIGNED, now);

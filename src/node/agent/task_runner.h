@@ -117,10 +117,16 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void begin_checks(bool adopted);
   void end_checks();
   void take_findings();
+  void note_findings(const probes::Findings& found);
   void attempt_ended(AttemptEnd end);
   void record_end();
+  void note_end(v1::TaskState state);
+  void note_stop(bool fenced);
   void failed(StepKind step, base::Error error);
-  void enter(v1::TaskState state, std::string message = "");
+  void forget_what_is_told_twice();
+  void enter(v1::TaskState state, const char* reason, std::string message = "");
+  void move_to(v1::TaskState state, std::string message);
+  void note(v1::TaskState state, const char* reason, std::string message = "");
   void report();
   bool has_ports() const;
   bool uses_host_network() const;
