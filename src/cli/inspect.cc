@@ -31,7 +31,7 @@ std::optional<TaskName> parse_task_name(const std::string& what) {
 }
 
 int inspect_task(Context& context, const TaskName& task, bool previous) {
-  if (!previous && wants_object(context)) {
+  if (!previous && (wants_object(context) || context.options().output.format == OutputFormat::kName)) {
     v1::GetTaskRequest request;
     request.set_stack(task.stack);
     request.set_name(task.name);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "control/controllers/service_slots.h"
+#include "control/controllers/decisions.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::controllers {

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/preemption.h"
 #include "control/controllers/service_slots.h"
 #include "core/image_reference.h"

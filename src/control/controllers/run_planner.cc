@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/run_indexes.h"
 #include "control/controllers/service_slots.h"
 #include "core/jobs.h"

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
 #include "core/defaults.h"
@@ -19,9 +20,8 @@ namespace {
 // A task to be made, with what must happen in the same transaction.
 struct NewTask {
   std::uint32_t slot = 0;
-  TaskPtr predecessor;
+  ServiceDecisions::Beginning beginning;
   unsigned failures = 0;
-  core::Decision why;
   Unit unit;
 };
 
@@ -35,6 +35,7 @@ class ServicePlanner {
         now_(now),
         random_(random),
         nodes_(snapshot.cluster.nodes),
+        why_(snapshot),
         revisions_(snapshot, now, random) {}
 
   Plan run() {
@@ -65,17 +66,15 @@ class ServicePlanner {
     for (const auto& task : snapshot_.tasks) {
       const bool leaves = core::is_deleted(task->meta()) && task->spec().desired_state() != v1::DESIRED_LOST;
       if (leaves && nodes_.condition_of(*task) == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease))
-        plan_.units.push_back(stop_lost(*task));
+        plan_.units.push_back(stop_why_.lost(*task));
     }
   }
 
   void stop_surplus(std::uint32_t number, Slot& slot) {
-    for (const auto& extra : slot.extras)
-      plan_.units.push_back(
-          stop(*extra, {"Surplus", "another task is in its slot", core::controller_actor(kServices)}));
+    for (const auto& extra : slot.extras) plan_.units.push_back(stop(*extra, why_.surplus()));
     const bool wanted = number >= 1 && number <= wanted_;
     if (wanted || !slot.current) return;
-    plan_.units.push_back(stop(*slot.current, why_too_many()));
+    plan_.units.push_back(stop(*slot.current, why_.too_many()));
     ++stopped_by_scaling_;
   }
 
@@ -92,7 +91,7 @@ class ServicePlanner {
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
           fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)),
-          lost(*task));
+          why_.lost(*task));
     if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
     if (revisions_.is_outdated(*task)) return settle_outdated(task);
@@ -111,7 +110,7 @@ class ServicePlanner {
       const auto condition = nodes_.condition_of(*task);
       if (condition == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease)) continue;
       if (condition == NodeCondition::kLost && may_replace_lost(*task)) {
-        plan_.units.push_back(stop_lost(*task));
+        plan_.units.push_back(stop_why_.lost(*task));
         continue;
       }
       if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) note_lost(*task);
@@ -121,7 +120,7 @@ class ServicePlanner {
       in_transition_ = true;
       return;
     }
-    make(number, slot.former, 0, why_filled(slot.former), {});
+    make(number, 0, why_.in_empty_slot(number, slot.former), {});
     ++filled_;
   }
 
@@ -144,7 +143,7 @@ class ServicePlanner {
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
           fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)),
-          lost(*task));
+          why_.lost(*task));
     note_lost(*task);
     // An update can't reach it; the others don't wait for it.
     outdated_ = outdated_ || revisions_.is_outdated(*task);
@@ -166,7 +165,7 @@ class ServicePlanner {
     }
     replace(task, v1::DESIRED_STOPPED, "TaskUpdated",
             fmt::format("{} is replaced by revision {}", short_name(*task), revision().meta().name()),
-            why_outdated(*task));
+            why_.outdated(*task));
   }
 
   void settle_ended(const TaskPtr& task) {
@@ -176,8 +175,8 @@ class ServicePlanner {
     failing_.push_back(task);
     if (due > now_.time) return plan_.wake(due);
     replace(task, v1::DESIRED_STOPPED, "TaskReplaced",
-            fmt::format("{} ended ({}) and is replaced", short_name(*task), why_ended(*task)),
-            {"Replaced", fmt::format("it ended: {}", why_ended(*task)), core::controller_actor(kServices)}, failures);
+            fmt::format("{} ended ({}) and is replaced", short_name(*task), why_ended(*task)), why_.ended(*task),
+            failures);
   }
 
   // Up to date, and where it should be.
@@ -212,7 +211,7 @@ class ServicePlanner {
                                     [](const TaskPtr& task) { return task->status().state() != v1::RUNNING; });
     const v1::Task& task = first == outdated_live_.end() ? *outdated_live_.front() : **first;
     plan_.units.push_back(
-        with(stop(task, why_outdated(task)),
+        with(stop(task, why_.outdated(task)),
              event(task, v1::Event::INFO, "TaskUpdated",
                    fmt::format("{} is replaced by revision {}", short_name(task), revision().meta().name()))));
   }
@@ -223,7 +222,7 @@ class ServicePlanner {
     return stop_task(task, v1::DESIRED_STOPPED, std::move(why), now_);
   }
 
-  Unit stop_lost(const v1::Task& task) { return stop_task(task, v1::DESIRED_LOST, lost(task), now_); }
+  Unit stop_lost(const v1::Task& task) { return stop_task(task, v1::DESIRED_LOST, why_.lost(task), now_); }
 
   void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message,
                const core::Decision& why, unsigned failures = 0) {
@@ -232,14 +231,13 @@ class ServicePlanner {
       return;
     }
     const auto severity = failures > 0 || desired == v1::DESIRED_LOST ? v1::Event::WARNING : v1::Event::INFO;
-    make(task->spec().slot(), task, failures, why_after(*task, why),
+    make(task->spec().slot(), failures, ServiceDecisions::after(*task, why),
          with(stop_task(*task, desired, why, now_), event(*task, severity, reason, message)));
   }
 
-  void make(std::uint32_t slot, TaskPtr predecessor, unsigned failures, core::Decision why, Unit unit) {
+  void make(std::uint32_t slot, unsigned failures, ServiceDecisions::Beginning beginning, Unit unit) {
     in_transition_ = true;
-    if (obstacle_.empty())
-      new_tasks_.push_back({slot, std::move(predecessor), failures, std::move(why), std::move(unit)});
+    if (obstacle_.empty()) new_tasks_.push_back({slot, std::move(beginning), failures, std::move(unit)});
   }
 
   // Born with an assignment where there is a place: one durable write less per task.
@@ -251,7 +249,7 @@ class ServicePlanner {
     for (std::size_t i = 0; i < placements.size(); ++i) {
       auto& made = new_tasks_[i];
       v1::Task task = new_task(made);
-      core::note_decision(task, made.why, now_.wall);
+      core::note_decision(task, made.beginning.why, now_.wall);
       apply_placement(placements[i], cost, kServices, now_, task, made.unit, plan_);
       if (!placements[i].assignment)
         made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
@@ -274,45 +272,8 @@ class ServicePlanner {
     spec.set_service(name());
     spec.set_revision(revision().meta().name());
     spec.set_slot(made.slot);
-    if (made.predecessor) spec.set_predecessor(made.predecessor->meta().uid());
+    spec.set_predecessor(made.beginning.predecessor);
     return task;
-  }
-
-  // --- why, and who wanted it ---
-
-  std::string user() const { return asked_by(service_.meta(), kServices); }
-
-  static core::Decision lost(const v1::Task& task) { return lost_with_node(task, kServices); }
-
-  core::Decision why_too_many() const {
-    if (spec_.stopped()) return {"ServiceStopped", fmt::format("service {} is stopped", name()), user()};
-    return {"ScaledDown", fmt::format("service {} is scaled to {}", name(), wanted_), user()};
-  }
-
-  core::Decision why_outdated(const v1::Task& task) const {
-    const auto former =
-        std::find_if(snapshot_.revisions.begin(), snapshot_.revisions.end(),
-                     [&](const RevisionPtr& revision) { return revision->meta().name() == task.spec().revision(); });
-    const bool restarts =
-        former != snapshot_.revisions.end() && (*former)->spec().template_().restarts() != spec_.restarts();
-    if (restarts) return {"Restarted", fmt::format("service {} is restarted", name()), user()};
-    return {"Updated", fmt::format("service {} moves to revision {}", name(), revision().meta().name()), user()};
-  }
-
-  // Of the task that comes after one that goes for `why`.
-  static core::Decision why_after(const v1::Task& former, const core::Decision& why) {
-    return {"Created", fmt::format("in place of {} ({})", former.meta().name(), why.message), why.actor};
-  }
-
-  // Of one in a slot that was empty, or is since its task was told to go.
-  core::Decision why_filled(const TaskPtr& former) const {
-    const auto scaled = [](const v1::TaskChange& last) {
-      return last.reason() == "ScaledDown" || last.reason() == "ServiceStopped";
-    };
-    if (!former || former->spec().changes().empty() || scaled(*former->spec().changes().rbegin()))
-      return {"Created", fmt::format("service {} has {}", name(), tasks(wanted_)), user()};
-    const auto& last = *former->spec().changes().rbegin();
-    return why_after(*former, {last.reason(), last.message(), last.actor()});
   }
 
   // --- what is said ---
@@ -404,6 +365,7 @@ class ServicePlanner {
   Now now_;
   base::Random& random_;
   NodeTable nodes_;
+  const ServiceDecisions why_;
   Plan plan_;
 
   ServiceRevisions revisions_;

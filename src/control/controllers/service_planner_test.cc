@@ -136,6 +136,40 @@ TEST(ServicePlanner, TheFirstRevisionComesWithTheFirstTasks) {
   EXPECT_EQ(actions(plan), (Actions{"+1"}));
 }
 
+// What this plan decides about tasks and by whom, in order: "1 Created user admin", of those that go "1 Removed …".
+std::vector<std::string> decisions(const Plan& plan) {
+  std::vector<std::string> result;
+  for (const auto& unit : plan.units)
+    for (const auto& write : unit)
+      if (const auto* task = std::get_if<v1::Task>(&write.object); task != nullptr && write.verb != Verb::kRemove) {
+        for (const auto& change : task->spec().changes())
+          result.push_back(std::to_string(task->spec().slot()) + " " + change.reason() + " " + change.actor());
+      }
+  return result;
+}
+
+TEST(ServicePlanner, TasksSayWhoWantedThem) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 Created user admin", "1 Placed controller services"}));
+  scene.add(1, v1::RUNNING);
+  scene.service.mutable_spec()->set_replicas(0);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ScaledDown user admin"}));
+  scene.service.mutable_spec()->set_stopped(true);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ServiceStopped user admin"}));
+  scene.service.mutable_meta()->clear_changed_by();
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ServiceStopped controller services"}));
+}
+
+TEST(ServicePlanner, WhatNobodyAskedForIsTheControllers) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  scene.add(1, v1::FAILED);
+  scene.ended_since["t0"] = kNow.time - std::chrono::hours(1);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 Replaced controller services", "1 Created controller services",
+                                              "1 Placed controller services"}));
+}
+
 // What each revision's image is pinned to by this plan.
 std::map<std::string, std::string> pins(const Scene& scene) {
   std::map<std::string, std::string> result;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/service_slots.h"
 #include "core/lifecycle.h"
 
@@ -28,10 +29,7 @@ Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random
   const v1::Service& service = *snapshot.service;
   for (const auto& task : snapshot.tasks)
     if (!core::is_deleted(task->meta()))
-      plan.units.push_back(stop_task(*task, v1::DESIRED_STOPPED,
-                                     {"ServiceRemoved", fmt::format("service {} is removed", service.meta().name()),
-                                      asked_by(service.meta(), kServices)},
-                                     now));
+      plan.units.push_back(stop_task(*task, v1::DESIRED_STOPPED, ServiceDecisions(snapshot).removed(), now));
   if (snapshot.tasks.empty()) {
     for (const auto& revision : snapshot.revisions) plan.units.push_back({{Verb::kRemove, *revision}});
     plan.units.push_back(
@@ -61,15 +59,6 @@ Unit stop_task(const v1::Task& task, v1::DesiredState desired, core::Decision wh
   changed.mutable_meta()->set_generation(task.meta().generation() + 1);
   core::mark_deleted(*changed.mutable_meta(), now.wall);
   return {{Verb::kPutSpec, std::move(changed)}};
-}
-
-core::Decision lost_with_node(const v1::Task& task, std::string_view controller) {
-  return {"DeclaredLost", fmt::format("node {} does not answer, or was removed", task.spec().assignment().node()),
-          core::controller_actor(controller)};
-}
-
-std::string asked_by(const v1::Meta& meta, std::string_view controller) {
-  return meta.changed_by().empty() ? core::controller_actor(controller) : meta.changed_by();
 }
 
 }  // namespace orchion::control::controllers

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"

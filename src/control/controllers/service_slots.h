@@ -22,12 +22,6 @@ struct Slot {
 // By number, empty ones left out.
 std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks);
 
-// Controllers as changes of tasks name them: "controller services".
-inline constexpr char kServices[] = "services";
-inline constexpr char kRuns[] = "runs";
-inline constexpr char kPlacement[] = "placement";
-inline constexpr char kGarbage[] = "garbage";
-
 enum class NodeCondition { kNone, kGood, kLost, kDrained, kGone };
 
 // The nodes of a snapshot, by uid.
@@ -55,12 +49,6 @@ base::Time fenced_by(const v1::Task& task, const v1::ContainerSpec& container,
 // Tells the task to stop and marks it as one that is to go. What was never assigned needs nobody's confirmation and is
 // removed at once.
 Unit stop_task(const v1::Task& task, v1::DesiredState desired, core::Decision why, Now now);
-
-// Why a task is given up whose node doesn't answer, or is gone.
-core::Decision lost_with_node(const v1::Task& task, std::string_view controller);
-
-// Who is behind what a controller does with `meta`'s object: who asked for it to be as it is, else the controller.
-std::string asked_by(const v1::Meta& meta, std::string_view controller);
 
 // A service that is to go: tasks first, then revisions, then the service itself.
 Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random);
