@@ -1,7 +1,6 @@
 #include "control/controllers/decisions.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include <fmt/core.h>
 
@@ -14,8 +13,8 @@ namespace {
 
 // The last that wasn't its agent's, nor the mere removal of what had ended.
 const v1::TaskChange* last_decision(const core::TaskChanges& changes) {
-  for (const auto& change : std::views::reverse(changes))
-    if (!change.actor().starts_with("agent ") && change.reason() != "Removed") return &change;
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change)
+    if (!change->actor().starts_with("agent ") && change->reason() != "Removed") return &*change;
   return nullptr;
 }
 

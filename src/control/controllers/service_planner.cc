@@ -66,7 +66,7 @@ class ServicePlanner {
     for (const auto& task : snapshot_.tasks) {
       const bool leaves = core::is_deleted(task->meta()) && task->spec().desired_state() != v1::DESIRED_LOST;
       if (leaves && nodes_.condition_of(*task) == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease))
-        plan_.units.push_back(stop_why_.lost(*task));
+        plan_.units.push_back(stop_lost(*task));
     }
   }
 
@@ -110,7 +110,7 @@ class ServicePlanner {
       const auto condition = nodes_.condition_of(*task);
       if (condition == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease)) continue;
       if (condition == NodeCondition::kLost && may_replace_lost(*task)) {
-        plan_.units.push_back(stop_why_.lost(*task));
+        plan_.units.push_back(stop_lost(*task));
         continue;
       }
       if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) note_lost(*task);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/fingerprint.h"
 #include "core/lifecycle.h"
@@ -168,6 +169,27 @@ TEST(ServicePlanner, WhatNobodyAskedForIsTheControllers) {
   scene.ended_since["t0"] = kNow.time - std::chrono::hours(1);
   EXPECT_EQ(decisions(scene.plan()), (Actions{"1 Replaced controller services", "1 Created controller services",
                                               "1 Placed controller services"}));
+}
+
+TEST(ServicePlanner, AnEmptySlotRemembersWhyItIs) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  const auto created = [&](const core::Decision& last) {
+    v1::Task former;
+    former.mutable_meta()->set_name("web.1.former");
+    former.mutable_meta()->set_uid("former");
+    core::note_decision(former, last, kNow.wall);
+    const auto record =
+        std::make_shared<v1::TaskRecord>(core::make_task_record(former, {"Removed", "", "agent a"}, kNow.wall));
+    ServiceSnapshot snapshot;
+    snapshot.service = std::make_shared<v1::Service>(scene.service);
+    snapshot.gone.emplace(1, record);
+    const auto beginning = ServiceDecisions(snapshot).in_empty_slot(1, nullptr);
+    return beginning.predecessor + " " + beginning.why.actor + ": " + beginning.why.message;
+  };
+  EXPECT_EQ(created({"NodeDrained", "node a is drained", "user eve"}),
+            "former user eve: in place of web.1.former (node a is drained)");
+  EXPECT_EQ(created({"ScaledDown", "", "user eve"}), " user admin: service web has 1 task");
 }
 
 // What each revision's image is pinned to by this plan.

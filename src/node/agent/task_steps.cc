@@ -1,5 +1,6 @@
 // The runner's steps: each does one thing to the world and notes what came of it.
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -251,7 +252,10 @@ void TaskRunner::note_end(v1::TaskState state) {
                 describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes()), tools_.clock.wall());
   if (end_->exit) {
     change.set_exit_code(end_->exit->code);
-    *change.mutable_time() = core::to_timestamp(end_->exit->finished_at);
+    // What ends at once may have ended before it was seen to run.
+    const auto& changes = status().changes();
+    const auto seen = changes.empty() ? base::WallTime() : core::from_timestamp(changes.rbegin()->time());
+    *change.mutable_time() = core::to_timestamp(std::max(end_->exit->finished_at, seen));
   }
   core::append_change(*status_now().mutable_changes(), std::move(change));
 }
