@@ -128,6 +128,7 @@ TEST_F(TaskHistory, HealthAndReadinessAreChanges) {
     check->mutable_interval()->set_seconds(10);
     check->set_retries(2);
   }
+  web.mutable_container()->mutable_readiness()->mutable_interval()->set_seconds(5);
   runtime.exec_code = 0;
   run_tasks({web});
   advance(seconds(15));

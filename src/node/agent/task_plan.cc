@@ -108,11 +108,22 @@ v1::TaskChange change_of(const v1::TaskStatus& status, v1::TaskState state, cons
   return change;
 }
 
+base::WallTime not_before_last(const v1::TaskStatus& status, base::WallTime time) {
+  if (status.changes().empty()) return time;
+  return std::max(time, core::from_timestamp(status.changes().rbegin()->time()));
+}
+
 namespace {
 
 void set_state(v1::TaskStatus& status, v1::TaskState state, base::WallTime now) {
   status.set_state(state);
   *status.mutable_since() = core::to_timestamp(now);
+}
+
+// Its checkpoint was written before it ran.
+void note_running(v1::TaskStatus& status, const runtimes::ContainerInfo& container) {
+  core::append_change(*status.mutable_changes(),
+                      change_of(status, v1::RUNNING, "Running", "", not_before_last(status, container.started_at)));
 }
 
 // The process goes on: same container, same pid, same attempt.
@@ -121,8 +132,7 @@ Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& con
   status.set_attempt(std::max(status.attempt(), container.attempt));
   if (!same || status.state() < v1::RUNNING) {
     set_state(status, v1::RUNNING, now);
-    core::append_change(*status.mutable_changes(),
-                        change_of(status, v1::RUNNING, "Running", "", base::WallTime(container.started_at)));
+    note_running(status, container);
     status.clear_message();
     status.clear_exit_code();
     status.clear_finished_at();
@@ -143,7 +153,9 @@ Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtime
     return adopt_running(status, *container, now);
   Adoption result{status};
   if (has_attempt && container->phase == runtimes::ContainerPhase::kExited) {
+    const bool same = status.attempt() == container->attempt;
     result.status.set_attempt(container->attempt);
+    if (!same || status.state() < v1::RUNNING) note_running(result.status, *container);
     result.end = AttemptEnd{container->exit, ""};
     return result;
   }

@@ -83,6 +83,9 @@ const char* end_reason(const AttemptEnd& end);
 v1::TaskChange change_of(const v1::TaskStatus& status, v1::TaskState state, const char* reason, std::string message,
                          base::WallTime now);
 
+// Of something that is learned of late: no earlier than what is noted already.
+base::WallTime not_before_last(const v1::TaskStatus& status, base::WallTime time);
+
 // What a restarted agent knows of a task: its checkpoint, and what the runtime says about its container.
 struct Adoption {
   v1::TaskStatus status;  // brought up to date

@@ -1,6 +1,5 @@
 // The runner's steps: each does one thing to the world and notes what came of it.
 
-#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -253,9 +252,7 @@ void TaskRunner::note_end(v1::TaskState state) {
   if (end_->exit) {
     change.set_exit_code(end_->exit->code);
     // What ends at once may have ended before it was seen to run.
-    const auto& changes = status().changes();
-    const auto seen = changes.empty() ? base::WallTime() : core::from_timestamp(changes.rbegin()->time());
-    *change.mutable_time() = core::to_timestamp(std::max(end_->exit->finished_at, seen));
+    *change.mutable_time() = core::to_timestamp(not_before_last(status(), end_->exit->finished_at));
   }
   core::append_change(*status_now().mutable_changes(), std::move(change));
 }
