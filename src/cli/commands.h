@@ -51,7 +51,12 @@ int run_ps(Context& context, bool all, const FileOptions& files);
 // How the tasks are: kExitFailed where one doesn't run or its check fails, not while its first checks are awaited.
 // `what`: STACK/SERVICE, SERVICE, STACK; empty: as `files` say; STACK/SERVICE.N for all about its checks.
 int run_health(Context& context, const FileOptions& files, const std::string& what);
-int run_inspect(Context& context, const std::string& what);
+
+struct InspectOptions {
+  std::string what;
+  bool previous = false;  // of a task, with those that were in its slot before
+};
+int run_inspect(Context& context, const InspectOptions& options);
 
 // What tasks use: live on a terminal, else once.
 struct TopOptions {
@@ -186,7 +191,14 @@ struct PortForwardOptions {
 };
 int run_port_forward(Context& context, const PortForwardOptions& options);
 
-int run_events(Context& context, bool follow);
+struct EventsOptions {
+  std::string what;  // STACK, STACK/SERVICE or STACK/SERVICE.N; empty: all
+  bool follow = false;
+  std::string since;
+  std::string node;
+  std::string reason;
+};
+int run_events(Context& context, const EventsOptions& options);
 
 int run_node_ls(Context& context);
 int run_node_inspect(Context& context, const std::string& name);

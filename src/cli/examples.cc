@@ -135,7 +135,9 @@ const Examples kOfTasks = {
     {"orchion inspect", R"(
   orchion inspect shop                    a stack
   orchion inspect shop/web                a service
-  orchion inspect shop/web.2 -o json      a task
+  orchion inspect shop/web.2              what became of a task: when, where, why, by whom
+  orchion inspect shop/web.2 --previous   and of those in its place before
+  orchion inspect shop/web.2 -o json      the task itself, as data
 )"},
     {"orchion scale", R"(
   orchion scale shop/web=3
@@ -168,7 +170,9 @@ const Examples kOfTasks = {
 )"},
     {"orchion events", R"(
   orchion events                          what happened
-  orchion events -f --stack shop          and what happens from now on
+  orchion events -f shop                  in a stack, and what happens from now on
+  orchion events shop/web --since 1h      to a service and its tasks
+  orchion events --reason TaskRestarted --node attic
 )"},
     {"orchion run", R"(
   orchion run alpine:3 -- echo hi         once, in front

@@ -16,6 +16,9 @@ namespace orchion::cli {
 
 namespace {
 
+// Of text that goes into a table's line.
+constexpr std::size_t kCellWidthMax = 100;
+
 void write_yaml(const boost::json::value& value, spec::YamlWriter& yaml) {
   if (const auto* object = value.if_object()) {
     yaml.begin_map();
@@ -113,6 +116,16 @@ base::Result<std::string> yaml_of(const std::string& json) {
   spec::YamlWriter yaml;
   write_yaml(value, yaml);
   return yaml.take();
+}
+
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? ' ' : c;
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  if (line.size() <= kCellWidthMax) return line;
+  std::size_t end = kCellWidthMax;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
+  return line.substr(0, end) + "…";
 }
 
 std::string age_of(const google::protobuf::Timestamp& time, base::WallTime now) {

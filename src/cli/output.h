@@ -15,6 +15,9 @@ namespace orchion::cli {
 // Columns of a terminal that the text takes, counted in code points.
 std::size_t width_of(const std::string& text);
 
+// The text as a cell of a table, also where a program wrote orders for a terminal: in one line, and not very long.
+std::string one_line(const std::string& text);
+
 // Columns as wide as their widest cell, two spaces between, no trailing blanks. The first row is the heading.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 

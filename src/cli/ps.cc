@@ -2,7 +2,6 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
-#include "cli/stack_part.h"
 #include "core/jobs.h"
 #include "v1/control.pb.h"
 
@@ -80,28 +79,6 @@ int run_stack_ls(Context& context) {
         }
         return rows;
       });
-}
-
-int run_inspect(Context& context, const std::string& what) {
-  auto api = context.api();
-  if (!api) return context.fail(api.error());
-  auto address = find_part(context, **api, what);
-  if (!address) return context.refuse(address.error());
-  if (address->service.empty()) {
-    v1::GetStackRequest request;
-    request.set_name(address->stack);
-    return object_command(context, "orchion.v1.StackService.GetStack", request);
-  }
-  if (address->slot != 0) {
-    v1::GetTaskRequest request;
-    request.set_stack(address->stack);
-    request.set_name(task_reference(*address));
-    return object_command(context, "orchion.v1.TaskService.GetTask", request);
-  }
-  v1::GetServiceRequest request;
-  request.set_stack(address->stack);
-  request.set_name(address->service);
-  return object_command(context, "orchion.v1.ServiceService.GetService", request);
 }
 
 }  // namespace orchion::cli

@@ -31,10 +31,12 @@ void add_top(CommandTree& tree) {
 }
 
 void add_inspect(CommandTree& tree) {
-  auto what = std::make_shared<std::string>();
-  auto* inspect = tree.add("inspect", "Everything about a stack, a service or a task",
-                           [what](Context& context) { return run_inspect(context, *what); });
-  inspect->add_option("WHAT", *what, "STACK, STACK/SERVICE or STACK/SERVICE.N")->required();
+  auto options = std::make_shared<InspectOptions>();
+  auto* inspect = tree.add("inspect", "Everything about a stack or a service; what became of a task",
+                           [options](Context& context) { return run_inspect(context, *options); });
+  inspect->add_option("WHAT", options->what, "STACK, STACK/SERVICE or STACK/SERVICE.N; of a task that is gone its name")
+      ->required();
+  inspect->add_flag("--previous", options->previous, "With the tasks that were in its slot before");
 }
 
 void add_scale(CommandTree& tree) {
@@ -104,10 +106,14 @@ void add_port_forward(CommandTree& tree) {
 }
 
 void add_events(CommandTree& tree) {
-  auto follow = std::make_shared<bool>(false);
+  auto options = std::make_shared<EventsOptions>();
   auto* events =
-      tree.add("events", "What happened", [follow](Context& context) { return run_events(context, *follow); });
-  events->add_flag("-f,--follow", *follow, "Go on with what happens from now on");
+      tree.add("events", "What happened", [options](Context& context) { return run_events(context, *options); });
+  events->add_option("WHAT", options->what, "STACK, STACK/SERVICE or STACK/SERVICE.N; everything where left out");
+  events->add_flag("-f,--follow", options->follow, "Go on with what happens from now on");
+  events->add_option("--since", options->since, "From a time on, or how long ago (10m)")->check(check_moment);
+  events->add_option("--node", options->node, "Only on this node, and to it");
+  events->add_option("--reason", options->reason, "Only for this reason (TaskRestarted)");
 }
 
 }  // namespace

@@ -17,9 +17,6 @@ namespace {
 
 constexpr const char* kGetTaskHealth = "orchion.v1.TaskService.GetTaskHealth";
 
-// Of an answer that goes into a table's line.
-constexpr std::size_t kOutputWidthMax = 100;
-
 std::string_view name_of(v1::Probe::Purpose purpose) {
   switch (purpose) {
     case v1::Probe::READINESS: return "readiness";
@@ -56,17 +53,6 @@ std::string seconds_of(const google::protobuf::Duration& duration) {
 
 std::string in_milliseconds(const google::protobuf::Duration& duration) {
   return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(core::from_duration(duration)).count());
-}
-
-// Also where a program wrote orders for a terminal.
-std::string one_line(const std::string& text) {
-  std::string line;
-  for (const char c : text) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? ' ' : c;
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  if (line.size() <= kOutputWidthMax) return line;
-  std::size_t end = kOutputWidthMax;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
-  return line.substr(0, end) + "…";
 }
 
 void print_line(const std::string& line) {

@@ -1,5 +1,9 @@
 #include "core/events.h"
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "core/lifecycle.h"
@@ -22,6 +26,33 @@ v1::Event make_event(const EventDraft& draft, base::WallTime now, base::Random& 
   event.set_message(draft.message);
   event.set_node(draft.node);
   return event;
+}
+
+namespace {
+
+// "web" is "web.1" and "web.1.k3f9qa" too.
+bool is_part_of(const std::string& subject, const std::string& wanted) {
+  return subject == wanted || (subject.starts_with(wanted) && subject[wanted.size()] == '.');
+}
+
+bool is_earlier(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b) {
+  return std::pair(a.seconds(), a.nanos()) < std::pair(b.seconds(), b.nanos());
+}
+
+bool is_alike(const std::string& a, const std::string& b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+}  // namespace
+
+bool is_wanted(const v1::Event& event, const v1::ListEventsRequest& request) {
+  if (!request.stack().empty() && event.meta().stack() != request.stack()) return false;
+  if (!request.subject().empty() && !is_part_of(event.subject(), request.subject())) return false;
+  if (!request.reason().empty() && !is_alike(event.reason(), request.reason())) return false;
+  const bool is_of_node =
+      event.node() == request.node() || (event.kind() == "Node" && event.subject() == request.node());
+  if (!request.node().empty() && !is_of_node) return false;
+  return !request.has_since() || !is_earlier(event.time(), request.since());
 }
 
 }  // namespace orchion::core

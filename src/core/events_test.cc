@@ -38,5 +38,46 @@ TEST(Events, CarryWhatTheDraftSays) {
   EXPECT_EQ(event.node(), "nas");
 }
 
+v1::Event event_of(const std::string& kind, const std::string& subject, const std::string& node, int second) {
+  base::Random random(1);
+  return make_event({v1::Event::INFO, kind, kind == "Node" ? "" : "shop", subject, "u1", "TaskFailed", "", node},
+                    base::WallTime(std::chrono::seconds(second)), random);
+}
+
+TEST(Events, AListLeavesOutWhatIsNotWanted) {
+  const auto event = event_of("Task", "web.1.k3f9qa", "nas", 100);
+  v1::ListEventsRequest request;
+  EXPECT_TRUE(is_wanted(event, request));
+  request.set_stack("shop");
+  request.set_subject("web");
+  request.set_node("nas");
+  request.set_reason("taskfailed");
+  request.mutable_since()->set_seconds(100);
+  EXPECT_TRUE(is_wanted(event, request));
+  for (const char* subject : {"web.1", "web.1.k3f9qa"}) {
+    request.set_subject(subject);
+    EXPECT_TRUE(is_wanted(event, request)) << subject;
+  }
+  const auto refuses = [&](auto change) {
+    auto other = request;
+    change(other);
+    return !is_wanted(event, other);
+  };
+  EXPECT_TRUE(refuses([](auto& other) { other.set_stack("blog"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.set_subject("we"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.set_subject("web.1.k3f9qa.x"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.set_subject("web.11"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.set_node("attic"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.set_reason("TaskFail"); }));
+  EXPECT_TRUE(refuses([](auto& other) { other.mutable_since()->set_nanos(1); }));
+}
+
+TEST(Events, WhatHappensToANodeHappensThere) {
+  v1::ListEventsRequest request;
+  request.set_node("nas");
+  EXPECT_TRUE(is_wanted(event_of("Node", "nas", "", 1), request));
+  EXPECT_FALSE(is_wanted(event_of("Service", "nas", "", 1), request));
+}
+
 }  // namespace
 }  // namespace orchion::core

@@ -133,6 +133,7 @@ ROWS = {
     "GET /v1/tasks": Row(query="stack=shop&all=true"),
     "GET /v1/stacks/{stack}/tasks/{name}": Row({"stack": "shop", "name": "web.1"}),
     "GET /v1/stacks/{stack}/tasks/{name}/health": Row({"stack": "shop", "name": "web.1"}),
+    "GET /v1/stacks/{stack}/tasks/{name}/timeline": Row({"stack": "shop", "name": "web.1"}, query="previous=true"),
     "GET /v1/logs": Row(query="stack=shop"),
     "GET /v1/logs/text": Row(query="stack=shop&timestamps=true"),
     "GET /v1/usage": Row(query="stack=shop"),

@@ -9,6 +9,7 @@
 #include "control/controllers/node_liveness.h"
 #include "control/controllers/plan.h"
 #include "control/controllers/reconcile_loop.h"
+#include "control/controllers/record_retention.h"
 #include "control/store/object_store.h"
 
 namespace orchion::control::controllers {
@@ -18,6 +19,7 @@ struct ControllerOptions {
   // Silence is measured this often; a server that didn't get to it for half of `node_lost_after` wasn't serving.
   base::Duration node_check_every = std::chrono::seconds(1);
   std::size_t events_kept = 10'000;
+  RecordLimits records = {};
 };
 
 // What every controller is given. All of it outlives the controllers.

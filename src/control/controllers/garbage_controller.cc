@@ -10,6 +10,9 @@ namespace orchion::control::controllers {
 
 namespace {
 
+constexpr base::Duration kRecordLookMin = std::chrono::minutes(1);
+constexpr base::Duration kRecordLookMax = std::chrono::hours(1);
+
 bool fences(const v1::Service* service) {
   return service != nullptr && !core::is_deleted(service->meta()) && service->spec().on_node_loss() == v1::FENCE;
 }
@@ -21,11 +24,12 @@ bool fences(const v1::Run* run) {
 }  // namespace
 
 GarbageController::GarbageController(const Context& context, base::Random random)
-    : Controller(context, random, "garbage controller", 4) {}
+    : Controller(context, random, "garbage controller", 4), records_(context.options.records) {}
 
 Plan GarbageController::plan(const Key& key) {
   if (key.kind == "Task") return plan_task(key.name);
   if (key.kind == "Event") return plan_events();
+  if (key.kind == "TaskRecord") return plan_records();
   if (key.kind == "Volume") return volume_plan(key.name);
   const auto revision = view().revisions().find(key.name.stack, key.name.name);
   if (!revision) return {};
@@ -59,6 +63,17 @@ Plan GarbageController::plan_events() {
   return plan_event_garbage(oldest, events_.size(), kept);
 }
 
+Plan GarbageController::plan_records() {
+  Plan plan;
+  for (const auto& name : records_.surplus(now().wall))
+    if (const auto record = view().task_records().find(name.stack, name.name))
+      plan.units.push_back({{Verb::kRemove, *record}});
+  // Wall clocks jump: nothing is waited for longer without a look at them.
+  if (const auto end = records_.next_end())
+    plan.wake(now().time + std::clamp<base::Duration>(*end - now().wall, kRecordLookMin, kRecordLookMax));
+  return plan;
+}
+
 Plan GarbageController::volume_plan(const store::ObjectName& name) const {
   const auto volume = view().volumes().find(name.stack, name.name);
   const bool has_node = volume && view().nodes().find_uid(volume->status().node_uid()) != nullptr;
@@ -86,6 +101,8 @@ void GarbageController::on_change(const store::ObjectChange& change) {
     on_task(change);
   } else if (change.kind == "Event") {
     on_event(change);
+  } else if (change.kind == "TaskRecord") {
+    on_record(change);
   } else if (change.kind == "Volume" && change.after && core::is_deleted(after<v1::Volume>(change)->meta())) {
     enqueue("Volume", change.name);
   } else if (change.kind == "Service") {
@@ -122,6 +139,13 @@ void GarbageController::on_event(const store::ObjectChange& change) {
   if (events_.size() > context_.options.events_kept + events_slack()) enqueue("Event", {});
 }
 
+void GarbageController::on_record(const store::ObjectChange& change) {
+  if (!change.after) return records_.erase(*before<v1::TaskRecord>(change));
+  const bool is_first = !records_.next_end();
+  records_.put(*after<v1::TaskRecord>(change));
+  if (is_first || records_.is_over()) enqueue("TaskRecord", {});
+}
+
 void GarbageController::on_service(const store::ObjectName& service) {
   for (const auto& task : view().tasks_of_service(service.stack, service.name))
     enqueue("Task", {service.stack, task->meta().name()});
@@ -144,6 +168,8 @@ void GarbageController::enqueue_all() {
     if (core::is_deleted(volume->meta())) enqueue("Volume", name);
   for (const auto& [name, event] : view().events().all()) events_.insert({name.name, name.stack});
   enqueue("Event", {});
+  for (const auto& [name, record] : view().task_records().all()) records_.put(*record);
+  enqueue("TaskRecord", {});
 }
 
 }  // namespace orchion::control::controllers

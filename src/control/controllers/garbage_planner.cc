@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/controllers/decisions.h"
 #include "core/lifecycle.h"
 
 namespace orchion::control::controllers {
@@ -14,9 +15,14 @@ Plan plan_task_garbage(const TaskGarbage& facts, Now now) {
   const bool given_up = !facts.fenced || task.spec().desired_state() == v1::DESIRED_LOST;
   const bool nobody_answers = !task.spec().has_assignment() || (!facts.has_node && given_up);
   if ((deleted || !facts.has_owner) && (nobody_answers || core::is_ready_to_go(task.meta()))) {
-    plan.units.push_back({{Verb::kRemove, task}});
+    const char* why = !task.spec().has_assignment()       ? "it never had a place"
+                      : core::is_ready_to_go(task.meta()) ? "nothing of it is left on its node"
+                                                          : "its node is gone";
+    plan.units.push_back(remove_task(task, {"Removed", why, core::controller_actor(kGarbage)}, now));
   } else if (!deleted && !facts.has_owner) {
     v1::Task changed = task;
+    const char* owner = task.spec().run().empty() ? "its service is gone" : "its run is gone";
+    core::note_decision(changed, {"OwnerGone", owner, core::controller_actor(kGarbage)}, now.wall);
     changed.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
     changed.mutable_meta()->set_generation(task.meta().generation() + 1);
     core::mark_deleted(*changed.mutable_meta(), now.wall);

@@ -202,6 +202,7 @@ class JobPlanner {
       }
       v1::Run changed = *other;
       changed.mutable_spec()->set_cancelled(true);
+      changed.mutable_meta()->set_changed_by(run.meta().changed_by());
       changed.mutable_meta()->set_generation(other->meta().generation() + 1);
       changed.mutable_status()->set_state(v1::RUN_CANCELLING);
       changed.mutable_status()->set_message(why);
@@ -260,9 +261,11 @@ class JobPlanner {
     }
   }
 
+  // With its job, as somebody asked; or because it is over for so long.
   void ask_to_go(const v1::Run& run) {
     if (core::is_deleted(run.meta())) return;
     v1::Run changed = run;
+    changed.mutable_meta()->set_changed_by(core::is_deleted(job_.meta()) ? job_.meta().changed_by() : "");
     core::mark_deleted(*changed.mutable_meta(), now_.wall);
     changed.mutable_meta()->set_generation(run.meta().generation() + 1);
     plan_.units.push_back({{Verb::kPutSpec, std::move(changed)}});

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/preemption.h"
 #include "control/controllers/service_slots.h"
 #include "core/image_reference.h"
@@ -214,10 +215,12 @@ std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::ve
   return Placer(cluster, seed).place(tasks);
 }
 
-void apply_placement(const Placement& placement, const Cost& cost, v1::Task& task, Unit& unit, Plan& plan) {
+void apply_placement(const Placement& placement, const Cost& cost, std::string_view controller, Now now, v1::Task& task,
+                     Unit& unit, Plan& plan) {
   task.mutable_spec()->set_placement_message(placement.message);
   if (!placement.assignment) return;
   *task.mutable_spec()->mutable_assignment() = *placement.assignment;
+  core::note_decision(task, {"Placed", "", core::controller_actor(controller)}, now.wall);
   core::add_finalizer(*task.mutable_meta(), core::kAgentFinalizer);
   plan.claims.tasks.emplace_back(task, cost);
   for (const auto& volume : placement.pins) {
@@ -250,11 +253,7 @@ scheduler::Strategy strategy_of(const WaitingTask& waiting) {
 TaskToPlace to_place(const WaitingTask& waiting) {
   const std::size_t turn = waiting.run ? waiting.run->spec().number() + waiting.task->spec().index() : 0;
   const auto& avoided = waiting.task->spec().avoided_nodes();
-  return {owner_of(*waiting.task),
-          waiting.revision,
-          strategy_of(waiting),
-          turn,
-          {avoided.begin(), avoided.end()}};
+  return {owner_of(*waiting.task), waiting.revision, strategy_of(waiting), turn, {avoided.begin(), avoided.end()}};
 }
 
 std::int32_t priority_of(const WaitingTask& waiting) {
@@ -268,7 +267,12 @@ bool preempts(const WaitingTask& waiting) {
 Unit make_room(const WaitingTask& waiting, const std::vector<TaskPtr>& victims, Now now, base::Random& random) {
   Unit unit;
   for (const auto& victim : victims) {
-    unit.push_back(stop_task(*victim, v1::DESIRED_STOPPED, now));
+    for (auto& write : stop_task(
+             *victim, v1::DESIRED_STOPPED,
+             {"Preempted", fmt::format("it makes room for {}, whose priority is higher", short_name(*waiting.task)),
+              core::controller_actor(kPlacement)},
+             now))
+      unit.push_back(std::move(write));
     unit.push_back(write_event({v1::Event::WARNING, "Task", victim->meta().stack(), victim->meta().name(),
                                 victim->meta().uid(), "TaskPreempted",
                                 fmt::format("{} makes room for {}, whose priority is higher, and is begun anew later",
@@ -327,8 +331,8 @@ Plan plan_placement(const PlacementSnapshot& snapshot, Now now, base::Random& ra
     const bool is_news = placements[i].assignment || placements[i].message != task->spec().placement_message();
     if (is_news) {
       v1::Task changed = *task;
-      apply_placement(placements[i], Cost::of(waiting[i].revision->spec().template_().container()), changed, unit,
-                      plan);
+      apply_placement(placements[i], Cost::of(waiting[i].revision->spec().template_().container()), kPlacement, now,
+                      changed, unit, plan);
       if (placements[i].assignment)
         unit.push_back(write_event(
             {v1::Event::INFO, "Task", task->meta().stack(), task->meta().name(), task->meta().uid(), "TaskPlaced",

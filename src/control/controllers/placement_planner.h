@@ -48,8 +48,9 @@ std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::ve
                                    std::uint64_t seed);
 
 // Gives the task its assignment, or its message; the claims and the writes that go with it. Volumes are pinned once:
-// `plan` knows which were.
-void apply_placement(const Placement& placement, const Cost& cost, v1::Task& task, Unit& unit, Plan& plan);
+// `plan` knows which were. `controller` does it: see core::controller_actor().
+void apply_placement(const Placement& placement, const Cost& cost, std::string_view controller, Now now, v1::Task& task,
+                     Unit& unit, Plan& plan);
 
 struct WaitingTask {
   TaskPtr task;

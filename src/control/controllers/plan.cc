@@ -72,4 +72,13 @@ Write write_event(const core::EventDraft& draft, Now now, base::Random& random) 
   return {Verb::kCreate, core::make_event(draft, now.wall, random)};
 }
 
+Unit remove_task(const v1::Task& task, const core::Decision& why, Now now) {
+  return {{Verb::kRemove, task}, {Verb::kCreate, core::make_task_record(task, why, now.wall)}};
+}
+
+Unit with(Unit unit, Write more) {
+  unit.push_back(std::move(more));
+  return unit;
+}
+
 }  // namespace orchion::control::controllers

@@ -12,6 +12,7 @@
 #include "control/controllers/allocations.h"
 #include "control/store/store.h"
 #include "core/events.h"
+#include "core/task_changes.h"
 #include "v1/objects.pb.h"
 
 namespace orchion::control::controllers {
@@ -19,7 +20,7 @@ namespace orchion::control::controllers {
 enum class Verb { kCreate, kPutSpec, kPutStatus, kRemove };
 
 using AnyObject = std::variant<v1::Stack, v1::Service, v1::Revision, v1::Task, v1::Network, v1::Volume, v1::Node,
-                               v1::Event, v1::Job, v1::Run>;
+                               v1::Event, v1::Job, v1::Run, v1::TaskRecord>;
 
 struct Write {
   Verb verb;
@@ -53,5 +54,11 @@ std::vector<store::Transaction> to_transactions(const std::vector<Unit>& units);
 bool is_same(const google::protobuf::Message& a, const google::protobuf::Message& b);
 
 Write write_event(const core::EventDraft& draft, Now now, base::Random& random);
+
+// Takes a task away and keeps what became of it.
+Unit remove_task(const v1::Task& task, const core::Decision& why, Now now);
+
+// The unit with one more write.
+Unit with(Unit unit, Write more);
 
 }  // namespace orchion::control::controllers

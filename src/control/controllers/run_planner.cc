@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/run_indexes.h"
 #include "control/controllers/service_slots.h"
 #include "core/jobs.h"
@@ -116,11 +117,11 @@ class RunPlanner {
     for (const auto& task : snapshot_.tasks) {
       if (is_ended(*task) || task->spec().desired_state() == v1::DESIRED_LOST) continue;
       if (is_silent(*task) && may_give_up(*task)) {
-        plan_.units.push_back({stop_task(*task, v1::DESIRED_LOST, now_)});
+        plan_.units.push_back(stop_task(*task, v1::DESIRED_LOST, lost_with_node(*task, kRuns), now_));
         continue;
       }
       all_ended = all_ended && !task->spec().has_assignment();
-      if (task->spec().desired_state() == v1::DESIRED_RUNNING) plan_.units.push_back({stop_and_keep(*task)});
+      if (task->spec().desired_state() == v1::DESIRED_RUNNING) plan_.units.push_back(stop_and_keep(*task));
     }
     const bool cancelled = run_.spec().cancelled();
     if (all_ended) return end(cancelled ? v1::RUN_CANCELLED : v1::RUN_FAILED, status_.message());
@@ -129,12 +130,15 @@ class RunPlanner {
   }
 
   // Its object stays, and with it what it wrote.
-  Write stop_and_keep(const v1::Task& task) {
-    if (!task.spec().has_assignment()) return {Verb::kRemove, task};
+  Unit stop_and_keep(const v1::Task& task) {
+    const core::Decision why{run_.spec().cancelled() ? "Cancelled" : "RunFailed", status_.message(),
+                             run_.spec().cancelled() ? asked_by(run_.meta(), kRuns) : core::controller_actor(kRuns)};
+    if (!task.spec().has_assignment()) return stop_task(task, v1::DESIRED_STOPPED, why, now_);
     v1::Task changed = task;
+    core::note_decision(changed, why, now_.wall);
     changed.mutable_spec()->set_desired_state(v1::DESIRED_STOPPED);
     changed.mutable_meta()->set_generation(task.meta().generation() + 1);
-    return {Verb::kPutSpec, std::move(changed)};
+    return {{Verb::kPutSpec, std::move(changed)}};
   }
 
   Plan end(v1::RunState state, const std::string& message) {
@@ -179,14 +183,14 @@ class RunPlanner {
 
   void tidy(const v1::Task& task) {
     if (!core::is_deleted(task.meta()) && is_in_the_way(task))
-      plan_.units.push_back({stop_task(task, v1::DESIRED_STOPPED, now_)});
+      plan_.units.push_back(stop_task(task, v1::DESIRED_STOPPED, nodes_.drained(task, kRuns), now_));
   }
 
   // --- one index ---
 
   void settle(std::uint32_t index) {
     const auto found = indexes_.find(index);
-    if (found == indexes_.end()) return make(index, nullptr, 0, {});
+    if (found == indexes_.end()) return make(index, nullptr, 0, why_begun(), {});
     const RunIndex& facts = found->second;
     if (!facts.newest) return fill(index, facts);
     const TaskPtr& task = facts.newest;
@@ -202,20 +206,22 @@ class RunPlanner {
     bool blocked = false;
     for (const auto& task : facts.leaving) {
       if (is_silent(*task) && may_give_up(*task)) {
-        plan_.units.push_back({stop_task(*task, v1::DESIRED_LOST, now_)});
+        plan_.units.push_back(stop_task(*task, v1::DESIRED_LOST, lost_with_node(*task, kRuns), now_));
       } else {
         blocked = true;
       }
     }
     if (blocked) return;
     const auto failures = facts.former ? core::label(facts.former->meta(), core::kFailuresLabel) : "";
-    make(index, facts.former, static_cast<unsigned>(std::atoi(failures.c_str())), {});
+    make(index, facts.former, static_cast<unsigned>(std::atoi(failures.c_str())), why_again(facts.former), {});
   }
 
   void settle_ended(std::uint32_t index, const TaskPtr& task) {
     // Stopped, though nobody told it to stop for good: its lease ended, or its node went.
     if (task->status().state() != v1::FAILED)
-      return make(index, task, failures_up_to(*task), {stop_task(*task, v1::DESIRED_STOPPED, now_)});
+      return make(
+          index, task, failures_up_to(*task), why_again(task),
+          stop_task(*task, v1::DESIRED_STOPPED, {"Replaced", "it was stopped before its end", by_controller()}, now_));
     const unsigned failures = failures_up_to(*task);
     const auto known = snapshot_.ended_since.find(task->meta().uid());
     const auto ended = known == snapshot_.ended_since.end() ? now_.time : known->second;
@@ -224,6 +230,9 @@ class RunPlanner {
                      failures, job_.retries()));
     if (due > now_.time) return plan_.wake(due);
     make(index, task, failures,
+         {"Created",
+          fmt::format("{} failed and is tried again, {} of {} retries", task->meta().name(), failures, job_.retries()),
+          by_controller()},
          {event(*task, v1::Event::WARNING, "JobRetried",
                 fmt::format("{} failed ({}) and is tried again, {} of {} retries", short_name(*task), why_ended(*task),
                             failures, job_.retries()))});
@@ -251,20 +260,33 @@ class RunPlanner {
     if (!may_give_up(*task))
       return note(fmt::format("{} is on node {}, which does not answer", short_name(*task), node));
     --unended_;
-    make(index, task, failures_up_to(*task),
-         {stop_task(*task, v1::DESIRED_LOST, now_),
-          event(*task, v1::Event::WARNING, "TaskLost",
-                fmt::format("{} is on node {}, which does not answer, and is begun anew", short_name(*task), node))});
+    make(index, task, failures_up_to(*task), why_again(task),
+         with(stop_task(*task, v1::DESIRED_LOST, lost_with_node(*task, kRuns), now_),
+              event(
+                  *task, v1::Event::WARNING, "TaskLost",
+                  fmt::format("{} is on node {}, which does not answer, and is begun anew", short_name(*task), node))));
   }
 
   void move_away(const TaskPtr& task) {
-    plan_.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now_),
-                           event(*task, v1::Event::INFO, "TaskMoves",
-                                 fmt::format("{} leaves node {}, which is drained, and is begun anew",
-                                             short_name(*task), task->spec().assignment().node()))});
+    plan_.units.push_back(with(stop_task(*task, v1::DESIRED_STOPPED, nodes_.drained(*task, kRuns), now_),
+                               event(*task, v1::Event::INFO, "TaskMoves",
+                                     fmt::format("{} leaves node {}, which is drained, and is begun anew",
+                                                 short_name(*task), task->spec().assignment().node()))));
   }
 
-  void make(std::uint32_t index, const TaskPtr& predecessor, unsigned failures, Unit unit) {
+  static std::string by_controller() { return core::controller_actor(kRuns); }
+
+  core::Decision why_begun() const {
+    const bool scheduled = run_.spec().has_slot();
+    return {"Created", scheduled ? "its job's schedule says so" : "",
+            scheduled ? by_controller() : asked_by(run_.meta(), kRuns)};
+  }
+
+  static core::Decision why_again(const TaskPtr& former) {
+    return {"Created", former ? fmt::format("in place of {}", former->meta().name()) : "", by_controller()};
+  }
+
+  void make(std::uint32_t index, const TaskPtr& predecessor, unsigned failures, core::Decision why, Unit unit) {
     if (unended_ >= parallelism()) {
       // What it came with is done though there is no room for another now.
       std::erase_if(unit, [](const Write& write) { return std::holds_alternative<v1::Event>(write.object); });
@@ -284,6 +306,7 @@ class RunPlanner {
     spec.set_run(name());
     spec.set_index(index);
     if (predecessor) spec.set_predecessor(predecessor->meta().uid());
+    core::note_decision(task, why, now_.wall);
     unit.push_back({Verb::kCreate, std::move(task)});
     plan_.units.push_back(std::move(unit));
   }
@@ -331,7 +354,11 @@ class RunPlanner {
 Plan plan_run_removal(const RunSnapshot& snapshot, Now now) {
   Plan plan;
   for (const auto& task : snapshot.tasks)
-    if (!core::is_deleted(task->meta())) plan.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now)});
+    if (!core::is_deleted(task->meta()))
+      plan.units.push_back(stop_task(*task, v1::DESIRED_STOPPED,
+                                     {"RunRemoved", fmt::format("run {} is removed", snapshot.run->meta().name()),
+                                      asked_by(snapshot.run->meta(), kRuns)},
+                                     now));
   if (snapshot.tasks.empty()) {
     plan.units.push_back({{Verb::kRemove, *snapshot.run}});
     return plan;

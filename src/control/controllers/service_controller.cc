@@ -1,9 +1,11 @@
 #include "control/controllers/service_controller.h"
 
 #include <algorithm>
+#include <set>
 
 #include "control/controllers/node_planner.h"
 #include "control/controllers/service_slots.h"
+#include "core/defaults.h"
 #include "core/image_reference.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
@@ -18,6 +20,32 @@ constexpr int kWorkers = 8;
 bool depends_on(const v1::Service& service, const std::string& name) {
   return std::any_of(service.spec().depends_on().begin(), service.spec().depends_on().end(),
                      [&](const v1::Dependency& dependency) { return dependency.service() == name; });
+}
+
+bool is_newer(const v1::TaskRecord& a, const v1::TaskRecord& b) {
+  const auto removed = [](const v1::TaskRecord& record) {
+    return std::pair(record.meta().created_at().seconds(), record.meta().created_at().nanos());
+  };
+  return removed(a) > removed(b);
+}
+
+// Looked for only where a slot is empty, which is seldom.
+std::map<std::uint32_t, std::shared_ptr<const v1::TaskRecord>> records_of_empty_slots(
+    const store::View& view, const v1::Service& service, const std::vector<TaskPtr>& tasks) {
+  std::map<std::uint32_t, std::shared_ptr<const v1::TaskRecord>> result;
+  std::set<std::uint32_t> taken;
+  for (const auto& task : tasks) taken.insert(task->spec().slot());
+  std::map<std::string, std::uint32_t> empty;
+  for (std::uint32_t slot = 1; slot <= core::tasks_wanted(service.spec()); ++slot)
+    if (!taken.contains(slot)) empty.emplace(core::slot_name(service.meta().name(), slot), slot);
+  if (empty.empty()) return result;
+  for (const auto& record : view.task_records().of_stack(service.meta().stack())) {
+    const auto slot = empty.find(record->slot());
+    if (slot == empty.end()) continue;
+    auto& newest = result[slot->second];
+    if (!newest || is_newer(*record, *newest)) newest = record;
+  }
+  return result;
 }
 
 }  // namespace
@@ -42,6 +70,7 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   for (const auto& dependency : result.service->spec().depends_on())
     result.dependencies.push_back({dependency, view().services().find(name.stack, dependency.service()),
                                    view().tasks_of_service(name.stack, dependency.service())});
+  result.gone = records_of_empty_slots(view(), *result.service, result.tasks);
   result.ended_since = seen_.note_ended(result.tasks, now().time);
   if (result.service->spec().on_node_loss() == v1::FENCE) {
     result.silent_since = seen_.note_silent(view(), result.tasks, now().time);

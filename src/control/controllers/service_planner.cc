@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/service_recovery.h"
 #include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
@@ -21,7 +22,7 @@ namespace {
 // A task to be made, with what must happen in the same transaction.
 struct NewTask {
   std::uint32_t slot = 0;
-  TaskPtr predecessor;
+  ServiceDecisions::Beginning beginning;
   Unit unit;
   // Where the predecessor failed:
   unsigned failures = 0;
@@ -39,6 +40,7 @@ class ServicePlanner {
         now_(now),
         random_(random),
         nodes_(snapshot.cluster.nodes),
+        why_(snapshot),
         revisions_(snapshot, now, random) {}
 
   Plan run() {
@@ -69,15 +71,15 @@ class ServicePlanner {
     for (const auto& task : snapshot_.tasks) {
       const bool leaves = core::is_deleted(task->meta()) && task->spec().desired_state() != v1::DESIRED_LOST;
       if (leaves && nodes_.condition_of(*task) == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease))
-        plan_.units.push_back({stop(*task, v1::DESIRED_LOST)});
+        plan_.units.push_back(stop_lost(*task));
     }
   }
 
   void stop_surplus(std::uint32_t number, Slot& slot) {
-    for (const auto& extra : slot.extras) plan_.units.push_back({stop(*extra, v1::DESIRED_STOPPED)});
+    for (const auto& extra : slot.extras) plan_.units.push_back(stop(*extra, why_.surplus()));
     const bool wanted = number >= 1 && number <= wanted_;
     if (wanted || !slot.current) return;
-    plan_.units.push_back({stop(*slot.current, v1::DESIRED_STOPPED)});
+    plan_.units.push_back(stop(*slot.current, why_.too_many()));
     ++stopped_by_scaling_;
   }
 
@@ -93,7 +95,8 @@ class ServicePlanner {
     if (condition == NodeCondition::kGone && !(ended && is_kept_when_ended(*task)))
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
-          fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)));
+          fmt::format("{} was on node {}, which was removed, and is replaced", short_name(*task), node_of(*task)),
+          why_.lost(*task));
     if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
     if (revisions_.is_outdated(*task)) return settle_outdated(task);
@@ -112,7 +115,7 @@ class ServicePlanner {
       const auto condition = nodes_.condition_of(*task);
       if (condition == NodeCondition::kGone && is_fenced_by_now(*task, snapshot_.lease)) continue;
       if (condition == NodeCondition::kLost && may_replace_lost(*task)) {
-        plan_.units.push_back({stop(*task, v1::DESIRED_LOST)});
+        plan_.units.push_back(stop_lost(*task));
         continue;
       }
       if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) note_lost(*task);
@@ -122,7 +125,7 @@ class ServicePlanner {
       in_transition_ = true;
       return;
     }
-    NewTask made{number, slot.former, {}};
+    NewTask made{number, why_.in_empty_slot(number, slot.former), {}};
     if (slot.former && moves_away(*slot.former)) {
       const v1::Task& former = *slot.former;
       made.failures = core::label_count(former.meta(), core::kFailuresLabel) + former.status().failures();
@@ -151,16 +154,18 @@ class ServicePlanner {
     if (may_replace_lost(*task))
       return replace(
           task, v1::DESIRED_LOST, "TaskLost",
-          fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)));
+          fmt::format("{} is on node {}, which does not answer, and is replaced", short_name(*task), node_of(*task)),
+          why_.lost(*task));
     note_lost(*task);
     // An update can't reach it; the others don't wait for it.
     outdated_ = outdated_ || revisions_.is_outdated(*task);
   }
 
   void move_away(const TaskPtr& task) {
-    plan_.units.push_back({stop(*task, v1::DESIRED_STOPPED), event(*task, v1::Event::INFO, "TaskMoves",
-                                                                   fmt::format("{} leaves node {}, which is drained",
-                                                                               short_name(*task), node_of(*task)))});
+    plan_.units.push_back(
+        with(stop(*task, nodes_.drained(*task, kServices)),
+             event(*task, v1::Event::INFO, "TaskMoves",
+                   fmt::format("{} leaves node {}, which is drained", short_name(*task), node_of(*task)))));
     in_transition_ = true;
   }
 
@@ -171,7 +176,8 @@ class ServicePlanner {
       return;
     }
     replace(task, v1::DESIRED_STOPPED, "TaskUpdated",
-            fmt::format("{} is replaced by revision {}", short_name(*task), revision().meta().name()));
+            fmt::format("{} is replaced by revision {}", short_name(*task), revision().meta().name()),
+            why_.outdated(*task));
   }
 
   void settle_ended(const TaskPtr& task) {
@@ -181,13 +187,14 @@ class ServicePlanner {
                      replacement_delay(spec_.restart(), failures);
     failing_.push_back(task);
     if (due > now_.time) return plan_.wake(due);
-    NewTask made{task->spec().slot(), task, {}};
+    NewTask made{task->spec().slot(), {}, {}};
     if (task->status().state() == v1::FAILED) made.restarts = core::restarts_of(*task) + 1;
     made.failures = failures;
     made.avoided = avoided_by_replacement(spec_, *task, failures);
-    replace(std::move(made), v1::DESIRED_STOPPED, "TaskReplaced",
+    replace(std::move(made), task, v1::DESIRED_STOPPED, "TaskReplaced",
             fmt::format("{} ended ({}) and {}{}", short_name(*task), why_ended(*task), what_replaces(spec_),
-                        core::last_words(task->status())));
+                        core::last_words(task->status())),
+            why_.ended(*task));
   }
 
   // It is stopped first: what takes its slot finds on it which nodes to avoid.
@@ -202,7 +209,7 @@ class ServicePlanner {
     const auto text =
         fmt::format("{} failed {} times in a row on node {} and is moved: {}{}", short_name(task),
                     task.status().failures(), node_of(task), why_ended(task), core::last_words(task.status()));
-    plan_.units.push_back({stop(leaving, v1::DESIRED_STOPPED), event(task, v1::Event::WARNING, "TaskMoves", text)});
+    plan_.units.push_back(with(stop(leaving, why_.moved(task)), event(task, v1::Event::WARNING, "TaskMoves", text)));
     in_transition_ = true;
     return true;
   }
@@ -240,28 +247,36 @@ class ServicePlanner {
                                     [](const TaskPtr& task) { return task->status().state() != v1::RUNNING; });
     const v1::Task& task = first == outdated_live_.end() ? *outdated_live_.front() : **first;
     plan_.units.push_back(
-        {stop(task, v1::DESIRED_STOPPED),
-         event(task, v1::Event::INFO, "TaskUpdated",
-               fmt::format("{} is replaced by revision {}", short_name(task), revision().meta().name()))});
+        with(stop(task, why_.outdated(task)),
+             event(task, v1::Event::INFO, "TaskUpdated",
+                   fmt::format("{} is replaced by revision {}", short_name(task), revision().meta().name()))));
   }
 
   // --- making and ending tasks ---
 
-  Write stop(const v1::Task& task, v1::DesiredState desired) { return stop_task(task, desired, now_); }
+  Unit stop(const v1::Task& task, core::Decision why) {
+    return stop_task(task, v1::DESIRED_STOPPED, std::move(why), now_);
+  }
 
-  void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message) {
-    replace({task->spec().slot(), task, {}}, desired, reason, message);
+  Unit stop_lost(const v1::Task& task) { return stop_task(task, v1::DESIRED_LOST, why_.lost(task), now_); }
+
+  void replace(const TaskPtr& task, v1::DesiredState desired, const char* reason, const std::string& message,
+               const core::Decision& why) {
+    replace({task->spec().slot(), {}, {}}, task, desired, reason, message, why);
   }
 
   // Its predecessor makes room for it.
-  void replace(NewTask made, v1::DesiredState desired, const char* reason, const std::string& message) {
+  void replace(NewTask made, const TaskPtr& former, v1::DesiredState desired, const char* reason,
+               const std::string& message, const core::Decision& why) {
     if (!obstacle_.empty()) {
       in_transition_ = true;
       return;
     }
-    const v1::Task& task = *made.predecessor;
+    const v1::Task& task = *former;
     const bool bad = made.failures > 0 || made.restarts > 0 || desired == v1::DESIRED_LOST;
-    made.unit = {stop(task, desired), event(task, bad ? v1::Event::WARNING : v1::Event::INFO, reason, message)};
+    made.beginning = ServiceDecisions::after(task, why);
+    made.unit = with(stop_task(task, desired, why, now_),
+                     event(task, bad ? v1::Event::WARNING : v1::Event::INFO, reason, message));
     make(std::move(made));
   }
 
@@ -280,7 +295,8 @@ class ServicePlanner {
     for (std::size_t i = 0; i < placements.size(); ++i) {
       auto& made = new_tasks_[i];
       v1::Task task = new_task(made);
-      apply_placement(placements[i], cost, task, made.unit, plan_);
+      core::note_decision(task, made.beginning.why, now_.wall);
+      apply_placement(placements[i], cost, kServices, now_, task, made.unit, plan_);
       if (!placements[i].assignment)
         made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
                                   fmt::format("{} has no place: {}", short_name(task), placements[i].message)));
@@ -313,7 +329,7 @@ class ServicePlanner {
     spec.set_service(name());
     spec.set_revision(revision().meta().name());
     spec.set_slot(made.slot);
-    if (made.predecessor) spec.set_predecessor(made.predecessor->meta().uid());
+    spec.set_predecessor(made.beginning.predecessor);
     spec.mutable_avoided_nodes()->Assign(made.avoided.begin(), made.avoided.end());
     return task;
   }
@@ -407,6 +423,7 @@ class ServicePlanner {
   Now now_;
   base::Random& random_;
   NodeTable nodes_;
+  const ServiceDecisions why_;
   Plan plan_;
 
   ServiceRevisions revisions_;

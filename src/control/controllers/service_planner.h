@@ -31,6 +31,8 @@ struct ServiceSnapshot {
   // For a service that fences: uids of nodes that are lost, or no longer there, and since when this server knows.
   std::map<std::string, base::Time> silent_since;
   base::Duration lease{};  // what nodes are given; see Welcome.lease_seconds
+  // Of slots in which no task is, not even one that goes: the newest record.
+  std::map<std::uint32_t, std::shared_ptr<const v1::TaskRecord>> gone;
 };
 
 // Beyond a node's lease and a task's grace: for clocks that don't run alike, and for the kill.

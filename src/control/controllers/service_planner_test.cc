@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/fingerprint.h"
 #include "core/lifecycle.h"
@@ -135,6 +136,61 @@ TEST(ServicePlanner, TheFirstRevisionComesWithTheFirstTasks) {
   ASSERT_NE(revision, nullptr);
   EXPECT_EQ(revision->meta().name(), "web.1");
   EXPECT_EQ(actions(plan), (Actions{"+1"}));
+}
+
+// What this plan decides about tasks and by whom, in order: "1 Created user admin", of those that go "1 Removed …".
+std::vector<std::string> decisions(const Plan& plan) {
+  std::vector<std::string> result;
+  for (const auto& unit : plan.units)
+    for (const auto& write : unit)
+      if (const auto* task = std::get_if<v1::Task>(&write.object); task != nullptr && write.verb != Verb::kRemove) {
+        for (const auto& change : task->spec().changes())
+          result.push_back(std::to_string(task->spec().slot()) + " " + change.reason() + " " + change.actor());
+      }
+  return result;
+}
+
+TEST(ServicePlanner, TasksSayWhoWantedThem) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 Created user admin", "1 Placed controller services"}));
+  scene.add(1, v1::RUNNING);
+  scene.service.mutable_spec()->set_replicas(0);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ScaledDown user admin"}));
+  scene.service.mutable_spec()->set_stopped(true);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ServiceStopped user admin"}));
+  scene.service.mutable_meta()->clear_changed_by();
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 ServiceStopped controller services"}));
+}
+
+TEST(ServicePlanner, WhatNobodyAskedForIsTheControllers) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  scene.add(1, v1::FAILED);
+  scene.ended_since["t0"] = kNow.time - std::chrono::hours(1);
+  EXPECT_EQ(decisions(scene.plan()), (Actions{"1 Replaced controller services", "1 Created controller services",
+                                              "1 Placed controller services"}));
+}
+
+TEST(ServicePlanner, AnEmptySlotRemembersWhyItIs) {
+  Scene scene(1);
+  scene.service.mutable_meta()->set_changed_by("user admin");
+  const auto created = [&](const core::Decision& last) {
+    v1::Task former;
+    former.mutable_meta()->set_name("web.1.former");
+    former.mutable_meta()->set_uid("former");
+    core::note_decision(former, last, kNow.wall);
+    const auto record =
+        std::make_shared<v1::TaskRecord>(core::make_task_record(former, {"Removed", "", "agent a"}, kNow.wall));
+    ServiceSnapshot snapshot;
+    snapshot.service = std::make_shared<v1::Service>(scene.service);
+    snapshot.gone.emplace(1, record);
+    const auto beginning = ServiceDecisions(snapshot).in_empty_slot(1, nullptr);
+    return beginning.predecessor + " " + beginning.why.actor + ": " + beginning.why.message;
+  };
+  EXPECT_EQ(created({"NodeDrained", "node a is drained", "user eve"}),
+            "former user eve: in place of web.1.former (node a is drained)");
+  EXPECT_EQ(created({"ScaledDown", "", "user eve"}), " user admin: service web has 1 task");
 }
 
 // What each revision's image is pinned to by this plan.

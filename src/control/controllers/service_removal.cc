@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "control/controllers/service_slots.h"
 #include "core/lifecycle.h"
 
@@ -27,7 +28,8 @@ Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random
   Plan plan;
   const v1::Service& service = *snapshot.service;
   for (const auto& task : snapshot.tasks)
-    if (!core::is_deleted(task->meta())) plan.units.push_back({stop_task(*task, v1::DESIRED_STOPPED, now)});
+    if (!core::is_deleted(task->meta()))
+      plan.units.push_back(stop_task(*task, v1::DESIRED_STOPPED, ServiceDecisions(snapshot).removed(), now));
   if (snapshot.tasks.empty()) {
     for (const auto& revision : snapshot.revisions) plan.units.push_back({{Verb::kRemove, *revision}});
     plan.units.push_back(
@@ -48,13 +50,15 @@ Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random
   return plan;
 }
 
-Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now) {
-  if (!task.spec().has_assignment()) return {Verb::kRemove, task};
+Unit stop_task(const v1::Task& task, v1::DesiredState desired, core::Decision why, Now now) {
   v1::Task changed = task;
+  core::note_decision(changed, why, now.wall);
+  if (!task.spec().has_assignment())
+    return remove_task(changed, {"Removed", "it never had a place", std::move(why.actor)}, now);
   changed.mutable_spec()->set_desired_state(desired);
   changed.mutable_meta()->set_generation(task.meta().generation() + 1);
   core::mark_deleted(*changed.mutable_meta(), now.wall);
-  return {Verb::kPutSpec, std::move(changed)};
+  return {{Verb::kPutSpec, std::move(changed)}};
 }
 
 }  // namespace orchion::control::controllers

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/task_state.h"
@@ -98,6 +99,13 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   if (node.spec().availability() == v1::NodeSpec::DRAINED || core::is_deleted(node.meta()))
     return NodeCondition::kDrained;
   return NodeCondition::kGood;
+}
+
+core::Decision NodeTable::drained(const v1::Task& task, std::string_view controller) const {
+  const auto found = nodes_.find(task.spec().assignment().node_uid());
+  const auto actor =
+      found == nodes_.end() ? core::controller_actor(controller) : asked_by(found->second->meta(), controller);
+  return {"NodeDrained", fmt::format("node {} is drained", task.spec().assignment().node()), actor};
 }
 
 bool is_ended(const v1::Task& task) {

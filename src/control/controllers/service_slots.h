@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/controllers/service_planner.h"
+#include "core/task_changes.h"
 
 namespace orchion::control::controllers {
 
@@ -31,6 +32,9 @@ class NodeTable {
   // Of the task's node; kNone: it has none.
   NodeCondition condition_of(const v1::Task& task) const;
 
+  // Why a task leaves a node that is drained or leaving; who drained it, else `controller`.
+  core::Decision drained(const v1::Task& task, std::string_view controller) const;
+
  private:
   std::unordered_map<std::string, const v1::Node*> nodes_;
 };
@@ -44,7 +48,7 @@ base::Time fenced_by(const v1::Task& task, const v1::ContainerSpec& container,
 
 // Tells the task to stop and marks it as one that is to go. What was never assigned needs nobody's confirmation and is
 // removed at once.
-Write stop_task(const v1::Task& task, v1::DesiredState desired, Now now);
+Unit stop_task(const v1::Task& task, v1::DesiredState desired, core::Decision why, Now now);
 
 // A service that is to go: tasks first, then revisions, then the service itself.
 Plan plan_service_removal(const ServiceSnapshot& snapshot, Now now, base::Random& random);

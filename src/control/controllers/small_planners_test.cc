@@ -222,6 +222,19 @@ TEST(GarbagePlanner, TasksTable) {
   EXPECT_EQ(fate(plan_task_garbage({fenced, true, false, true}, kNow)), Fate::kRemoved) << "its service gave it up";
 }
 
+TEST(GarbagePlanner, ATaskThatGoesLeavesItsRecord) {
+  auto task = std::make_shared<v1::Task>();
+  task->mutable_meta()->set_uid("u1");
+  task->mutable_spec()->mutable_assignment()->set_node("nas");
+  core::mark_deleted(*task->mutable_meta(), kNow.wall);
+  const auto plan = plan_task_garbage({task}, kNow);
+  ASSERT_EQ(plan.units.size(), 1u);
+  ASSERT_EQ(plan.units[0].size(), 2u) << "in the same transaction";
+  const auto& record = std::get<v1::TaskRecord>(plan.units[0][1].object);
+  EXPECT_EQ(record.meta().name(), "u1");
+  EXPECT_EQ(record.changes().rbegin()->actor(), "controller garbage");
+}
+
 TEST(GarbagePlanner, RevisionsAndVolumes) {
   const auto revision = std::make_shared<v1::Revision>();
   EXPECT_EQ(fate(plan_revision_garbage(revision, true, false)), Fate::kStays);

@@ -135,6 +135,7 @@ class StackPlanner {
     const auto uid = base::new_uid(random_);
     *object.mutable_meta() = core::owned_meta(stack_.meta().name(), name, uid, now_.wall, finalizer_of(object));
     *object.mutable_spec() = spec;
+    object.mutable_meta()->set_changed_by(stack_.meta().changed_by());
     plan_.units.push_back({{Verb::kCreate, std::move(object)},
                            about<T>(name, uid, "Made", "stands in the stack's manifest and is made")});
     behind_ = true;
@@ -148,6 +149,7 @@ class StackPlanner {
     T changed = present;
     *changed.mutable_spec() = wanted;
     changed.mutable_meta()->set_generation(present.meta().generation() + 1);
+    changed.mutable_meta()->set_changed_by(stack_.meta().changed_by());
     (*changed.mutable_meta()->mutable_labels())[core::kOwnerLabel] = core::kStackOwner;
     core::add_finalizer(*changed.mutable_meta(), finalizer_of(changed));
     plan_.units.push_back(
@@ -176,6 +178,7 @@ class StackPlanner {
     T changed = object;
     core::mark_deleted(*changed.mutable_meta(), now_.wall);
     changed.mutable_meta()->set_generation(object.meta().generation() + 1);
+    changed.mutable_meta()->set_changed_by(stack_.meta().changed_by());
     core::add_finalizer(*changed.mutable_meta(), finalizer_of(changed));
     plan_.units.push_back(
         {{Verb::kPutSpec, std::move(changed)},

@@ -86,6 +86,7 @@ std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v
   if (!revision) return std::nullopt;
   v1::TaskAssignment out;
   *out.mutable_task() = task;
+  out.mutable_task()->mutable_spec()->clear_changes();  // which are no order
   *out.mutable_container() = revision->spec().template_().container();
   if (out.container().image_digest().empty())
     out.mutable_container()->set_image_digest(revision->status().image_digest());

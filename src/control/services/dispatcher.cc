@@ -14,6 +14,7 @@
 #include "core/events.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 #include "core/task_state.h"
 
 namespace orchion::control::services {
@@ -365,6 +366,9 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
   forget.push_back(pending.report.task_uid());
   core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
   if (core::is_ready_to_go(changed.meta())) {
+    const core::Decision removal{"Removed", "nothing of it is left there",
+                                 "agent " + changed.spec().assignment().node()};
+    store::create(transaction, core::make_task_record(changed, removal, context_.clock.wall()));
     store::remove(transaction, changed);
     return;
   }

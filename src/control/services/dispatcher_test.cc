@@ -235,6 +235,10 @@ TEST_F(DispatcherTest, WhatAnAgentRemovedIsTakenOutOfTheStoreAndMayBeForgotten) 
   agent.heard.clear();
   for (const char* uid : {"going", "staying", "unknown"}) report(agent, uid, v1::STOPPED, true);
   EXPECT_FALSE(view().tasks().find_uid("going"));
+  const auto record = view().task_records().find("shop", "going");
+  ASSERT_TRUE(record) << "what became of it is kept";
+  EXPECT_EQ(record->changes().rbegin()->reason(), "Removed");
+  EXPECT_EQ(view().task_records().all().size(), 1u);
   ASSERT_TRUE(view().tasks().find_uid("staying"));
   EXPECT_FALSE(core::has_finalizer(view().tasks().find_uid("staying")->meta(), core::kAgentFinalizer));
   EXPECT_EQ(view().tasks().find_uid("staying")->status().state(), v1::STOPPED);

@@ -9,6 +9,7 @@
 #include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 #include "core/validation.h"
 
 namespace orchion::control::services {
@@ -80,17 +81,20 @@ base::Co<v1::Job> JobService::get(core::CallContext, v1::GetJobRequest request) 
 }
 
 base::Co<v1::Job> JobService::create(core::CallContext call, v1::CreateJobRequest request) {
-  return manifests_->once<v1::Job>(std::move(call), std::move(request),
-                                   [this](core::CallContext, v1::CreateJobRequest wanted, IdempotentCall same) {
-                                     return create_once(std::move(wanted), std::move(same));
-                                   });
+  return manifests_->once<v1::Job>(
+      std::move(call), std::move(request),
+      [this](core::CallContext same_call, v1::CreateJobRequest wanted, IdempotentCall same) {
+        return create_once(std::move(same_call), std::move(wanted), std::move(same));
+      });
 }
 
-base::Co<v1::Job> JobService::create_once(v1::CreateJobRequest request, IdempotentCall idempotent) {
+base::Co<v1::Job> JobService::create_once(core::CallContext call, v1::CreateJobRequest request,
+                                          IdempotentCall idempotent) {
   const auto present = context_.objects.view().stacks().find(request.stack());
   if (present && core::is_deleted(present->meta())) co_return std::unexpected(stack_going(request.stack()));
   v1::Stack stack = present ? *present : v1::Stack();
   stack.mutable_meta()->set_name(request.stack());
+  stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   const bool is_there = find_job(*stack.mutable_spec(), request.name()) != nullptr;
   if (idempotent.done && !is_there) co_return std::unexpected(no_job(request.stack(), request.name()));
   if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
@@ -112,6 +116,7 @@ base::Co<v1::Job> JobService::remove(core::CallContext call, v1::DeleteJobReques
   const auto present = context_.objects.view().stacks().find(request.stack());
   if (!present) co_return std::unexpected(no_stack(request.stack()));
   v1::Stack stack = *present;
+  stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   const auto* found = find_job(*stack.mutable_spec(), request.name());
   if (found == nullptr) co_return std::unexpected(no_job(request.stack(), request.name()));
   if (core::is_deleted(stack.meta())) co_return std::unexpected(stack_going(request.stack()));

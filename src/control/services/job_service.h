@@ -22,7 +22,7 @@ class JobService {
   base::Co<v1::Job> remove(core::CallContext call, v1::DeleteJobRequest request);
 
  private:
-  base::Co<v1::Job> create_once(v1::CreateJobRequest request, IdempotentCall idempotent);
+  base::Co<v1::Job> create_once(core::CallContext call, v1::CreateJobRequest request, IdempotentCall idempotent);
   base::Co<v1::Job> standing(v1::Stack stack, std::string name);
 
   ServiceContext context_;

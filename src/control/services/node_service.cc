@@ -5,6 +5,7 @@
 #include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/store/keys.h"
+#include "core/task_changes.h"
 
 namespace orchion::control::services {
 
@@ -57,6 +58,7 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   CO_RETURN_IF_ERROR(check_match(call, node));
   if (node.spec().availability() == request.availability()) co_return node;
   node.mutable_spec()->set_availability(request.availability());
+  node.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   if (request.dry_run()) co_return node;
   node.mutable_meta()->set_generation(node.meta().generation() + 1);
   store::Transaction transaction;

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "control/services/paging.h"
+#include "core/events.h"
 #include "core/image_reference.h"
 #include "v1/control.pb.h"
 
@@ -53,7 +54,7 @@ base::Co<v1::ListRevisionsResponse> list_revisions(ServiceContext context, v1::L
 base::Co<v1::ListEventsResponse> list_events(ServiceContext context, v1::ListEventsRequest request) {
   co_return list<v1::ListEventsResponse>(
       context.objects, context.objects.view().events(), request,
-      [&](const v1::Event& event) { return matches(request.stack(), event.meta().stack()); },
+      [&](const v1::Event& event) { return core::is_wanted(event, request); },
       [](v1::ListEventsResponse& response) { return response.add_events(); });
 }
 

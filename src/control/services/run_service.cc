@@ -9,6 +9,7 @@
 #include "control/services/paging.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 
 namespace orchion::control::services {
 
@@ -82,8 +83,8 @@ base::Result<std::shared_ptr<const v1::Run>> RunService::find(const std::string&
 
 base::Co<v1::Run> RunService::run(core::CallContext call, v1::RunJobRequest request) {
   return manifests_->once<v1::Run>(std::move(call), std::move(request),
-                                   [this](core::CallContext, v1::RunJobRequest wanted, IdempotentCall same) {
-                                     return run_once(std::move(wanted), std::move(same));
+                                   [this](core::CallContext same_call, v1::RunJobRequest wanted, IdempotentCall same) {
+                                     return run_once(std::move(same_call), std::move(wanted), std::move(same));
                                    });
 }
 
@@ -93,12 +94,13 @@ base::Result<RunService::Origin> RunService::origin_of(const v1::Job& job, const
   ASSIGN_OR_RETURN(auto made_from, at("/parameters", core::with_parameters(name, job.spec(), values)));
   RETURN_IF_ERROR(at("/secretParameters", core::check_secrets(name, job.spec(), request.secret_parameters())));
   RETURN_IF_ERROR(at("/inputs", core::check_inputs(name, job.spec(), request.inputs())));
-  return Origin{std::move(made_from), request.parameters(), request.secret_parameters(), request.inputs(), ""};
+  return Origin{std::move(made_from), request.parameters(), request.secret_parameters(), request.inputs(), "", ""};
 }
 
-base::Co<v1::Run> RunService::run_once(v1::RunJobRequest request, IdempotentCall idempotent) {
+base::Co<v1::Run> RunService::run_once(core::CallContext call, v1::RunJobRequest request, IdempotentCall idempotent) {
   CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(request.stack(), request.job()));
   CO_ASSIGN_OR_RETURN(auto origin, origin_of(*job, request));
+  origin.asked_by = core::user_actor(call.identity);
   co_return co_await make(request.stack(), request.job(), std::move(origin), request.dry_run(), std::move(idempotent));
 }
 
@@ -117,6 +119,7 @@ base::Co<v1::Run> RunService::make(std::string stack, std::string job_name, Orig
     *run.mutable_spec()->mutable_secret_parameters() = origin.secrets;
     *run.mutable_spec()->mutable_inputs() = origin.inputs;
     run.mutable_spec()->set_retry_of(origin.retry_of);
+    run.mutable_meta()->set_changed_by(origin.asked_by);
     if (!idempotent.store_key.empty()) (*run.mutable_meta()->mutable_labels())[kCallLabel] = idempotent.store_key;
     if (dry_run) co_return shown(std::move(run));
     store::Transaction transaction;
@@ -163,13 +166,15 @@ base::Co<v1::Run> RunService::get(core::CallContext, v1::GetRunRequest request) 
 }
 
 base::Co<v1::Run> RunService::cancel(core::CallContext call, v1::CancelRunRequest request) {
-  return manifests_->once<v1::Run>(std::move(call), std::move(request),
-                                   [this](core::CallContext, v1::CancelRunRequest wanted, IdempotentCall same) {
-                                     return cancel_once(std::move(wanted), std::move(same));
-                                   });
+  return manifests_->once<v1::Run>(
+      std::move(call), std::move(request),
+      [this](core::CallContext same_call, v1::CancelRunRequest wanted, IdempotentCall same) {
+        return cancel_once(std::move(same_call), std::move(wanted), std::move(same));
+      });
 }
 
-base::Co<v1::Run> RunService::cancel_once(v1::CancelRunRequest request, IdempotentCall idempotent) {
+base::Co<v1::Run> RunService::cancel_once(core::CallContext call, v1::CancelRunRequest request,
+                                          IdempotentCall idempotent) {
   for (int attempt = 1;; ++attempt) {
     CO_ASSIGN_OR_RETURN(const auto run, find(request.stack(), request.name()));
     if (idempotent.done) co_return shown(*run);
@@ -181,6 +186,7 @@ base::Co<v1::Run> RunService::cancel_once(v1::CancelRunRequest request, Idempote
     if (run->spec().cancelled() || run->status().state() == v1::RUN_CANCELLING) co_return shown(*run);
     v1::Run changed = *run;
     changed.mutable_spec()->set_cancelled(true);
+    changed.mutable_meta()->set_changed_by(core::user_actor(call.identity));
     changed.mutable_meta()->set_generation(run->meta().generation() + 1);
     if (request.dry_run()) co_return shown(std::move(changed));
     store::Transaction transaction;
@@ -193,26 +199,29 @@ base::Co<v1::Run> RunService::cancel_once(v1::CancelRunRequest request, Idempote
 }
 
 base::Co<v1::Run> RunService::retry(core::CallContext call, v1::RetryRunRequest request) {
-  return manifests_->once<v1::Run>(std::move(call), std::move(request),
-                                   [this](core::CallContext, v1::RetryRunRequest wanted, IdempotentCall same) {
-                                     return retry_once(std::move(wanted), std::move(same));
-                                   });
+  return manifests_->once<v1::Run>(
+      std::move(call), std::move(request),
+      [this](core::CallContext same_call, v1::RetryRunRequest wanted, IdempotentCall same) {
+        return retry_once(std::move(same_call), std::move(wanted), std::move(same));
+      });
 }
 
-base::Co<v1::Run> RunService::retry_once(v1::RetryRunRequest request, IdempotentCall idempotent) {
+base::Co<v1::Run> RunService::retry_once(core::CallContext call, v1::RetryRunRequest request,
+                                         IdempotentCall idempotent) {
   CO_ASSIGN_OR_RETURN(const auto run, find(request.stack(), request.name()));
   if (!idempotent.done && !core::is_ended(run->status().state()))
     co_return base::fail(
         base::Code::kFailedPrecondition,
         fmt::format("{}/{} has not ended yet: cancel it first, or wait", request.stack(), run->meta().name()));
   Origin origin{run->spec().template_(), run->spec().parameters(), run->spec().secret_parameters(),
-                run->spec().inputs(), run->meta().name()};
+                run->spec().inputs(),    run->meta().name(),       core::user_actor(call.identity)};
   if (!origin.made_from.has_container()) {
     // It never began, and is what its job is now.
     CO_ASSIGN_OR_RETURN(const auto job, find_job_to_run(request.stack(), run->spec().job()));
     v1::RunJobRequest without_values;
     CO_ASSIGN_OR_RETURN(origin, origin_of(*job, without_values));
     origin.retry_of = run->meta().name();
+    origin.asked_by = core::user_actor(call.identity);
   }
   co_return co_await make(request.stack(), run->spec().job(), std::move(origin), request.dry_run(),
                           std::move(idempotent));

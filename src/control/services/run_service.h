@@ -33,9 +33,9 @@ class RunService {
   base::Co<> artifact(core::CallContext call, core::TypedStream<v1::GetArtifactRequest, v1::FilePiece> stream);
 
  private:
-  base::Co<v1::Run> run_once(v1::RunJobRequest request, IdempotentCall idempotent);
-  base::Co<v1::Run> cancel_once(v1::CancelRunRequest request, IdempotentCall idempotent);
-  base::Co<v1::Run> retry_once(v1::RetryRunRequest request, IdempotentCall idempotent);
+  base::Co<v1::Run> run_once(core::CallContext call, v1::RunJobRequest request, IdempotentCall idempotent);
+  base::Co<v1::Run> cancel_once(core::CallContext call, v1::CancelRunRequest request, IdempotentCall idempotent);
+  base::Co<v1::Run> retry_once(core::CallContext call, v1::RetryRunRequest request, IdempotentCall idempotent);
 
   // What a new run gets that isn't from its job.
   struct Origin {
@@ -44,6 +44,7 @@ class RunService {
     core::Texts secrets;
     core::Texts inputs;
     std::string retry_of;
+    std::string asked_by;  // as Meta.changed_by
   };
   base::Result<Origin> origin_of(const v1::Job& job, const v1::RunJobRequest& request) const;
   base::Co<v1::Run> make(std::string stack, std::string job, Origin origin, bool dry_run, IdempotentCall idempotent);

@@ -9,6 +9,7 @@
 #include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 #include "core/validation.h"
 
 namespace orchion::control::services {
@@ -124,13 +125,15 @@ base::Co<v1::Service> ServiceService::insist(Attempt attempt) {
 }
 
 base::Co<v1::Service> ServiceService::create(core::CallContext call, v1::CreateServiceRequest request) {
-  return manifests_->once<v1::Service>(std::move(call), std::move(request),
-                                       [this](core::CallContext, v1::CreateServiceRequest wanted, IdempotentCall same) {
-                                         return insist([this, wanted, same] { return create_once(wanted, same); });
-                                       });
+  return manifests_->once<v1::Service>(
+      std::move(call), std::move(request),
+      [this](core::CallContext same_call, v1::CreateServiceRequest wanted, IdempotentCall same) {
+        return insist([this, same_call, wanted, same] { return create_once(same_call, wanted, same); });
+      });
 }
 
-base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest request, IdempotentCall idempotent) {
+base::Co<v1::Service> ServiceService::create_once(core::CallContext call, v1::CreateServiceRequest request,
+                                                  IdempotentCall idempotent) {
   // A stack that goes with its last service may come again with a new one.
   auto settled = [this, name = request.stack()] {
     const auto stack = context_.objects.view().stacks().find(name);
@@ -141,6 +144,7 @@ base::Co<v1::Service> ServiceService::create_once(v1::CreateServiceRequest reque
   const auto present = context_.objects.view().stacks().find(request.stack());
   v1::Stack stack = present ? *present : v1::Stack();
   stack.mutable_meta()->set_name(request.stack());
+  stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   const bool is_there = find_service(*stack.mutable_spec(), request.name()) != nullptr;
   if (idempotent.done && !is_there) co_return std::unexpected(no_service(request.stack(), request.name()));
   if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
@@ -167,6 +171,7 @@ base::Result<v1::Stack> ServiceService::stack_of(const core::CallContext& call, 
   const auto present = context_.objects.view().stacks().find(stack);
   if (!present) return std::unexpected(no_stack(stack));
   v1::Stack copy = *present;
+  copy.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   if (find_service(*copy.mutable_spec(), name) == nullptr) return std::unexpected(no_service(stack, name));
   if (core::is_deleted(copy.meta())) return std::unexpected(stack_going(stack));
   const auto service = context_.objects.view().services().find(stack, name);

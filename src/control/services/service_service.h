@@ -31,7 +31,8 @@ class ServiceService {
   // looks at If-Match anew.
   template <class Attempt>
   base::Co<v1::Service> insist(Attempt attempt);
-  base::Co<v1::Service> create_once(v1::CreateServiceRequest request, IdempotentCall idempotent);
+  base::Co<v1::Service> create_once(core::CallContext call, v1::CreateServiceRequest request,
+                                    IdempotentCall idempotent);
   base::Co<v1::Service> remove_once(core::CallContext call, v1::DeleteServiceRequest request);
   template <class Request>
   base::Co<v1::Service> change_once(core::CallContext call, Request request, IdempotentCall idempotent);

@@ -59,6 +59,7 @@ base::Co<v1::Stack> StackManifests::write_with(v1::NamedService service, v1::Sta
   v1::Service made;
   *made.mutable_meta() = core::owned_meta(stack.meta().name(), service.name(), base::new_uid(context_.random),
                                           context_.clock.wall(), core::kServiceFinalizer);
+  made.mutable_meta()->set_changed_by(stack.meta().changed_by());
   *made.mutable_spec() = service.spec();
   store::Transaction transaction;
   store::create(transaction, made);

@@ -21,7 +21,8 @@ class StackManifests {
   template <class Response, class Request, class Work>
   base::Co<Response> once(core::CallContext call, Request request, Work work);
 
-  // Stores the manifest as this caller saw it; kAborted where somebody else was quicker. The stack as it is then.
+  // Stores the manifest as this caller saw it, who is named in its meta.changed_by already; kAborted where somebody
+  // else was quicker. The stack as it is then.
   base::Co<v1::Stack> write(v1::Stack stack, bool is_new, IdempotentCall idempotent);
 
   // The same with the first service of that name in it, in the same transaction, so that nobody has to wait until the

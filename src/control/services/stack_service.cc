@@ -6,6 +6,7 @@
 #include "core/defaults.h"
 #include "core/difference.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 #include "core/validation.h"
 
 namespace orchion::control::services {
@@ -59,6 +60,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply_once(core::CallContext call
 
   v1::Stack stack = present ? *present : v1::Stack();
   stack.mutable_meta()->set_name(request.name());
+  stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   *stack.mutable_spec() = request.spec();
   if (request.dry_run()) {
     *response.mutable_stack() = std::move(stack);
@@ -75,6 +77,7 @@ base::Co<v1::Stack> StackService::remove(core::CallContext call, v1::DeleteStack
   if (call.if_match && *call.if_match != present->meta().revision())
     co_return std::unexpected(stack_moved(request.name()));
   v1::Stack stack = *present;
+  stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   core::mark_deleted(*stack.mutable_meta(), context_.clock.wall());
   if (request.volumes()) (*stack.mutable_meta()->mutable_labels())[std::string(core::kDeleteVolumesLabel)] = "true";
   if (request.dry_run()) co_return stack;

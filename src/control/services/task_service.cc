@@ -6,6 +6,7 @@
 #include "base/notifier.h"
 #include "control/services/log_output.h"
 #include "control/services/paging.h"
+#include "control/services/task_timeline.h"
 #include "core/jobs.h"
 #include "core/pattern.h"
 #include "core/task_state.h"
@@ -158,6 +159,12 @@ base::Co<v1::TaskHealth> TaskService::health(core::CallContext, v1::GetTaskHealt
   co_return std::move(*answer->mutable_health());
 }
 
+base::Co<v1::TaskTimeline> TaskService::timeline(core::CallContext, v1::GetTaskTimelineRequest request) {
+  auto task = find(request.stack(), request.name());
+  if (!task && task.error().code != base::Code::kNotFound) co_return std::unexpected(task.error());
+  co_return timeline_of(context_.objects.view(), task ? *task : nullptr, request);
+}
+
 base::Co<> TaskService::logs(core::CallContext, core::TypedStream<v1::LogsRequest, v1::LogLine> stream) {
   co_return co_await send_log_lines(context_, streams_, stream);
 }
@@ -209,6 +216,10 @@ void add_task_service(core::MethodTable& table, std::shared_ptr<TaskService> ser
   table.unary<v1::GetTaskHealthRequest, v1::TaskHealth>(
       "orchion.v1.TaskService.GetTaskHealth",
       [service](core::CallContext call, v1::GetTaskHealthRequest request) { return service->health(call, request); });
+  table.unary<v1::GetTaskTimelineRequest, v1::TaskTimeline>(
+      "orchion.v1.TaskService.GetTaskTimeline", [service](core::CallContext call, v1::GetTaskTimelineRequest request) {
+        return service->timeline(call, request);
+      });
   table.stream<v1::LogsRequest, v1::LogLine>(
       "orchion.v1.TaskService.Logs",
       [service](core::CallContext call, auto stream) { return service->logs(std::move(call), stream); });

@@ -18,6 +18,7 @@ class TaskService {
   base::Co<v1::ListTasksResponse> list(core::CallContext call, v1::ListTasksRequest request);
   base::Co<v1::Task> get(core::CallContext call, v1::GetTaskRequest request);
   base::Co<v1::TaskHealth> health(core::CallContext call, v1::GetTaskHealthRequest request);
+  base::Co<v1::TaskTimeline> timeline(core::CallContext call, v1::GetTaskTimelineRequest request);
   base::Co<> logs(core::CallContext call, core::TypedStream<v1::LogsRequest, v1::LogLine> stream);
   base::Co<> log_text(core::CallContext call, core::TypedStream<v1::LogsRequest, v1::FilePiece> stream);
   base::Co<> exec(core::CallContext call, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream);

@@ -57,6 +57,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::StartServiceRequest, v1::Service>(table, "ServiceService.StartService");
   unimplemented<v1::GetTaskRequest, v1::Task>(table, "TaskService.GetTask");
   unimplemented<v1::GetTaskHealthRequest, v1::TaskHealth>(table, "TaskService.GetTaskHealth");
+  unimplemented<v1::GetTaskTimelineRequest, v1::TaskTimeline>(table, "TaskService.GetTaskTimeline");
   unimplemented<v1::ListUsageRequest, v1::TaskUsages>(table, "TaskService.ListUsage");
   unimplemented_stream<v1::WatchUsageRequest, v1::TaskUsages>(table, "TaskService.WatchUsage");
   unimplemented_stream<v1::AttachInput, v1::ExecOutput>(table, "TaskService.Attach");

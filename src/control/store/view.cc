@@ -24,12 +24,24 @@ struct View::Tables {
   RunTableKeeper runs;
   TableKeeper<v1::Channel> channels;
   TableKeeper<v1::Delivery> deliveries;
+  TableKeeper<v1::TaskRecord> task_records;
 
   const std::unordered_map<std::string_view, AnyTableKeeper*> by_kind = {
-      {"Stack", &stacks},     {"Service", &services},    {"Revision", &revisions}, {"Task", &tasks},
-      {"Network", &networks}, {"Volume", &volumes},      {"Node", &nodes},         {"Image", &images},
-      {"Event", &events},     {"Token", &tokens},        {"Job", &jobs},           {"Run", &runs},
-      {"Channel", &channels}, {"Delivery", &deliveries},
+      {"Stack", &stacks},
+      {"Service", &services},
+      {"Revision", &revisions},
+      {"Task", &tasks},
+      {"Network", &networks},
+      {"Volume", &volumes},
+      {"Node", &nodes},
+      {"Image", &images},
+      {"Event", &events},
+      {"Token", &tokens},
+      {"Job", &jobs},
+      {"Run", &runs},
+      {"Channel", &channels},
+      {"Delivery", &deliveries},
+      {"TaskRecord", &task_records},
   };
 
   base::Result<AnyTableKeeper*> of(const ObjectKey& key) const {
@@ -137,6 +149,9 @@ const ObjectTable<v1::Channel>& View::channels() const {
 }
 const ObjectTable<v1::Delivery>& View::deliveries() const {
   return tables_->deliveries.table();
+}
+const ObjectTable<v1::TaskRecord>& View::task_records() const {
+  return tables_->task_records.table();
 }
 
 std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_service(const std::string& stack,

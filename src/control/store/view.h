@@ -104,6 +104,7 @@ class View {
   const ObjectTable<v1::Run>& runs() const;
   const ObjectTable<v1::Channel>& channels() const;
   const ObjectTable<v1::Delivery>& deliveries() const;
+  const ObjectTable<v1::TaskRecord>& task_records() const;
 
   // In the order of their names.
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,

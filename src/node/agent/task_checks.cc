@@ -114,10 +114,24 @@ void TaskRunner::end_checks() {
   if (monitor_) monitor_->stop();
 }
 
+// Told apart from what was known before; a check that only begins says nothing.
+void TaskRunner::note_findings(const probes::Findings& found) {
+  if (status().state() != v1::RUNNING) return;
+  if (found.health != status().health()) {
+    if (found.health == v1::HEALTH_GOOD) note(v1::RUNNING, "Healthy");
+    if (found.health == v1::HEALTH_BAD) note(v1::RUNNING, "Unhealthy", found.health_message);
+  }
+  if (found.readiness != status().readiness()) {
+    if (found.readiness == v1::HEALTH_GOOD) note(v1::RUNNING, "Ready");
+    if (found.readiness == v1::HEALTH_BAD) note(v1::RUNNING, "NotReady", found.readiness_message);
+  }
+}
+
 // An agent that starts again goes on from here.
 void TaskRunner::take_findings() {
   const auto found = monitor_->findings();
   auto& status = status_now();
+  note_findings(found);
   status.set_health(found.health);
   status.set_health_message(found.health_message);
   status.set_readiness(found.readiness);

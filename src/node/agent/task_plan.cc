@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/task_changes.h"
 #include "core/task_state.h"
 #include "core/timestamps.h"
 
@@ -109,11 +110,42 @@ std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes) {
   return fmt::format("exited with {}", end.exit->code);
 }
 
+const char* end_reason(const AttemptEnd& end) {
+  if (end.unhealthy) return "Interrupted";
+  if (!end.exit) return "Vanished";
+  if (end.exit->oom_killed) return "OutOfMemory";
+  if (end.exit->signal != 0) return "Killed";
+  if (!end.reason.empty()) return "CannotStart";
+  return end.exit->code == 0 ? "Completed" : "Exited";
+}
+
+v1::TaskChange change_of(const v1::TaskStatus& status, v1::TaskState state, const char* reason, std::string message,
+                         base::WallTime now) {
+  v1::TaskChange change;
+  *change.mutable_time() = core::to_timestamp(now);
+  change.set_state(state);
+  change.set_attempt(status.attempt());
+  change.set_reason(reason);
+  change.set_message(std::move(message));
+  return change;
+}
+
+base::WallTime not_before_last(const v1::TaskStatus& status, base::WallTime time) {
+  if (status.changes().empty()) return time;
+  return std::max(time, core::from_timestamp(status.changes().rbegin()->time()));
+}
+
 namespace {
 
 void set_state(v1::TaskStatus& status, v1::TaskState state, base::WallTime now) {
   status.set_state(state);
   *status.mutable_since() = core::to_timestamp(now);
+}
+
+// Its checkpoint was written before it ran.
+void note_running(v1::TaskStatus& status, const runtimes::ContainerInfo& container) {
+  core::append_change(*status.mutable_changes(),
+                      change_of(status, v1::RUNNING, "Running", "", not_before_last(status, container.started_at)));
 }
 
 // The process goes on: same container, same pid, same attempt.
@@ -122,6 +154,7 @@ Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& con
   status.set_attempt(std::max(status.attempt(), container.attempt));
   if (!same || status.state() < v1::RUNNING) {
     set_state(status, v1::RUNNING, now);
+    note_running(status, container);
     status.clear_message();
     status.clear_exit_code();
     status.clear_finished_at();
@@ -142,7 +175,9 @@ Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtime
     return adopt_running(status, *container, now);
   Adoption result{status};
   if (has_attempt && container->phase == runtimes::ContainerPhase::kExited) {
+    const bool same = status.attempt() == container->attempt;
     result.status.set_attempt(container->attempt);
+    if (!same || status.state() < v1::RUNNING) note_running(result.status, *container);
     result.end = AttemptEnd{container->exit, ""};
     return result;
   }
@@ -160,6 +195,8 @@ v1::TaskStatus first_status(const v1::Task& task, base::WallTime now) {
     status.set_attempt(status.attempt() + 1);
     status.set_restarts(status.restarts() + 1);
     status.set_pid(0);
+    core::append_change(*status.mutable_changes(), change_of(status, v1::ASSIGNED, "BegunAnew",
+                                                             "nothing of it is known on its node any more", now));
   }
   status.set_attempt(std::max(status.attempt(), 1u));
   set_state(status, v1::ASSIGNED, now);

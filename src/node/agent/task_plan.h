@@ -85,6 +85,16 @@ v1::TaskState final_state(const TaskView& view);
 // "exited with 3", with what to do where that is known. `memory_bytes`: its limit, 0 for none.
 std::string describe_end(const AttemptEnd& end, std::int64_t memory_bytes);
 
+// The reason word of an attempt's end: "Exited", "Killed", "OutOfMemory" …
+const char* end_reason(const AttemptEnd& end);
+
+// What happens to a task with that status now, as a change; see core/task_changes.h.
+v1::TaskChange change_of(const v1::TaskStatus& status, v1::TaskState state, const char* reason, std::string message,
+                         base::WallTime now);
+
+// Of something that is learned of late: no earlier than what is noted already.
+base::WallTime not_before_last(const v1::TaskStatus& status, base::WallTime time);
+
 // What a restarted agent knows of a task: its checkpoint, and what the runtime says about its container.
 struct Adoption {
   v1::TaskStatus status;  // brought up to date

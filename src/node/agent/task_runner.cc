@@ -1,6 +1,7 @@
 #include "node/agent/task_runner.h"
 #include "core/health_check.h"
 #include "core/lifecycle.h"
+#include "core/task_changes.h"
 #include "core/task_state.h"
 
 #include <utility>
@@ -25,6 +26,7 @@ constexpr base::Duration kHealthy = std::chrono::seconds(10);
 int failures_before(const v1::Task& task) {
   return static_cast<int>(core::label_count(task.meta(), core::kFailuresLabel));
 }
+constexpr char kTryFailed[] = "TryFailed";
 
 double in_seconds(base::Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -44,6 +46,7 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskAssignment assignment)
       restart_backoff_({}, failures_before(assignment.task())) {
   *checkpoint_.mutable_status() = first_status(assignment.task(), tools.clock.wall());
   *checkpoint_.mutable_assignment() = std::move(assignment);
+  forget_what_is_told_twice();
   wish_unsaved_ = true;
 }
 
@@ -148,8 +151,14 @@ void TaskRunner::assign(v1::TaskAssignment assignment) {
                          core::is_deleted(assignment.task().meta()) == core::is_deleted(task().meta());
   if (!same_wish || checkpoint_.unassigned()) wish_unsaved_ = true;
   *checkpoint_.mutable_assignment() = std::move(assignment);
+  forget_what_is_told_twice();
   checkpoint_.set_unassigned(false);
   changed_.notify();
+}
+
+// Its changes as the control plane has them came from here.
+void TaskRunner::forget_what_is_told_twice() {
+  checkpoint_.mutable_assignment()->mutable_task()->mutable_status()->clear_changes();
 }
 
 void TaskRunner::unassign() {
@@ -220,18 +229,35 @@ void TaskRunner::failed(StepKind step, base::Error error) {
   const bool is_before_start =
       step == StepKind::kPrepareImage || step == StepKind::kPrepareContainer || step == StepKind::kStart;
   if (is_before_start) count_failure();
+  const auto& changes = status().changes();
+  // Each try that fails alike is the same news.
+  const bool is_news = changes.empty() || changes.rbegin()->reason() != kTryFailed ||
+                       !error.message.starts_with(changes.rbegin()->message().substr(0, core::kChangeMessageMax / 2));
+  if (is_news) note(status().state(), kTryFailed, error.message);
   status_now().set_message(fmt::format("{}; trying again in {:.1f} s{}", error.message, in_seconds(delay),
                                        is_before_start ? after_failures() : ""));
   report();
 }
 
 // Within an attempt only forward.
-void TaskRunner::enter(v1::TaskState state, std::string message) {
+void TaskRunner::enter(v1::TaskState state, const char* reason, std::string message) {
   if (state <= status().state()) return;
+  note(state, reason, message);
+  move_to(state, std::move(message));
+}
+
+// Where what happened is noted already.
+void TaskRunner::move_to(v1::TaskState state, std::string message) {
   status_now().set_state(state);
   status_now().set_message(std::move(message));
   *status_now().mutable_since() = core::to_timestamp(tools_.clock.wall());
   report();
+}
+
+// What happens from here on to the next report is all in it.
+void TaskRunner::note(v1::TaskState state, const char* reason, std::string message) {
+  core::append_change(*status_now().mutable_changes(),
+                      change_of(status(), state, reason, std::move(message), tools_.clock.wall()));
 }
 
 void TaskRunner::report() {

@@ -45,7 +45,7 @@ struct TaskTools {
   Slots& slots;  // of those that prepare or start
   const Lease& lease;
   base::TaskGroup& group;
-  base::WorkerPool* workers = nullptr;  // null: blocking work happens inline
+  base::WorkerPool* workers = nullptr;    // null: blocking work happens inline
   logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it
   std::string boot_id;
   std::int64_t log_bytes_max = 0;
@@ -126,6 +126,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void begin_checks(bool adopted);
   void end_checks();
   void take_findings();
+  void note_findings(const probes::Findings& found);
   void attempt_ended(AttemptEnd end);
   void record_end();
   void count_end(const AttemptEnd& end, bool lasted);
@@ -134,8 +135,13 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   std::string how_ill() const;
   v1::Recovery::Action recovery() const { return checkpoint_.assignment().recovery().action(); }
   std::uint32_t restarts() const;
+  void note_end(v1::TaskState state);
+  void note_stop(bool fenced);
   void failed(StepKind step, base::Error error);
-  void enter(v1::TaskState state, std::string message = "");
+  void forget_what_is_told_twice();
+  void enter(v1::TaskState state, const char* reason, std::string message = "");
+  void move_to(v1::TaskState state, std::string message);
+  void note(v1::TaskState state, const char* reason, std::string message = "");
   void report();
   bool has_ports() const;
   bool uses_host_network() const;

@@ -12,6 +12,7 @@
 #include "core/defaults.h"
 #include "core/health_check.h"
 #include "core/recovery.h"
+#include "core/task_changes.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
@@ -50,7 +51,7 @@ base::Co<> TaskRunner::prepare_image() {
   if (executor_ == nullptr)
     co_return base::fail(base::Code::kUnavailable,
                          fmt::format("this node has no {}: install it there, and start it", wanted));
-  enter(v1::PREPARING);
+  enter(v1::PREPARING, "Preparing");
   status_now().set_executor(executor_->name);
   CO_ASSIGN_OR_RETURN(inputs_, co_await tools_.inputs.provide(uid(), checkpoint_.assignment().inputs()));
   // What is on the machine already needs no image.
@@ -107,7 +108,7 @@ base::Co<> TaskRunner::prepare_container() {
   if (!slot_) {
     CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
   }
-  enter(v1::PREPARING);
+  enter(v1::PREPARING, "Preparing");
   holds_resources_ = true;
   tools_.network_table.hold(task());
   if (executor_->runtime.capabilities().prepares_in_network) CO_RETURN_IF_ERROR(co_await attach());
@@ -171,7 +172,7 @@ base::Co<> TaskRunner::start() {
   if (!slot_) {
     CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
   }
-  enter(v1::STARTING);
+  enter(v1::STARTING, "Starting");
   auto container = co_await executor_->runtime.start(uid(), status().attempt());
   slot_.reset();
   if (container) {
@@ -204,7 +205,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_oom_killed();
   checkpoint_.set_started_up(false);
   begin_checks(/*adopted=*/false);
-  enter(v1::RUNNING);
+  enter(v1::RUNNING, "Running");
   begin_watch();
 }
 
@@ -250,10 +251,32 @@ void TaskRunner::record_end() {
   *status.mutable_finished_at() = core::to_timestamp(end_->exit->finished_at);
 }
 
+// An attempt's last change, also where the task's next begins: when it was, why, and its exit code.
+void TaskRunner::note_end(v1::TaskState state) {
+  auto change =
+      change_of(status(), state, end_reason(*end_),
+                describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes()), tools_.clock.wall());
+  if (end_->exit) {
+    change.set_exit_code(end_->exit->code);
+    // What ends at once may have ended before it was seen to run.
+    *change.mutable_time() = core::to_timestamp(not_before_last(status(), end_->exit->finished_at));
+  }
+  core::append_change(*status_now().mutable_changes(), std::move(change));
+}
+
+// What was told to stop did; how it took it, its exit code says.
+void TaskRunner::note_stop(bool fenced) {
+  auto change = fenced ? change_of(status(), v1::STOPPED, "Fenced", kFenced, tools_.clock.wall())
+                       : change_of(status(), v1::STOPPED, "Stopped", "", tools_.clock.wall());
+  if (end_ && end_->exit) change.set_exit_code(end_->exit->code);
+  core::append_change(*status_now().mutable_changes(), std::move(change));
+}
+
 base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await unpublish());
   CO_RETURN_IF_ERROR(co_await note_last_output());
   record_end();
+  note_end(final_state(view()));
   auto delay = restart_backoff_.next(tools_.random);
   if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay())
     delay = core::from_duration(policy.delay());
@@ -267,15 +290,17 @@ base::Co<> TaskRunner::restart() {
   status.set_restarts(status.restarts() + 1);
   status.set_last_end(why);
   status.set_state(v1::ASSIGNED);
-  enter(v1::STARTING,
-        fmt::format("{}; restarts in {:.1f} s{}", why, std::chrono::duration<double>(delay).count(), after_failures()));
+  const auto wait =
+      fmt::format("restarts in {:.1f} s{}", std::chrono::duration<double>(delay).count(), after_failures());
+  note(v1::STARTING, "Restarting", wait);
+  move_to(v1::STARTING, fmt::format("{}; {}", why, wait));
   co_return co_await save(Durability::kDisk);
 }
 
 base::Co<> TaskRunner::stop() {
   fenced_ = view().wanted;
   end_checks();
-  enter(v1::STOPPING, fenced_ ? kFenced : "");
+  enter(v1::STOPPING, "Stopping", fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
   stop_signalled_ = true;
   // Remembered beside the signal: a process that ends by it must not look like one that crashed.
@@ -286,6 +311,7 @@ base::Co<> TaskRunner::stop() {
 // Its process has its grace to end, then begins anew as the next attempt. Still RUNNING, since this one isn't over.
 base::Co<> TaskRunner::interrupt() {
   const auto remedy = recovery() == v1::Recovery::RUN_COMMAND ? v1::Recovery::RESTART : recovery();
+  note(v1::RUNNING, "Interrupting", fmt::format("it {}", core::remedy_text(remedy)));
   status_now().set_message(
       fmt::format("is unhealthy ({}): it {}", status().health_message(), core::remedy_text(remedy)));
   report();
@@ -307,6 +333,7 @@ base::Co<> TaskRunner::ask_to_end() {
 base::Co<> TaskRunner::kill() {
   CO_RETURN_IF_ERROR(co_await executor_->runtime.signal(uid(), SIGKILL));
   kill_signalled_ = true;
+  note(status().state(), "Killing", "it did not end within its grace period");
   co_return base::Result<>{};
 }
 
@@ -317,15 +344,17 @@ base::Co<> TaskRunner::finish() {
   record_end();
   const bool fenced = fenced_ || (view().wanted && tools_.clock.now() >= view().fenced_at);
   std::string message = fenced ? kFenced : "";
+  state == v1::STOPPED ? note_stop(fenced) : note_end(state);
   if (state == v1::FAILED) message = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
   // What ended well without what it was for has failed.
   if (state == v1::SUCCEEDED && !kept) {
     state = v1::FAILED;
     message = kept.error().message;
+    note(state, "OutputMissing", message);
   }
   not_before_ = {};
   failure_backoff_.reset();
-  enter(state, std::move(message));
+  move_to(state, std::move(message));
   co_return co_await save(Durability::kDisk);
 }
 
@@ -385,6 +414,8 @@ base::Co<> TaskRunner::save_as_starting() {
   checkpoint_.clear_networks();
   for (auto& network : tools_.network_table.networks_of(task())) *checkpoint_.add_networks() = std::move(network);
   auto copy = checkpoint_;
+  core::append_change(*copy.mutable_status()->mutable_changes(),
+                      change_of(status(), v1::STARTING, "Starting", "", tools_.clock.wall()));
   copy.mutable_status()->set_state(v1::STARTING);
   wish_unsaved_ = false;
   co_return co_await tools_.folder.save_task(std::move(copy), Durability::kDisk);
