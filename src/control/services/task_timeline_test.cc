@@ -5,6 +5,7 @@
 #include "control/services/services_fixture_test.h"
 #include "control/services/task_service.h"
 #include "core/task_changes.h"
+#include "core/timestamps.h"
 
 namespace orchion::control::services {
 namespace {

@@ -135,7 +135,7 @@ std::vector<std::string> presentable(const std::vector<std::string>& lines, cons
 
 std::vector<std::string> last_output(const std::filesystem::path& folder, std::uint32_t attempt,
                                      const std::vector<std::string>& secrets) {
-  const auto filter = logs::LineFilter::make(std::nullopt, std::nullopt, "");
+  const auto filter = logs::LineFilter::make({});
   if (!filter) return {};
   const auto tail = logs::read_tail(folder, *filter, kLinesRead, logs::Unfinished::kCounts);
   if (!tail) return {};
