@@ -30,7 +30,10 @@ base::Result<> choose_lines(Context& context, const LogsOptions& options, v1::Lo
     ASSIGN_OR_RETURN(const auto until, parse_moment(options.until, now));
     *request.mutable_until() = stamp(until);
   }
-  if (!options.fixed) RETURN_IF_ERROR(core::check_pattern(options.grep));
+  if (!options.fixed) {
+    const auto checked = core::check_pattern(options.grep);
+    if (!checked) return base::fail(base::Code::kInvalidArgument, "--grep: " + checked.error().message);
+  }
   for (const auto& field : options.fields) request.add_fields(field);
   request.set_level(core::level_of_word(options.level).value_or(v1::LOG_LEVEL_UNKNOWN));
   request.set_follow(options.follow);

@@ -17,8 +17,14 @@ TEST(RestCall, PutsPathFieldsIntoThePathAndTheRestIntoTheQuery) {
   const auto call = rest_call("orchion.v1.TaskService.Logs", request);
   ASSERT_TRUE(call.has_value());
   EXPECT_EQ(call->verb, "GET");
-  EXPECT_EQ(call->target, "/v1/stacks/my%20shop/logs?service=web&follow=true&since=2026-01-01T00%3A00%3A00Z&tail=0");
+  EXPECT_EQ(call->target, "/v1/logs?stack=my%20shop&service=web&follow=true&since=2026-01-01T00%3A00%3A00Z&tail=0");
   EXPECT_EQ(call->body, "");
+  v1::CopyFromRequest copy;
+  copy.set_stack("my shop");
+  copy.set_task("web.1");
+  copy.set_path("/a b");
+  EXPECT_EQ(rest_call("orchion.v1.TaskService.CopyFrom", copy)->target,
+            "/v1/stacks/my%20shop/tasks/web.1/files?path=%2Fa%20b");
 }
 
 TEST(RestCall, WritesTheBodyAsJson) {

@@ -55,8 +55,8 @@ TEST_F(TaskHistory, ATaskFromItsStartToItsEnd) {
   const auto& exited = status("a").changes(3);
   EXPECT_EQ(exited.exit_code(), 3);
   EXPECT_EQ(exited.state(), v1::FAILED);
-  EXPECT_EQ(exited.message(), "exited with code 3");
-  EXPECT_THAT(status("a").changes(4).message(), HasSubstr("starting again in"));
+  EXPECT_EQ(exited.message(), "exited with 3");
+  EXPECT_THAT(status("a").changes(4).message(), HasSubstr("restarts in"));
   stop(task("a"));
   EXPECT_EQ(state("a"), v1::STOPPED);
   EXPECT_EQ(status("a").changes(6).reason(), "Stopping");

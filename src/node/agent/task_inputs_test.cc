@@ -22,6 +22,8 @@ using testing::HasSubstr;
 
 class TaskInputsTest : public AgentLab {
  protected:
+  TaskInputsTest() { EXPECT_TRUE(base::make_folders(folder)); }
+
   // As `orchion job run --input` sends it.
   std::string archive_of(const fs::path& what) {
     const base::UniqueFd node(::open(what.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));

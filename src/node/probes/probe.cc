@@ -46,7 +46,8 @@ std::string shortened(std::string text, std::size_t bytes_max) {
 base::Co<Outcome> probe(base::Clock& clock, Target target, v1::HealthCheck check, base::Duration timeout) {
   const bool is_command = !check.has_http() && !check.has_grpc() && !check.has_tcp();
   auto asked = ask(clock, std::move(target), std::move(check));
-  auto result = co_await base::with_timeout(clock, timeout, "the check", std::move(asked));
+  const std::string what = is_command ? "the command" : "the check";
+  auto result = co_await base::with_timeout(clock, timeout, what, std::move(asked));
   if (!result && result.error().code == base::Code::kCancelled) co_return std::unexpected(result.error());
   auto outcome = result ? std::move(*result)
                         : Outcome{verdict_of(result.error().code, is_command), std::move(result).error().message};
