@@ -151,7 +151,8 @@ TEST(JobLoader, RefusesWithAPlace) {
 
 TEST(JobLoader, ReadsQueues) {
   const auto stack = loaded(
-      "{x-orchion: {queues: {gpu: {slots: 2, placement: bin-pack}, any: }, jobs: {a: {image: b, queue: gpu}, c: {image: "
+      "{x-orchion: {queues: {gpu: {slots: 2, placement: bin-pack}, any: }, jobs: {a: {image: b, queue: gpu}, c: "
+      "{image: "
       "b, queue: any, concurrency: skip}}}}");
   ASSERT_EQ(stack.queues_size(), 2);
   EXPECT_EQ(stack.queues(0).name(), "gpu");
@@ -193,8 +194,9 @@ TEST(JobLoader, RefusesQueuesWithAPlace) {
   const auto with = [](const std::string& queues, const std::string& job) {
     return error_of("{x-orchion: {queues: {" + queues + "}, jobs: {a: {image: b, " + job + "}}}}");
   };
-  EXPECT_EQ(with("gpu: {slots: 2}", "queue: cpu"),
-            "compose.yaml:1:69: there is no queue `cpu`: describe it under `x-orchion`, as `queues: {cpu: {slots: 2}}`");
+  EXPECT_EQ(
+      with("gpu: {slots: 2}", "queue: cpu"),
+      "compose.yaml:1:69: there is no queue `cpu`: describe it under `x-orchion`, as `queues: {cpu: {slots: 2}}`");
   EXPECT_THAT(with("gpu: {slots: 2}", "queue: gpu, placement: spread"),
               HasSubstr("`placement` is said by the queue `gpu`: remove it here"));
   EXPECT_THAT(with("gpu: {slots: 0}", "queue: gpu"), HasSubstr("slots"));

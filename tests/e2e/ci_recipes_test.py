@@ -99,7 +99,7 @@ class Recipes(unittest.TestCase):
             self.assertTrue(runner.failed)
             code = next(code for _, code, _ in runner.steps if code != 0)
             self.assertEqual(code, 3, "the job's own")
-            self.assertIn("exited with code 3", runner.printed())
+            self.assertIn("exited with 3", runner.printed())
             self.assertIn("the page is not what it should be", runner.printed())
             self.assertIn("JobFailed", runner.printed())
             self.assertEqual(runner.steps[-1][1], 0, runner.printed())

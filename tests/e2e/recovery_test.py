@@ -80,6 +80,7 @@ services:
     image: busybox-test:latest
     command: [sh, -c, "echo cannot open the book; exit 3"]
     restart: "no"
+    healthcheck: {test: [CMD, "true"], interval: 100s}
 x-orchion:
   jobs:
     count:
@@ -107,9 +108,9 @@ class Recovery(unittest.TestCase):
         self.addCleanup(self.cluster.close)
         harness.busybox_image(self.cluster, "busybox-test:latest")
 
-    def up(self, text):
+    def up(self, text, *options):
         file = harness.write(self.cluster.folder, "shop/compose.yaml", text)
-        return self.cluster.run("up", "-f", file, "--yes", "--timeout", "10s")
+        return self.cluster.run("up", "-f", file, "--yes", "--timeout", "10s", *options)
 
     def task(self, service):
         tasks = [t for t in self.cluster.tasks("shop") if t["spec"]["service"] == service]
@@ -163,7 +164,7 @@ class Recovery(unittest.TestCase):
         self.assertRegex(self.events("TaskUnhealthy", "ill")[0], r"^ill\.1 is unhealthy \(.*refused.*\) and is restarted$")
 
     def test_up_and_job_run_print_them(self):
-        out = self.up(ONCE)
+        out = self.up(ONCE, "--wait")
         self.assertEqual(out.code, 1, out)
         self.assertIn("orchion: shop/once.1: exited with 3\n  | cannot open the book\n", out.err)
         self.assertEqual(self.events("TaskFailed", "once"),

@@ -85,7 +85,7 @@ class Timeline(unittest.TestCase):
         again = begin + [("Killed", agent), ("Restarting", agent), ("Running", agent)]
         self.assertEqual(self.steps(killed), again)
         self.assertEqual([change["attempt"] for change in killed["changes"]], [0, 0, 1, 1, 1, 1, 2, 2])
-        self.assertEqual((killed["changes"][5]["exitCode"], killed["changes"][5]["message"]), (137, "ended by signal 9"))
+        self.assertEqual((killed["changes"][5]["exitCode"], killed["changes"][5]["message"]), (137, "was killed by signal 9"))
         self.assertEqual(killed["image"], "busybox-test:latest")
         self.assert_in_order(killed)
 
@@ -104,7 +104,7 @@ class Timeline(unittest.TestCase):
         self.assert_in_order(both)
 
         table = self.cluster.ok("inspect", "shop/web.1", "--previous")
-        for words in ("shop/web.1", "busybox-test:latest", "Killed: ended by signal 9", "Restarted", user, agent,
+        for words in ("shop/web.1", "busybox-test:latest", "Killed: was killed by signal 9", "Restarted", user, agent,
                       "Removed"):
             self.assertIn(words, table)
         self.assertNotIn("Killed", self.cluster.ok("inspect", "shop/web.1"), "that was another task")

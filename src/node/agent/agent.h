@@ -47,7 +47,7 @@ struct AgentParts {
   std::function<v1::NodeCapabilities()> capabilities;  // called on a worker; may take a millisecond
   // Adds to `executors` what can be found now; empty: there is nothing to find.
   std::function<base::Co<>()> look_for_executors = {};
-  base::WorkerPool* workers = nullptr;  // null: everything inline, for simulations on one thread
+  base::WorkerPool* workers = nullptr;    // null: everything inline, for simulations on one thread
   logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it, none is compressed
 };
 

@@ -138,7 +138,8 @@ TEST_F(UnhealthyTest, IsRestarted) {
   std::vector<std::string> said;
   for (const auto& report : server.told.at("a")) said.push_back(report.status().message());
   EXPECT_THAT(said, testing::Contains("is unhealthy (exit code 3: said): it is restarted"));
-  EXPECT_THAT(said, testing::Contains(HasSubstr("failed its health check 2 times: exit code 3: said; restarts in ")));
+  EXPECT_THAT(said,
+              testing::Contains(HasSubstr("failed its health check 2 times: exit code 3: said; restarts at once")));
   runtime.exec_code = 0;
   advance(seconds(60));
   EXPECT_EQ(status("a").attempt(), 2u);

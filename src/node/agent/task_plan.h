@@ -16,6 +16,7 @@ struct AttemptEnd {
   std::optional<runtimes::ExitStatus> exit;  // unset: its container is gone and nobody saw the end
   std::string reason;                        // why, where its exit doesn't tell
   bool unhealthy = false;                    // it was told to end for that
+  bool lasted = false;                       // it was up for so long that this is no crash loop
 };
 
 // The recovery command of a service, for one illness of one of its tasks.

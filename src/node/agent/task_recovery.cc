@@ -30,9 +30,9 @@ std::uint32_t TaskRunner::restarts() const {
 }
 
 // What lasted, or ended as it should, begins anew.
-void TaskRunner::count_end(const AttemptEnd& end, bool lasted) {
+void TaskRunner::count_end(const AttemptEnd& end) {
   const bool fails = is_failure(end) && !stop_signalled_;
-  if (lasted || !fails) status_now().clear_failures();
+  if (end.lasted || !fails) status_now().clear_failures();
   if (fails) count_failure();
 }
 

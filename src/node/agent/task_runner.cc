@@ -198,15 +198,15 @@ base::Co<> TaskRunner::watch(std::shared_ptr<TaskRunner> self, std::uint32_t att
 }
 
 void TaskRunner::attempt_ended(AttemptEnd end) {
-  const bool lasted = running_ && tools_.clock.now() - up_since_ >= kHealthy;
-  if (lasted) restart_backoff_.reset();
+  end.lasted = running_ && tools_.clock.now() - up_since_ >= kHealthy;
+  if (end.lasted) restart_backoff_.reset();
   running_ = false;
   end_checks();
   if (interrupted_) {
     end.unhealthy = true;
     end.reason = how_ill();
   }
-  count_end(end, lasted);
+  count_end(end);
   if (is_wired_at_start()) attached_ = false;  // its next start brings another namespace
   end_ = std::move(end);
   changed_.notify();

@@ -129,7 +129,7 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void note_findings(const probes::Findings& found);
   void attempt_ended(AttemptEnd end);
   void record_end();
-  void count_end(const AttemptEnd& end, bool lasted);
+  void count_end(const AttemptEnd& end);
   void count_failure();
   std::string after_failures() const;
   std::string how_ill() const;

@@ -277,7 +277,8 @@ base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await note_last_output());
   record_end();
   note_end(final_state(view()));
-  auto delay = restart_backoff_.next(tools_.random);
+  // What lived for a while is back at once; pauses are for what crashes again and again.
+  auto delay = end_->lasted ? base::Duration::zero() : restart_backoff_.next(tools_.random);
   if (const auto& policy = checkpoint_.assignment().restart(); policy.has_delay())
     delay = core::from_duration(policy.delay());
   const auto why = describe_end(*end_, checkpoint_.assignment().container().limits().memory_bytes());
@@ -291,7 +292,9 @@ base::Co<> TaskRunner::restart() {
   status.set_last_end(why);
   status.set_state(v1::ASSIGNED);
   const auto wait =
-      fmt::format("restarts in {:.1f} s{}", std::chrono::duration<double>(delay).count(), after_failures());
+      delay == base::Duration::zero()
+          ? "restarts at once"
+          : fmt::format("restarts in {:.1f} s{}", std::chrono::duration<double>(delay).count(), after_failures());
   note(v1::STARTING, "Restarting", wait);
   move_to(v1::STARTING, fmt::format("{}; {}", why, wait));
   co_return co_await save(Durability::kDisk);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 
 #include <fcntl.h>
@@ -125,18 +126,33 @@ class Sealer {
   std::vector<std::string> grams_;
 };
 
+// Changes places with the segment, so that one which its writer has dropped meanwhile doesn't come back. ENOENT: it
+// has.
+int exchange_names(const std::filesystem::path& beside, const std::filesystem::path& path) {
+  if (::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
+    ::unlink(beside.c_str());
+    return 0;
+  }
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  // A file system that can't: it comes back where it is dropped between these two calls, until it is dropped again.
+  if (::access(path.c_str(), F_OK) != 0) return errno;
+  return ::rename(beside.c_str(), path.c_str()) == 0 ? 0 : errno;
+}
+
 // On the disk before it has its name: a power cut leaves the one or the other.
 Result<> replace(const std::filesystem::path& path, const std::string& content) {
   auto beside = path;
   beside += ".sealing";
   base::UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file && errno == ENOENT) return {};  // its folder went meanwhile
   if (!file) return base::fail_errno(errno, fmt::format("cannot create {}", beside.string()));
   const auto n = ::write(file.get(), content.data(), content.size());
   int error_number = n < 0 ? errno : static_cast<std::size_t>(n) != content.size() ? ENOSPC : 0;
   if (error_number == 0 && ::fdatasync(file.get()) != 0) error_number = errno;
-  if (error_number == 0 && ::rename(beside.c_str(), path.c_str()) != 0) error_number = errno;
-  if (error_number == 0 || error_number == ENOENT) return {};  // ENOENT: its folder went meanwhile
+  if (error_number == 0) error_number = exchange_names(beside, path);
+  if (error_number == 0) return {};
   ::unlink(beside.c_str());
+  if (error_number == ENOENT) return {};
   return base::fail_errno(error_number, fmt::format("cannot write {}", path.string()));
 }
 
