@@ -180,14 +180,20 @@ Co<EngineClient::Started> EngineClient::start_container(std::string container) {
 }
 
 Co<> EngineClient::kill_container(std::string container, int signal) {
-  CO_ASSIGN_OR_RETURN(auto target, co_await versioned(path_of(container, "/kill?signal=") + std::to_string(signal)));
-  Call order{"POST", std::move(target), {}, Repeat::kWhileUnreachable};
-  CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
-  if (answer.status < 300 || answer.status == 404 || answer.status == 409) co_return Result<>{};
-  // It may have ended by itself meanwhile, which Podman reports as a failure.
-  CO_ASSIGN_OR_RETURN(const auto state, co_await inspect_container(container));
-  if (!state || !state->running) co_return Result<>{};
-  co_return std::unexpected(failure("signal container " + container, answer.status, answer.body));
+  CO_ASSIGN_OR_RETURN(const auto target,
+                      co_await versioned(path_of(container, "/kill?signal=") + std::to_string(signal)));
+  auto random = base::Random::from_system();
+  base::Backoff pauses({.first = 20ms, .longest = 1s});
+  for (int i = 1;; ++i) {
+    Call order{"POST", target, {}, Repeat::kWhileUnreachable};
+    CO_ASSIGN_OR_RETURN(const auto answer, co_await call(std::move(order)));
+    if (answer.status < 300 || answer.status == 404 || answer.status == 409) co_return Result<>{};
+    // It may have ended by itself meanwhile, which Podman reports as a failure, while it still lists it as running.
+    CO_ASSIGN_OR_RETURN(const auto state, co_await inspect_container(container));
+    if (!state || !state->running) co_return Result<>{};
+    if (i == 8) co_return std::unexpected(failure("signal container " + container, answer.status, answer.body));
+    CO_RETURN_IF_ERROR(co_await clock_.sleep(pauses.next(random)));
+  }
 }
 
 Co<> EngineClient::remove_container(std::string container) {

@@ -153,15 +153,17 @@ bool SegmentWriter::append(logs::OutputStream stream, std::uint16_t attempt, std
   within_line = !payload.ends_with('\n');
   const auto size = static_cast<std::int64_t>(sizeof header + payload.size());
   if (segment_size_ > 0 && segment_size_ + size > segment_size_max_) {
-    // A segment ends with a line where it can: it is searched by itself.
+    // A segment ends with a line where it can, and where that makes it little larger: it is searched by itself.
     const auto lines = payload.rfind('\n') + 1;
-    if (lines > 0 && (header.continues != 0 || lines < payload.size())) {
+    const bool ends_a_line = lines > 0 && (header.continues != 0 || lines < payload.size());
+    const auto finished = segment_size_ + static_cast<std::int64_t>(sizeof header + lines);
+    if (ends_a_line && finished <= segment_size_max_ + segment_size_max_ / 4) {
       if (!write_piece(header, payload.substr(0, lines))) return false;
       payload.remove_prefix(lines);
       header.continues = 0;
+      if (payload.empty()) return true;
     }
     begin_segment();
-    if (payload.empty()) return true;
   }
   return write_piece(header, payload);
 }

@@ -133,6 +133,24 @@ TEST_F(SegmentWriterTest, SegmentsEndWithLinesWhereTheyCan) {
   for (const auto& segment : segments()) EXPECT_EQ(content(segment).back(), '\n') << segment;
 }
 
+TEST_F(SegmentWriterTest, ASmallCapLeavesTheNewestOfLargePayloads) {
+  SegmentWriter writer;
+  ASSERT_EQ(writer.open(folder_.c_str(), 100'000), 0);
+  for (int i = 0; i < 50; ++i) {
+    std::string payload;
+    while (payload.size() < 60'000) payload += "line " + std::to_string(i) + "\n";
+    // Cut within a line now and then.
+    const auto cut = i % 3 == 0 ? payload.size() - 3 : payload.size();
+    ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, payload.substr(0, cut)));
+    ASSERT_TRUE(payloads().back().ends_with(payload.substr(cut - 20, 20)));
+    if (cut < payload.size()) {
+      ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, payload.substr(cut) + payload));
+    }
+    ASSERT_FALSE(payloads().empty());
+    EXPECT_TRUE(payloads().back().ends_with("line " + std::to_string(i) + "\n"));
+  }
+}
+
 TEST_F(SegmentWriterTest, ASealedSegmentIsLeftAsItIs) {
   const std::string sealed = "ROZ1 whatever it holds";
   std::ofstream(folder_ / "00000001.log") << sealed;
