@@ -84,8 +84,8 @@ int SegmentWriter::open(const char* folder, std::int64_t bytes_max) {
   folder_ = ::open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder_ < 0) return errno;
   total_max_ = std::max<std::int64_t>(bytes_max, 4096);
-  // At least two segments fit under the cap, so that dropping one never drops all.
-  segment_size_max_ = std::min<std::int64_t>(logs::kSegmentBytes, total_max_ / 2);
+  // Two segments fit under the cap, one of them a quarter too large, so that dropping one never drops all.
+  segment_size_max_ = std::min<std::int64_t>(logs::kSegmentBytes, total_max_ * 2 / 5);
   look_around();
   if (newest_ == 0) return begin_segment() ? 0 : errno;
   segment_ = open_segment(newest_, 0);
@@ -142,8 +142,22 @@ bool SegmentWriter::write_record(const logs::RecordHeader& header, std::string_v
   return false;
 }
 
+// In pieces that leave a small segment room for more than one of them.
 bool SegmentWriter::append(logs::OutputStream stream, std::uint16_t attempt, std::int64_t time_ns,
                            std::string_view payload) {
+  const auto piece_max = static_cast<std::size_t>(segment_size_max_) / 2;
+  bool kept = true;
+  while (payload.size() > piece_max) {
+    const auto lines = payload.substr(0, piece_max).rfind('\n') + 1;
+    const auto piece = payload.substr(0, lines > 0 ? lines : piece_max);
+    kept = append_piece(stream, attempt, time_ns, piece) && kept;
+    payload.remove_prefix(piece.size());
+  }
+  return append_piece(stream, attempt, time_ns, payload) && kept;
+}
+
+bool SegmentWriter::append_piece(logs::OutputStream stream, std::uint16_t attempt, std::int64_t time_ns,
+                                 std::string_view payload) {
   logs::RecordHeader header;
   header.time_ns = time_ns;
   header.stream = stream;

@@ -27,6 +27,7 @@ class SegmentWriter {
  private:
   bool write_record(const logs::RecordHeader& header, std::string_view payload);
   bool begin_segment();
+  bool append_piece(logs::OutputStream stream, std::uint16_t attempt, std::int64_t time_ns, std::string_view payload);
   bool write_piece(logs::RecordHeader header, std::string_view payload);
   void look_around();
   bool drop_oldest();

@@ -142,11 +142,14 @@ TEST_F(SegmentWriterTest, ASmallCapLeavesTheNewestOfLargePayloads) {
     // Cut within a line now and then.
     const auto cut = i % 3 == 0 ? payload.size() - 3 : payload.size();
     ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, payload.substr(0, cut)));
-    ASSERT_TRUE(payloads().back().ends_with(payload.substr(cut - 20, 20)));
     if (cut < payload.size()) {
       ASSERT_TRUE(writer.append(OutputStream::kOut, 1, i, payload.substr(cut) + payload));
     }
-    ASSERT_FALSE(payloads().empty());
+    std::size_t kept = 0;
+    for (const auto& one : payloads()) kept += one.size();
+    if (i > 2) {
+      EXPECT_GT(kept, 25'000u) << i;
+    }
     EXPECT_TRUE(payloads().back().ends_with("line " + std::to_string(i) + "\n"));
   }
 }
