@@ -181,7 +181,7 @@ class Chaos(unittest.TestCase):
         # The notes first: what is written while the output is read is more than was noted.
         noted = self.noted()
         for service in chaos_load.WRITERS:
-            judge.read(self.one.ok("logs", f"chaos/{service}", timeout=600))
+            judge.read(self.one.ok("logs", "--previous", f"chaos/{service}", timeout=600))
         for run in self.runs():
             judge.read(self.one.ok("job", "logs", f"chaos/{run['meta']['name']}"))
         complaints = judge.judge(noted)
@@ -205,7 +205,9 @@ class Chaos(unittest.TestCase):
         return complaints
 
     def judge_tasks(self):
-        complaints = chaos_judges.TaskJudge(self.services()).judge(self.first, self.monkey.killed_at)
+        complaints = chaos_judges.TaskJudge(self.services()).judge(
+            self.first, self.monkey.killed_at,
+            moves=sum(event["reason"] == "TaskMoves" for event in self.events().values()))
         if self.processes("rock") != self.rocks:
             complaints.append("what nobody killed is another process now")
         for machine in (self.one, self.two):
