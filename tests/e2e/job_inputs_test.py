@@ -39,6 +39,10 @@ x-orchion:
       image: busybox-test:latest
       command: [sh, -c, "test $${#TOKEN} -eq LENGTH"]
       parameters: {TOKEN: {secret: true}, WHERE: here}
+    blab:
+      image: busybox-test:latest
+      command: [sh, -c, "echo the number is $$NUMBER; exit 3"]
+      parameters: {NUMBER: {secret: true}}
 volumes:
   seen:
 """
@@ -126,6 +130,13 @@ class JobInputs(unittest.TestCase):
             "inputs": {"video": "sha256:" + "0" * 64}})
         self.assertEqual(status, 409, body)
         self.assertIn("upload it again", body)
+
+    def test_a_secret_in_the_last_lines_is_blotted_out(self):
+        out = self.job("run", "shop/blab", "--param", "NUMBER=-", "--wait", stdin=SECRET[::-1])
+        self.assertEqual(out.code, 3, out)
+        self.assertIn("the number is <redacted>", out.err)
+        for path in ("/v1/tasks?all=true", "/v1/events", "/v1/runs"):
+            self.assertNotIn(SECRET[::-1], self.cluster.request("GET", path)[2], path)
 
     def test_secrets_are_seen_by_the_task_alone(self):
         token = self.cluster.folder / "token"

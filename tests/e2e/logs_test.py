@@ -147,6 +147,29 @@ services:
         self.assertEqual(follower.stdout.readline(), "", "nothing is left that could say more")
         self.assertEqual(follower.wait(30), 0)
 
+    def test_a_follower_waits_for_what_is_made_anew(self):
+        # After five failures the next task comes after more than a second.
+        path = write(self.folder.name, "anew.yaml", """
+name: anew
+services:
+  web:
+    image: box:1
+    command: ["sh", "-c", "echo here; exit 3"]
+    x-orchion: {recovery: recreate}
+""")
+        self.cluster.run("up", "-f", str(path), "--timeout", "1s")
+        self.addCleanup(self.cluster.run, "down", "-f", str(path), "--yes")
+        follower = subprocess.Popen([harness.ORCHION, "logs", "-f", "anew/web", "-o", "json"], text=True,
+                                    stdout=subprocess.PIPE, env=self.cluster.environment())
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        seen = set()
+        while len(seen) < 5:
+            line = follower.stdout.readline()
+            self.assertTrue(line, f"it ended after {len(seen)} tasks")
+            seen.add(json.loads(line)["taskUid"])
+
     def test_a_flood_is_kept_whole_through_rotation_and_kills(self):
         """Lines come quicker than segments are sealed, while the server is killed again and again."""
         count = 300_000

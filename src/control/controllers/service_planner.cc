@@ -100,12 +100,12 @@ class ServicePlanner {
     if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
     if (revisions_.is_outdated(*task)) return settle_outdated(task);
-    if (ended && wants_replacement(spec_, *task)) return settle_ended(task);
+    if (ended && core::wants_replacement(spec_, *task)) return settle_ended(task);
     look_at_current(task, condition);
   }
 
   bool is_kept_when_ended(const v1::Task& task) const {
-    return !revisions_.is_outdated(task) && !wants_replacement(spec_, task);
+    return !revisions_.is_outdated(task) && !core::wants_replacement(spec_, task);
   }
 
   // Empty: a new task, as soon as those told to stop have ended.
@@ -356,7 +356,7 @@ class ServicePlanner {
       const std::string what =
           fmt::format("{} {}: {}", short_name(task), core::state_name(task.status().state()), why_ended(task));
       if (is_updating()) return fmt::format("the update stopped, because {}", what);
-      return wants_replacement(spec_, task) ? what + "; it is tried again" : what;
+      return core::wants_replacement(spec_, task) ? what + "; it is tried again" : what;
     }
     // Between a failure and the next the reason stands, or it would come and go with every attempt.
     if (retrying_ && !service_.status().message().empty()) return service_.status().message();

@@ -13,10 +13,6 @@ namespace {
 constexpr base::Duration kFirstDelay = std::chrono::milliseconds(100);
 constexpr base::Duration kLongestDelay = std::chrono::seconds(60);
 
-bool is_replaced_by_us(const v1::ServiceSpec& spec) {
-  return spec.recovery().action() == v1::Recovery::RECREATE || spec.recovery().action() == v1::Recovery::MOVE;
-}
-
 bool has_lived(const v1::TaskStatus& status) {
   return status.has_started_at() && status.has_finished_at() &&
          core::from_timestamp(status.finished_at()) - core::from_timestamp(status.started_at()) >= kLives;
@@ -36,16 +32,6 @@ const std::string& node_of(const v1::Task& task) {
 base::Duration replacement_delay(const v1::RestartPolicy& policy, unsigned failures) {
   if (policy.has_delay()) return core::from_duration(policy.delay());
   return std::min<base::Duration>(kFirstDelay * (1u << std::min(failures == 0 ? 0 : failures - 1, 10u)), kLongestDelay);
-}
-
-bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task) {
-  const auto& restart = spec.restart();
-  if (restart.condition() == v1::RestartPolicy::NO) return false;
-  if (task.status().state() == v1::SUCCEEDED)
-    return restart.condition() == v1::RestartPolicy::ALWAYS || restart.condition() == v1::RestartPolicy::UNLESS_STOPPED;
-  if (task.status().state() == v1::FAILED && spec.recovery().action() == v1::Recovery::NOTHING) return false;
-  if (restart.max_attempts() == 0) return true;
-  return (is_replaced_by_us(spec) ? core::restarts_of(task) : task.status().attempt()) < restart.max_attempts();
 }
 
 unsigned failures_after(const v1::Task& task) {
@@ -84,7 +70,7 @@ bool moves_away(const v1::Task& task) {
 }
 
 std::string what_replaces(const v1::ServiceSpec& spec) {
-  return is_replaced_by_us(spec) ? core::remedy_text(spec.recovery().action()) : "is replaced";
+  return core::is_made_anew(spec) ? core::remedy_text(spec.recovery().action()) : "is replaced";
 }
 
 }  // namespace orchion::control::controllers

@@ -24,9 +24,6 @@ constexpr unsigned kFailuresBeforeReturn = 15;
 // at the most; where the service says how long, that.
 base::Duration replacement_delay(const v1::RestartPolicy& policy, unsigned failures);
 
-// Whether a task that ended is to be replaced as the spec stands.
-bool wants_replacement(const v1::ServiceSpec& spec, const v1::Task& task);
-
 // How many failures in a row a replacement of this task, which failed, comes after.
 unsigned failures_after(const v1::Task& task);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/lifecycle.h"
+#include "core/recovery.h"
 
 namespace orchion::control::controllers {
 namespace {
@@ -116,11 +117,11 @@ TEST(WantsReplacement, CountsWhatWasMadeAnewAgainstMaxAttempts) {
   auto task = task_on("a");
   task.mutable_status()->set_state(v1::FAILED);
   task.mutable_status()->set_attempt(1);
-  EXPECT_TRUE(wants_replacement(spec, task));
+  EXPECT_TRUE(core::wants_replacement(spec, task));
   (*task.mutable_meta()->mutable_labels())[core::kRestartsLabel] = "1";
-  EXPECT_TRUE(wants_replacement(spec, task));
+  EXPECT_TRUE(core::wants_replacement(spec, task));
   (*task.mutable_meta()->mutable_labels())[core::kRestartsLabel] = "2";
-  EXPECT_FALSE(wants_replacement(spec, task));
+  EXPECT_FALSE(core::wants_replacement(spec, task));
 }
 
 }  // namespace

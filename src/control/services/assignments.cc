@@ -50,7 +50,10 @@ void add_run(const store::View& view, const v1::Task& task, v1::TaskAssignment& 
   set_variable(*out.mutable_container(), "ORCHION_JOB", run->spec().job());
   set_variable(*out.mutable_container(), "ORCHION_RUN", run->meta().name());
   set_variable(*out.mutable_container(), "ORCHION_INDEX", std::to_string(task.spec().index()));
-  for (const auto& [name, value] : run->spec().secret_parameters()) set_variable(*out.mutable_container(), name, value);
+  for (const auto& [name, value] : run->spec().secret_parameters()) {
+    set_variable(*out.mutable_container(), name, value);
+    out.add_secret_variables(name);
+  }
   for (const auto& input : run->spec().template_().inputs()) {
     const auto given = run->spec().inputs().find(input.name());
     if (given == run->spec().inputs().end()) continue;

@@ -5,8 +5,10 @@
 #include <fmt/core.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "core/defaults.h"
 #include "core/jobs.h"
-#include "core/lifecycle.h"
+#include "core/log_source.h"
+#include "core/recovery.h"
 #include "core/task_state.h"
 
 namespace orchion::control::services {
@@ -15,25 +17,16 @@ namespace {
 
 using Batches = base::Channel<v1::LogBatch>;
 
-// So long a service whose tasks have all ended is given to replace one.
-constexpr auto kReplaced = std::chrono::seconds(1);
-
-bool is_wanted(const v1::Task& task, const v1::LogsRequest& request) {
-  const auto& spec = task.spec();
-  if (spec.assignment().node_uid().empty()) return false;
-  if (!request.task_uid().empty() && task.meta().uid() != request.task_uid()) return false;
-  if (!request.service().empty() && spec.service() != request.service()) return false;
-  if (!request.run().empty() && spec.run() != request.run()) return false;
-  if (!request.node().empty() && spec.assignment().node() != request.node()) return false;
-  return request.slot() == 0 || spec.slot() == request.slot();
-}
-
 // It has a task that runs or will, or is about to have one.
 bool may_say_more(const store::View& view, const v1::Service& service) {
-  const auto tasks = view.tasks_of_service(service.meta().stack(), service.meta().name());
-  if (std::ranges::any_of(tasks, [](const auto& task) { return !core::is_terminal(task->status().state()); }))
-    return true;
-  return !service.spec().stopped() && tasks.size() < service.spec().replicas();
+  std::uint32_t settled = 0;
+  for (const auto& task : view.tasks_of_service(service.meta().stack(), service.meta().name())) {
+    if (!core::is_terminal(task->status().state())) return true;
+    if (task->spec().desired_state() != v1::DESIRED_RUNNING) continue;  // makes room for another, or goes for good
+    if (core::wants_replacement(service.spec(), *task)) return true;
+    ++settled;
+  }
+  return settled < core::tasks_wanted(service.spec());
 }
 
 bool runs_may_say_more(const store::View& view, const std::string& stack) {
@@ -46,7 +39,8 @@ bool runs_may_say_more(const store::View& view, const std::string& stack) {
 std::vector<std::shared_ptr<const v1::Task>> tasks_for_logs(const store::View& view, const v1::LogsRequest& request) {
   std::vector<std::shared_ptr<const v1::Task>> tasks;
   const auto take = [&](const std::shared_ptr<const v1::Task>& task) {
-    if (is_wanted(*task, request)) tasks.push_back(task);
+    if (!task->spec().assignment().node_uid().empty() && core::is_wanted(core::log_source(*task), request))
+      tasks.push_back(task);
   };
   if (request.stack().empty()) {
     for (const auto& [name, task] : view.tasks().all()) take(task);
@@ -123,18 +117,10 @@ bool LogFollower::is_over() const {
 
 // nullptr: there will be none.
 base::Co<LogFollower::TaskPointer> LogFollower::next_task(std::shared_ptr<LogFollower> self) {
-  bool looked_again = false;
   while (true) {
     if (auto task = self->newly_begun()) co_return task;
-    if (!self->is_over()) {
-      looked_again = false;
-      CO_RETURN_IF_ERROR(co_await self->changed_->wait());
-    } else if (looked_again || !self->request_.run().empty() || !self->request_.task_uid().empty()) {
-      co_return TaskPointer();
-    } else {
-      looked_again = true;
-      CO_RETURN_IF_ERROR(co_await self->context_.clock.sleep(kReplaced));
-    }
+    if (self->is_over()) co_return TaskPointer();
+    CO_RETURN_IF_ERROR(co_await self->changed_->wait());
   }
 }
 
@@ -144,7 +130,9 @@ base::Co<> LogFollower::attend(std::shared_ptr<LogFollower> self, TaskPointer ta
   want.mutable_logs()->add_task_uids(task->meta().uid());
   auto& request = *want.mutable_logs()->mutable_request();
   request = self->request_;
-  request.set_previous(false);  // of this task alone
+  // Of this task alone, also where it is gone by then.
+  request.set_previous(false);
+  request.set_task_uid(task->meta().uid());
   auto stream = co_await self->streams_.open(assignment.node_uid(), std::move(want));
   if (!stream) {
     auto notice =

@@ -135,7 +135,7 @@ base::Co<> send_all_new(std::shared_ptr<const NodeLogs> nodes, std::size_t index
   co_return first ? others : first;
 }
 
-// What is not there, as it is told to the user. `none`: no task of it has run.
+// As it is told to the user.
 std::string nothing_there(const v1::LogsRequest& request) {
   if (!request.run().empty())
     return fmt::format("no task of {0}/{1} has run yet: see `orchion job inspect {0}/{1}`", request.stack(),

@@ -97,7 +97,9 @@ std::string cut(std::string text, std::size_t bytes_max) {
 
 }  // namespace
 
-std::vector<std::string> secret_values(const v1::ContainerSpec& container) {
+std::vector<std::string> secret_values(const v1::TaskAssignment& assignment) {
+  const auto& container = assignment.container();
+  const auto& declared = assignment.secret_variables();
   std::vector<std::string> values;
   for (const auto& file : container.files()) {
     if (!file.in_memory()) continue;
@@ -109,9 +111,11 @@ std::vector<std::string> secret_values(const v1::ContainerSpec& container) {
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
   }
-  for (const auto& variable : container.environment())
-    if (variable.value().size() >= kVariableBytesMin && speaks_of_a_secret(variable.name()))
-      values.push_back(variable.value());
+  for (const auto& variable : container.environment()) {
+    const bool is_declared = std::ranges::find(declared, variable.name()) != declared.end();
+    const bool speaks = variable.value().size() >= kVariableBytesMin && speaks_of_a_secret(variable.name());
+    if (is_declared || speaks) values.push_back(variable.value());
+  }
   std::erase(values, "");
   std::ranges::stable_sort(values, std::ranges::greater(), &std::string::size);
   return values;

@@ -7,16 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "v1/specs.pb.h"
+#include "v1/dispatcher.pb.h"
 
 namespace orchion::node::agent {
 
 constexpr std::size_t kLastLinesMax = 5;
 constexpr std::size_t kLastBytesMax = 1024;  // of all lines together
 
-// Values that must not be shown: secrets' files, whole and line by line, and variables whose names speak of one. The
-// longest first.
-std::vector<std::string> secret_values(const v1::ContainerSpec& container);
+// Values that must not be shown: secrets' files, whole and line by line, variables that are said to be secret, and
+// those whose names speak of one. The longest first.
+std::vector<std::string> secret_values(const v1::TaskAssignment& assignment);
 
 // The newest of `lines` (the oldest first, valid UTF-8) that say something: without orders for a terminal and other
 // control characters, with `secrets` blotted out, at most kLastLinesMax and kLastBytesMax. What is too long ends in

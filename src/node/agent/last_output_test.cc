@@ -60,7 +60,8 @@ TEST(LastOutputTest, IsShort) {
 }
 
 TEST(LastOutputTest, HasNoSecretOfItsTask) {
-  v1::ContainerSpec container;
+  v1::TaskAssignment assignment;
+  auto& container = *assignment.mutable_container();
   const auto set = [&](const char* name, const char* value) {
     auto& variable = *container.add_environment();
     variable.set_name(name);
@@ -70,17 +71,20 @@ TEST(LastOutputTest, HasNoSecretOfItsTask) {
   set("api_token", "swordfish-and-more");
   set("LANG", "C.UTF-8");
   set("SECRET_MODE", "on");
+  set("PIN", "042");
+  assignment.add_secret_variables("PIN");
   auto& key = *container.add_files();
   key.set_in_memory(true);
   key.set_content("-----BEGIN-----\nabcdefghijkl\n");
   auto& config = *container.add_files();
   config.set_content("in the open");
 
-  const auto secrets = secret_values(container);
+  const auto secrets = secret_values(assignment);
   EXPECT_THAT(presentable({"with swordfish-and-more", "\x1b[1mswo\x1b[0mrdfish!", "line abcdefghijkl of it",
-                           "C.UTF-8 is on, in the open"},
+                           "C.UTF-8 is on, in the open", "1042 of them"},
                           secrets),
-              ElementsAre("with <redacted>", "<redacted>!", "line <redacted> of it", "C.UTF-8 is on, in the open"));
+              ElementsAre("with <redacted>", "<redacted>!", "line <redacted> of it", "C.UTF-8 is on, in the open",
+                          "1<redacted> of them"));
 }
 
 TEST(LastOutputTest, IsOfTheAttemptAlone) {

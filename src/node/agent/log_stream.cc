@@ -7,9 +7,9 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "core/log_batch.h"
+#include "core/log_source.h"
 #include "core/task_state.h"
 #include "core/timestamps.h"
-#include "node/agent/log_source.h"
 #include "node/agent/streams.h"
 #include "node/logs/log_reader.h"
 
@@ -191,35 +191,16 @@ base::Co<> carry(base::Co<> reading, std::shared_ptr<Batches> batches, std::shar
   co_return read ? sent : read;
 }
 
-// What a task here says, or said.
-std::shared_ptr<Source> source_of(const TaskRunner& runner, const std::string& node) {
+// What a task here says.
+std::shared_ptr<Source> source_of(const TaskRunner& runner) {
   const auto& task = runner.assignment().task();
   auto source = std::make_shared<Source>();
-  source->names = log_source(task, node);
+  source->names = core::log_source(task);
   source->folder = runner.executor()->runtime.log_folder(task.meta().uid());
   return source;
 }
 
-bool is_wanted(const v1::LogSource& source, const v1::LogsRequest& request) {
-  if (!request.task_uid().empty() && source.task_uid() != request.task_uid()) return false;
-  if (!request.stack().empty() && source.stack() != request.stack()) return false;
-  if (!request.service().empty() && source.service() != request.service()) return false;
-  if (!request.run().empty() && source.run() != request.run()) return false;
-  return request.slot() == 0 || source.slot() == request.slot();
-}
-
 }  // namespace
-
-v1::LogSource log_source(const v1::Task& task, const std::string& node) {
-  v1::LogSource source;
-  source.set_stack(task.meta().stack());
-  source.set_service(task.spec().service());
-  source.set_run(task.spec().run());
-  source.set_slot(task.spec().run().empty() ? task.spec().slot() : task.spec().index());
-  source.set_task_uid(task.meta().uid());
-  source.set_node(node);
-  return source;
-}
 
 base::Co<> StreamServer::logs(v1::NodeLogs want, std::shared_ptr<DataStream> stream) {
   Sources sources;
@@ -227,12 +208,12 @@ base::Co<> StreamServer::logs(v1::NodeLogs want, std::shared_ptr<DataStream> str
     const auto* runner = parts_.tasks.find(uid);
     // Its output is with that of tasks that are gone, or there never was any.
     if (runner == nullptr || runner->executor() == nullptr || runner->removed()) continue;
-    sources.push_back(source_of(*runner, runner->assignment().task().spec().assignment().node()));
+    sources.push_back(source_of(*runner));
   }
   const auto& request = want.request();
   if (parts_.log_keeper != nullptr && (request.previous() || !request.task_uid().empty())) {
     for (auto& gone : parts_.log_keeper->gone()) {
-      if (!is_wanted(gone.source, request)) continue;
+      if (!core::is_wanted(gone.source, request)) continue;
       auto source = std::make_shared<Source>();
       source->names = std::move(gone.source);
       source->folder = std::move(gone.folder);

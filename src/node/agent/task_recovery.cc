@@ -59,7 +59,7 @@ base::Co<> TaskRunner::note_last_output() {
   status_now().clear_last_output();
   if (executor_ == nullptr || !is_failure(*end_) || stop_signalled_) co_return base::Result<>{};
   auto read = [folder = executor_->runtime.log_folder(uid()), attempt = status().attempt(),
-               secrets = secret_values(checkpoint_.assignment().container())] {
+               secrets = secret_values(checkpoint_.assignment())] {
     return base::Result<std::vector<std::string>>(last_output(folder, attempt, secrets));
   };
   CO_ASSIGN_OR_RETURN(const auto lines, co_await run_blocking(tools_.workers, std::move(read)));

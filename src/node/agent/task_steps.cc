@@ -11,12 +11,12 @@
 #include "base/log.h"
 #include "core/defaults.h"
 #include "core/health_check.h"
+#include "core/log_source.h"
 #include "core/recovery.h"
 #include "core/task_changes.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
-#include "node/agent/log_source.h"
 #include "node/agent/mounts.h"
 #include "node/agent/node_files.h"
 #include "node/agent/task_runner.h"
@@ -398,7 +398,7 @@ base::Co<> TaskRunner::clean_up(bool keep_logs) {
 // What it said outlives it, in the keeper's care.
 base::Co<> TaskRunner::keep_logs() {
   if (tools_.log_keeper == nullptr || executor_ == nullptr) co_return base::Result<>{};
-  auto keep = [keeper = tools_.log_keeper, source = log_source(task(), task().spec().assignment().node()),
+  auto keep = [keeper = tools_.log_keeper, source = core::log_source(task()),
                folder = executor_->runtime.log_folder(uid())] { return keeper->keep(source, folder); };
   co_return co_await run_blocking(tools_.workers, std::move(keep));
 }

@@ -92,11 +92,14 @@ LogKeeper::~LogKeeper() {
   if (thread_.joinable()) thread_.join();
 }
 
-// What can't be read is of nobody any more.
+// What is damaged is of nobody any more; what can't be read now may be later.
 Result<> LogKeeper::load() {
   std::error_code error;
   for (std::filesystem::directory_iterator it(options_.folder, error), end; !error && it != end; it.increment(error)) {
     auto log = read_gone(it->path());
+    const bool is_damaged =
+        !log && (log.error().code == base::Code::kDataLoss || log.error().code == base::Code::kNotFound);
+    if (!log && !is_damaged) return std::unexpected(std::move(log).error());
     if (!log) {
       base::log::warn("kept output is removed: {}", log.error().message);
       RETURN_IF_ERROR(base::remove_tree(it->path()));
@@ -138,12 +141,20 @@ Result<> LogKeeper::keep(const v1::LogSource& source, const std::filesystem::pat
   auto numbers = list_segments(folder);
   if (!numbers && numbers.error().code == base::Code::kNotFound) return {};
   if (options_.keep_for <= base::Duration::zero() || (numbers && numbers->empty())) return base::remove_tree(folder);
+  const auto kept = move_to_gone(source, folder);
+  if (kept) return {};
+  // A full disk, or a folder on another one. The task must go all the same.
+  base::log::warn("what task {} said is not kept: {}", source.task_uid(), kept.error().message);
+  return base::remove_tree(folder);
+}
+
+Result<> LogKeeper::move_to_gone(const v1::LogSource& source, const std::filesystem::path& folder) {
   const auto now = clock_.wall();
   RETURN_IF_ERROR(write_source(folder, source, now));
   const auto kept = options_.folder / source.task_uid();
   RETURN_IF_ERROR(base::remove_tree(kept));
   if (::rename(folder.c_str(), kept.c_str()) != 0)
-    return base::fail_errno(errno, fmt::format("cannot keep the output in {}", folder.string()));
+    return base::fail_errno(errno, fmt::format("cannot move {}", folder.string()));
   gone_[source.task_uid()] = {{source, kept, now}, bytes_in(kept)};
   to_seal_.push_back(source.task_uid());
   wake();

@@ -47,8 +47,8 @@ class LogKeeper {
   // isn't there yet is passed over.
   void attend(const std::filesystem::path& folder);
 
-  // The task is gone and nobody writes to `folder` any more: it is kept, or removed where nothing is to be kept. No
-  // folder there is no error.
+  // The task is gone and nobody writes to `folder` any more: it is kept, or removed where nothing is to be kept, or can
+  // be, which the log says. No folder there is no error.
   base::Result<> keep(const v1::LogSource& source, const std::filesystem::path& folder);
 
   // What is kept, the oldest first.
@@ -65,6 +65,7 @@ class LogKeeper {
 
   LogKeeper(base::Clock& clock, LogKeeperOptions options);
   base::Result<> load();
+  base::Result<> move_to_gone(const v1::LogSource& source, const std::filesystem::path& folder);
   void run();
   bool work();
   void take_changes();

@@ -116,7 +116,17 @@ TEST_F(LogKeeperTest, KeepsNothingWhereNothingIsWanted) {
   EXPECT_EQ(gone(), Uids());
 }
 
-TEST_F(LogKeeperTest, WhatCannotBeReadIsRemoved) {
+TEST_F(LogKeeperTest, WhatCannotBeKeptHoldsNoTaskUp) {
+  const auto folder = write("t1");
+  // A file where the folder of gone tasks was: nothing can be moved there.
+  ASSERT_TRUE(base::remove_tree(root_ / "gone").has_value());
+  ASSERT_TRUE(base::write_file(root_ / "gone", "").has_value());
+  EXPECT_TRUE(keeper_->keep(source("t1"), folder).has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  EXPECT_EQ(gone(), Uids());
+}
+
+TEST_F(LogKeeperTest, WhatIsDamagedIsRemoved) {
   std::filesystem::create_directories(root_ / "gone" / "odd");
   ASSERT_TRUE(base::write_file(root_ / "gone" / "odd" / "source", "\xff\xff").has_value());
   start();

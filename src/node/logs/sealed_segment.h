@@ -40,8 +40,8 @@ using BlockChoice = std::function<bool(const BlockEntry& entry, std::string_view
 // Reads a sealed segment. Trusts no number in it. Blocks.
 class SealedSegment {
  public:
-  // nullopt: it isn't sealed. kDataLoss: it is damaged. Takes nothing over on failure; owns the file otherwise.
   static base::Result<bool> is_sealed(int file);
+  // kDataLoss: it is damaged.
   static base::Result<SealedSegment> open(base::UniqueFd file);
 
   const std::vector<BlockEntry>& blocks() const { return blocks_; }
