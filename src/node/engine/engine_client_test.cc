@@ -131,6 +131,17 @@ TEST_F(EngineClientTest, WhatFailedInTheEngineIsNotStartedTwice) {
   EXPECT_EQ(engine.heard().size(), 2u);
 }
 
+TEST_F(EngineClientTest, WhatIsEndingIsKilledWhileItStillLooksAlive) {
+  const auto refused = answer(500, R"({"message":"container state improper: stopped"})");
+  const auto running = answer(200, R"({"Id":"a","State":{"Running":true,"Pid":1}})");
+  const auto ended = answer(200, R"({"Id":"a","State":{"Running":false,"Pid":0}})");
+  ScriptedEngine engine({kPing, refused, running, refused, ended});
+  EngineClient client(io_.get_executor(), clock_, engine.socket());
+  const auto killed = run(client.kill_container("a", 9));
+  EXPECT_TRUE(killed.has_value()) << killed.error().message;
+  EXPECT_EQ(engine.heard().size(), 5u);
+}
+
 TEST_F(EngineClientTest, AHangingEngineIsAnErrorInTime) {
   ScriptedEngine engine({kPing, ""});
   EngineClient client(io_.get_executor(), clock_, engine.socket(), {.ordinary = 100ms});
