@@ -66,6 +66,35 @@ TEST_F(JobTaskTest, WhatItLeftIsKeptUntilItGoes) {
   EXPECT_FALSE(std::filesystem::exists(options.folder / "outputs/a"));
 }
 
+// Its checkpoint is of the moment before it began.
+TEST_F(JobTaskTest, WhatEndedWhileNobodyLookedIsKeptToo) {
+  runtime.files["/report"] = "an archive";
+  server.full = assignments({job_task()});
+  start_agent();
+  advance(seconds(1));
+  const auto started = status("a").started_at();
+  kill_agent();
+  advance(seconds(1));
+  runtime.end("a", 0);
+  start_agent();
+  advance(seconds(1));
+  EXPECT_EQ(state("a"), v1::SUCCEEDED);
+  EXPECT_EQ(kept(), "an archive");
+  EXPECT_EQ(status("a").started_at().seconds(), started.seconds());
+}
+
+TEST_F(JobTaskTest, WhatEndedWhileNobodyLookedFailsWithoutItsOutput) {
+  server.full = assignments({job_task()});
+  start_agent();
+  advance(seconds(1));
+  kill_agent();
+  runtime.end("a", 0);
+  start_agent();
+  advance(seconds(1));
+  EXPECT_EQ(state("a"), v1::FAILED);
+  EXPECT_EQ(status("a").message(), "left no output report: there is no /report");
+}
+
 TEST_F(JobTaskTest, WhatIsMissingFailsIt) {
   run_to_its_end(job_task(), 0);
   EXPECT_EQ(state("a"), v1::FAILED);

@@ -178,6 +178,8 @@ Adoption adopt(const v1::TaskCheckpoint& checkpoint, const std::optional<runtime
     const bool same = status.attempt() == container->attempt;
     result.status.set_attempt(container->attempt);
     if (!same || status.state() < v1::RUNNING) note_running(result.status, *container);
+    // What it left is looked for only where it began.
+    *result.status.mutable_started_at() = core::to_timestamp(container->started_at);
     result.end = AttemptEnd{container->exit, ""};
     return result;
   }

@@ -222,6 +222,17 @@ TEST(Adopt, BringsTheCheckpointUpToDate) {
   }
 }
 
+TEST(Adopt, KnowsWhenItStartedThoughItHasEnded) {
+  v1::TaskCheckpoint checkpoint;
+  checkpoint.set_boot_id("b");
+  checkpoint.mutable_status()->set_state(v1::STARTING);
+  checkpoint.mutable_status()->set_attempt(2);
+  checkpoint.mutable_status()->mutable_started_at()->set_seconds(5);  // of the attempt before
+  auto ended = container(runtimes::ContainerPhase::kExited, 2);
+  ended.started_at = base::WallTime(std::chrono::seconds(9));
+  EXPECT_EQ(adopt(checkpoint, ended, "b", base::WallTime()).status.started_at().seconds(), 9);
+}
+
 TEST(FirstStatus, GoesOnWhereTheTaskWas) {
   v1::Task task;
   EXPECT_EQ(first_status(task, base::WallTime()).attempt(), 1u);
