@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "node/engine/saved_files.h"
 
 namespace orchion::node::engine {
 namespace {
@@ -173,6 +174,46 @@ TEST_F(EngineClientTest, APullsErrorComesOutOfItsProgress) {
   ASSERT_FALSE(pulled.has_value());
   EXPECT_EQ(pulled.error().code, Code::kNotFound);
   EXPECT_THAT(pulled.error().message, HasSubstr("manifest unknown"));
+}
+
+class SavedFilesTest : public EngineClientTest {
+ protected:
+  base::Result<> save(std::deque<std::string> answers, std::int64_t bytes_max = 0) {
+    answers.push_front(kPing);
+    ScriptedEngine engine(std::move(answers));
+    EngineClient client(io_.get_executor(), clock_, engine.socket());
+    auto saved = run(save_files(client, clock_, "a", "/out", bytes_max, file_));
+    kept_ = base::read_file(file_).value_or("no file");
+    return saved;
+  }
+  ~SavedFilesTest() override { std::filesystem::remove(file_); }
+
+  const std::filesystem::path file_ =
+      std::filesystem::temp_directory_path() / ("saved-" + base::Random::from_system().text(10));
+  const std::string tar_ = std::string(512, 'h') + std::string(512, 'b') + std::string(1024, '\0');
+  std::string kept_;
+};
+
+TEST_F(SavedFilesTest, AreWholeOrAskedForAgain) {
+  EXPECT_TRUE(save({answer(200, tar_)}));
+  EXPECT_EQ(kept_, tar_);
+  const auto saved = save({answer(200, ""), answer(200, tar_.substr(0, 1024)), answer(200, tar_)});
+  EXPECT_TRUE(saved) << saved.error().message;
+  EXPECT_EQ(kept_, tar_);
+}
+
+TEST_F(SavedFilesTest, OfWhichOnlyPartsComeAreRefused) {
+  const auto saved = save(std::deque<std::string>(12, answer(200, "")));
+  EXPECT_EQ(saved.error().code, Code::kUnavailable);
+  EXPECT_THAT(saved.error().message, HasSubstr("gave out only a part of /out"));
+  EXPECT_EQ(kept_, "no file");
+}
+
+TEST_F(SavedFilesTest, MayBeMissingOrTooLarge) {
+  EXPECT_EQ(save({answer(404, "{}")}).error().code, Code::kNotFound);
+  EXPECT_EQ(kept_, "no file");
+  EXPECT_EQ(save({answer(200, tar_)}, 2047).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(kept_, "no file");
 }
 
 }  // namespace
