@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <set>
 
 #include <fmt/core.h>
@@ -26,6 +27,13 @@ bool is_variable(std::string_view name) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
   return !name.empty() && name.size() <= kVariableBytesMax && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(), fits);
+}
+
+// Neither looks at a disk.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto inner = path.lexically_normal();
+  const auto outer = (folder / "").lexically_normal().parent_path();
+  return std::ranges::mismatch(outer, inner).in1 == outer.end();
 }
 
 class JobCheck {
@@ -177,7 +185,21 @@ class JobCheck {
       check_artifact(output, at, "output", names);
       if (spec_.container().executor() == kProcessExecutor)
         add(at, "can't be taken from a program of the node: it has the node's own files");
+      check_place(output.path(), at + "/path");
     }
+  }
+
+  // Executors don't agree on what of a mount an ended container still has.
+  void check_place(const std::string& path, const std::string& at) {
+    const auto check = [&](const std::string& mounted) {
+      if (!mounted.empty() && lies_in(path, mounted))
+        add(at, fmt::format("{} is on what is mounted at {}: an output is one of the container's own files, so let it "
+                            "be written elsewhere",
+                            path, mounted));
+    };
+    for (const auto& mount : spec_.container().mounts()) check(mount.target());
+    for (const auto& file : spec_.container().files()) check(file.target());
+    for (const auto& input : spec_.inputs()) check(input.path());
   }
 
   const v1::JobSpec& spec_;

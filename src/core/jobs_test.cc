@@ -169,6 +169,30 @@ TEST(JobValidation, AccumulatesWhatIsWrong) {
                           HasSubstr("another output")));
 }
 
+TEST(JobValidation, AnOutputIsTheContainersOwn) {
+  const auto faults_with = [](const std::string& path) {
+    return faults([&](v1::JobSpec& job) {
+      auto& mount = *job.mutable_container()->add_mounts();
+      mount.set_type(v1::Mount::BIND);
+      mount.set_source("/srv");
+      mount.set_target("/seen/");
+      job.mutable_container()->add_files()->set_target("/run/secrets/key");
+      auto& input = *job.add_inputs();
+      input.set_name("film");
+      input.set_path("/in/film");
+      auto& output = *job.add_outputs();
+      output.set_name("result");
+      output.set_path(path);
+    });
+  };
+  for (const auto* path : {"/out", "/seen-not", "/in", "/run/secrets/keyring", "/seen/../out"})
+    EXPECT_THAT(faults_with(path), testing::IsEmpty()) << path;
+  for (const auto* path : {"/seen", "/seen/", "/seen/a/b", "/out/../seen/a", "/in/film", "/run/secrets/key"})
+    EXPECT_THAT(faults_with(path), testing::ElementsAre(HasSubstr("/outputs/0/path: " + std::string(path) +
+                                                                  " is on what is mounted at /")))
+        << path;
+}
+
 TEST(JobValidation, OneNameMeansOneThing) {
   v1::StackSpec stack;
   stack.add_services()->set_name("web");

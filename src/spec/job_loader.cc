@@ -9,6 +9,7 @@
 #include "core/jobs.h"
 #include "core/naming.h"
 #include "core/timestamps.h"
+#include "core/validation.h"
 #include "spec/keys.h"
 #include "spec/values.h"
 
@@ -68,6 +69,7 @@ class JobLoader {
     load_parameters();
     if (const auto* map = find("inputs")) load_artifacts(*map, "input", kInputKeys, *spec_.mutable_inputs());
     if (const auto* map = find("outputs")) load_artifacts(*map, "output", kOutputKeys, *spec_.mutable_outputs());
+    check_program();
     return std::move(spec_);
   }
 
@@ -199,6 +201,16 @@ class JobLoader {
                       fmt::format("the {} `{}` needs a file or folder of the container: write its absolute path", what,
                                   entry.key));
     }
+  }
+
+  void check_program() {
+    const auto* executor = find("executor");
+    if (!executor || !executor->is_scalar() || executor->text != core::kProcessExecutor) return;
+    for (const auto* key : {"inputs", "outputs"})
+      if (const auto* node = find(key))
+        problems_.add(node->at, fmt::format("`{}` mean nothing to a program of the node, which has the node's own "
+                                            "files: remove them, or the executor",
+                                            key));
   }
 
   const std::string& name_;

@@ -149,6 +149,17 @@ TEST(JobLoader, RefusesWithAPlace) {
   EXPECT_THAT(job_error("concurrency: side-by-side, concurrency_group: g"), HasSubstr("keep one of the two"));
 }
 
+TEST(JobLoader, AProgramOfTheNodeIsGivenNoFiles) {
+  const auto program = [](const std::string& rest) {
+    return error_of("{x-orchion: {jobs: {a: {executor: process, command: [b], " + rest + "}}}}");
+  };
+  EXPECT_EQ(program("inputs: {i: /in}"),
+            "compose.yaml:1:66: `inputs` mean nothing to a program of the node, which has the node's own files: remove "
+            "them, or the executor");
+  EXPECT_THAT(program("outputs: {o: /out}"), HasSubstr("`outputs` mean nothing to a program of the node"));
+  EXPECT_EQ(job_error("executor: docker, inputs: {i: /in}, outputs: {o: /out}"), "no error");
+}
+
 TEST(JobLoader, ReadsQueues) {
   const auto stack = loaded(
       "{x-orchion: {queues: {gpu: {slots: 2, placement: bin-pack}, any: }, jobs: {a: {image: b, queue: gpu}, c: "
