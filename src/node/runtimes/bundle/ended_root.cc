@@ -30,6 +30,9 @@ Result<std::string> overlay_options(const std::filesystem::path& bundle) {
   ASSIGN_OR_RETURN(const auto text, base::read_file(bundle / shim::kSettingsFile));
   std::string options = fmt::format("lowerdir={}", shim::kUpperFolder);
   const auto layers = shim::find_number(text, shim::setting::kLayers, 0);
+  if (layers == 0)
+    return base::fail(base::Code::kFailedPrecondition,
+                      "a program of the node has the node's files and none of its own");
   for (std::int64_t i = 0; i < layers; ++i) options += fmt::format(":{}/{}", shim::kLayersFolder, i);
   if (options.size() > kOptionsMax)
     return base::fail(base::Code::kFailedPrecondition, "the image has too many layers to look into");

@@ -73,6 +73,17 @@ class ProcessRuntimeTest : public RuntimeTest {
   ProcessFactory& process_;
 };
 
+TEST_F(ProcessRuntimeTest, WhatItLeftIsTheNodes) {
+  const auto config = shell("echo left > left");
+  run_script(config);
+  const auto path = std::filesystem::path(config.working_dir) / "left";
+  const auto file = std::filesystem::path(config.working_dir) / "saved.tar";
+  const auto saved = run(runtime_->save_files(config.id, path, 0, file));
+  EXPECT_EQ(saved.error().code, base::Code::kFailedPrecondition);
+  EXPECT_THAT(saved.error().message, HasSubstr("has the node's files and none of its own"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 TEST_F(ProcessRuntimeTest, ItIsAnotherUserWithWhatItWasGiven) {
   auto config = shell(
       "id -u; id -G; pwd; grep NoNewPrivs /proc/self/status; cat /proc/self/oom_score_adj; ulimit -n; umask;"
