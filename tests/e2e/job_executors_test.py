@@ -43,9 +43,9 @@ exit 3
 
 # Things are mounted below what it leaves, and links lead to it.
 MIXED = """
-echo own > /work/own
-echo on the volume > /work/seen/file
-echo in memory > /work/memory/file
+echo own > /made/own
+echo on the volume > /made/seen/file
+echo in memory > /made/memory/file
 echo model > /model-7
 busybox ln -s model-7 /newest
 busybox ln -s ../../../../../../etc /up
@@ -77,10 +77,10 @@ def jobs(name):
       image: busybox-test:latest
       executor: {name}
       command: [sh, -c, {json.dumps(MIXED)}]
-      volumes: ["seen:/work/seen"]
-      tmpfs: ["/work/memory"]
-      inputs: {{film: /work/in/film.mov, notes: /work/notes}}
-      outputs: {{work: /work, newest: /newest, password: /up/passwd}}"""
+      volumes: ["seen:/made/seen"]
+      tmpfs: ["/made/memory"]
+      inputs: {{film: /made/in/film.mov, notes: /made/notes}}
+      outputs: {{made: /made, newest: /newest, password: /up/passwd}}"""
 
 
 def compose(folder):
@@ -92,8 +92,8 @@ x-orchion:
     quick-podman:
       image: busybox-test:latest
       executor: podman
-      command: [sh, -c, "mkdir /work; echo own > /work/own"]
-      outputs: {{work: /work}}
+      command: [sh, -c, "mkdir /made; echo own > /made/own"]
+      outputs: {{made: /made}}
     program:
       executor: process
       command: [busybox, sh, -c, "cat {folder}/trip.mov > {folder}/by-program; echo copied; exit {{{{CODE}}}}"]
@@ -287,8 +287,8 @@ class JobExecutors(unittest.TestCase):
                 self.assertIn("left no output result: there is no /result", out.err)
 
     def test_mounts_and_links(self):
-        own = {"work": "", "work/in": "", "work/in/film.mov": "", "work/memory": "", "work/notes": "",
-               "work/own": "own\n", "work/seen": ""}
+        own = {"made": "", "made/in": "", "made/in/film.mov": "", "made/memory": "", "made/notes": "",
+               "made/own": "own\n", "made/seen": ""}
         for name in NAMES:
             with self.subTest(name):
                 out = self.job("run", f"shop/mixed-{name}", "--input", f"film={self.film}", "--input",
@@ -297,11 +297,11 @@ class JobExecutors(unittest.TestCase):
                 run = self.address(f"mixed-{name}")
                 expected = dict(own)
                 if name == "docker":  # hands out what is mounted too, but for what was in memory
-                    expected |= {"work/in/film.mov": self.film.read_bytes(), "work/notes/a": "one\n",
-                                 "work/notes/deep": "", "work/notes/deep/b c": "two\n",
-                                 "work/notes/deep/program": "#!/bin/sh\necho ran\n", "work/notes/link": "deep/b c",
-                                 "work/seen/file": "on the volume\n"}
-                self.assertEqual(self.contents(run, "work"), {
+                    expected |= {"made/in/film.mov": self.film.read_bytes(), "made/notes/a": "one\n",
+                                 "made/notes/deep": "", "made/notes/deep/b c": "two\n",
+                                 "made/notes/deep/program": "#!/bin/sh\necho ran\n", "made/notes/link": "deep/b c",
+                                 "made/seen/file": "on the volume\n"}
+                self.assertEqual(self.contents(run, "made"), {
                     path: content if isinstance(content, bytes) else content.encode()
                     for path, content in expected.items()})
                 # Podman follows a link; the others keep it.
@@ -336,7 +336,7 @@ x-orchion:
         for _ in range(10):
             out = self.job("run", "shop/quick-podman", "--wait")
             self.assertEqual(out.code, 0, out)
-            self.assertEqual(self.contents(self.address("quick-podman"), "work"), {"work": b"", "work/own": b"own\n"})
+            self.assertEqual(self.contents(self.address("quick-podman"), "made"), {"made": b"", "made/own": b"own\n"})
 
     def test_a_program_of_the_node(self):
         """It has the node's files, and says so to who would give it others."""
