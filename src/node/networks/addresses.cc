@@ -52,6 +52,28 @@ base::Result<Subnet> parse_subnet(std::string_view text) {
   return Subnet{{address.value & mask_of(length)}, length};
 }
 
+base::Result<Ipv6> parse_ipv6(std::string_view text) {
+  Ipv6 parsed;
+  if (inet_pton(AF_INET6, std::string(text).c_str(), parsed.bytes.data()) != 1) {
+    return base::fail(base::Code::kInvalidArgument, "\"" + std::string(text) + "\" is not an IPv6 address");
+  }
+  return parsed;
+}
+
+std::string to_string(const Ipv6& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_ntop(AF_INET6, address.bytes.data(), text, sizeof(text));
+  return text;
+}
+
+Ipv6 link_local_of(Ipv4 address) {
+  Ipv6 out;
+  out.bytes[0] = 0xfe;
+  out.bytes[1] = 0x80;
+  for (std::size_t i = 0; i < 4; ++i) out.bytes[12 + i] = static_cast<std::uint8_t>(address.value >> (24 - 8 * i));
+  return out;
+}
+
 Mac mac_of(Ipv4 address) {
   const auto byte = [&](int shift) { return static_cast<std::uint8_t>(address.value >> shift); };
   return {0x02, 0x6f, byte(24), byte(16), byte(8), byte(0)};

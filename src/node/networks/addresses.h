@@ -1,6 +1,6 @@
 #pragma once
 
-// IPv4 addresses and subnets as numbers. Pure.
+// Addresses and subnets as numbers. Pure.
 
 #include <array>
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace orchion::node::networks {
 struct Ipv4 {
   std::uint32_t value = 0;  // host byte order
 
-  bool operator==(const Ipv4&) const = default;
+  auto operator<=>(const Ipv4&) const = default;
 };
 
 struct Subnet {
@@ -30,6 +30,19 @@ std::string to_string(Ipv4 address);
 
 // "10.192.0.0/20"; /8 to /30.
 base::Result<Subnet> parse_subnet(std::string_view text);
+
+// In network order.
+struct Ipv6 {
+  std::array<std::uint8_t, 16> bytes{};
+
+  auto operator<=>(const Ipv6&) const = default;
+};
+
+base::Result<Ipv6> parse_ipv6(std::string_view text);
+std::string to_string(const Ipv6& address);
+
+// fe80:: with the IPv4 address in its last four bytes.
+Ipv6 link_local_of(Ipv4 address);
 
 using Mac = std::array<std::uint8_t, 6>;
 

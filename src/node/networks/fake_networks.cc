@@ -16,6 +16,16 @@ base::Co<> FakeNetworks::remove_network(std::string uid) {
   co_return base::Result<>{};
 }
 
+base::Co<> FakeNetworks::set_machine(Machine known_as) {
+  machine = std::move(known_as);
+  co_return base::Result<>{};
+}
+
+base::Co<> FakeNetworks::set_virtual_addresses(std::vector<VirtualAddress> addresses) {
+  virtual_addresses = std::move(addresses);
+  co_return base::Result<>{};
+}
+
 base::Co<> FakeNetworks::set_remotes(std::string network_uid, std::vector<Remote> others) {
   remotes[network_uid] = std::move(others);
   co_return base::Result<>{};

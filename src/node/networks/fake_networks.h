@@ -22,6 +22,8 @@ class FakeNetworks final : public Networks {
   std::map<std::string, std::vector<Remote>> remotes;  // by network uid
   std::set<std::string> published;
   std::vector<DistantPort> distant_ports;
+  std::vector<VirtualAddress> virtual_addresses;
+  Machine machine;
   std::uint16_t resolver_port = 0;
 
   // What tests set: the next attach() fails with it, once; remove_network() while it is set; ports other programs have.
@@ -29,9 +31,11 @@ class FakeNetworks final : public Networks {
   std::optional<base::Error> removal_error;
   std::set<std::uint16_t> taken_ports;
 
+  base::Co<> set_machine(Machine machine) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
+  base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) override;

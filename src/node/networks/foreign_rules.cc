@@ -41,9 +41,9 @@ std::vector<std::string> wanted_rules(const Table& table, const std::string& cha
   const auto rule = [&](const std::string& match) {
     return fmt::format("{} accept comment \"{}\"", match, table.name);
   };
-  const std::string from_ours = fmt::format("iifname \"{}*\"", table.bridge_prefix);
+  const std::string from_ours = fmt::format("iifname \"{}*\"", table.link_prefix);
   if (chain != "INPUT") {
-    return {rule(from_ours), rule(fmt::format("oifname \"{}*\"", table.bridge_prefix)),
+    return {rule(from_ours), rule(fmt::format("oifname \"{}*\"", table.link_prefix)),
             rule(fmt::format("ct mark & 0x{0:08x} == 0x{0:08x}", kDistantMark))};
   }
   if (resolver_port == 0) return {};

@@ -1,9 +1,9 @@
 #pragma once
 
 // Where another firewall on the machine drops what it doesn't know. A packet must pass every table that sees it, so
-// accepting it in ours is not enough. Docker sets FORWARD to drop and lets bridged frames pass through it too, which
-// also kills what two containers of one network say to each other; ufw does so with INPUT, and queries to our
-// resolver die there. Pure: listings in, commands out. Only tables of iptables-nft can be seen and mended so.
+// accepting it in ours is not enough. Docker sets FORWARD to drop, which kills what two containers say to each other;
+// ufw does so with INPUT, and queries to our resolver die there. Pure: listings in, commands out. Only tables of
+// iptables-nft can be seen and mended so.
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
 #include "node/networks/kernel_networks.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -48,144 +49,227 @@ std::string link_stem(const Names& names, const std::string& task_uid) {
   return name;
 }
 
+// A range with its gateway in it, as tasks' links need it.
+base::Result<LegAddress<Ipv6>> read_range6(const NetworkConfig& config) {
+  const auto slash = config.subnet6.find('/');
+  LegAddress<Ipv6> range;
+  ASSIGN_OR_RETURN(range.subnet, parse_ipv6(std::string_view(config.subnet6).substr(0, slash)));
+  ASSIGN_OR_RETURN(range.gateway, parse_ipv6(config.gateway6));
+  if (slash != std::string::npos) range.prefix_length = std::atoi(config.subnet6.c_str() + slash + 1);
+  if (range.prefix_length >= 16 && range.prefix_length <= 126) return range;
+  return base::fail(base::Code::kInvalidArgument,
+                    fmt::format("\"{}\" is not a subnet: write it as fd12:3456::/64", config.subnet6));
+}
+
+bool is_for_tasks(const LegAddress<Ipv4>& range, Ipv4 address) {
+  return Subnet{range.subnet, range.prefix_length}.contains(address) && address != range.gateway;
+}
+
+base::Result<std::vector<RemoteTask>> read_remotes(const LegAddress<Ipv4>& range, const std::vector<Remote>& remotes) {
+  std::vector<RemoteTask> tasks;
+  for (const auto& remote : remotes) {
+    RemoteTask task;
+    ASSIGN_OR_RETURN(task.address, parse_ipv4(remote.address));
+    ASSIGN_OR_RETURN(task.machine, parse_ipv4(remote.node));
+    if (!remote.address6.empty()) {
+      ASSIGN_OR_RETURN(task.address6, parse_ipv6(remote.address6));
+    }
+    if (is_for_tasks(range, task.address)) tasks.push_back(task);
+  }
+  return tasks;
+}
+
 }  // namespace
 
 KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder,
                                PublishedPorts::HoldApart hold_apart)
     : names_(cluster_short_id),
       folder_(run_folder / "netns"),
-      firewall_({names_.table(), names_.bridge_prefix(), hold_apart != nullptr}),
+      firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), hold_apart != nullptr}),
       ports_(firewall_, std::move(hold_apart)) {}
 
-base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
-  Network network{names_.bridge(config.uid), {}, {}, config.internal, config.vni, {}};
-  ASSIGN_OR_RETURN(network.subnet, parse_subnet(config.subnet));
-  ASSIGN_OR_RETURN(network.gateway, parse_ipv4(config.gateway));
-  if (!network.subnet.contains(network.gateway)) {
+base::Result<KernelNetworks::Network> KernelNetworks::read_network(const NetworkConfig& config) {
+  Network network{.internal = config.internal, .mtu = config.mtu};
+  ASSIGN_OR_RETURN(const Subnet subnet, parse_subnet(config.subnet));
+  ASSIGN_OR_RETURN(network.v4.gateway, parse_ipv4(config.gateway));
+  network.v4.subnet = subnet.base;
+  network.v4.prefix_length = subnet.prefix_length;
+  if (!subnet.contains(network.v4.gateway)) {
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("the gateway {} is not in the subnet {}", config.gateway, config.subnet));
   }
-  const std::lock_guard turn(bridges_turn_);
-  // The rules first: at no moment is a bridge open that should be closed.
-  RETURN_IF_ERROR(firewall_.add_bridge(network.bridge, network.internal));
-  RETURN_IF_ERROR(ensure_bridge({network.bridge, network.subnet, network.gateway, network.mtu()}));
-  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
-  if (config.vni == 0) {
-    RETURN_IF_ERROR(delete_if_there(socket, names_.tunnel(config.uid)));
-  } else {
-    ASSIGN_OR_RETURN(const Ipv4 underlay, parse_ipv4(config.underlay));
-    RETURN_IF_ERROR(ensure_tunnel(socket, {names_.tunnel(config.uid), network.bridge, config.vni, underlay}));
+  if (!config.subnet6.empty()) {
+    ASSIGN_OR_RETURN(network.v6, read_range6(config));
   }
+  return network;
+}
+
+base::Result<> KernelNetworks::set_machine(const Machine& machine) {
+  const std::lock_guard turn(networks_turn_);
+  std::optional<Overlay> overlay;
+  if (!machine.address.empty()) {
+    overlay.emplace();
+    ASSIGN_OR_RETURN(overlay->machine, parse_ipv4(machine.address));
+    overlay->number = overlay_number(machine.cluster_id);
+    ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+    ASSIGN_OR_RETURN(const Link way, link_with_address(socket, overlay->machine));
+    overlay->mtu = way.mtu - kTunnelBytes;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    overlay_ = overlay;
+    if (networks_.empty()) return {};
+  }
+  return lead_to_machines();
+}
+
+base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
+  ASSIGN_OR_RETURN(Network network, read_network(config));
+  const std::lock_guard turn(networks_turn_);
+  RETURN_IF_ERROR(forward_ipv4());
+  if (network.v6) RETURN_IF_ERROR(forward_ipv6());
+  // The rules first: at no moment is a network open that should be closed.
+  RETURN_IF_ERROR(firewall_.put_network(
+      config.uid, {config.subnet, config.gateway, config.subnet6, config.gateway6, config.internal}));
   {
     const std::lock_guard lock(mutex_);
     if (const auto known = networks_.find(config.uid); known != networks_.end())
-      network.peers = std::move(known->second.peers);
+      network.remotes = std::move(known->second.remotes);
     networks_.insert_or_assign(config.uid, std::move(network));
   }
-  return tell_tunnels();
+  return lead_to_machines();
 }
 
-// Nobody is listened to before it is named here: a number without peers is refused.
-base::Result<> KernelNetworks::tell_tunnels() {
-  Tunnels tunnels;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [uid, network] : networks_) {
-      if (network.vni == 0) continue;
-      tunnels.vnis.insert(network.vni);
-      tunnels.peers.insert(network.peers.begin(), network.peers.end());
+// Those that are named; and of networks that nobody spoke of yet whom a former process led to.
+base::Result<std::vector<RemoteTask>> KernelNetworks::wanted_remotes(NetlinkSocket& socket) {
+  ASSIGN_OR_RETURN(const auto ruled, firewall_.networks());
+  ASSIGN_OR_RETURN(const auto present, list_remotes(socket, names_.overlay()));
+  std::vector<RemoteTask> tasks;
+  std::vector<Subnet> unspoken;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [uid, rules] : ruled) {
+    const auto known = networks_.find(uid);
+    if (known != networks_.end() && known->second.remotes) {
+      tasks.insert(tasks.end(), known->second.remotes->begin(), known->second.remotes->end());
+    } else if (const auto subnet = parse_subnet(rules.subnet)) {
+      unspoken.push_back(*subnet);
     }
   }
-  if (tunnels == told_) return {};
-  RETURN_IF_ERROR(firewall_.set_tunnels(tunnels));
-  told_ = std::move(tunnels);
-  return {};
+  for (const auto& task : present) {
+    const auto has_it = [&](const Subnet& subnet) { return subnet.contains(task.address); };
+    if (std::ranges::any_of(unspoken, has_it)) tasks.push_back(task);
+  }
+  return tasks;
+}
+
+// Nobody is listened to before it is named here.
+base::Result<> KernelNetworks::lead_to_machines() {
+  std::optional<Overlay> overlay;
+  {
+    const std::lock_guard lock(mutex_);
+    overlay = overlay_;
+  }
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  if (!overlay) {
+    RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+    return firewall_.set_peers({});
+  }
+  ASSIGN_OR_RETURN(const auto tasks, wanted_remotes(socket));
+  Peers peers{overlay->number, {}};
+  for (const auto& task : tasks) peers.machines.insert(to_string(task.machine));
+  RETURN_IF_ERROR(firewall_.set_peers(peers));
+  RETURN_IF_ERROR(ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine}));
+  return route_to(socket, names_.overlay(), tasks);
 }
 
 base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes) {
-  const std::lock_guard turn(bridges_turn_);
-  std::vector<RemoteTask> tasks;
+  const std::lock_guard turn(networks_turn_);
   {
     const std::lock_guard lock(mutex_);
     const auto found = networks_.find(network_uid);
-    if (found == networks_.end() || found->second.vni == 0) return {};
-    found->second.peers.clear();
-    for (const auto& remote : remotes) {
-      ASSIGN_OR_RETURN(const Ipv4 address, parse_ipv4(remote.address));
-      ASSIGN_OR_RETURN(const Ipv4 node, parse_ipv4(remote.node));
-      if (!found->second.subnet.contains(address) || address == found->second.gateway) continue;
-      tasks.push_back({address, node});
-      found->second.peers.insert(remote.node);
-    }
+    if (found == networks_.end()) return {};
+    ASSIGN_OR_RETURN(found->second.remotes, read_remotes(found->second.v4, remotes));
   }
-  RETURN_IF_ERROR(tell_tunnels());
-  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
-  return forward_to(socket, names_.tunnel(network_uid), tasks);
+  return lead_to_machines();
+}
+
+base::Result<> KernelNetworks::set_virtual_addresses(const std::vector<VirtualAddress>& addresses) {
+  VirtualAddresses wanted;
+  for (const auto& each : addresses) wanted[each.address] = each.members;
+  return firewall_.set_virtual(wanted);
 }
 
 base::Result<> KernelNetworks::remove_network(const std::string& uid) {
-  const std::lock_guard turn(bridges_turn_);
-  bool last = false;
+  const std::lock_guard turn(networks_turn_);
   {
     const std::lock_guard lock(mutex_);
     networks_.erase(uid);
-    last = networks_.empty();
   }
-  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
-  RETURN_IF_ERROR(delete_if_there(socket, names_.tunnel(uid)));
-  RETURN_IF_ERROR(delete_if_there(socket, names_.bridge(uid)));
-  if (!last) RETURN_IF_ERROR(tell_tunnels());
-  RETURN_IF_ERROR(firewall_.remove_bridge(names_.bridge(uid)));
-  // Without a network there is nothing to keep on the machine; the next one makes it anew.
+  RETURN_IF_ERROR(firewall_.remove_network(uid));
+  RETURN_IF_ERROR(lead_to_machines());
+  return remove_if_unused();
+}
+
+// Without a network there is nothing to keep on the machine; the next one makes it anew.
+base::Result<> KernelNetworks::remove_if_unused() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!networks_.empty()) return {};
+  }
   ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
   ASSIGN_OR_RETURN(const bool distant, ports_.has_distant());
-  return last && namespaces.empty() && !distant ? remove_all() : base::Result<>{};
+  ASSIGN_OR_RETURN(const auto ruled, firewall_.networks());
+  return namespaces.empty() && !distant && ruled.empty() ? remove_all() : base::Result<>{};
 }
 
 base::Result<> KernelNetworks::set_distant_ports(std::vector<DistantPort> ports) {
-  const std::lock_guard turn(bridges_turn_);
+  const std::lock_guard turn(networks_turn_);
   const bool none = ports.empty();
   // Nothing before and nothing now: the table isn't made for that.
   ASSIGN_OR_RETURN(const bool before, ports_.has_distant());
   if (none && !before) return {};
+  if (!none) RETURN_IF_ERROR(forward_ipv4());
   RETURN_IF_ERROR(ports_.set_distant(std::move(ports)));
-  bool networks = false;
-  {
-    const std::lock_guard lock(mutex_);
-    networks = !networks_.empty();
+  return none ? remove_if_unused() : base::Result<>{};
+}
+
+base::Result<Leg> KernelNetworks::plan_leg(const Attachment& attachment, const std::string& task_uid,
+                                           std::size_t index) const {
+  const auto found = networks_.find(attachment.network_uid);
+  if (found == networks_.end()) {
+    return base::fail(base::Code::kFailedPrecondition,
+                      fmt::format("the network {} is not set up on this machine", attachment.network_uid));
   }
-  ASSIGN_OR_RETURN(const auto namespaces, namespace_files());
-  return none && !networks && namespaces.empty() ? remove_all() : base::Result<>{};
+  const Network& network = found->second;
+  Leg leg{.host_link = names_.veth(task_uid, index),
+          .task_link = fmt::format("eth{}", index),
+          .v4 = network.v4,
+          .v6 = network.v6,
+          .way_out = !network.internal,
+          .mtu = network.mtu};
+  if (leg.mtu == 0 && overlay_) leg.mtu = overlay_->mtu;
+  ASSIGN_OR_RETURN(leg.v4.address, parse_ipv4(attachment.address));
+  if (!is_for_tasks(network.v4, leg.v4.address)) {
+    return base::fail(base::Code::kInvalidArgument,
+                      fmt::format("{} is no address for a task in its network", attachment.address));
+  }
+  if (attachment.address6.empty()) leg.v6.reset();
+  if (leg.v6) {
+    ASSIGN_OR_RETURN(leg.v6->address, parse_ipv6(attachment.address6));
+  }
+  return leg;
 }
 
 base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task) {
-  const std::lock_guard lock(mutex_);
   if (task.attachments.size() > kAttachmentsMax) {
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("a task can be in {} networks at most", kAttachmentsMax));
   }
+  const std::lock_guard lock(mutex_);
   std::vector<Leg> legs;
   for (const auto& attachment : task.attachments) {
-    const auto found = networks_.find(attachment.network_uid);
-    if (found == networks_.end()) {
-      return base::fail(base::Code::kFailedPrecondition,
-                        fmt::format("the network {} is not set up on this machine", attachment.network_uid));
-    }
-    const Network& network = found->second;
-    ASSIGN_OR_RETURN(const Ipv4 address, parse_ipv4(attachment.address));
-    if (!network.subnet.contains(address) || address == network.gateway) {
-      return base::fail(base::Code::kInvalidArgument,
-                        fmt::format("{} is no address for a task in its network", attachment.address));
-    }
-    legs.push_back({.host_link = names_.veth(task.task_uid, legs.size()),
-                    .task_link = fmt::format("eth{}", legs.size()),
-                    .bridge = network.bridge,
-                    .address = address,
-                    .subnet = network.subnet,
-                    .gateway = network.gateway,
-                    .hairpin = !task.ports.empty(),
-                    .way_out = !network.internal,
-                    .mtu = network.mtu()});
+    ASSIGN_OR_RETURN(auto leg, plan_leg(attachment, task.task_uid, legs.size()));
+    legs.push_back(std::move(leg));
   }
   return legs;
 }
@@ -223,7 +307,7 @@ base::Result<> KernelNetworks::attach_in_turn(const TaskNetwork& task) {
   if (done && !legs.empty()) {
     auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
     if (leg == legs.end()) leg = legs.begin();
-    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->address), task.ports);
+    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->v4.address), task.ports);
   }
   if (done) return {};
   // A namespace that was there may have a container in it.
@@ -277,38 +361,35 @@ base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uid
     if (!tasks.contains(uid)) RETURN_IF_ERROR(release(uid));
   }
   RETURN_IF_ERROR(delete_released());
+  RETURN_IF_ERROR(sweep_links(task_uids));
+  const std::set<std::string> networks(network_uids.begin(), network_uids.end());
+  ASSIGN_OR_RETURN(const auto ruled, firewall_.networks());
+  for (const auto& [uid, rules] : ruled) {
+    if (!networks.contains(uid)) RETURN_IF_ERROR(firewall_.remove_network(uid));
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase_if(networks_, [&](const auto& entry) { return !networks.contains(entry.first); });
+  return {};
+}
+
+// All links of ours but the named tasks' and the way to other machines: also bridges, which a former version made.
+base::Result<> KernelNetworks::sweep_links(const std::vector<std::string>& task_uids) {
   std::set<std::string> stems;
   for (const auto& uid : task_uids) stems.insert(link_stem(names_, uid));
-  std::set<std::string> bridges;
-  for (const auto& uid : network_uids) bridges.insert(names_.bridge(uid));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
-  ASSIGN_OR_RETURN(const auto veths, list_links(socket, names_.veth_prefix()));
-  ASSIGN_OR_RETURN(const auto present, list_links(socket, names_.bridge_prefix()));
-  ASSIGN_OR_RETURN(const auto tunnels, list_links(socket, names_.tunnel_prefix()));
-  std::set<std::string> kept_tunnels;
-  for (const auto& uid : network_uids) kept_tunnels.insert(names_.tunnel(uid));
-  std::vector<std::string> leftovers;
-  for (const auto& link : tunnels) {
-    if (!kept_tunnels.contains(link.name)) leftovers.push_back(link.name);
+  ASSIGN_OR_RETURN(const auto links, list_links(socket, names_.prefix()));
+  for (const auto& link : links) {
+    if (link.name == names_.overlay() || stems.contains(link.name.substr(0, link.name.size() - 1))) continue;
+    RETURN_IF_ERROR(delete_if_there(socket, link.name));
   }
-  for (const auto& link : veths) {
-    if (!stems.contains(link.name.substr(0, link.name.size() - 1))) leftovers.push_back(link.name);
-  }
-  for (const auto& link : present) {
-    if (bridges.contains(link.name)) continue;
-    leftovers.push_back(link.name);
-    RETURN_IF_ERROR(firewall_.remove_bridge(link.name));
-  }
-  for (const auto& name : leftovers) RETURN_IF_ERROR(delete_if_there(socket, name));
-  const std::lock_guard lock(mutex_);
-  std::erase_if(networks_, [&](const auto& entry) { return !bridges.contains(entry.second.bridge); });
   return {};
 }
 
 base::Result<> KernelNetworks::remove_all() {
   RETURN_IF_ERROR(sweep({}, {}));
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
   RETURN_IF_ERROR(firewall_.remove_all());
-  told_ = {};
   ports_.forget_all();
   return base::remove_tree(folder_);
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,8 +15,8 @@
 #include "node/networks/firewall.h"
 #include "node/networks/names.h"
 #include "node/networks/networks.h"
+#include "node/networks/overlay.h"
 #include "node/networks/published_ports.h"
-#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -26,9 +27,11 @@ class KernelNetworks {
  public:
   KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
 
+  base::Result<> set_machine(const Machine& machine);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
+  base::Result<> set_virtual_addresses(const std::vector<VirtualAddress>& addresses);
   std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<> attach(const TaskNetwork& task);
   base::Result<> attach_at(const TaskNetwork& task, const std::filesystem::path& path);
@@ -49,30 +52,39 @@ class KernelNetworks {
 
  private:
   struct Network {
-    std::string bridge;
-    Subnet subnet;
-    Ipv4 gateway;
+    LegAddress<Ipv4> v4;  // without a task's address
+    std::optional<LegAddress<Ipv6>> v6;
     bool internal = false;
-    std::uint32_t vni = 0;        // 0: it stays on this machine
-    std::set<std::string> peers;  // the machines that have tasks in it
-    int mtu() const { return vni == 0 ? 0 : kTunnelledMtu; }
+    int mtu = 0;                                     // 0: what fits
+    std::optional<std::vector<RemoteTask>> remotes;  // tasks of it on other machines; unset: nobody said yet
+  };
+  // As Networks::set_machine.
+  struct Overlay {
+    Ipv4 machine;
+    std::uint32_t number = 0;
+    int mtu = 0;  // of tasks' links
   };
   class TaskTurn;
 
+  static base::Result<Network> read_network(const NetworkConfig& config);
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
   base::Result<> attach_in_turn(const TaskNetwork& task);
   base::Result<> unlink_in_turn(const std::string& task_uid);
   base::Result<> release_in_turn(const std::string& task_uid);
+  base::Result<Leg> plan_leg(const Attachment& attachment, const std::string& task_uid, std::size_t index) const;
+  base::Result<> sweep_links(const std::vector<std::string>& task_uids);
   base::Result<std::vector<std::string>> namespace_files() const;
-  base::Result<> tell_tunnels();
+  base::Result<> lead_to_machines();
+  base::Result<std::vector<RemoteTask>> wanted_remotes(NetlinkSocket& socket);
+  base::Result<> remove_if_unused();
 
   const Names names_;
   const std::filesystem::path folder_;  // of the namespaces
   Firewall firewall_;
   PublishedPorts ports_;
-  std::mutex bridges_turn_;  // networks come and go one at a time; guards what the firewall was told
-  Tunnels told_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex networks_turn_;  // networks come and go one at a time
+  mutable std::mutex mutex_;  // guards what follows
+  std::optional<Overlay> overlay_;
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

@@ -3,12 +3,16 @@
 #include <arpa/inet.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <span>
 
 namespace orchion::node::networks {
 namespace {
@@ -36,18 +40,128 @@ Link link_from(const NetlinkMessage& message) {
   Link link;
   link.index = info.ifi_index;
   if (!alias.empty()) link.alias.assign(alias.begin(), alias.end() - 1);
+  const auto mtu = message.attribute(sizeof(info), IFLA_MTU);
+  if (mtu.size() == sizeof(link.mtu)) std::memcpy(&link.mtu, mtu.data(), sizeof(link.mtu));
+  link.in_bridge = !message.attribute(sizeof(info), IFLA_MASTER).empty();
   if (!name.empty()) link.name.assign(name.begin(), name.end() - 1);
   link.up = (info.ifi_flags & IFF_UP) != 0;
   link.usable = !state.empty() && state[0] == kOperationalUp;
   return link;
 }
 
-ifaddrmsg address_body(int link_index, int prefix_length) {
+// What differs between the families on the wire.
+struct Raw {
+  std::uint8_t family = 0;
+  std::vector<std::uint8_t> bytes;
+  int bits() const { return static_cast<int>(bytes.size()) * 8; }
+};
+
+Raw raw(Ipv4 address) {
+  const std::uint32_t value = htonl(address.value);
+  Raw out{AF_INET, std::vector<std::uint8_t>(sizeof(value))};
+  std::memcpy(out.bytes.data(), &value, sizeof(value));
+  return out;
+}
+
+Raw raw(const Ipv6& address) {
+  return {AF_INET6, {address.bytes.begin(), address.bytes.end()}};
+}
+
+NetlinkRequest& put(NetlinkRequest& request, std::uint16_t type, const Raw& address) {
+  return request.attribute(type, address.bytes.data(), address.bytes.size());
+}
+
+void read(std::span<const std::uint8_t> bytes, std::optional<Ipv4>& out) {
+  std::uint32_t value = 0;
+  if (bytes.size() != sizeof(value)) return;
+  std::memcpy(&value, bytes.data(), sizeof(value));
+  out = Ipv4{ntohl(value)};
+}
+
+void read(std::span<const std::uint8_t> bytes, std::optional<Ipv6>& out) {
+  if (bytes.size() != out.emplace().bytes.size()) return out.reset();
+  std::copy(bytes.begin(), bytes.end(), out->bytes.begin());
+}
+
+NetlinkRequest address_request(int link_index, const Raw& address, int prefix_length, std::uint8_t flags) {
   ifaddrmsg body{};
-  body.ifa_family = AF_INET;
+  body.ifa_family = address.family;
   body.ifa_prefixlen = static_cast<std::uint8_t>(prefix_length);
+  body.ifa_flags = flags;
   body.ifa_index = static_cast<std::uint32_t>(link_index);
-  return body;
+  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+  request.body(body);
+  put(request, IFA_LOCAL, address);
+  put(request, IFA_ADDRESS, address);
+  return request;
+}
+
+// Marks our routes among others on a link.
+constexpr std::uint8_t kOurProtocol = 111;
+
+template <class Address>
+NetlinkRequest route_request(std::uint16_t type, std::uint16_t flags, const Route<Address>& route) {
+  rtmsg body{};
+  body.rtm_family = raw(Address{}).family;
+  body.rtm_dst_len = static_cast<std::uint8_t>(route.prefix_length);
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_protocol = kOurProtocol;
+  body.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  body.rtm_type = RTN_UNICAST;
+  if (route.gateway) body.rtm_flags = RTNH_F_ONLINK;
+  NetlinkRequest request(type, flags);
+  request.body(body);
+  if (route.to) put(request, RTA_DST, raw(*route.to));
+  if (route.gateway) put(request, RTA_GATEWAY, raw(*route.gateway));
+  if (route.source) put(request, RTA_PREFSRC, raw(*route.source));
+  return request.value(RTA_OIF, route.link_index);
+}
+
+template <class Address>
+base::Result<std::vector<Route<Address>>> routes_by(NetlinkSocket& socket, int link_index) {
+  NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP);
+  rtmsg filter{};
+  filter.rtm_family = raw(Address{}).family;
+  request.body(filter);
+  ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing routes"));
+  std::vector<Route<Address>> routes;
+  for (const auto& message : messages) {
+    const auto body = message.body<rtmsg>();
+    const auto link = message.attribute(sizeof(body), RTA_OIF);
+    Route<Address> route{.prefix_length = body.rtm_dst_len};
+    if (link.size() == sizeof(int)) std::memcpy(&route.link_index, link.data(), sizeof(int));
+    read(message.attribute(sizeof(body), RTA_DST), route.to);
+    read(message.attribute(sizeof(body), RTA_GATEWAY), route.gateway);
+    const bool single = route.to && body.rtm_dst_len == raw(*route.to).bits();
+    if (route.link_index == link_index && single && body.rtm_protocol == kOurProtocol) routes.push_back(route);
+  }
+  return routes;
+}
+
+constexpr std::uint16_t kPut = NLM_F_CREATE | NLM_F_REPLACE;
+
+NetlinkRequest neighbour_request(int link_index, const Raw& address, const Mac& mac) {
+  ndmsg body{};
+  body.ndm_family = address.family;
+  body.ndm_ifindex = link_index;
+  body.ndm_state = NUD_PERMANENT;
+  NetlinkRequest request(RTM_NEWNEIGH, kPut);
+  request.body(body);
+  put(request, NDA_DST, address);
+  return request.value(NDA_LLADDR, mac);
+}
+
+NetlinkRequest forwarding_request(std::uint16_t type, std::uint16_t flags, int link_index, const Mac& mac,
+                                  Ipv4 machine) {
+  ndmsg body{};
+  body.ndm_family = AF_BRIDGE;
+  body.ndm_ifindex = link_index;
+  body.ndm_state = NUD_NOARP | NUD_PERMANENT;
+  body.ndm_flags = NTF_SELF;
+  NetlinkRequest request(type, flags);
+  request.body(body);
+  request.value(NDA_LLADDR, mac);
+  return request.value(NDA_DST, htonl(machine.value));
 }
 
 }  // namespace
@@ -74,36 +188,30 @@ base::Result<std::vector<Link>> list_links(NetlinkSocket& socket, std::string_vi
   return links;
 }
 
-base::Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& socket, int link_index) {
+base::Result<Link> link_with_address(NetlinkSocket& socket, Ipv4 address) {
   NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP);
-  request.body(address_body(link_index, 0));
+  ifaddrmsg filter{};
+  filter.ifa_family = AF_INET;
+  request.body(filter);
   ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing addresses"));
-  std::vector<LinkAddress> addresses;
+  ASSIGN_OR_RETURN(const auto links, list_links(socket, ""));
   for (const auto& message : messages) {
     const auto body = message.body<ifaddrmsg>();
-    const auto local = message.attribute(sizeof(body), IFA_LOCAL);
-    if (static_cast<int>(body.ifa_index) != link_index || local.size() != sizeof(std::uint32_t)) continue;
-    std::uint32_t raw = 0;
-    std::memcpy(&raw, local.data(), sizeof(raw));
-    addresses.push_back({Ipv4{ntohl(raw)}, body.ifa_prefixlen});
+    std::optional<Ipv4> local;
+    read(message.attribute(sizeof(body), IFA_LOCAL), local);
+    if (local != address) continue;
+    for (const auto& link : links) {
+      if (link.index == static_cast<int>(body.ifa_index)) return link;
+    }
   }
-  return addresses;
-}
-
-NetlinkRequest make_bridge(const std::string& name, const Mac& mac) {
-  NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
-  request.text(IFLA_IFNAME, name);
-  // Given an address a bridge keeps it; else it takes its ports', and changes with them.
-  request.value(IFLA_ADDRESS, mac);
-  const auto info = request.open(IFLA_LINKINFO);
-  request.text(IFLA_INFO_KIND, "bridge");
-  return request.close(info);
+  return base::fail(base::Code::kNotFound,
+                    "this machine has no address " + to_string(address) + ": advertise one that it has");
 }
 
 NetlinkRequest make_veth(const VethPlan& plan) {
   NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
   request.text(IFLA_IFNAME, plan.name);
-  request.value(IFLA_MASTER, plan.bridge_index);
+  request.value(IFLA_ADDRESS, plan.mac);
   if (plan.mtu != 0) request.value(IFLA_MTU, plan.mtu);
   const auto info = request.open(IFLA_LINKINFO);
   request.text(IFLA_INFO_KIND, "veth");
@@ -117,6 +225,22 @@ NetlinkRequest make_veth(const VethPlan& plan) {
   return request.close(peer).close(data).close(info);
 }
 
+NetlinkRequest make_vxlan(const VxlanPlan& plan) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
+  request.text(IFLA_IFNAME, plan.name);
+  request.text(IFLA_IFALIAS, plan.alias);
+  request.value(IFLA_ADDRESS, plan.mac);
+  request.value(IFLA_MTU, plan.mtu);
+  const auto info = request.open(IFLA_LINKINFO);
+  request.text(IFLA_INFO_KIND, "vxlan");
+  const auto data = request.open(IFLA_INFO_DATA);
+  request.value(IFLA_VXLAN_ID, plan.number);
+  request.value(IFLA_VXLAN_LOCAL, htonl(plan.local.value));
+  request.value(IFLA_VXLAN_PORT, htons(plan.port));
+  request.value(IFLA_VXLAN_LEARNING, std::uint8_t{0});
+  return request.close(data).close(info);
+}
+
 NetlinkRequest without_ipv6(const std::string& name) {
   NetlinkRequest request = link_request(RTM_SETLINK, 0);
   request.text(IFLA_IFNAME, name);
@@ -126,19 +250,20 @@ NetlinkRequest without_ipv6(const std::string& name) {
   return request.close(inet6).close(families);
 }
 
+NetlinkRequest as_gateway(const std::string& name) {
+  NetlinkRequest request = link_request(RTM_SETLINK, 0);
+  request.text(IFLA_IFNAME, name);
+  const auto families = request.open(IFLA_AF_SPEC);
+  const auto inet = request.open(AF_INET);
+  const auto settings = request.open(IFLA_INET_CONF);
+  request.value(IPV4_DEVCONF_ROUTE_LOCALNET, std::uint32_t{1});
+  request.value(IPV4_DEVCONF_SEND_REDIRECTS, std::uint32_t{0});
+  return request.close(settings).close(inet).close(families);
+}
+
 NetlinkRequest bring_up(const std::string& name) {
   NetlinkRequest request = link_request(RTM_SETLINK, 0, IFF_UP);
   return request.text(IFLA_IFNAME, name);
-}
-
-NetlinkRequest with_hairpin(const std::string& name) {
-  NetlinkRequest request = link_request(RTM_NEWLINK, 0);
-  request.text(IFLA_IFNAME, name);
-  const auto info = request.open(IFLA_LINKINFO);
-  request.text(IFLA_INFO_SLAVE_KIND, "bridge");
-  const auto data = request.open(IFLA_INFO_SLAVE_DATA);
-  request.value(IFLA_BRPORT_MODE, std::uint8_t{1});
-  return request.close(data).close(info);
 }
 
 NetlinkRequest with_mtu(const std::string& name, int mtu) {
@@ -163,31 +288,69 @@ NetlinkRequest delete_group(std::uint32_t group) {
   return request.value(IFLA_GROUP, group);
 }
 
-NetlinkRequest add_address(int link_index, Ipv4 address, const Subnet& subnet) {
-  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
-  request.body(address_body(link_index, subnet.prefix_length));
-  request.value(IFA_LOCAL, htonl(address.value));
-  request.value(IFA_ADDRESS, htonl(address.value));
-  return request.value(IFA_BROADCAST, htonl(subnet.broadcast().value));
+NetlinkRequest add_address(int link_index, Ipv4 address, int prefix_length) {
+  return address_request(link_index, raw(address), prefix_length, 0);
 }
 
-NetlinkRequest delete_address(int link_index, LinkAddress address) {
-  NetlinkRequest request(RTM_DELADDR, 0);
-  request.body(address_body(link_index, address.prefix_length));
-  return request.value(IFA_LOCAL, htonl(address.address.value));
+NetlinkRequest add_address(int link_index, const Ipv6& address, int prefix_length) {
+  return address_request(link_index, raw(address), prefix_length, IFA_F_NODAD);
 }
 
-NetlinkRequest default_route(int link_index, Ipv4 gateway) {
-  rtmsg body{};
-  body.rtm_family = AF_INET;
-  body.rtm_table = RT_TABLE_MAIN;
-  body.rtm_protocol = RTPROT_STATIC;
-  body.rtm_scope = RT_SCOPE_UNIVERSE;
-  body.rtm_type = RTN_UNICAST;
-  NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
-  request.body(body);
-  request.value(RTA_GATEWAY, htonl(gateway.value));
-  return request.value(RTA_OIF, link_index);
+NetlinkRequest put_route(const Route<Ipv4>& route) {
+  return route_request(RTM_NEWROUTE, kPut, route);
+}
+
+NetlinkRequest put_route(const Route<Ipv6>& route) {
+  return route_request(RTM_NEWROUTE, kPut, route);
+}
+
+NetlinkRequest delete_route(const Route<Ipv4>& route) {
+  return route_request(RTM_DELROUTE, 0, route);
+}
+
+NetlinkRequest delete_route(const Route<Ipv6>& route) {
+  return route_request(RTM_DELROUTE, 0, route);
+}
+
+base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index) {
+  return routes_by<Ipv4>(socket, link_index);
+}
+
+base::Result<std::vector<Route<Ipv6>>> list_routes6(NetlinkSocket& socket, int link_index) {
+  return routes_by<Ipv6>(socket, link_index);
+}
+
+NetlinkRequest put_neighbour(int link_index, Ipv4 address, const Mac& mac) {
+  return neighbour_request(link_index, raw(address), mac);
+}
+
+NetlinkRequest put_neighbour(int link_index, const Ipv6& address, const Mac& mac) {
+  return neighbour_request(link_index, raw(address), mac);
+}
+
+NetlinkRequest put_forwarding(int link_index, const Mac& mac, Ipv4 machine) {
+  return forwarding_request(RTM_NEWNEIGH, kPut, link_index, mac, machine);
+}
+
+NetlinkRequest delete_forwarding(int link_index, const Mac& mac, Ipv4 machine) {
+  return forwarding_request(RTM_DELNEIGH, 0, link_index, mac, machine);
+}
+
+base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_index) {
+  NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP);
+  ndmsg filter{};
+  filter.ndm_family = AF_BRIDGE;
+  filter.ndm_ifindex = link_index;
+  request.body(filter);
+  ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing the machines behind a tunnel"));
+  std::vector<Ipv4> machines;
+  for (const auto& message : messages) {
+    const auto body = message.body<ndmsg>();
+    std::optional<Ipv4> machine;
+    read(message.attribute(sizeof(body), NDA_DST), machine);
+    if (body.ndm_ifindex == link_index && machine) machines.push_back(*machine);
+  }
+  return machines;
 }
 
 base::Result<> wait_until_usable(NetlinkSocket& socket, const std::string& name) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Bridges, veth pairs, addresses and routes, each as one netlink request or a few. What `networks` needs, no more.
+// Veth pairs, VXLAN, addresses, routes and neighbours, each as one netlink request or a few. What `networks` needs, no
+// more.
 
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,8 @@ struct Link {
   std::string alias;    // a note for people and for us
   bool up = false;      // administratively
   bool usable = false;  // it carries packets: carrier seen, queues running
+  int mtu = 0;
+  bool in_bridge = false;
 };
 
 // kNotFound where there is none of that name.
@@ -26,20 +29,13 @@ base::Result<Link> find_link(NetlinkSocket& socket, const std::string& name);
 // Every link whose name begins with `prefix`.
 base::Result<std::vector<Link>> list_links(NetlinkSocket& socket, std::string_view prefix);
 
-// The IPv4 addresses of a link, each with its prefix length.
-struct LinkAddress {
-  Ipv4 address;
-  int prefix_length = 0;
-  bool operator==(const LinkAddress&) const = default;
-};
-base::Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& socket, int link_index);
+// The link that has this address; kNotFound where none has it.
+base::Result<Link> link_with_address(NetlinkSocket& socket, Ipv4 address);
 
-NetlinkRequest make_bridge(const std::string& name, const Mac& mac);
-
-// `name` here, in the bridge; `peer` in the namespace. Both down.
+// `name` here; `peer` in the namespace. Both down.
 struct VethPlan {
   std::string name;
-  int bridge_index = 0;
+  Mac mac{};
   std::string peer;
   Mac peer_mac{};
   int namespace_fd = -1;
@@ -47,20 +43,60 @@ struct VethPlan {
 };
 NetlinkRequest make_veth(const VethPlan& plan);
 
+// VXLAN that learns nothing: it sends where the forwarding entries say.
+struct VxlanPlan {
+  std::string name;
+  std::string alias;
+  std::uint32_t number = 0;
+  Ipv4 local;  // this machine's
+  std::uint16_t port = 0;
+  Mac mac{};
+  int mtu = 0;
+};
+NetlinkRequest make_vxlan(const VxlanPlan& plan);
+
 // No IPv6 address of its own and no duplicate address detection. Fails where IPv6 is off: ignore that.
 NetlinkRequest without_ipv6(const std::string& name);
-NetlinkRequest bring_up(const std::string& name);
 
-// Lets the bridge give a frame back to the port it came by: a task that reaches itself by its published port, where
-// the bridge's frames pass the firewall and are translated before they leave the bridge.
-NetlinkRequest with_hairpin(const std::string& name);
+// Translated packets for 127.0.0.1 leave and come back by it; and who sends to itself through it isn't told of a
+// shorter way.
+NetlinkRequest as_gateway(const std::string& name);
+NetlinkRequest bring_up(const std::string& name);
 NetlinkRequest with_mtu(const std::string& name, int mtu);
 NetlinkRequest delete_link(const std::string& name);
 NetlinkRequest move_to_group(const std::string& name, std::uint32_t group);
 NetlinkRequest delete_group(std::uint32_t group);
-NetlinkRequest add_address(int link_index, Ipv4 address, const Subnet& subnet);
-NetlinkRequest delete_address(int link_index, LinkAddress address);
-NetlinkRequest default_route(int link_index, Ipv4 gateway);
+
+// One that is there already is no error; IPv6 ones are used at once, without asking whether somebody else has them.
+NetlinkRequest add_address(int link_index, Ipv4 address, int prefix_length);
+NetlinkRequest add_address(int link_index, const Ipv6& address, int prefix_length);
+
+// In place of what leads to the same range by the same family. `to` without a value: the default route.
+template <class Address>
+struct Route {
+  int link_index = 0;
+  std::optional<Address> to;
+  int prefix_length = 0;
+  std::optional<Address> gateway;  // taken for a neighbour, whatever the link's addresses are
+  std::optional<Address> source;   // what the machine itself sends from
+};
+NetlinkRequest put_route(const Route<Ipv4>& route);
+NetlinkRequest put_route(const Route<Ipv6>& route);
+NetlinkRequest delete_route(const Route<Ipv4>& route);
+NetlinkRequest delete_route(const Route<Ipv6>& route);
+
+// Routes to single addresses that go by this link, of those that put_route() made; with their gateways.
+base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index);
+base::Result<std::vector<Route<Ipv6>>> list_routes6(NetlinkSocket& socket, int link_index);
+
+// Who has an address on the link's other side, for good: nobody is asked for it.
+NetlinkRequest put_neighbour(int link_index, Ipv4 address, const Mac& mac);
+NetlinkRequest put_neighbour(int link_index, const Ipv6& address, const Mac& mac);
+
+// A VXLAN's frames for `mac` go to that machine.
+NetlinkRequest put_forwarding(int link_index, const Mac& mac, Ipv4 machine);
+NetlinkRequest delete_forwarding(int link_index, const Mac& mac, Ipv4 machine);
+base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_index);
 
 // Returns when the link carries packets. The kernel starts a link's queues some time after its carrier came, and a
 // packet sent before is lost without a word. kDeadlineExceeded after a second.

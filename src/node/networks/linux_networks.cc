@@ -66,6 +66,11 @@ base::Co<> LinuxNetworks::run(Job job) {
 
 LinuxNetworks::~LinuxNetworks() = default;
 
+base::Co<> LinuxNetworks::set_machine(Machine machine) {
+  auto job = [kernel = kernel_, machine] { return kernel->set_machine(machine); };
+  co_return co_await run(std::move(job));
+}
+
 base::Co<> LinuxNetworks::ensure_network(NetworkConfig config) {
   auto job = [kernel = kernel_, config] { return kernel->ensure_network(config); };
   co_return co_await run(std::move(job));
@@ -80,6 +85,11 @@ base::Co<> LinuxNetworks::set_remotes(std::string network_uid, std::vector<Remot
   auto job = [kernel = kernel_, network_uid, remotes = std::move(remotes)] {
     return kernel->set_remotes(network_uid, remotes);
   };
+  co_return co_await run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::set_virtual_addresses(std::vector<VirtualAddress> addresses) {
+  auto job = [kernel = kernel_, addresses = std::move(addresses)] { return kernel->set_virtual_addresses(addresses); };
   co_return co_await run(std::move(job));
 }
 

@@ -18,8 +18,8 @@ class KernelNetworks;
 class LoopbackRelay;
 class Uplink;
 
-// Networks on Linux: bridges and veth pairs by netlink, one nftables table, namespaces mounted as files, all made in
-// this process, which needs root: of the machine, or of a user namespace with networks apart. Switches
+// Networks on Linux: veth pairs, routes and a VXLAN by netlink, one nftables table, namespaces mounted as files, all
+// made in this process, which needs root: of the machine, or of a user namespace with networks apart. Switches
 // net.ipv4.ip_forward on and leaves it so.
 //
 // One executor; not thread-safe. The kernel's part runs on `workers`; a cancelled caller's step runs to its end there,
@@ -40,9 +40,11 @@ class LinuxNetworks final : public Networks {
   LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options);
   ~LinuxNetworks() override;
 
+  base::Co<> set_machine(Machine machine) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
+  base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) override;

@@ -38,23 +38,21 @@ std::string identifier(std::string_view text) {
 }  // namespace
 
 Names::Names(std::string_view cluster_short_id)
-    : bridge_prefix_("or" + hash_text(cluster_short_id, 4) + "b"),
-      veth_prefix_("or" + hash_text(cluster_short_id, 4) + "v"),
-      tunnel_prefix_("or" + hash_text(cluster_short_id, 4) + "x"),
+    : prefix_("or" + hash_text(cluster_short_id, 4)),
+      overlay_(prefix_ + "x"),
+      veth_prefix_(prefix_ + "v"),
       // Far from the small numbers that people give groups.
       removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
-std::string Names::bridge(std::string_view network_uid) const {
-  return bridge_prefix_ + hash_text(network_uid, 8);
-}
-
-std::string Names::tunnel(std::string_view network_uid) const {
-  return tunnel_prefix_ + hash_text(network_uid, 8);
-}
-
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {
   return veth_prefix_ + hash_text(task_uid, 7) + kAlphabet[index % kAttachmentsMax];
+}
+
+std::uint32_t overlay_number(std::string_view cluster_id) {
+  constexpr std::uint32_t kFirst = 1u << 16;
+  constexpr std::uint32_t kCount = (1u << 24) - kFirst;
+  return kFirst + static_cast<std::uint32_t>(hash_of(cluster_id) % kCount);
 }
 
 }  // namespace orchion::node::networks

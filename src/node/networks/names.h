@@ -14,18 +14,17 @@ class Names {
  public:
   explicit Names(std::string_view cluster_short_id);
 
-  // At most 15 characters, the kernel's limit: "or", four of the cluster, "b", "v" or "x", eight of the object.
-  std::string bridge(std::string_view network_uid) const;
+  // Begins the name of every link of ours: "or", four of the cluster. With the rest at most 15 characters, the kernel's
+  // limit.
+  const std::string& prefix() const { return prefix_; }
 
-  // The network's way to other machines, a port of its bridge.
-  std::string tunnel(std::string_view network_uid) const;
+  // The way to other machines: the prefix and "x".
+  const std::string& overlay() const { return overlay_; }
 
-  // The host's end of the task's `index`-th link.
+  // The host's end of the task's `index`-th link: the prefix, "v", eight of the task and the index.
   std::string veth(std::string_view task_uid, std::size_t index) const;
 
-  const std::string& bridge_prefix() const { return bridge_prefix_; }
   const std::string& veth_prefix() const { return veth_prefix_; }
-  const std::string& tunnel_prefix() const { return tunnel_prefix_; }
 
   // Links that wait for their removal are in this group: the kernel removes a group in the time of one link.
   std::uint32_t removal_group() const { return removal_group_; }
@@ -34,12 +33,16 @@ class Names {
   const std::string& table() const { return table_; }
 
  private:
-  std::string bridge_prefix_;
+  std::string prefix_;
+  std::string overlay_;
   std::string veth_prefix_;
-  std::string tunnel_prefix_;
   std::uint32_t removal_group_;
   std::string table_;
 };
+
+// The number of the cluster's VXLAN: chosen by a hash of the cluster's whole id, so that two clusters on one wire
+// hardly meet, and far from the small numbers that people choose.
+std::uint32_t overlay_number(std::string_view cluster_id);
 
 // The most links one task can have: the index is one character of a link's name.
 inline constexpr std::size_t kAttachmentsMax = 32;

@@ -60,6 +60,12 @@ Address address_of(const std::string& ip, std::uint16_t port) {
 
 std::string text_of(const Address& address) {
   char text[INET6_ADDRSTRLEN] = {};
+  if (address.storage.ss_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address.storage, sizeof(v6));
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
+    return text;
+  }
   sockaddr_in v4{};
   std::memcpy(&v4, &address.storage, sizeof(v4));
   inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
@@ -95,16 +101,15 @@ Machine::Machine()
   auto host = value(NetlinkSocket::open());
   work.inside = [&](int fd) -> base::Result<> {
     auto inside = value(NetlinkSocket::open());
-    const auto subnet = value(parse_subnet("192.0.2.0/24"));
     const Ipv4 here = value(parse_ipv4(kHostAddress));
     const Ipv4 there = value(parse_ipv4(kOutsideAddress));
     value(host.run_one(
-        make_veth({.name = "up0", .bridge_index = 0, .peer = "up0", .peer_mac = mac_of(there), .namespace_fd = fd}),
+        make_veth({.name = "up0", .mac = mac_of(here), .peer = "up0", .peer_mac = mac_of(there), .namespace_fd = fd}),
         "veth"));
     for (auto* side : {&inside, &host}) {
       const Link link = value(find_link(*side, "up0"));
       value(side->run_one(bring_up("lo"), "lo"));
-      value(side->run_one(add_address(link.index, side == &host ? here : there, subnet), "address"));
+      value(side->run_one(add_address(link.index, side == &host ? here : there, 24), "address"));
       value(side->run_one(bring_up("up0"), "up0"));
     }
     value(wait_until_usable(inside, "up0"));

@@ -1,7 +1,7 @@
 #pragma once
 
-// The networks of this machine: a bridge per network, a namespace per task, published ports. All in names and
-// rules of our own; what others made is not touched.
+// The networks of this machine: a namespace per task, linked straight to the machine, which routes; who may talk to
+// whom, virtual addresses, published ports. All in names and rules of our own; what others made is not touched.
 
 #include <cstdint>
 #include <filesystem>
@@ -15,17 +15,25 @@ namespace orchion::node::networks {
 struct NetworkConfig {
   std::string uid;
   std::string subnet;     // "10.192.0.0/20"
-  std::string gateway;    // "10.192.0.1": the bridge's own address
+  std::string gateway;    // "10.192.0.1": this machine, for the tasks of the network
   bool internal = false;  // no way out
-  // Other machines have tasks in it too: its number in VXLAN, and this machine's address there; 0: it stays here.
-  std::uint32_t vni = 0;
-  std::string underlay;
+  std::string subnet6;    // "fd12:3456::/64"; empty: no IPv6
+  std::string gateway6;
+  int mtu = 0;  // of its tasks' links, in bytes; 0: what fits
+};
+
+// Who other machines know this one as, and by which number of the cluster's they talk. Without an address none is
+// reached, nor reaches this one.
+struct Machine {
+  std::string address;  // IPv4, one of the machine's own; may be empty
+  std::string cluster_id;
 };
 
 // A task of a network on another machine.
 struct Remote {
-  std::string address;  // IPv4, in the network
-  std::string node;     // IPv4, of the machine
+  std::string address;   // IPv4, in the network
+  std::string address6;  // empty: none
+  std::string node;      // IPv4, of the machine
 
   auto operator<=>(const Remote&) const = default;
 };
@@ -42,7 +50,17 @@ struct DistantPort {
 
 struct Attachment {
   std::string network_uid;
-  std::string address;  // IPv4
+  std::string address;   // IPv4
+  std::string address6;  // where the network has IPv6; else empty
+};
+
+// An address that stands for others of its network: connections to it go round them, or are refused where there are
+// none.
+struct VirtualAddress {
+  std::string address;               // IPv4 or IPv6
+  std::vector<std::string> members;  // of the same family
+
+  auto operator<=>(const VirtualAddress&) const = default;
 };
 
 struct PublishedPort {
@@ -66,13 +84,21 @@ class Networks {
  public:
   virtual ~Networks() = default;
 
-  // Makes the bridge and its rules, or brings them to this.
+  // Before any network: those made later, and those there are when they are ensured again, lead to other machines by
+  // it.
+  virtual base::Co<> set_machine(Machine machine) = 0;
+
+  // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
 
   // All tasks of a network that are on other machines, in place of those named before: nobody else is reached, and
-  // their machines alone are listened to. Nothing happens where the network doesn't leave this machine.
+  // their machines alone are listened to. Nothing happens without the machine's address.
   virtual base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) = 0;
+
+  // All virtual addresses of all networks, in place of those before. Datagrams that went to who isn't behind one any
+  // more find another with the next.
+  virtual base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) = 0;
 
   // Where the task's network namespace is, or will be: known before it is made.
   virtual std::filesystem::path namespace_path(const std::string& task_uid) const = 0;
@@ -105,7 +131,7 @@ class Networks {
   // Removes all that this agent ever made on the machine, its table and folder included.
   virtual base::Co<> remove_all() = 0;
 
-  // Where containers send their queries: `port` on every bridge's gateway is led there from port 53.
+  // Where containers send their queries: `port` on every gateway is led there from port 53.
   virtual base::Co<> set_resolver_port(std::uint16_t port) = 0;
 };
 

@@ -133,7 +133,7 @@ base::Result<> PublishedPorts::give_way(const std::string& owner, const PortKey&
     const bool stays = other_key == key && (port.owner == owner || port.owner.empty());
     if (overlap(key, other_key) && !stays && port.tasks.empty() && port.members.empty()) none[other_key];
   }
-  RETURN_IF_ERROR(show({}, none, {}, {}));
+  RETURN_IF_ERROR(show({}, none));
   for (const auto& [other_key, members] : none) {
     if (other_key != key) ports_.erase(other_key);
   }
@@ -181,15 +181,11 @@ base::Result<> PublishedPorts::change_members(const std::string& task_uid, bool 
   const bool changes = std::any_of(results.begin(), results.end(),
                                    [&](const auto& entry) { return !same(entry.second, ports_[entry.first].members); });
   if (!changes) return {};
-  const std::vector<std::string> self{task->second.address};
-  const std::vector<std::string> none;
-  return show(results, {}, published ? self : none, published ? none : self);
+  return show(results, {});
 }
 
 // These ports have these members, and those are had by these machines: in the kernel first.
-base::Result<> PublishedPorts::show(const Members& members, const Members& distant,
-                                    const std::vector<std::string>& selves_added,
-                                    const std::vector<std::string>& selves_removed) {
+base::Result<> PublishedPorts::show(const Members& members, const Members& distant) {
   Members shown;
   for (const auto* changed : {&members, &distant}) {
     for (const auto& [key, ignored] : *changed) {
@@ -206,8 +202,7 @@ base::Result<> PublishedPorts::show(const Members& members, const Members& dista
     const auto& before = ports_[key].shown;
     if (!same(before, after) && !is_v6(key.host_ip)) changes.push_back({in_kernel(key), before, after});
   }
-  if (!changes.empty() || !selves_added.empty() || !selves_removed.empty())
-    RETURN_IF_ERROR(firewall_.change_ports(changes, selves_added, selves_removed));
+  RETURN_IF_ERROR(firewall_.change_ports(changes));
   for (auto& [key, after] : shown) ports_[key].shown = std::move(after);
   for (const auto& [key, after] : members) ports_[key].members = after;
   for (const auto& [key, after] : distant) ports_[key].distant = after;
@@ -227,18 +222,13 @@ base::Result<> PublishedPorts::unpublish(const std::string& task_uid) {
 // What a former process published and nobody reserved since.
 base::Result<> PublishedPorts::withdraw_adopted(const std::string& task_uid) {
   Members results;
-  std::vector<std::string> selves;
   for (const auto& [key, port] : ports_) {
     auto after = port.members;
     std::erase_if(after, [&](const PortMember& member) { return member.task_uid == task_uid; });
     if (after.size() == port.members.size()) continue;
-    for (const auto& member : port.members) {
-      if (member.task_uid == task_uid && std::find(selves.begin(), selves.end(), member.address) == selves.end())
-        selves.push_back(member.address);
-    }
     results[key] = std::move(after);
   }
-  return show(results, {}, {}, selves);
+  return show(results, {});
 }
 
 // Whether `key` is, or can be made, free for other machines to stand in.
@@ -276,7 +266,7 @@ base::Result<> PublishedPorts::settle_distant() {
     auto& members = results[key];
     for (const auto& node : wanted.nodes) members.push_back({std::string(kDistant), node, wanted.port});
   }
-  RETURN_IF_ERROR(show({}, results, {}, {}));
+  RETURN_IF_ERROR(show({}, results));
   std::erase_if(ports_, [](const auto& entry) { return is_unused(entry.second); });
   return {};
 }

@@ -90,8 +90,7 @@ class PublishedPorts {
   void release(const std::string& task_uid);
   base::Result<> change_members(const std::string& task_uid, bool published);
   base::Result<> withdraw_adopted(const std::string& task_uid);
-  base::Result<> show(const Members& members, const Members& distant, const std::vector<std::string>& selves_added,
-                      const std::vector<std::string>& selves_removed);
+  base::Result<> show(const Members& members, const Members& distant);
   base::Result<> settle_distant();
   bool stand_in(const DistantPort& wanted, const PortKey& key);
 

@@ -22,13 +22,13 @@ TEST(Names, FitTheKernelAndDiffer) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
     const std::string uid = "network" + std::to_string(i);
-    for (const auto& name : {names.bridge(uid), names.veth(uid, 0), names.veth(uid, 31)}) {
+    for (const auto& name : {names.veth(uid, 0), names.veth(uid, 31)}) {
       EXPECT_EQ(name.size(), 15u);
       EXPECT_TRUE(name.starts_with("or"));
       EXPECT_TRUE(seen.insert(name).second) << name;
     }
   }
-  EXPECT_NE(names.bridge_prefix(), Names("k3x8").bridge_prefix());
+  EXPECT_NE(names.prefix(), Names("k3x8").prefix());
   EXPECT_EQ(Names("a-b").table(), "orchion_a_b");
 }
 
@@ -72,7 +72,7 @@ TEST(Ruleset, FindsItsPortsInAListing) {
 }
 
 TEST(Ruleset, AChangeOfAPortTouchesThatPortAlone) {
-  const Table table{"orchion_k", "or"};
+  const Table table{.name = "orchion_k"};
   const PortKey key{"", false, 8080};
   const PortMember a{"a", "10.0.0.2", 80};
   const PortMember b{"b", "10.0.0.3", 80};
@@ -108,14 +108,14 @@ table ip filter {
   EXPECT_THAT(dropping_chains(kChains), ElementsAre("INPUT"));
   EXPECT_THAT(dropping_chains(""), IsEmpty());
   EXPECT_THAT(dropping_chains("table ip filter {\n\tchain DOCKER-USER {\n\t}\n}\n"), ElementsAre("DOCKER-USER"));
-  const Table table{"orchion_k", "orabcdb"};
+  const Table table{.name = "orchion_k", .link_prefix = "orabcd"};
   EXPECT_EQ(mend_chain_text(table, "FORWARD", "", 0),
-            "insert rule ip filter FORWARD iifname \"orabcdb*\" accept comment \"orchion_k\"\n"
-            "insert rule ip filter FORWARD oifname \"orabcdb*\" accept comment \"orchion_k\"\n"
+            "insert rule ip filter FORWARD iifname \"orabcd*\" accept comment \"orchion_k\"\n"
+            "insert rule ip filter FORWARD oifname \"orabcd*\" accept comment \"orchion_k\"\n"
             "insert rule ip filter FORWARD ct mark & 0x00400000 == 0x00400000 accept comment \"orchion_k\"\n");
   constexpr std::string_view kInput =
-      "\t\tiifname \"orabcdb*\" udp dport 7 accept comment \"orchion_k\" # handle 6\n"
-      "\t\tiifname \"orabcdb*\" tcp dport 7 accept comment \"orchion_k\" # handle 5\n"
+      "\t\tiifname \"orabcd*\" udp dport 7 accept comment \"orchion_k\" # handle 6\n"
+      "\t\tiifname \"orabcd*\" tcp dport 7 accept comment \"orchion_k\" # handle 5\n"
       "\t\tiifname \"x*\" accept comment \"orchion_k2\" # handle 4\n";
   EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 7), "");
   EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 0),

@@ -7,30 +7,33 @@
 
 #include <fmt/format.h>
 
+#include "node/networks/listing.h"
+#include "node/networks/network_rules.h"
+#include "node/networks/overlay.h"
+
 namespace orchion::node::networks {
 namespace {
 
-// {0} the table, {1} our bridges, {2} leading queries to the resolver, {3} letting internal networks' queries in,
+// {0} the table, {1} links to tasks, {2} leading queries to the resolver, {3} letting internal networks' queries in,
 // {4} the port of VXLAN, {5} the mark of connections led to other machines, {6} what containers can't reach, {7}
-// refusing them the machine's loopback behind an uplink.
+// refusing them the machine's loopback behind an uplink, {8} all our links, {9} the one to other machines, {10} the
+// mark of who talks to itself.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
-// Before connection tracking, where answers to translated connections still carry the bridge's address.
+// Before connection tracking, where answers to translated connections still carry the gateway's address. And nobody
+// sends with an address that isn't led to by the link it came from.
 //
-// postrouting: a container that comes in by a published port, perhaps its own, would be answered directly and not
-// recognise it; and 127.0.0.1 means nothing to a container. All other clients keep their address. "selves" are tasks
-// that reach themselves: where bridged frames pass the firewall, those never leave the bridge and come from no link.
+// prerouting: a virtual address means something to its own network alone.
+//
+// postrouting: 127.0.0.1 means nothing to a container. All other clients but a task itself keep their address.
 //
 // members: who is behind each port, as a record for the next process; no rule reads it.
 //
 // input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP.
 //
-// forward: containers of one network reach each other; others, on this machine or elsewhere, only what is published.
+// forward: tasks of one network reach each other; others, on this machine or elsewhere, only what is published. What
+// nobody has of a network's range goes nowhere, least of all out into the world by the machine's default route.
 constexpr std::string_view kTable = R"(
-add table inet {0}
-add set inet {0} same {{ type ifname . ifname; }}
-add set inet {0} internal {{ type ifname; }}
-add set inet {0} selves {{ type ipv4_addr . ipv4_addr; }}
 add set inet {0} members {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service; }}
 add set inet {0} tunnels {{ typeof @th,96,24; }}
 add set inet {0} peers {{ type ipv4_addr; }}
@@ -39,24 +42,30 @@ add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : ve
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
 add chain inet {0} prerouting {{ type nat hook prerouting priority dstnat; policy accept; }}
 add chain inet {0} output {{ type nat hook output priority -100; policy accept; }}
+add chain inet {0} sent {{ type filter hook output priority filter; policy accept; }}
 add chain inet {0} postrouting {{ type nat hook postrouting priority srcnat; policy accept; }}
 add chain inet {0} forward {{ type filter hook forward priority filter; policy accept; }}
 add chain inet {0} input {{ type filter hook input priority filter; policy accept; }}
 add chain inet {0} resolver
 add chain inet {0} publish
+add chain inet {0} policies
+add chain inet {0} from_task
 add chain inet {0} from_internal
 flush chain inet {0} guard
 flush chain inet {0} prerouting
 flush chain inet {0} output
+flush chain inet {0} sent
 flush chain inet {0} postrouting
 flush chain inet {0} forward
 flush chain inet {0} input
 flush chain inet {0} resolver
 flush chain inet {0} publish
+flush chain inet {0} from_task
 flush chain inet {0} from_internal
 table inet {0} {{
   chain guard {{
     iifname "{1}*" ip daddr {6} drop
+    iifname "{8}*" fib saddr . iif oif missing drop
   }}
   chain resolver {{
     {2}
@@ -66,36 +75,58 @@ table inet {0} {{
     meta l4proto . th dport vmap @published
   }}
   chain prerouting {{
-    iifname "{1}*" fib daddr . iif type local meta l4proto {{ tcp, udp }} jump resolver
+    iifname "{1}*" ip saddr . ip daddr @gateways meta l4proto {{ tcp, udp }} jump resolver
+    iifname "{1}*" ip saddr . ip daddr @within ip daddr vmap @virtual
+    iifname "{1}*" ip6 saddr . ip6 daddr @within6 ip6 daddr vmap @virtual6
     fib daddr type local meta l4proto {{ tcp, udp }} jump publish
   }}
   chain output {{
     fib daddr type local meta l4proto {{ tcp, udp }} jump publish
   }}
+  chain sent {{
+    oifname "lo" accept
+    oifname "{8}*" accept
+    ip daddr @subnets reject with icmp type host-unreachable
+    ip6 daddr @subnets6 reject with icmpv6 type addr-unreachable
+  }}
   chain postrouting {{
-    iifname "{1}*" ct status dnat masquerade
-    ip saddr . ip daddr @selves masquerade
+    ct mark and {10} == {10} masquerade
     ip saddr 127.0.0.0/8 oifname "{1}*" masquerade
-    iifname "{1}*" oifname != "{1}*" masquerade
+    iifname "{1}*" oifname != "{8}*" masquerade
     ct mark and {5} == {5} ct status dnat masquerade
+  }}
+  chain from_task {{
+    ip saddr @closed drop
+    ip6 saddr @closed6 drop
   }}
   chain forward {{
     {7}
-    iifname . oifname @same accept
-    iifname @internal drop
-    oifname @internal drop
-    oifname "{1}*" ct state established,related accept
+    ct state established,related accept
+    iifname "{1}*" ct status dnat fib daddr . iif oif exists ct mark set ct mark or {10} accept
+    oifname != "{8}*" ip daddr @subnets reject with icmp type host-unreachable
+    oifname != "{8}*" ip6 daddr @subnets6 reject with icmpv6 type addr-unreachable
+    jump policies
+    ip saddr . ip daddr @within accept
+    ip6 saddr . ip6 daddr @within6 accept
+    iifname "{1}*" jump from_task
+    iifname "{9}" drop
+    ip daddr @closed drop
+    ip6 daddr @closed6 drop
     oifname "{1}*" ct status dnat accept
-    oifname "{1}*" drop
+    oifname "{8}*" drop
   }}
   chain from_internal {{
     ct state established,related accept
     {3}
-    fib daddr . iif type local ip protocol icmp accept
+    ip saddr . ip daddr @gateways ip protocol icmp accept
+    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, echo-request }} accept
     drop
   }}
   chain input {{
-    iifname @internal jump from_internal
+    iifname "{1}*" ip saddr @closed jump from_internal
+    iifname "{1}*" ip6 saddr @closed6 jump from_internal
+    iifname "{9}" ct state established,related accept
+    iifname "{9}" drop
     udp dport {4} @th,96,24 @tunnels ip saddr != @peers drop
   }}
 }}
@@ -165,27 +196,16 @@ std::string change_port_text(const Table& table, const PortChange& change) {
   return text + fmt::format("add element inet {} {} : goto {} }}\n", table.name, element_of(change.key), chain);
 }
 
-// Takes what stands before `end` off the front of `text`, without the spaces around it.
-std::string_view take_until(std::string_view& text, std::string_view end) {
-  const auto at = text.find(end);
-  std::string_view taken = text.substr(0, at);
-  text.remove_prefix(at == std::string_view::npos ? text.size() : at + end.size());
-  const auto first = taken.find_first_not_of(" \t\n");
-  if (first == std::string_view::npos) return {};
-  return taken.substr(first, taken.find_last_not_of(" \t\n") - first + 1);
-}
-
 bool take_number(std::string_view text, std::uint16_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// `0.0.0.0 . 6 . 8080 . 10.0.0.2 . 80 comment "uid"`
-std::optional<std::pair<PortKey, PortMember>> parse_record(std::string_view text) {
+// `0.0.0.0 . 6 . 8080 . 10.0.0.2 . 80`, with the task's uid as its comment.
+std::optional<std::pair<PortKey, PortMember>> parse_record(const ListedElement& element) {
   PortKey key;
-  PortMember member;
-  std::string_view fields = take_until(text, " comment \"");
-  member.task_uid = take_until(text, "\"");
+  PortMember member{.task_uid = element.comment};
+  std::string_view fields = element.value;
   key.host_ip = take_until(fields, " . ");
   if (key.host_ip == "0.0.0.0") key.host_ip.clear();
   const std::string_view protocol = take_until(fields, " . ");
@@ -211,30 +231,18 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
   if (table.apart) {
     guarded = fmt::format("{{ 127.0.0.0/8, {} }}", kLoopbackApart);
     // Answers to clients on the machine go there too.
-    refuse = fmt::format("iifname \"{}*\" ip daddr {} ct direction original drop", table.bridge_prefix, kUplinkApart);
+    refuse = fmt::format("iifname \"{}*\" ip daddr {} ct direction original drop", table.task_prefix, kUplinkApart);
   }
-  return fmt::format(fmt::runtime(kTable), table.name, table.bridge_prefix, lead, admit, kTunnelPort, kDistantMark,
-                     guarded, refuse);
+  return fmt::format("add table inet {}\n", table.name) + network_sets_text(table) +
+         fmt::format(fmt::runtime(kTable), table.name, table.task_prefix, lead, admit, kTunnelPort, kDistantMark,
+                     guarded, refuse, table.link_prefix, table.overlay, kSelfMark);
 }
 
-std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal) {
-  std::string text = fmt::format("add element inet {0} same {{ \"{1}\" . \"{1}\" }}\n", table.name, bridge);
-  text += fmt::format("add element inet {} internal {{ \"{}\" }}\n", table.name, bridge);
-  if (!internal) text += fmt::format("delete element inet {} internal {{ \"{}\" }}\n", table.name, bridge);
-  return text;
-}
-
-std::string remove_bridge_text(const Table& table, const std::string& bridge) {
-  std::string text = add_bridge_text(table, bridge, false);
-  return text + fmt::format("delete element inet {0} same {{ \"{1}\" . \"{1}\" }}\n", table.name, bridge);
-}
-
-std::string set_tunnels_text(const Table& table, const Tunnels& tunnels) {
+std::string set_peers_text(const Table& table, const Peers& peers) {
   std::string text = fmt::format("flush set inet {0} tunnels\nflush set inet {0} peers\n", table.name);
-  if (!tunnels.vnis.empty())
-    text += fmt::format("add element inet {} tunnels {{ {} }}\n", table.name, fmt::join(tunnels.vnis, ", "));
-  if (!tunnels.peers.empty())
-    text += fmt::format("add element inet {} peers {{ {} }}\n", table.name, fmt::join(tunnels.peers, ", "));
+  if (peers.number != 0) text += fmt::format("add element inet {} tunnels {{ {} }}\n", table.name, peers.number);
+  if (!peers.machines.empty())
+    text += fmt::format("add element inet {} peers {{ {} }}\n", table.name, fmt::join(peers.machines, ", "));
   return text;
 }
 
@@ -244,24 +252,10 @@ std::string change_ports_text(const Table& table, const std::vector<PortChange>&
   return text;
 }
 
-std::string add_self_text(const Table& table, const std::string& address) {
-  return fmt::format("add element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
-}
-
-std::string remove_self_text(const Table& table, const std::string& address) {
-  return fmt::format("delete element inet {0} selves {{ {1} . {1} }}\n", table.name, address);
-}
-
 std::map<PortKey, std::vector<PortMember>> parse_ports(std::string_view listing) {
   std::map<PortKey, std::vector<PortMember>> ports;
-  while (!listing.empty()) {
-    std::string_view set = take_until(listing, "\n\t}");
-    if (set.find("set members") == std::string_view::npos) continue;
-    take_until(set, "elements = {");
-    std::string_view elements = take_until(set, "}");
-    while (!elements.empty()) {
-      if (auto record = parse_record(take_until(elements, ","))) ports[record->first].push_back(record->second);
-    }
+  for (const auto& element : list_elements(listing, "members")) {
+    if (auto record = parse_record(element)) ports[record->first].push_back(record->second);
   }
   return ports;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 // Our nftables table as text for libnftables. Pure. The rules never change with the number of networks and tasks:
-// those are a common prefix of names, and elements of sets and maps, so that each packet and each change costs the
+// those are elements of sets and maps, so that each packet and each change costs the
 // same with one task or thousands. A published port is an element that leads to a small chain of its own, whose one
 // rule goes round the port's tasks.
 
@@ -14,14 +14,13 @@
 
 namespace orchion::node::networks {
 
-// VXLAN's, RFC 7348.
-inline constexpr std::uint16_t kTunnelPort = 4789;
-
 // What every text here is about.
 struct Table {
   std::string name;
-  std::string bridge_prefix;  // every link that begins so is one of our bridges
-  bool apart = false;         // in a namespace apart from the machine's: see kRangeApart
+  std::string link_prefix;  // every link that begins so is ours
+  std::string task_prefix;  // those of them that lead to tasks
+  std::string overlay;      // the one that leads to other machines
+  bool apart = false;       // in a namespace apart from the machine's: see kRangeApart
 };
 
 // A port of this machine that is published: `host_ip` empty stands for every address.
@@ -66,29 +65,25 @@ struct PortChange {
   std::vector<PortMember> after;
 };
 
+// Connections of a task to itself, by a published port or its service's virtual address: they come back with the
+// machine's address, since nobody takes a packet from oneself off a wire.
+inline constexpr std::uint32_t kSelfMark = 0x00200000;
+
 // Creates the table or brings its chains to this program's; sets and maps keep what they hold. `resolver_port` 0:
 // queries are led nowhere.
 std::string table_text(const Table& table, std::uint16_t resolver_port);
 
-// Removing what isn't there is no error, in these two.
-std::string add_bridge_text(const Table& table, const std::string& bridge, bool internal);
-std::string remove_bridge_text(const Table& table, const std::string& bridge);
+// Who may send what arrives by VXLAN with this number: these machines alone. In place of what was there.
+struct Peers {
+  std::uint32_t number = 0;        // 0: nothing is said of any
+  std::set<std::string> machines;  // IPv4
 
-// Who may send what arrives by VXLAN: for these numbers, these machines alone. In place of what was there.
-struct Tunnels {
-  std::set<std::uint32_t> vnis;
-  std::set<std::string> peers;  // IPv4
-
-  bool operator==(const Tunnels&) const = default;
+  bool operator==(const Peers&) const = default;
 };
-std::string set_tunnels_text(const Table& table, const Tunnels& tunnels);
+std::string set_peers_text(const Table& table, const Peers& peers);
 
 // One transaction, which touches the named ports alone. `before` must be what the table holds.
 std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes);
-
-// A container reaches itself by a port it publishes.
-std::string add_self_text(const Table& table, const std::string& address);
-std::string remove_self_text(const Table& table, const std::string& address);  // needs it to be there
 
 // The ports in a listing of the table, printed with numeric protocols.
 std::map<PortKey, std::vector<PortMember>> parse_ports(std::string_view listing);

@@ -133,8 +133,7 @@ base::Result<> add_stand_in(const fs::path& network) {
     ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
     ASSIGN_OR_RETURN(const auto loopback, find_link(socket, "lo"));
     ASSIGN_OR_RETURN(const auto address, parse_ipv4(kLoopbackApart));
-    const Subnet alone{address, 32};
-    return socket.run_one(add_address(loopback.index, address, alone), "adding an address for published ports");
+    return socket.run_one(add_address(loopback.index, address, 32), "adding an address for published ports");
   };
   return run_in_namespace(network, std::move(work));
 }

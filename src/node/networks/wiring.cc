@@ -10,41 +10,23 @@
 namespace orchion::node::networks {
 namespace {
 
-// Requests in order, each with what it does for the message of its failure.
-class Steps {
- public:
-  void add(NetlinkRequest request, std::string action) {
-    requests_.push_back(std::move(request));
-    actions_.push_back(std::move(action));
-  }
-  void add_optional(NetlinkRequest request) { add(std::move(request), ""); }
+constexpr Mac kHostMac{0x02, 0x6f, 0xff, 0xff, 0xff, 0xfe};
 
-  base::Result<> run(NetlinkSocket& socket) {
-    if (requests_.empty()) return {};
-    ASSIGN_OR_RETURN(const auto errors, socket.run(requests_));
-    for (std::size_t i = 0; i < errors.size(); ++i) {
-      if (errors[i] != 0 && !actions_[i].empty()) return base::fail_errno(errors[i], actions_[i]);
-    }
-    return {};
-  }
-
- private:
-  std::vector<NetlinkRequest> requests_;
-  std::vector<std::string> actions_;
-};
+// Of the machine, on every link: fe80::1.
+constexpr Ipv6 kHostLinkLocal{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 // Pairs for the legs that have none yet. A host's end that is there without its other end in this namespace belongs
-// to nothing any more.
+// to nothing any more; one in a bridge was made by a version that had them.
 base::Result<> make_pairs(NetlinkSocket& host, NetlinkSocket& inside, int namespace_fd, const std::vector<Leg>& legs) {
-  Steps steps;
+  NetlinkSteps steps;
   for (const auto& leg : legs) {
-    if (find_link(inside, leg.task_link)) continue;
-    ASSIGN_OR_RETURN(const Link bridge, find_link(host, leg.bridge));
+    const auto own = find_link(host, leg.host_link);
+    if (find_link(inside, leg.task_link) && own && !own->in_bridge) continue;
     steps.add_optional(delete_link(leg.host_link));
     steps.add(make_veth({.name = leg.host_link,
-                         .bridge_index = bridge.index,
+                         .mac = kHostMac,
                          .peer = leg.task_link,
-                         .peer_mac = mac_of(leg.address),
+                         .peer_mac = mac_of(leg.v4.address),
                          .namespace_fd = namespace_fd,
                          .mtu = leg.mtu}),
               "making the link " + leg.host_link);
@@ -52,8 +34,22 @@ base::Result<> make_pairs(NetlinkSocket& host, NetlinkSocket& inside, int namesp
   return steps.run(host);
 }
 
+void add_routes(NetlinkSteps& steps, const Link& link, const Leg& leg, bool is_default) {
+  const auto& v4 = leg.v4;
+  const std::string action = "routing a task through " + to_string(v4.gateway);
+  steps.add(put_route(Route<Ipv4>{link.index, v4.gateway, 32, std::nullopt, v4.address}), action);
+  steps.add(put_route(Route<Ipv4>{link.index, v4.subnet, v4.prefix_length, v4.gateway, v4.address}), action);
+  if (is_default) steps.add(put_route(Route<Ipv4>{link.index, std::nullopt, 0, v4.gateway, v4.address}), action);
+  if (!leg.v6) return;
+  const auto& v6 = *leg.v6;
+  const std::string action6 = "routing a task through " + to_string(v6.gateway);
+  steps.add(put_neighbour(link.index, kHostLinkLocal, kHostMac), action6);
+  steps.add(put_route(Route<Ipv6>{link.index, v6.subnet, v6.prefix_length, kHostLinkLocal, v6.address}), action6);
+  if (is_default) steps.add(put_route(Route<Ipv6>{link.index, std::nullopt, 0, kHostLinkLocal, v6.address}), action6);
+}
+
 base::Result<> configure_inside(NetlinkSocket& inside, const std::vector<Leg>& legs) {
-  Steps steps;
+  NetlinkSteps steps;
   steps.add(bring_up("lo"), "bringing up a task's loopback");
   bool routed = false;
   for (const auto& leg : legs) {
@@ -61,29 +57,43 @@ base::Result<> configure_inside(NetlinkSocket& inside, const std::vector<Leg>& l
     steps.add_optional(without_ipv6(leg.task_link));
     if (leg.mtu != 0) steps.add(with_mtu(leg.task_link, leg.mtu), "setting up a task's " + leg.task_link);
     steps.add(bring_up(leg.task_link), "bringing up a task's " + leg.task_link);
-    steps.add(add_address(link.index, leg.address, leg.subnet), "giving a task the address " + to_string(leg.address));
-    if (leg.way_out && !routed) {
-      steps.add(default_route(link.index, leg.gateway), "routing a task through " + to_string(leg.gateway));
-      routed = true;
+    steps.add(add_address(link.index, leg.v4.address, 32), "giving a task the address " + to_string(leg.v4.address));
+    if (leg.v6) {
+      steps.add(add_address(link.index, leg.v6->address, 128),
+                "giving a task the address " + to_string(leg.v6->address));
     }
+    add_routes(steps, link, leg, leg.way_out && !routed);
+    routed = routed || leg.way_out;
   }
   return steps.run(inside);
 }
 
+base::Result<> configure_outside(NetlinkSocket& host, const std::vector<Leg>& legs) {
+  NetlinkSteps steps;
+  for (const auto& leg : legs) {
+    ASSIGN_OR_RETURN(const Link link, find_link(host, leg.host_link));
+    const std::string action = "setting up " + leg.host_link;
+    steps.add_optional(without_ipv6(leg.host_link));
+    steps.add(as_gateway(leg.host_link), action);
+    if (leg.mtu != 0) steps.add(with_mtu(leg.host_link, leg.mtu), action);
+    steps.add(bring_up(leg.host_link), "bringing up " + leg.host_link);
+    steps.add(add_address(link.index, leg.v4.gateway, 32), action);
+    steps.add(put_route(Route<Ipv4>{link.index, leg.v4.address, 32, std::nullopt, leg.v4.gateway}), action);
+    if (!leg.v6) continue;
+    steps.add(add_address(link.index, kHostLinkLocal, 64), action);
+    steps.add(add_address(link.index, leg.v6->gateway, 128), action);
+    steps.add(put_neighbour(link.index, leg.v6->address, mac_of(leg.v4.address)), action);
+    steps.add(put_route(Route<Ipv6>{link.index, leg.v6->address, 128, std::nullopt, leg.v6->gateway}), action);
+  }
+  return steps.run(host);
+}
+
 // The host's ends last: then the carrier comes with them, and all that is left is to see that queues run.
 base::Result<> open_up(NetlinkSocket& host, NetlinkSocket& inside, const std::vector<Leg>& legs) {
-  Steps steps;
-  for (const auto& leg : legs) {
-    steps.add_optional(without_ipv6(leg.host_link));
-    if (leg.mtu != 0) steps.add(with_mtu(leg.host_link, leg.mtu), "setting up " + leg.host_link);
-    if (leg.hairpin) steps.add(with_hairpin(leg.host_link), "setting up " + leg.host_link);
-    steps.add(bring_up(leg.host_link), "bringing up " + leg.host_link);
-  }
-  RETURN_IF_ERROR(steps.run(host));
+  RETURN_IF_ERROR(configure_outside(host, legs));
   for (const auto& leg : legs) {
     RETURN_IF_ERROR(wait_until_usable(inside, leg.task_link));
     RETURN_IF_ERROR(wait_until_usable(host, leg.host_link));
-    RETURN_IF_ERROR(wait_until_usable(host, leg.bridge));
   }
   return {};
 }
@@ -107,7 +117,45 @@ base::Result<bool> run_if_there(NetlinkSocket& socket, NetlinkRequest request, c
   return base::fail_errno(errors[0], action);
 }
 
+// 1: routes are learned while nothing is forwarded; 2: also then.
+base::Result<> keep_learning_routes() {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/sys/net/ipv6/conf", error)) {
+    const std::string path = entry.path() / "accept_ra";
+    const auto value = base::read_file(path);
+    if (value && *value == "1\n") RETURN_IF_ERROR(write_setting(path, "2"));
+  }
+  return {};
+}
+
 }  // namespace
+
+void NetlinkSteps::add(NetlinkRequest request, std::string action) {
+  requests_.push_back(std::move(request));
+  actions_.push_back(std::move(action));
+}
+
+base::Result<> NetlinkSteps::run(NetlinkSocket& socket) {
+  if (requests_.empty()) return {};
+  ASSIGN_OR_RETURN(const auto errors, socket.run(requests_));
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (errors[i] != 0 && !actions_[i].empty()) return base::fail_errno(errors[i], actions_[i]);
+  }
+  return {};
+}
+
+base::Result<> forward_ipv4() {
+  return write_setting("/proc/sys/net/ipv4/ip_forward", "1");
+}
+
+base::Result<> forward_ipv6() {
+  const std::string path = "/proc/sys/net/ipv6/conf/all/forwarding";
+  const auto now = base::read_file(path);
+  if (!now) return base::fail(base::Code::kFailedPrecondition, "this machine has IPv6 switched off");
+  if (*now == "1\n") return {};
+  RETURN_IF_ERROR(keep_learning_routes());
+  return write_setting(path, "1");
+}
 
 base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Leg>& legs) {
   std::optional<NetlinkSocket> host;
@@ -123,30 +171,6 @@ base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Le
     return open_up(*host, inside, legs);
   };
   return run_in_namespace(path, std::move(work));
-}
-
-base::Result<> ensure_bridge(const BridgePlan& plan) {
-  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
-  auto link = find_link(socket, plan.name);
-  if (!link) {
-    RETURN_IF_ERROR(socket.run_one(make_bridge(plan.name, mac_of(plan.gateway)), "making the bridge " + plan.name));
-    link = find_link(socket, plan.name);
-    if (!link) return std::unexpected(link.error());
-  }
-  // Published ports on 127.0.0.1 leave and come back by the bridge; and packets go from one bridge to another place.
-  RETURN_IF_ERROR(write_setting("/proc/sys/net/ipv4/conf/" + plan.name + "/route_localnet", "1"));
-  RETURN_IF_ERROR(write_setting("/proc/sys/net/ipv4/ip_forward", "1"));
-  ASSIGN_OR_RETURN(const auto addresses, list_addresses(socket, link->index));
-  Steps steps;
-  steps.add_optional(without_ipv6(plan.name));
-  if (plan.mtu != 0) steps.add(with_mtu(plan.name, plan.mtu), "setting up " + plan.name);
-  for (const auto& address : addresses) {
-    if (address == LinkAddress{plan.gateway, plan.subnet.prefix_length}) continue;
-    steps.add(delete_address(link->index, address), "removing an old address of " + plan.name);
-  }
-  steps.add(add_address(link->index, plan.gateway, plan.subnet), "giving " + plan.name + " its address");
-  steps.add(bring_up(plan.name), "bringing up " + plan.name);
-  return steps.run(socket);
 }
 
 base::Result<bool> delete_if_there(NetlinkSocket& socket, const std::string& link) {

@@ -1,8 +1,10 @@
 #pragma once
 
-// One task's links: from its namespace to the bridges, up and ready to carry its first packet.
+// One task's links: from its namespace straight to the machine, which routes. Each task has its addresses to itself,
+// and the network's gateway is the machine, at the other end of every link.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,14 +13,20 @@
 
 namespace orchion::node::networks {
 
+// A network in one family: whose tasks reach each other through the gateway.
+template <class Address>
+struct LegAddress {
+  Address address;
+  Address gateway;
+  Address subnet;
+  int prefix_length = 0;
+};
+
 struct Leg {
-  std::string host_link;  // in the bridge
+  std::string host_link;
   std::string task_link;  // in the namespace: "eth0", …
-  std::string bridge;
-  Ipv4 address;
-  Subnet subnet;
-  Ipv4 gateway;
-  bool hairpin = false;  // it publishes ports, and may use them itself
+  LegAddress<Ipv4> v4;
+  std::optional<LegAddress<Ipv6>> v6;
   bool way_out = false;  // the default route goes through the first leg that has one
   int mtu = 0;           // 0: as it is
 };
@@ -26,14 +34,22 @@ struct Leg {
 // Makes the namespace at `path` and its links, or completes what is there. Blocks.
 base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Leg>& legs);
 
-// Makes the bridge, or brings it to this: up, with `gateway` as its only address.
-struct BridgePlan {
-  std::string name;
-  Subnet subnet;
-  Ipv4 gateway;
-  int mtu = 0;  // 0: as it is
+// Lets the machine pass packets on. Interfaces that learn their IPv6 routes from routers go on doing so, which the
+// kernel would end with forwarding.
+base::Result<> forward_ipv4();
+base::Result<> forward_ipv6();
+
+// Several requests in one system call; which of them failed is said by the words given with it.
+class NetlinkSteps {
+ public:
+  void add(NetlinkRequest request, std::string action);
+  void add_optional(NetlinkRequest request) { add(std::move(request), ""); }
+  base::Result<> run(NetlinkSocket& socket);
+
+ private:
+  std::vector<NetlinkRequest> requests_;
+  std::vector<std::string> actions_;
 };
-base::Result<> ensure_bridge(const BridgePlan& plan);
 
 // False where there is no such link.
 base::Result<bool> delete_if_there(NetlinkSocket& socket, const std::string& link);

@@ -1,0 +1,178 @@
+// Two machines on the real kernel, joined by VXLAN.
+
+#include "node/networks/overlay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "node/networks/lab_networks.h"
+#include "node/networks/links.h"
+#include "node/networks/names.h"
+#include "node/networks/wiring.h"
+
+namespace orchion::node::networks {
+namespace {
+
+using lab::ask;
+using lab::kHostAddress;
+using lab::kOutsideAddress;
+using lab::Place;
+using lab::Server;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr char kCluster[] = "the-cluster";
+constexpr char kHere[] = "10.77.1.2";
+constexpr char kHere6[] = "fd77::a4d:102";
+constexpr char kThere[] = "10.77.1.9";
+constexpr char kThere6[] = "fd77::a4d:109";
+
+class OverlayTest : public lab::NetworksTest {
+ protected:
+  OverlayTest() { make_other_machine(); }
+
+  // A machine that is a task too.
+  void make_other_machine() {
+    lab::in_place(machine_.outside(), [] {
+      auto socket = NetlinkSocket::open().value();
+      const auto made =
+          ensure_overlay(socket, {"otheroverlay", overlay_number(kCluster), parse_ipv4(kOutsideAddress).value()});
+      ASSERT_TRUE(made) << made.error().message;
+      const auto link = find_link(socket, "otheroverlay").value();
+      for (auto request : {add_address(link.index, parse_ipv4(kThere).value(), 32),
+                           add_address(link.index, parse_ipv6(kThere6).value(), 128)}) {
+        ASSERT_TRUE(socket.run_one(std::move(request), "an address"));
+      }
+      const auto usable = wait_until_usable(socket, "otheroverlay");
+      const RemoteTask here{parse_ipv4(kHere).value(), parse_ipv6(kHere6).value(), parse_ipv4(kHostAddress).value()};
+      const auto routed = route_to(socket, "otheroverlay", {here});
+      ASSERT_TRUE(routed) << routed.error().message;
+    });
+  }
+
+  void know_machine(const std::string& address = kHostAddress) {
+    expect_ok(networks_->set_machine({.address = address, .cluster_id = kCluster}));
+  }
+  void network(const std::string& uid = "blue") {
+    expect_ok(networks_->ensure_network({.uid = uid,
+                                         .subnet = "10.77.1.0/24",
+                                         .gateway = "10.77.1.1",
+                                         .subnet6 = "fd77::/64",
+                                         .gateway6 = "fd77::a4d:101"}));
+  }
+  void remotes(std::vector<Remote> remotes) { expect_ok(networks_->set_remotes("blue", std::move(remotes))); }
+
+  Place attach() {
+    expect_ok(
+        networks_->attach({.task_uid = "a", .owner = "a", .attachments = {{"blue", kHere, kHere6}}, .ports = {}}));
+    return networks_->namespace_path("a");
+  }
+
+  std::size_t links() {
+    auto socket = NetlinkSocket::open().value();
+    return list_links(socket, "or").value().size();
+  }
+};
+
+TEST_F(OverlayTest, ATaskReachesOneOnAnotherMachineAndIsReached) {
+  know_machine();
+  network();
+  remotes({{kThere, kThere6, kOutsideAddress}});
+  const Place a = attach();
+  const Server there(machine_.outside(), kThere, 80);
+  EXPECT_EQ(ask(a, kThere, 80), kHere);
+  const Server here(a, kHere, 80);
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), kThere);
+  const Server there6(machine_.outside(), kThere6, 81);
+  EXPECT_EQ(ask(a, kThere6, 81), kHere6);
+}
+
+TEST_F(OverlayTest, WhoIsNoPeerIsNotHeard) {
+  know_machine();
+  network();
+  const Place a = attach();
+  const Server here(a, kHere, 80);
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "");
+  remotes({{"10.77.1.77", "", "192.0.2.77"}});
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "");
+  EXPECT_THAT(nft("list ruleset"), HasSubstr("192.0.2.77"));
+  remotes({});
+  EXPECT_THAT(nft("list ruleset"), Not(HasSubstr("192.0.2.77")));
+}
+
+TEST_F(OverlayTest, APeerSpeaksForItsOwnTasksAlone) {
+  know_machine();
+  network();
+  remotes({{"10.77.1.77", "", kOutsideAddress}});
+  const Place a = attach();
+  const Server here(a, kHere, 80);
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "") << "10.77.1.9 is none of that machine's tasks";
+}
+
+TEST_F(OverlayTest, AnAddressThatMovesHereIsReachedHere) {
+  know_machine();
+  network();
+  remotes({{kHere, kHere6, kOutsideAddress}, {kThere, kThere6, kOutsideAddress}});
+  remotes({{kThere, kThere6, kOutsideAddress}});
+  const Place a = attach();
+  const Server here(a, kHere, 80);
+  EXPECT_EQ(ask({}, kHere, 80), "10.77.1.1");
+}
+
+TEST_F(OverlayTest, ANewProcessGoesOnWithWhatIsThere) {
+  know_machine();
+  network();
+  remotes({{kThere, kThere6, kOutsideAddress}, {"10.77.1.10", "", kOutsideAddress}});
+  const Place a = attach();
+  const Server there(machine_.outside(), kThere, 80);
+  renew();
+  know_machine();
+  EXPECT_EQ(ask(a, kThere, 80), kHere);
+  network();
+  EXPECT_EQ(ask(a, kThere, 80), kHere) << "nobody has spoken of its other machines yet";
+  remotes({{kThere, kThere6, kOutsideAddress}});
+  EXPECT_EQ(ask(a, kThere, 80), kHere);
+  remotes({});
+  EXPECT_EQ(ask(a, kThere, 80), "");
+}
+
+TEST_F(OverlayTest, WithoutAnAddressThereIsNone) {
+  const auto before = links();
+  network();
+  EXPECT_EQ(links(), before);
+  know_machine();
+  EXPECT_EQ(links(), before + 1);
+  know_machine("");
+  EXPECT_EQ(links(), before);
+  know_machine();
+  expect_ok(networks_->remove_network("blue"));
+  EXPECT_EQ(links(), before);
+  EXPECT_THAT(nft("list tables"), IsEmpty());
+  const auto unknown = loop_.run(networks_->set_machine({.address = "198.51.100.1", .cluster_id = kCluster}));
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("this machine has no address 198.51.100.1"));
+}
+
+TEST_F(OverlayTest, TasksLinksCarryWhatItCarries) {
+  know_machine();
+  network();
+  attach();
+  auto socket = NetlinkSocket::open().value();
+  const int mtu = find_link(socket, "up0").value().mtu - kTunnelBytes;
+  EXPECT_EQ(find_link(socket, Names(id_).veth("a", 0)).value().mtu, mtu);
+  EXPECT_EQ(find_link(socket, Names(id_).overlay()).value().mtu, mtu);
+}
+
+TEST_F(OverlayTest, WhatACrashLeftGoesWithTheRest) {
+  const auto before = links();
+  know_machine();
+  network();
+  renew();
+  expect_ok(networks_->sweep({}, {}));
+  expect_ok(networks_->remove_all());
+  EXPECT_EQ(links(), before);
+}
+
+}  // namespace
+}  // namespace orchion::node::networks
