@@ -227,7 +227,7 @@ networks::TaskNetwork task_network(const v1::Task& task) {
   const auto& spec = task.spec();
   result.owner = task.meta().stack() + "/" + (spec.run().empty() ? spec.service() : spec.run());
   for (const auto& address : task.spec().assignment().addresses())
-    result.attachments.push_back({address.network_uid(), address.address()});
+    result.attachments.push_back({address.network_uid(), address.address(), address.address6()});
   for (const auto& port : task.spec().assignment().ports()) {
     if (port.host_port() == 0) continue;
     result.ports.push_back({.host_ip = port.host_ip(),

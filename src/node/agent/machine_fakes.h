@@ -119,6 +119,8 @@ class TestNetworks final : public networks::Networks {
   std::optional<base::Error> remove_error;
   std::uint16_t resolver_port = 0;
   std::vector<networks::DistantPort> distant_ports;
+  std::vector<networks::VirtualAddress> virtual_addresses;
+  std::string address;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
@@ -131,6 +133,14 @@ class TestNetworks final : public networks::Networks {
   }
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
+  base::Co<> set_address(std::string known_as) override {
+    address = std::move(known_as);
+    co_return base::Result<>{};
+  }
+  base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {
+    virtual_addresses = std::move(addresses);
+    co_return base::Result<>{};
+  }
   base::Co<> set_distant_ports(std::vector<networks::DistantPort> ports) override {
     distant_ports = std::move(ports);
     co_return base::Result<>{};

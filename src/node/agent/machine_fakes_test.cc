@@ -264,7 +264,7 @@ base::Co<> TestNetworks::remove_network(std::string uid) {
 
 base::Co<> TestNetworks::set_remotes(std::string network_uid, std::vector<networks::Remote> others) {
   CO_RETURN_IF_ERROR(co_await next_turn());
-  if (made[network_uid].vni != 0) remotes[network_uid] = std::move(others);
+  if (!address.empty()) remotes[network_uid] = std::move(others);
   co_return base::Result<>{};
 }
 

@@ -1,5 +1,7 @@
 #include "node/agent/network_table.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -15,6 +17,9 @@ constexpr auto kRetryDelay = std::chrono::seconds(1);
 
 // Names come in bursts; one file holds them all.
 constexpr auto kSaveDelay = std::chrono::milliseconds(200);
+
+// From a task's word that it stops to the last node that leads to it: the word's way through the control plane.
+constexpr auto kDrainTime = std::chrono::milliseconds(200);
 
 bool same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -99,8 +104,12 @@ void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
   put_record(endpoint);
 }
 
+bool NetworkTable::is_serving(const v1::Endpoint& endpoint) const {
+  return endpoint.serving() && !unready_tasks_.contains(endpoint.task_uid());
+}
+
 void NetworkTable::put_record(const v1::Endpoint& endpoint) {
-  if (unready_tasks_.contains(endpoint.task_uid())) return;
+  if (!is_serving(endpoint)) return;
   parts_.records.put({.task_uid = endpoint.task_uid(),
                       .network_uid = endpoint.network_uid(),
                       .address = endpoint.address(),
@@ -118,6 +127,42 @@ void NetworkTable::remove_endpoint(const EndpointKey& key) {
 
 void NetworkTable::names_changed(const std::string& network_uid) {
   if (const auto found = entries_.find(network_uid); found != entries_.end()) found->second->led = false;
+  services_led_ = false;
+}
+
+// Every service's virtual addresses, with who serves behind them. They may change meanwhile: then it's done again.
+base::Co<> NetworkTable::lead_services() {
+  std::map<std::string, std::set<std::string>> members;
+  for (const auto& [key, endpoint] : endpoints_) {
+    if (!entries_.contains(key.second)) continue;
+    for (const auto& [front, back] : {std::pair(endpoint.virtual_address(), endpoint.address()),
+                                      std::pair(endpoint.virtual_address6(), endpoint.address6())}) {
+      if (front.empty() || back.empty()) continue;
+      auto& behind = members[front];
+      if (is_serving(endpoint)) behind.insert(back);
+    }
+  }
+  std::vector<networks::VirtualAddress> addresses;
+  for (const auto& [front, behind] : members) addresses.push_back({front, {behind.begin(), behind.end()}});
+  services_led_ = true;
+  auto done = co_await parts_.networks.set_virtual_addresses(std::move(addresses));
+  if (!done) services_led_ = false;
+  co_return done;
+}
+
+// Without it the node's own tasks still have each other: it is said, and tried again.
+base::Co<> NetworkTable::know_address() {
+  const auto address = parts_.address ? parts_.address() : std::string();
+  if (address_ == address) co_return base::Result<>{};
+  auto done = co_await parts_.networks.set_address(address);
+  if (done) {
+    address_ = address;
+    for (auto& [uid, entry] : entries_) entry->led = false;
+  } else if (address_problem_ != done.error().message) {
+    address_problem_ = done.error().message;
+    base::log::warn("tasks of other machines can't be reached from here: {}", address_problem_);
+  }
+  co_return done;
 }
 
 void NetworkTable::hold(const v1::Task& task) {
@@ -143,6 +188,8 @@ void NetworkTable::release(const std::string& task_uid) {
 void NetworkTable::set_ready(const std::string& task_uid, bool ready) {
   const bool changed = ready ? unready_tasks_.erase(task_uid) > 0 : unready_tasks_.insert(task_uid).second;
   if (!changed) return;
+  services_led_ = false;
+  changed_.notify();
   for (auto it = endpoints_.lower_bound({task_uid, ""}); it != endpoints_.end() && it->first.first == task_uid; ++it) {
     if (ready) {
       put_record(it->second);
@@ -150,6 +197,25 @@ void NetworkTable::set_ready(const std::string& task_uid, bool ready) {
       parts_.records.remove(task_uid, it->first.second);
     }
   }
+}
+
+bool NetworkTable::has_stand_in(const std::string& task_uid) const {
+  const auto own = endpoints_.lower_bound({task_uid, ""});
+  if (own == endpoints_.end() || own->first.first != task_uid) return false;
+  return std::ranges::any_of(endpoints_, [&](const auto& entry) {
+    const auto& other = entry.second;
+    return other.task_uid() != task_uid && other.network_uid() == own->second.network_uid() && is_serving(other) &&
+           other.stack() == own->second.stack() && other.service() == own->second.service();
+  });
+}
+
+base::Co<> NetworkTable::drain(std::string task_uid) {
+  const bool was_led_to = !unready_tasks_.contains(task_uid) && has_stand_in(task_uid);
+  set_ready(task_uid, false);
+  if (!was_led_to) co_return base::Result<>{};
+  auto led = co_await lead_services();
+  if (!led) base::log::warn("virtual addresses: {}", led.error().message);
+  co_return co_await parts_.clock.sleep(kDrainTime);
 }
 
 std::vector<v1::NetworkAssignment> NetworkTable::networks_of(const v1::Task& task) const {
@@ -201,12 +267,17 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
   const auto network = entry->network;
   // A variable of its own: g++ 12 destroys an aggregate that is made within a co_await twice.
-  networks::NetworkConfig config{
-      .uid = network.uid(), .subnet = network.subnet(), .gateway = network.gateway(), .internal = network.internal()};
-  if (network.vni() != 0 && parts_.address) config.underlay = parts_.address();
-  if (!config.underlay.empty()) config.vni = network.vni();
+  networks::NetworkConfig config{.uid = network.uid(),
+                                 .subnet = network.subnet(),
+                                 .gateway = network.gateway(),
+                                 .internal = network.internal(),
+                                 .subnet6 = network.subnet6(),
+                                 .gateway6 = network.gateway6(),
+                                 .mtu = static_cast<int>(network.mtu())};
+  std::ignore = co_await know_address();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
   CO_RETURN_IF_ERROR(co_await lead(entry));
+  if (!services_led_) CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
   parts_.records.put_network(network.uid(), network.gateway());
   entry->ready = same(network, entry->network);
@@ -219,7 +290,7 @@ base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
   std::vector<networks::Remote> remotes;
   for (const auto& [key, endpoint] : endpoints_) {
     if (key.second == uid && !endpoint.node_address().empty())
-      remotes.push_back({endpoint.address(), endpoint.node_address()});
+      remotes.push_back({endpoint.address(), endpoint.address6(), endpoint.node_address()});
   }
   entry->led = true;
   auto done = co_await parts_.networks.set_remotes(uid, std::move(remotes));
@@ -227,11 +298,18 @@ base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
   co_return done;
 }
 
+// A range can be another network's before this one is quite gone.
+bool NetworkTable::has_gateway_of_another(const Entry& entry) const {
+  return std::ranges::any_of(entries_, [&](const auto& each) {
+    return each.second.get() != &entry && each.second->network.gateway() == entry.network.gateway();
+  });
+}
+
 base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
   const auto uid = entry->network.uid();
   entry->ready = false;
-  parts_.resolver.remove_address(entry->network.gateway());
+  if (!has_gateway_of_another(*entry)) parts_.resolver.remove_address(entry->network.gateway());
   parts_.records.remove_network(uid);
   CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
   if (!entry->wanted && entry->holders.empty()) {
@@ -257,6 +335,13 @@ base::Co<> NetworkTable::keep() {
 // One attempt at everything that isn't as it should be; false where something failed.
 base::Co<bool> NetworkTable::settle() {
   bool settled = true;
+  if (auto done = co_await know_address(); !done) settled = false;
+  if (!services_led_) {
+    if (auto done = co_await lead_services(); !done) {
+      settled = false;
+      base::log::warn("virtual addresses: {}", done.error().message);
+    }
+  }
   if (!ports_led_) {
     if (auto done = co_await lead_ports(); !done) {
       settled = false;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,6 +53,10 @@ class NetworkTable {
   // Whether names may lead to this task, which runs here: said before the control plane says it, and without it.
   void set_ready(const std::string& task_uid, bool ready);
 
+  // The task is about to be stopped: nobody is led to it any more. Where others of its service can stand in it returns
+  // when the other nodes have had the time to hear so too.
+  base::Co<> drain(std::string task_uid);
+
   // The networks of this task that are known.
   std::vector<v1::NetworkAssignment> networks_of(const v1::Task& task) const;
   std::vector<std::string> uids() const;
@@ -74,6 +79,11 @@ class NetworkTable {
   void remove_endpoint(const EndpointKey& key);
   void put_distant_ports(const v1::DistantPorts& ports);
   base::Co<> lead_ports();
+  base::Co<> lead_services();
+  base::Co<> know_address();
+  bool has_gateway_of_another(const Entry& entry) const;
+  bool is_serving(const v1::Endpoint& endpoint) const;
+  bool has_stand_in(const std::string& task_uid) const;
   void drop_unnamed(const v1::Assignments& assignments);
   base::Co<> make(std::shared_ptr<Entry> entry);
   base::Co<> lead(std::shared_ptr<Entry> entry);
@@ -89,6 +99,9 @@ class NetworkTable {
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
   bool ports_led_ = false;  // the machine serves them as they are
+  bool services_led_ = false;  // virtual addresses lead to who serves
+  std::optional<std::string> address_;  // of this machine, as the networks know it
+  std::string address_problem_;
   bool unsaved_ = false;
   ChangeSignal changed_;
 };

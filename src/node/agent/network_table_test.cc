@@ -21,6 +21,7 @@ class NetworkTableTest : public AgentLab {
     result.set_stack("shop");
     result.set_service("db");
     result.set_slot(1);
+    result.set_serving(true);
     return result;
   }
 
@@ -51,22 +52,20 @@ TEST_F(NetworkTableTest, NamesFollowTheAssignments) {
 TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
   options.address = [] { return "192.0.2.1"; };
   server.full = assignments({task("a")});
-  server.full.mutable_networks(0)->set_vni(70'000);
   auto far = endpoint("db-1", "10.0.0.50");
   far.set_node_address("192.0.2.2");
   *server.full.add_endpoints() = far;
   *server.full.add_endpoints() = endpoint("db-2", "10.0.0.51");
   start_agent();
   settle();
-  EXPECT_EQ(networks.made.at("net-uid").vni, 70'000u);
-  EXPECT_EQ(networks.made.at("net-uid").underlay, "192.0.2.1");
-  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "192.0.2.2"}));
+  EXPECT_EQ(networks.address, "192.0.2.1");
+  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "", "192.0.2.2"}));
   v1::Assignments delta;
   far.set_node_address("192.0.2.3");
   *delta.add_endpoints() = far;
   server.send_delta(delta);
   settle();
-  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "192.0.2.3"}));
+  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "", "192.0.2.3"}));
   delta.Clear();
   delta.add_removed_endpoints()->set_task_uid("db-1");
   delta.mutable_removed_endpoints(0)->set_network_uid("net-uid");
@@ -75,12 +74,55 @@ TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
   EXPECT_THAT(networks.remotes.at("net-uid"), testing::IsEmpty());
 }
 
-TEST_F(NetworkTableTest, ANodeThatOthersCannotReachHasNoTunnels) {
+TEST_F(NetworkTableTest, ServicesLeadToWhoServes) {
   server.full = assignments({task("a")});
-  server.full.mutable_networks(0)->set_vni(70'000);
+  for (const std::string number : {"1", "2"}) {
+    auto each = endpoint("db-" + number, "10.0.0.5" + number);
+    each.set_virtual_address("10.0.0.99");
+    each.set_virtual_address6("fd00::99");
+    each.set_address6("fd00::5" + number);
+    each.set_serving(number == "1");
+    *server.full.add_endpoints() = each;
+  }
   start_agent();
   settle();
-  EXPECT_EQ(networks.made.at("net-uid").vni, 0u);
+  using networks::VirtualAddress;
+  EXPECT_THAT(networks.virtual_addresses, ElementsAre(VirtualAddress{"10.0.0.99", {"10.0.0.51"}},
+                                                      VirtualAddress{"fd00::99", {"fd00::51"}}));
+  EXPECT_THAT(found(), ElementsAre("10.0.0.51")) << "names lead to who serves";
+  v1::Assignments delta;
+  *delta.add_endpoints() = server.full.endpoints(1);
+  delta.mutable_endpoints(0)->set_serving(true);
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(networks.virtual_addresses[0].members, ElementsAre("10.0.0.51", "10.0.0.52"));
+  delta.mutable_endpoints(0)->set_serving(false);
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(networks.virtual_addresses[0].members, ElementsAre("10.0.0.51"));
+}
+
+// Who stops is left by this node at once, and has the time in which others hear of it.
+TEST_F(NetworkTableTest, ATaskIsDrainedWhereAnotherStandsIn) {
+  auto own = task("a");
+  server.full = assignments({own});
+  auto here = endpoint("a", "10.0.0.11");
+  here.set_virtual_address("10.0.0.99");
+  auto other = endpoint("db-2", "10.0.0.52");
+  other.set_virtual_address("10.0.0.99");
+  *server.full.add_endpoints() = here;
+  *server.full.add_endpoints() = other;
+  start_agent();
+  advance(seconds(1));
+  ASSERT_THAT(networks.virtual_addresses[0].members, ElementsAre("10.0.0.11", "10.0.0.52"));
+  v1::Assignments delta;
+  delta.add_removed_tasks("a");
+  server.send_delta(delta);
+  settle();
+  EXPECT_THAT(networks.virtual_addresses[0].members, ElementsAre("10.0.0.52"));
+  EXPECT_TRUE(runtime.containers.at("a").signals.empty()) << "it still answers";
+  advance(std::chrono::milliseconds(300));
+  EXPECT_FALSE(runtime.is_running("a"));
 }
 
 TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {

@@ -205,6 +205,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_oom_killed();
   checkpoint_.set_started_up(false);
   begin_checks(/*adopted=*/false);
+  tools_.network_table.set_ready(uid(), core::is_ready(status()));
   enter(v1::RUNNING, "Running");
   begin_watch();
 }
@@ -274,6 +275,7 @@ void TaskRunner::note_stop(bool fenced) {
 
 base::Co<> TaskRunner::restart() {
   CO_RETURN_IF_ERROR(co_await unpublish());
+  tools_.network_table.set_ready(uid(), false);
   CO_RETURN_IF_ERROR(co_await note_last_output());
   record_end();
   note_end(final_state(view()));
@@ -305,6 +307,7 @@ base::Co<> TaskRunner::stop() {
   end_checks();
   enter(v1::STOPPING, "Stopping", fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
+  CO_RETURN_IF_ERROR(co_await tools_.network_table.drain(uid()));
   stop_signalled_ = true;
   // Remembered beside the signal: a process that ends by it must not look like one that crashed.
   auto [saved, signalled] = co_await (save(Durability::kDisk) && ask_to_end());
@@ -320,6 +323,7 @@ base::Co<> TaskRunner::interrupt() {
   report();
   end_checks();
   CO_RETURN_IF_ERROR(co_await unpublish());
+  CO_RETURN_IF_ERROR(co_await tools_.network_table.drain(uid()));
   interrupted_ = true;
   co_return co_await ask_to_end();
 }

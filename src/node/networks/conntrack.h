@@ -1,7 +1,7 @@
 #pragma once
 
-// The kernel's memory of connections. A datagram flow that was once led somewhere stays led there for as long as it goes
-// on, whatever the rules say by then.
+// The kernel's memory of connections. A datagram flow that was once led somewhere stays led there for as long as it
+// goes on, whatever the rules say by then.
 
 #include <set>
 #include <string>

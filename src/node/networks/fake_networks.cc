@@ -16,8 +16,8 @@ base::Co<> FakeNetworks::remove_network(std::string uid) {
   co_return base::Result<>{};
 }
 
-base::Co<> FakeNetworks::set_machine(Machine known_as) {
-  machine = std::move(known_as);
+base::Co<> FakeNetworks::set_address(std::string known_as) {
+  address = std::move(known_as);
   co_return base::Result<>{};
 }
 

@@ -23,7 +23,7 @@ class FakeNetworks final : public Networks {
   std::set<std::string> published;
   std::vector<DistantPort> distant_ports;
   std::vector<VirtualAddress> virtual_addresses;
-  Machine machine;
+  std::string address;
   std::uint16_t resolver_port = 0;
 
   // What tests set: the next attach() fails with it, once; remove_network() while it is set; ports other programs have.
@@ -31,7 +31,7 @@ class FakeNetworks final : public Networks {
   std::optional<base::Error> removal_error;
   std::set<std::uint16_t> taken_ports;
 
-  base::Co<> set_machine(Machine machine) override;
+  base::Co<> set_address(std::string address) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;

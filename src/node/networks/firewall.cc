@@ -57,7 +57,7 @@ base::Result<> Firewall::adopt() {
 }
 
 base::Result<> Firewall::mend_others() {
-  ASSIGN_OR_RETURN(const std::string chains, nft_.run("list chains ip\n"));
+  ASSIGN_OR_RETURN(const std::string chains, nft_.run("list chains\n"));
   for (const auto& chain : dropping_chains(chains)) {
     ASSIGN_OR_RETURN(const std::string listing, nft_.run(list_chain_text(chain)));
     const std::string text = mend_chain_text(table_, chain, listing, resolver_port_);
@@ -159,7 +159,7 @@ base::Result<std::map<PortKey, std::vector<PortMember>>> Firewall::list_ports() 
 
 base::Result<> Firewall::remove_all() {
   const std::lock_guard lock(mutex_);
-  for (const char* chain : {"DOCKER-USER", "FORWARD", "INPUT"}) {
+  for (const auto& chain : possible_chains()) {
     const auto listing = nft_.run(list_chain_text(chain));
     if (!listing) continue;  // there is no such chain
     const std::string text = clean_chain_text(table_, chain, *listing);

@@ -37,12 +37,12 @@ std::vector<OwnRule> own_rules(const Table& table, std::string_view listing) {
   return rules;
 }
 
-std::vector<std::string> wanted_rules(const Table& table, const std::string& chain, std::uint16_t resolver_port) {
+std::vector<std::string> wanted_rules(const Table& table, const ForeignChain& chain, std::uint16_t resolver_port) {
   const auto rule = [&](const std::string& match) {
     return fmt::format("{} accept comment \"{}\"", match, table.name);
   };
   const std::string from_ours = fmt::format("iifname \"{}*\"", table.link_prefix);
-  if (chain != "INPUT") {
+  if (chain.name != "INPUT") {
     return {rule(from_ours), rule(fmt::format("oifname \"{}*\"", table.link_prefix)),
             rule(fmt::format("ct mark & 0x{0:08x} == 0x{0:08x}", kDistantMark))};
   }
@@ -62,39 +62,49 @@ bool same(const std::vector<OwnRule>& present, const std::vector<std::string>& w
 
 }  // namespace
 
-std::vector<std::string> dropping_chains(std::string_view chains_listing) {
-  const std::string_view filter = block_of(chains_listing, "table ip filter", "");
-  const auto drops = [&](std::string_view chain) {
-    const auto block = block_of(filter, fmt::format("chain {}", chain), "\t");
-    return block.find("policy drop") != std::string_view::npos;
-  };
-  std::vector<std::string> chains;
-  if (!block_of(filter, "chain DOCKER-USER", "\t").empty()) {
-    chains.push_back("DOCKER-USER");
-  } else if (drops("FORWARD")) {
-    chains.push_back("FORWARD");
+std::vector<ForeignChain> dropping_chains(std::string_view chains_listing) {
+  std::vector<ForeignChain> chains;
+  for (const char* table : {"ip filter", "ip6 filter"}) {
+    const std::string_view filter = block_of(chains_listing, fmt::format("table {}", table), "");
+    const auto drops = [&](std::string_view chain) {
+      const auto block = block_of(filter, fmt::format("chain {}", chain), "\t");
+      return block.find("policy drop") != std::string_view::npos;
+    };
+    if (!block_of(filter, "chain DOCKER-USER", "\t").empty()) {
+      chains.push_back({table, "DOCKER-USER"});
+    } else if (drops("FORWARD")) {
+      chains.push_back({table, "FORWARD"});
+    }
+    if (drops("INPUT")) chains.push_back({table, "INPUT"});
   }
-  if (drops("INPUT")) chains.push_back("INPUT");
   return chains;
 }
 
-std::string list_chain_text(const std::string& chain) {
-  return fmt::format("list chain ip filter {}\n", chain);
+std::vector<ForeignChain> possible_chains() {
+  std::vector<ForeignChain> chains;
+  for (const char* table : {"ip filter", "ip6 filter"}) {
+    for (const char* name : {"DOCKER-USER", "FORWARD", "INPUT"}) chains.push_back({table, name});
+  }
+  return chains;
 }
 
-std::string mend_chain_text(const Table& table, const std::string& chain, std::string_view listing,
+std::string list_chain_text(const ForeignChain& chain) {
+  return fmt::format("list chain {} {}\n", chain.table, chain.name);
+}
+
+std::string mend_chain_text(const Table& table, const ForeignChain& chain, std::string_view listing,
                             std::uint16_t resolver_port) {
   const auto wanted = wanted_rules(table, chain, resolver_port);
   if (same(own_rules(table, listing), wanted)) return "";
   std::string text = clean_chain_text(table, chain, listing);
-  for (const auto& rule : wanted) text += fmt::format("insert rule ip filter {} {}\n", chain, rule);
+  for (const auto& rule : wanted) text += fmt::format("insert rule {} {} {}\n", chain.table, chain.name, rule);
   return text;
 }
 
-std::string clean_chain_text(const Table& table, const std::string& chain, std::string_view listing) {
+std::string clean_chain_text(const Table& table, const ForeignChain& chain, std::string_view listing) {
   std::string text;
   for (const auto& rule : own_rules(table, listing)) {
-    text += fmt::format("delete rule ip filter {} handle {}\n", chain, rule.handle);
+    text += fmt::format("delete rule {} {} handle {}\n", chain.table, chain.name, rule.handle);
   }
   return text;
 }

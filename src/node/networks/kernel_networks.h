@@ -27,7 +27,7 @@ class KernelNetworks {
  public:
   KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
 
-  base::Result<> set_machine(const Machine& machine);
+  base::Result<> set_address(const std::string& address);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
@@ -58,7 +58,7 @@ class KernelNetworks {
     int mtu = 0;                                     // 0: what fits
     std::optional<std::vector<RemoteTask>> remotes;  // tasks of it on other machines; unset: nobody said yet
   };
-  // As Networks::set_machine.
+  // As Networks::set_address.
   struct Overlay {
     Ipv4 machine;
     std::uint32_t number = 0;

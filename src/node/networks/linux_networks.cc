@@ -66,8 +66,8 @@ base::Co<> LinuxNetworks::run(Job job) {
 
 LinuxNetworks::~LinuxNetworks() = default;
 
-base::Co<> LinuxNetworks::set_machine(Machine machine) {
-  auto job = [kernel = kernel_, machine] { return kernel->set_machine(machine); };
+base::Co<> LinuxNetworks::set_address(std::string address) {
+  auto job = [kernel = kernel_, address] { return kernel->set_address(address); };
   co_return co_await run(std::move(job));
 }
 

@@ -5,6 +5,10 @@ namespace {
 
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
+// Of VXLANs.
+constexpr std::uint32_t kFirstNumber = 1u << 16;
+constexpr std::uint32_t kNumbers = (1u << 24) - kFirstNumber;
+
 // FNV-1a, finished with a mix so that short inputs differ in every character.
 // Source: http://www.isthe.com/chongo/tech/comp/fnv/
 std::uint64_t hash_of(std::string_view text) {
@@ -41,18 +45,13 @@ Names::Names(std::string_view cluster_short_id)
     : prefix_("or" + hash_text(cluster_short_id, 4)),
       overlay_(prefix_ + "x"),
       veth_prefix_(prefix_ + "v"),
+      overlay_number_(kFirstNumber + static_cast<std::uint32_t>(hash_of(cluster_short_id) % kNumbers)),
       // Far from the small numbers that people give groups.
       removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {
   return veth_prefix_ + hash_text(task_uid, 7) + kAlphabet[index % kAttachmentsMax];
-}
-
-std::uint32_t overlay_number(std::string_view cluster_id) {
-  constexpr std::uint32_t kFirst = 1u << 16;
-  constexpr std::uint32_t kCount = (1u << 24) - kFirst;
-  return kFirst + static_cast<std::uint32_t>(hash_of(cluster_id) % kCount);
 }
 
 }  // namespace orchion::node::networks

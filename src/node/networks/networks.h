@@ -22,13 +22,6 @@ struct NetworkConfig {
   int mtu = 0;  // of its tasks' links, in bytes; 0: what fits
 };
 
-// Who other machines know this one as, and by which number of the cluster's they talk. Without an address none is
-// reached, nor reaches this one.
-struct Machine {
-  std::string address;  // IPv4, one of the machine's own; may be empty
-  std::string cluster_id;
-};
-
 // A task of a network on another machine.
 struct Remote {
   std::string address;   // IPv4, in the network
@@ -84,9 +77,9 @@ class Networks {
  public:
   virtual ~Networks() = default;
 
-  // Before any network: those made later, and those there are when they are ensured again, lead to other machines by
-  // it.
-  virtual base::Co<> set_machine(Machine machine) = 0;
+  // This machine's IPv4 address for others, one of its own; empty: none of them is reached, nor reaches this one. Said
+  // before tasks are attached: their links carry what fits the way to other machines.
+  virtual base::Co<> set_address(std::string address) = 0;
 
   // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;

@@ -22,7 +22,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr char kCluster[] = "the-cluster";
 constexpr char kHere[] = "10.77.1.2";
 constexpr char kHere6[] = "fd77::a4d:102";
 constexpr char kThere[] = "10.77.1.9";
@@ -34,10 +33,10 @@ class OverlayTest : public lab::NetworksTest {
 
   // A machine that is a task too.
   void make_other_machine() {
-    lab::in_place(machine_.outside(), [] {
+    lab::in_place(machine_.outside(), [this] {
       auto socket = NetlinkSocket::open().value();
       const auto made =
-          ensure_overlay(socket, {"otheroverlay", overlay_number(kCluster), parse_ipv4(kOutsideAddress).value()});
+          ensure_overlay(socket, {"otheroverlay", Names(id_).overlay_number(), parse_ipv4(kOutsideAddress).value()});
       ASSERT_TRUE(made) << made.error().message;
       const auto link = find_link(socket, "otheroverlay").value();
       for (auto request : {add_address(link.index, parse_ipv4(kThere).value(), 32),
@@ -51,9 +50,7 @@ class OverlayTest : public lab::NetworksTest {
     });
   }
 
-  void know_machine(const std::string& address = kHostAddress) {
-    expect_ok(networks_->set_machine({.address = address, .cluster_id = kCluster}));
-  }
+  void know_address(const std::string& address = kHostAddress) { expect_ok(networks_->set_address(address)); }
   void network(const std::string& uid = "blue") {
     expect_ok(networks_->ensure_network({.uid = uid,
                                          .subnet = "10.77.1.0/24",
@@ -76,7 +73,7 @@ class OverlayTest : public lab::NetworksTest {
 };
 
 TEST_F(OverlayTest, ATaskReachesOneOnAnotherMachineAndIsReached) {
-  know_machine();
+  know_address();
   network();
   remotes({{kThere, kThere6, kOutsideAddress}});
   const Place a = attach();
@@ -89,7 +86,7 @@ TEST_F(OverlayTest, ATaskReachesOneOnAnotherMachineAndIsReached) {
 }
 
 TEST_F(OverlayTest, WhoIsNoPeerIsNotHeard) {
-  know_machine();
+  know_address();
   network();
   const Place a = attach();
   const Server here(a, kHere, 80);
@@ -102,7 +99,7 @@ TEST_F(OverlayTest, WhoIsNoPeerIsNotHeard) {
 }
 
 TEST_F(OverlayTest, APeerSpeaksForItsOwnTasksAlone) {
-  know_machine();
+  know_address();
   network();
   remotes({{"10.77.1.77", "", kOutsideAddress}});
   const Place a = attach();
@@ -111,7 +108,7 @@ TEST_F(OverlayTest, APeerSpeaksForItsOwnTasksAlone) {
 }
 
 TEST_F(OverlayTest, AnAddressThatMovesHereIsReachedHere) {
-  know_machine();
+  know_address();
   network();
   remotes({{kHere, kHere6, kOutsideAddress}, {kThere, kThere6, kOutsideAddress}});
   remotes({{kThere, kThere6, kOutsideAddress}});
@@ -121,13 +118,13 @@ TEST_F(OverlayTest, AnAddressThatMovesHereIsReachedHere) {
 }
 
 TEST_F(OverlayTest, ANewProcessGoesOnWithWhatIsThere) {
-  know_machine();
+  know_address();
   network();
   remotes({{kThere, kThere6, kOutsideAddress}, {"10.77.1.10", "", kOutsideAddress}});
   const Place a = attach();
   const Server there(machine_.outside(), kThere, 80);
   renew();
-  know_machine();
+  know_address();
   EXPECT_EQ(ask(a, kThere, 80), kHere);
   network();
   EXPECT_EQ(ask(a, kThere, 80), kHere) << "nobody has spoken of its other machines yet";
@@ -141,21 +138,21 @@ TEST_F(OverlayTest, WithoutAnAddressThereIsNone) {
   const auto before = links();
   network();
   EXPECT_EQ(links(), before);
-  know_machine();
+  know_address();
   EXPECT_EQ(links(), before + 1);
-  know_machine("");
+  know_address("");
   EXPECT_EQ(links(), before);
-  know_machine();
+  know_address();
   expect_ok(networks_->remove_network("blue"));
   EXPECT_EQ(links(), before);
   EXPECT_THAT(nft("list tables"), IsEmpty());
-  const auto unknown = loop_.run(networks_->set_machine({.address = "198.51.100.1", .cluster_id = kCluster}));
+  const auto unknown = loop_.run(networks_->set_address("198.51.100.1"));
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("this machine has no address 198.51.100.1"));
 }
 
 TEST_F(OverlayTest, TasksLinksCarryWhatItCarries) {
-  know_machine();
+  know_address();
   network();
   attach();
   auto socket = NetlinkSocket::open().value();
@@ -166,7 +163,7 @@ TEST_F(OverlayTest, TasksLinksCarryWhatItCarries) {
 
 TEST_F(OverlayTest, WhatACrashLeftGoesWithTheRest) {
   const auto before = links();
-  know_machine();
+  know_address();
   network();
   renew();
   expect_ok(networks_->sweep({}, {}));

@@ -105,11 +105,14 @@ table ip filter {
 	}
 }
 )";
-  EXPECT_THAT(dropping_chains(kChains), ElementsAre("INPUT"));
+  EXPECT_THAT(dropping_chains(kChains), ElementsAre(ForeignChain{"ip filter", "INPUT"}));
   EXPECT_THAT(dropping_chains(""), IsEmpty());
-  EXPECT_THAT(dropping_chains("table ip filter {\n\tchain DOCKER-USER {\n\t}\n}\n"), ElementsAre("DOCKER-USER"));
+  EXPECT_THAT(dropping_chains("table ip6 filter {\n\tchain DOCKER-USER {\n\t}\n}\n"),
+              ElementsAre(ForeignChain{"ip6 filter", "DOCKER-USER"}));
+  const ForeignChain forward{"ip filter", "FORWARD"};
+  const ForeignChain input{"ip filter", "INPUT"};
   const Table table{.name = "orchion_k", .link_prefix = "orabcd"};
-  EXPECT_EQ(mend_chain_text(table, "FORWARD", "", 0),
+  EXPECT_EQ(mend_chain_text(table, forward, "", 0),
             "insert rule ip filter FORWARD iifname \"orabcd*\" accept comment \"orchion_k\"\n"
             "insert rule ip filter FORWARD oifname \"orabcd*\" accept comment \"orchion_k\"\n"
             "insert rule ip filter FORWARD ct mark & 0x00400000 == 0x00400000 accept comment \"orchion_k\"\n");
@@ -117,8 +120,8 @@ table ip filter {
       "\t\tiifname \"orabcd*\" udp dport 7 accept comment \"orchion_k\" # handle 6\n"
       "\t\tiifname \"orabcd*\" tcp dport 7 accept comment \"orchion_k\" # handle 5\n"
       "\t\tiifname \"x*\" accept comment \"orchion_k2\" # handle 4\n";
-  EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 7), "");
-  EXPECT_EQ(mend_chain_text(table, "INPUT", kInput, 0),
+  EXPECT_EQ(mend_chain_text(table, input, kInput, 7), "");
+  EXPECT_EQ(mend_chain_text(table, input, kInput, 0),
             "delete rule ip filter INPUT handle 6\ndelete rule ip filter INPUT handle 5\n");
 }
 

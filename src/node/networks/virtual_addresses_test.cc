@@ -114,6 +114,18 @@ TEST_F(VirtualAddressesTest, TheSameByIpv6) {
   EXPECT_EQ(ask({}, "fd77:1::a4d:103", 80), "fd77:1::a4d:101") << "the machine itself";
 }
 
+TEST_F(VirtualAddressesTest, PassAFirewallThatDropsIpv6) {
+  nft("add table ip6 filter");
+  nft("add chain ip6 filter FORWARD { type filter hook forward priority filter; policy drop; }");
+  network("blue", 1);
+  const Place client = attach("client", "blue", 1, 2);
+  const Place a = attach("a", "blue", 1, 3);
+  const Server server(a, "fd77:1::a4d:103", 80);
+  EXPECT_EQ(ask(client, "fd77:1::a4d:103", 80), "fd77:1::a4d:102");
+  expect_ok(networks_->remove_all());
+  EXPECT_THAT(nft("list table ip6 filter"), Not(HasSubstr("orchion")));
+}
+
 TEST_F(VirtualAddressesTest, ANewProcessTakesThemOver) {
   network("blue", 1);
   const Place client = attach("client", "blue", 1, 2);
