@@ -40,6 +40,7 @@ constexpr int kServerFailure = 2;
 constexpr const char* kAsker = "127.8.0.2";
 constexpr const char* kStranger = "127.8.0.3";
 constexpr const char* kGateway = "127.8.0.1";
+constexpr auto kLong = std::chrono::seconds(60);
 
 void limit_waiting(int fd) {
   const timeval limit{5, 0};
@@ -144,17 +145,18 @@ class DnsServerTest : public testing::Test {
     done.get_future().get();
   }
 
-  void start(std::vector<std::string> upstreams = {"127.0.0.1:1"}, decltype(DnsServerOptions::on_forwarded) hook = {}) {
+  void start_with(DnsServerOptions options) {
     on_loop([&] {
-      server_ = std::make_unique<DnsServer>(io_.get_executor(), clock_, table_,
-                                            DnsServerOptions{.upstreams = std::move(upstreams),
-                                                             .upstream_limit = std::chrono::milliseconds(100),
-                                                             .on_forwarded = std::move(hook)});
+      server_ = std::make_unique<DnsServer>(io_.get_executor(), clock_, table_, std::move(options));
       const auto started = server_->start();
       ASSERT_TRUE(started.has_value()) << started.error().message;
       const auto added = server_->add_address(kGateway);
       ASSERT_TRUE(added.has_value()) << added.error().message;
     });
+  }
+
+  void start(std::vector<std::string> upstreams = {"127.0.0.1:1"}) {
+    start_with(DnsServerOptions{.upstreams = std::move(upstreams), .upstream_limit = std::chrono::milliseconds(100)});
   }
 
   udp::socket client(const std::string& from = kAsker, const std::string& server = kGateway) {
@@ -348,7 +350,7 @@ TEST_F(DnsServerTest, WhatManyAskIsAskedOnce) {
     may.wait();
     return client::reply_of(query, {.rcode = 5, .answer = {}});  // which isn't kept
   });
-  start({upstream.address()});
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong});
   std::vector<udp::socket> askers;
   for (std::uint16_t id = 0; id < 5; ++id) {
     askers.push_back(client());
@@ -367,6 +369,21 @@ TEST_F(DnsServerTest, WhatManyAskIsAskedOnce) {
   EXPECT_EQ(upstream.asked(), 1);
 }
 
+TEST_F(DnsServerTest, OnlySoManyWait) {
+  std::promise<void> answer;
+  const FakeUpstream upstream([may = answer.get_future().share()](const Bytes& query) {
+    may.wait();
+    return client::reply_bytes(query, "192.0.2.7");
+  });
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .waiting_max = 1});
+  udp::socket first = client();
+  first.send(asio::buffer(to_bytes({"example.com"})));
+  EXPECT_EQ(ask({"example.org"}).rcode, kServerFailure);
+  answer.set_value();
+  EXPECT_THAT(from_bytes(receive(first)).values, ElementsAre("192.0.2.7"));
+  EXPECT_THAT(ask({"example.org"}).values, ElementsAre("192.0.2.7")) << "there is room again";
+}
+
 TEST_F(DnsServerTest, AnAnswerWaitsForWhoIsToldOfIt) {
   const FakeUpstream upstream([](const Bytes& query) {
     return client::reply_of(query, {.answer = {"www.example.com. 60 IN CNAME x.", "x. 50 IN A 192.0.2.7"}});
@@ -374,13 +391,13 @@ TEST_F(DnsServerTest, AnAnswerWaitsForWhoIsToldOfIt) {
   std::vector<std::string> told;
   base::Notifier may(io_.get_executor());
   const auto wait = [&]() -> base::Co<> { co_return co_await may.wait(); };
-  start({upstream.address()},
-        [&](std::string_view asker, std::string_view name, std::span<const std::string> addresses,
-            std::chrono::seconds ttl) -> std::optional<base::Co<>> {
-          told.push_back(fmt::format("{} {} {} {}", asker, name, fmt::join(addresses, ","), ttl.count()));
-          if (told.size() > 1) return std::nullopt;
-          return wait();
-        });
+  const auto hook = [&](std::string_view asker, std::string_view name, std::span<const std::string> addresses,
+                        std::chrono::seconds ttl) -> std::optional<base::Co<>> {
+    told.push_back(fmt::format("{} {} {} {}", asker, name, fmt::join(addresses, ","), ttl.count()));
+    if (told.size() > 1) return std::nullopt;
+    return wait();
+  };
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .on_forwarded = hook});
   udp::socket asker = client();
   asker.send(asio::buffer(to_bytes({"WWW.example.com"})));
   for (std::size_t heard = 0; heard == 0;) on_loop([&] { heard = told.size(); });
@@ -396,7 +413,8 @@ TEST_F(DnsServerTest, AnAnswerWaitsForWhoIsToldOfIt) {
 TEST_F(DnsServerTest, NobodyWaitsForEverForWhoIsTold) {
   const FakeUpstream upstream(
       [](const Bytes& query) { return client::reply_of(query, {.answer = {"example.com. 60 IN A 192.0.2.7"}}); });
-  start({upstream.address()}, [](auto...) -> std::optional<base::Co<>> { return base::wait_for_ever(); });
+  const auto hook = [](auto...) -> std::optional<base::Co<>> { return base::wait_for_ever(); };
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .on_forwarded = hook});
   EXPECT_THAT(ask({"example.com"}).values, ElementsAre("192.0.2.7"));
 }
 
