@@ -88,8 +88,13 @@ struct ReverseAnswer {
 inline constexpr std::string_view kDomain = "orchion.internal";
 bool in_domain(std::string_view name);
 
+// Changed and asked on one executor; not thread-safe.
 class RecordTable {
  public:
+  RecordTable() = default;
+  RecordTable(RecordTable&&) = default;
+  RecordTable& operator=(RecordTable&&) = default;
+
   void put(Record record);
   void remove(const std::string& task_uid, const std::string& network_uid);
   void clear();
