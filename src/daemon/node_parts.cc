@@ -95,8 +95,8 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
     const auto place = run / "network";
     ASSIGN_OR_RETURN(auto apart, node::networks::open_namespace(place));
     networks.apart = std::make_shared<const base::UniqueFd>(std::move(apart));
-    resolver.make_socket = [apart = networks.apart](int type) {
-      return node::networks::make_socket_in(*apart, AF_INET, type);
+    resolver.make_socket = [apart = networks.apart](int family, int type) {
+      return node::networks::make_socket_in(*apart, family, type);
     };
     parts->uplink_ = std::make_shared<node::networks::Uplink>(clock, parts->workers_, place, run,
                                                               [](pid_t program) { keep_apart(program); });
@@ -108,7 +108,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   ASSIGN_OR_RETURN(auto keeping, read_log_limits());
   keeping.folder = folders.kept_logs();
   ASSIGN_OR_RETURN(parts->log_keeper_, node::logs::LogKeeper::start(clock, std::move(keeping)));
-  parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, parts->records_, std::move(resolver));
+  parts->dns_ = std::make_unique<mesh::dns::DnsServer>(executor, clock, parts->records_, std::move(resolver));
   RETURN_IF_ERROR(parts->dns_->start());
   parts->resolver_ = std::make_unique<GatewayResolver>(*parts->dns_);
   return parts;

@@ -8,8 +8,11 @@
 #include <array>
 #include <functional>
 #include <future>
+#include <set>
 #include <thread>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,6 +20,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/notifier.h"
 #include "base/worker_pool.h"
 #include "mesh/dns/dns_client.h"
 
@@ -36,6 +40,7 @@ constexpr int kServerFailure = 2;
 constexpr const char* kAsker = "127.8.0.2";
 constexpr const char* kStranger = "127.8.0.3";
 constexpr const char* kGateway = "127.8.0.1";
+constexpr auto kLong = std::chrono::seconds(60);
 
 void limit_waiting(int fd) {
   const timeval limit{5, 0};
@@ -117,7 +122,7 @@ class FakeUpstream {
 class DnsServerTest : public testing::Test {
  protected:
   DnsServerTest() : guard_(io_.get_executor()) {
-    table_.put_local("asker", "blue", kAsker, "shop");
+    table_.put_local({"asker", "blue", kAsker, "shop", "::1"});
     for (std::uint32_t slot = 1; slot <= 100; ++slot) {
       table_.put({"many" + std::to_string(slot), "blue", "10.0.1." + std::to_string(slot), "shop", "many", slot, {}});
     }
@@ -140,16 +145,18 @@ class DnsServerTest : public testing::Test {
     done.get_future().get();
   }
 
-  void start(std::vector<std::string> upstreams = {"127.0.0.1:1"}) {
+  void start_with(DnsServerOptions options) {
     on_loop([&] {
-      server_ = std::make_unique<DnsServer>(
-          io_.get_executor(), table_,
-          DnsServerOptions{.upstreams = std::move(upstreams), .upstream_limit = std::chrono::milliseconds(100)});
+      server_ = std::make_unique<DnsServer>(io_.get_executor(), clock_, table_, std::move(options));
       const auto started = server_->start();
       ASSERT_TRUE(started.has_value()) << started.error().message;
       const auto added = server_->add_address(kGateway);
       ASSERT_TRUE(added.has_value()) << added.error().message;
     });
+  }
+
+  void start(std::vector<std::string> upstreams = {"127.0.0.1:1"}) {
+    start_with(DnsServerOptions{.upstreams = std::move(upstreams), .upstream_limit = std::chrono::milliseconds(100)});
   }
 
   udp::socket client(const std::string& from = kAsker, const std::string& server = kGateway) {
@@ -191,6 +198,7 @@ class DnsServerTest : public testing::Test {
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> guard_;
   std::thread thread_;
+  base::SystemClock clock_;
   RecordTable table_;
   std::unique_ptr<DnsServer> server_;
 };
@@ -265,7 +273,7 @@ TEST_F(DnsServerTest, NeverAsksItself) {
   const std::uint16_t port = server_->port();
   on_loop([&] {
     server_ = std::make_unique<DnsServer>(
-        io_.get_executor(), table_,
+        io_.get_executor(), clock_, table_,
         DnsServerOptions{.port = port, .upstreams = {itself}, .upstream_limit = std::chrono::seconds(60)});
     ASSERT_TRUE(server_->start().has_value());
     ASSERT_TRUE(server_->add_address(kGateway).has_value());
@@ -287,6 +295,127 @@ TEST_F(DnsServerTest, AddressesComeAndGo) {
   EXPECT_NO_THROW(udp::socket(io_, gateway)) << "free again";
   on_loop([&] { EXPECT_TRUE(server_->add_address(kGateway).has_value()); });
   EXPECT_THAT(ask({"web"}).values, ElementsAre("10.0.0.2"));
+}
+
+TEST_F(DnsServerTest, ListensOnIpv6) {
+  start();
+  on_loop([&] {
+    for (const char* address : {"::1", "fd00:dead::1"}) {
+      const auto added = server_->add_address(address);
+      EXPECT_TRUE(added.has_value()) << added.error().message;
+    }
+  });
+  udp::socket asker = client("::1", "::1");
+  asker.send(asio::buffer(to_bytes({"web"})));
+  EXPECT_THAT(from_bytes(receive(asker)).values, ElementsAre("10.0.0.2"));
+  on_loop([&] { server_->remove_address("0:0:0:0:0:0:0:1"); });
+  EXPECT_NO_THROW(udp::socket(io_, udp::endpoint(asio::ip::make_address("::1"), server_->port()))) << "free again";
+}
+
+TEST_F(DnsServerTest, ManyAtOnceAreAllAnswered) {
+  start();
+  constexpr std::uint16_t kQueries = 150;
+  udp::socket asker = client();
+  std::set<std::uint16_t> ids;
+  on_loop([&] {  // the server is busy until all have come
+    for (std::uint16_t id = 0; id < kQueries; ++id)
+      asker.send(
+          asio::buffer(to_bytes({.name = id % 2 == 0 ? "web" : "nobody", .type = id % 3 == 0 ? "MX" : "A", .id = id})));
+  });
+  for (int i = 0; i < kQueries; ++i) {
+    const Reply reply = from_bytes(receive(asker));
+    EXPECT_EQ(reply.rcode, reply.id % 2 == 0 ? 0 : 3);
+    ids.insert(reply.id);
+  }
+  EXPECT_EQ(ids.size(), kQueries);
+}
+
+TEST_F(DnsServerTest, WhatIsKnownIsntAskedAgain) {
+  const FakeUpstream upstream(
+      [](const Bytes& query) { return client::reply_of(query, {.answer = {"example.com. 60 IN A 192.0.2.7"}}); });
+  start({upstream.address()});
+  EXPECT_THAT(ask({"example.com"}).values, ElementsAre("192.0.2.7"));
+  const Reply again = ask({.name = "EXAMPLE.com", .id = 8});
+  EXPECT_THAT(again.values, ElementsAre("192.0.2.7"));
+  EXPECT_EQ(again.id, 8);
+  EXPECT_THAT(from_bytes(ask_tcp(to_bytes({"example.com"}))).values, ElementsAre("192.0.2.7"));
+  EXPECT_EQ(upstream.asked(), 1);
+  ask({.name = "example.com", .edns_bytes = 1232});
+  EXPECT_EQ(upstream.asked(), 2);
+}
+
+TEST_F(DnsServerTest, WhatManyAskIsAskedOnce) {
+  std::promise<void> answer;
+  const FakeUpstream upstream([may = answer.get_future().share()](const Bytes& query) {
+    may.wait();
+    return client::reply_of(query, {.rcode = 5, .answer = {}});  // which isn't kept
+  });
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong});
+  std::vector<udp::socket> askers;
+  for (std::uint16_t id = 0; id < 5; ++id) {
+    askers.push_back(client());
+    askers.back().send(asio::buffer(to_bytes({.name = id == 0 ? "Example.com" : "example.com", .id = id})));
+    if (id > 0) continue;
+    while (upstream.asked() == 0) std::this_thread::yield();
+  }
+  // Datagrams are read in order: once this one is answered, the others wait.
+  ASSERT_EQ(ask({"web"}).rcode, 0);
+  answer.set_value();
+  for (std::uint16_t id = 0; id < 5; ++id) {
+    const Reply reply = from_bytes(receive(askers[id]));
+    EXPECT_EQ(reply.id, id);
+    EXPECT_EQ(reply.rcode, 5);
+  }
+  EXPECT_EQ(upstream.asked(), 1);
+}
+
+TEST_F(DnsServerTest, OnlySoManyWait) {
+  std::promise<void> answer;
+  const FakeUpstream upstream([may = answer.get_future().share()](const Bytes& query) {
+    may.wait();
+    return client::reply_bytes(query, "192.0.2.7");
+  });
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .waiting_max = 1});
+  udp::socket first = client();
+  first.send(asio::buffer(to_bytes({"example.com"})));
+  EXPECT_EQ(ask({"example.org"}).rcode, kServerFailure);
+  answer.set_value();
+  EXPECT_THAT(from_bytes(receive(first)).values, ElementsAre("192.0.2.7"));
+  EXPECT_THAT(ask({"example.org"}).values, ElementsAre("192.0.2.7")) << "there is room again";
+}
+
+TEST_F(DnsServerTest, AnAnswerWaitsForWhoIsToldOfIt) {
+  const FakeUpstream upstream([](const Bytes& query) {
+    return client::reply_of(query, {.answer = {"www.example.com. 60 IN CNAME x.", "x. 50 IN A 192.0.2.7"}});
+  });
+  std::vector<std::string> told;
+  base::Notifier may(io_.get_executor());
+  const auto wait = [&]() -> base::Co<> { co_return co_await may.wait(); };
+  const auto hook = [&](std::string_view asker, std::string_view name, std::span<const std::string> addresses,
+                        std::chrono::seconds ttl) -> std::optional<base::Co<>> {
+    told.push_back(fmt::format("{} {} {} {}", asker, name, fmt::join(addresses, ","), ttl.count()));
+    if (told.size() > 1) return std::nullopt;
+    return wait();
+  };
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .on_forwarded = hook});
+  udp::socket asker = client();
+  asker.send(asio::buffer(to_bytes({"WWW.example.com"})));
+  for (std::size_t heard = 0; heard == 0;) on_loop([&] { heard = told.size(); });
+  EXPECT_EQ(asker.available(), 0u);
+  on_loop([&] { may.notify(); });
+  EXPECT_THAT(from_bytes(receive(asker)).values, ElementsAre("x.", "192.0.2.7"));
+  ask({"www.example.com"});
+  ask({"web"});
+  EXPECT_EQ(told.size(), 2u) << "kept answers too; names of ours not";
+  EXPECT_EQ(told.front(), std::string(kAsker) + " www.example.com 192.0.2.7 50");
+}
+
+TEST_F(DnsServerTest, NobodyWaitsForEverForWhoIsTold) {
+  const FakeUpstream upstream(
+      [](const Bytes& query) { return client::reply_of(query, {.answer = {"example.com. 60 IN A 192.0.2.7"}}); });
+  const auto hook = [](auto...) -> std::optional<base::Co<>> { return base::wait_for_ever(); };
+  start_with(DnsServerOptions{.upstreams = {upstream.address()}, .upstream_limit = kLong, .on_forwarded = hook});
+  EXPECT_THAT(ask({"example.com"}).values, ElementsAre("192.0.2.7"));
 }
 
 }  // namespace

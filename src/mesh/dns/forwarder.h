@@ -33,7 +33,7 @@ class Forwarder {
 
  private:
   std::function<std::vector<Upstream>()> upstreams_;
-  const ForwarderOptions options_;
+  ForwarderOptions options_;
   std::size_t in_flight_ = 0;
 };
 

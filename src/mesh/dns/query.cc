@@ -7,33 +7,30 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/free_with.h"
+#include "mesh/dns/plain_query.h"
+#include "mesh/dns/reverse_name.h"
 
 namespace orchion::mesh::dns {
 namespace {
 
-// RFC 1035, 4.1.1.
-constexpr std::size_t kHeaderBytes = 12;
-constexpr std::size_t kUdpBytesMin = 512;
-
-// What fits one unfragmented packet on any path; https://www.dnsflagday.net/2020/
-constexpr std::size_t kUdpBytesMax = 1232;
-
 using Packet = std::unique_ptr<ldns_pkt, base::FreeWith<ldns_pkt_free>>;
 using Text = std::unique_ptr<char, base::FreeWith<std::free>>;
 
-Packet parse(std::span<const std::uint8_t> message) {
+Packet parse(wire::View message) {
   ldns_pkt* packet = nullptr;
-  if (message.size() < kHeaderBytes) return nullptr;
+  if (message.size() < wire::kHeaderBytes) return nullptr;
   if (ldns_wire2pkt(&packet, message.data(), message.size()) != LDNS_STATUS_OK) return nullptr;
   return Packet(packet);
 }
 
-// Without its final dot. Labels with dots or other odd bytes come out escaped, and are nobody's name.
+// In lower case, without its final dot. Labels with dots or other odd bytes come out escaped, and are nobody's name.
 std::string name_of(const ldns_rr* question) {
   const Text text(ldns_rdf2str(ldns_rr_owner(question)));
   std::string name = text ? text.get() : "";
+  for (char& c : name) c = static_cast<char>(wire::fold(static_cast<std::uint8_t>(c)));
   if (name.ends_with('.')) name.pop_back();
   return name;
 }
@@ -50,7 +47,10 @@ Packet reply_to(const ldns_pkt* query, ldns_pkt_rcode code, bool authoritative) 
   if (const ldns_rr* question = ldns_rr_list_rr(ldns_pkt_question(query), 0)) {
     ldns_pkt_push_rr(reply.get(), LDNS_SECTION_QUESTION, ldns_rr_clone(question));
   }
-  if (ldns_pkt_edns(query)) ldns_pkt_set_edns_udp_size(reply.get(), kUdpBytesMax);
+  if (ldns_pkt_edns(query)) {
+    ldns_pkt_set_edns_udp_size(reply.get(), wire::kUdpBytesMax);
+    ldns_pkt_set_edns_do(reply.get(), ldns_pkt_edns_do(query));
+  }
   return reply;
 }
 
@@ -62,117 +62,181 @@ Bytes to_wire(const ldns_pkt* packet) {
   return {data, data + size};
 }
 
-// What the asker can take: an answer that is longer says so instead, and is asked for again by TCP.
+// What the asker can take by UDP.
+std::size_t limit_of(const ldns_pkt* query) {
+  if (!ldns_pkt_edns(query)) return wire::udp_limit(std::nullopt);
+  return wire::udp_limit(wire::Edns{ldns_pkt_edns_udp_size(query), ldns_pkt_edns_do(query)});
+}
+
+// What fits: an answer that is longer says so instead, and is asked for again by TCP.
 Bytes fitted(const ldns_pkt* query, Packet reply, Transport transport) {
-  Bytes wire = to_wire(reply.get());
-  if (transport == Transport::kTcp) return wire;
-  std::size_t limit = kUdpBytesMin;
-  if (ldns_pkt_edns(query)) limit = std::clamp<std::size_t>(ldns_pkt_edns_udp_size(query), kUdpBytesMin, kUdpBytesMax);
-  if (wire.size() <= limit) return wire;
+  Bytes whole = to_wire(reply.get());
+  if (transport == Transport::kTcp || whole.size() <= limit_of(query)) return whole;
   Packet cut = reply_to(query, ldns_pkt_get_rcode(reply.get()), ldns_pkt_aa(reply.get()));
   ldns_pkt_set_tc(cut.get(), true);
   return to_wire(cut.get());
 }
 
-// Takes the value; ldns frees it with the packet.
-void add_answer(ldns_pkt* reply, const ldns_rr* question, ldns_rr_type type, ldns_rdf* value) {
-  ldns_rr* answer = ldns_rr_new();
-  ldns_rr_set_owner(answer, ldns_rdf_clone(ldns_rr_owner(question)));
-  ldns_rr_set_type(answer, type);
-  ldns_rr_set_class(answer, LDNS_RR_CLASS_IN);
-  ldns_rr_set_ttl(answer, kTtlSeconds);
-  ldns_rr_push_rdf(answer, value);
-  ldns_pkt_push_rr(reply, LDNS_SECTION_ANSWER, answer);
+// Takes the owner and the values; ldns frees them with the record.
+ldns_rr* make_record(ldns_rdf* owner, ldns_rr_type type, std::uint32_t ttl, std::initializer_list<ldns_rdf*> values) {
+  ldns_rr* record = ldns_rr_new();
+  ldns_rr_set_owner(record, owner);
+  ldns_rr_set_type(record, type);
+  ldns_rr_set_class(record, LDNS_RR_CLASS_IN);
+  ldns_rr_set_ttl(record, ttl);
+  for (ldns_rdf* value : values) ldns_rr_push_rdf(record, value);
+  return record;
 }
 
-void add_addresses(ldns_pkt* reply, const ldns_rr* question, const std::vector<std::string>& addresses,
-                   std::size_t turn) {
+ldns_rdf* owner_of(const ldns_rr* question) {
+  return ldns_rdf_clone(ldns_rr_owner(question));
+}
+
+ldns_rr* make_address(ldns_rdf* owner, const Address& address) {
+  if (address.is_v4()) {
+    const auto bytes = address.to_v4().to_bytes();
+    return make_record(owner, LDNS_RR_TYPE_A, kTtlSeconds,
+                       {ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, bytes.size(), bytes.data())});
+  }
+  const auto bytes = address.to_v6().to_bytes();
+  return make_record(owner, LDNS_RR_TYPE_AAAA, kTtlSeconds,
+                     {ldns_rdf_new_frm_data(LDNS_RDF_TYPE_AAAA, bytes.size(), bytes.data())});
+}
+
+bool is_asked(const Address& address, ldns_rr_type type) {
+  return type == LDNS_RR_TYPE_ANY || type == (address.is_v4() ? LDNS_RR_TYPE_A : LDNS_RR_TYPE_AAAA);
+}
+
+void add_addresses(ldns_pkt* reply, const ldns_rr* question, std::vector<Address> addresses, std::size_t turn) {
+  std::erase_if(addresses, [&](const Address& each) { return !is_asked(each, ldns_rr_get_type(question)); });
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    ldns_rdf* value = ldns_rdf_new_frm_str(LDNS_RDF_TYPE_A, addresses[(turn + i) % addresses.size()].c_str());
-    if (value != nullptr) add_answer(reply, question, LDNS_RR_TYPE_A, value);
+    const Address& address = addresses[(turn + i) % addresses.size()];
+    ldns_pkt_push_rr(reply, LDNS_SECTION_ANSWER, make_address(owner_of(question), address));
   }
 }
 
-// "4.3.2.1.in-addr.arpa" to "1.2.3.4".
-std::optional<std::string> reversed_address(std::string_view name) {
-  constexpr std::string_view kSuffix = ".in-addr.arpa";
-  if (name.size() <= kSuffix.size()) return std::nullopt;
-  const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
-  const std::string_view end = name.substr(name.size() - kSuffix.size());
-  if (!std::equal(end.begin(), end.end(), kSuffix.begin(), same)) return std::nullopt;
-  name.remove_suffix(kSuffix.size());
-  std::string address;
-  while (!name.empty()) {
-    const auto dot = name.rfind('.');
-    const auto label = dot == std::string_view::npos ? name : name.substr(dot + 1);
-    address += (address.empty() ? "" : ".") + std::string(label);
-    name = dot == std::string_view::npos ? std::string_view{} : name.substr(0, dot);
-  }
-  return address;
+// How long it holds that there is no answer.
+void add_soa(ldns_pkt* reply, const ldns_rr* question) {
+  const std::string name = name_of(question);
+  const auto zone = [&] {
+    return in_domain(name) ? ldns_dname_new_frm_str(std::string(kDomain).c_str()) : owner_of(question);
+  };
+  ldns_rr* soa =
+      make_record(zone(), LDNS_RR_TYPE_SOA, kNegativeTtlSeconds, {zone(), ldns_dname_new_frm_str("nobody.invalid.")});
+  for (const std::uint32_t number : kSoaNumbers)
+    ldns_rr_push_rdf(soa, ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, number));
+  ldns_pkt_push_rr(reply, LDNS_SECTION_AUTHORITY, soa);
+}
+
+Handled finish(const Query& query, const ldns_pkt* packet, Packet reply) {
+  if (ldns_pkt_ancount(reply.get()) == 0) add_soa(reply.get(), ldns_rr_list_rr(ldns_pkt_question(packet), 0));
+  return {Handled::Action::kReply, fitted(packet, std::move(reply), query.transport)};
+}
+
+Packet reply_about(const ldns_pkt* query, bool exists) {
+  return reply_to(query, exists ? LDNS_RCODE_NOERROR : LDNS_RCODE_NXDOMAIN, true);
 }
 
 Handled answer_reverse(const Query& query, const ldns_pkt* packet, const ldns_rr* question,
-                       const RecordTable& records) {
-  const auto address = reversed_address(name_of(question));
-  const auto name = address ? records.reverse(query.asker, *address) : std::nullopt;
-  if (!name) return {Handled::Action::kForward, {}};
-  Packet reply = reply_to(packet, LDNS_RCODE_NOERROR, true);
-  if (ldns_rdf* value = ldns_dname_new_frm_str(name->c_str())) {
-    add_answer(reply.get(), question, LDNS_RR_TYPE_PTR, value);
+                       const ReverseAnswer& found) {
+  if (!found.authoritative) return {Handled::Action::kForward, {}};
+  Packet reply = reply_about(packet, !found.name.empty());
+  if (!found.name.empty()) {
+    ldns_pkt_push_rr(
+        reply.get(), LDNS_SECTION_ANSWER,
+        make_record(owner_of(question), LDNS_RR_TYPE_PTR, kTtlSeconds, {ldns_dname_new_frm_str(found.name.c_str())}));
   }
-  return {Handled::Action::kReply, fitted(packet, std::move(reply), query.transport)};
+  return finish(query, packet, std::move(reply));
+}
+
+void add_target(ldns_pkt* reply, const ldns_rr* question, const ServiceAnswer::Target& target) {
+  const auto number = [](std::uint16_t value) { return ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, value); };
+  ldns_pkt_push_rr(
+      reply, LDNS_SECTION_ANSWER,
+      make_record(owner_of(question), LDNS_RR_TYPE_SRV, kTtlSeconds,
+                  {number(0), number(0), number(target.port), ldns_dname_new_frm_str(target.name.c_str())}));
+}
+
+// The addresses of the targets save the asker a second round; where they don't fit he does without.
+Handled answer_services(const Query& query, const ldns_pkt* packet, const ldns_rr* question,
+                        const RecordTable& records) {
+  const ServiceAnswer found = records.find_services(query.asker, name_of(question));
+  if (!found.authoritative) return {Handled::Action::kForward, {}};
+  Packet reply = reply_about(packet, found.exists);
+  for (const auto& target : found.targets) add_target(reply.get(), question, target);
+  Packet with_addresses(ldns_pkt_clone(reply.get()));
+  std::string_view last;
+  for (const auto& target : found.targets) {
+    if (std::exchange(last, target.name) == target.name) continue;
+    for (const auto& address : target.addresses) {
+      ldns_rr* record = make_address(ldns_dname_new_frm_str(target.name.c_str()), address);
+      ldns_pkt_push_rr(with_addresses.get(), LDNS_SECTION_ADDITIONAL, record);
+    }
+  }
+  const bool too_long = query.transport == Transport::kUdp && to_wire(with_addresses.get()).size() > limit_of(packet);
+  return finish(query, packet, std::move(too_long ? reply : with_addresses));
 }
 
 Handled refuse(const Query& query, const ldns_pkt* packet, ldns_pkt_rcode code) {
   return {Handled::Action::kReply, fitted(packet, reply_to(packet, code, false), query.transport)};
 }
 
-// Where the question ends; 0 where the message has none that is plain.
-std::size_t question_end(std::span<const std::uint8_t> message) {
-  std::size_t at = kHeaderBytes;
-  while (at < message.size() && message[at] != 0) {
-    if (message[at] > 63) return 0;
-    at += std::size_t{1} + message[at];
-  }
-  at += 5;  // the root label, type, class
-  return at <= message.size() ? at : 0;
+// RFC 6891, 6.1.3.
+Handled refuse_version(const Query& query, const ldns_pkt* packet) {
+  constexpr std::uint8_t kBadVersion = 16 >> 4;
+  Packet reply = reply_to(packet, LDNS_RCODE_NOERROR, false);
+  ldns_pkt_set_edns_extended_rcode(reply.get(), kBadVersion);
+  return {Handled::Action::kReply, fitted(packet, std::move(reply), query.transport)};
 }
 
 }  // namespace
 
+std::string_view zone_of(std::string_view name) {
+  return in_domain(name) ? kDomain : name;
+}
+
 Handled handle_query(const Query& query, const RecordTable& records) {
+  Handled handled;
+  const auto action = handle_plainly(query, records, handled.reply);
+  if (!action) return handle_by_ldns(query, records);
+  handled.action = *action;
+  return handled;
+}
+
+Handled handle_by_ldns(const Query& query, const RecordTable& records) {
   if (!records.knows(query.asker)) return {};
   const Packet packet = parse(query.message);
   if (!packet || ldns_pkt_qr(packet.get())) return {};
   if (ldns_pkt_get_opcode(packet.get()) != LDNS_PACKET_QUERY) return refuse(query, packet.get(), LDNS_RCODE_NOTIMPL);
   if (ldns_pkt_qdcount(packet.get()) != 1) return refuse(query, packet.get(), LDNS_RCODE_FORMERR);
+  if (ldns_pkt_edns(packet.get()) && ldns_pkt_edns_version(packet.get()) > 0)
+    return refuse_version(query, packet.get());
   const ldns_rr* question = ldns_rr_list_rr(ldns_pkt_question(packet.get()), 0);
   if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN) return refuse(query, packet.get(), LDNS_RCODE_REFUSED);
   const ldns_rr_type type = ldns_rr_get_type(question);
-  if (type == LDNS_RR_TYPE_PTR) return answer_reverse(query, packet.get(), question, records);
-  const Answer found = records.find(query.asker, name_of(question));
+  const auto address = type == LDNS_RR_TYPE_PTR ? address_of_reverse_name(name_of(question)) : std::nullopt;
+  if (address) return answer_reverse(query, packet.get(), question, records.reverse(query.asker, *address));
+  if (type == LDNS_RR_TYPE_SRV) return answer_services(query, packet.get(), question, records);
+  Answer found = records.find(query.asker, name_of(question));
   if (!found.authoritative) return {Handled::Action::kForward, {}};
-  Packet reply = reply_to(packet.get(), found.exists ? LDNS_RCODE_NOERROR : LDNS_RCODE_NXDOMAIN, true);
+  Packet reply = reply_about(packet.get(), found.exists);
   // Other types of a name that exists are an empty answer: resolvers then know that there is, say, no IPv6.
-  if (type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_ANY) {
-    add_addresses(reply.get(), question, found.addresses, query.turn);
-  }
-  return {Handled::Action::kReply, fitted(packet.get(), std::move(reply), query.transport)};
+  add_addresses(reply.get(), question, std::move(found.addresses), query.turn);
+  return finish(query, packet.get(), std::move(reply));
 }
 
-Bytes server_failure(std::span<const std::uint8_t> message) {
+Bytes server_failure(wire::View message) {
   const Packet packet = parse(message);
   if (!packet) return {};
   return to_wire(reply_to(packet.get(), LDNS_RCODE_SERVFAIL, false).get());
 }
 
-bool answers(std::span<const std::uint8_t> reply, std::span<const std::uint8_t> query) {
-  constexpr std::uint8_t kAnswerBit = 0x80;
-  const std::size_t end = question_end(query);
-  if (end == 0 || reply.size() < end || (reply[2] & kAnswerBit) == 0) return false;
-  const auto fold = [](std::uint8_t c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; };
-  return std::equal(query.begin() + kHeaderBytes, query.begin() + static_cast<std::ptrdiff_t>(end),
-                    reply.begin() + kHeaderBytes, [&](auto a, auto b) { return fold(a) == fold(b); });
+bool answers(wire::View reply, wire::View query) {
+  const std::size_t end = wire::question_end(query);
+  if (end == 0 || reply.size() < end || (wire::read16(reply, 2) & wire::kReplyFlag) == 0) return false;
+  const auto asked = query.subspan(wire::kHeaderBytes, end - wire::kHeaderBytes);
+  return std::equal(asked.begin(), asked.end(), reply.begin() + wire::kHeaderBytes,
+                    [](auto a, auto b) { return wire::fold(a) == wire::fold(b); });
 }
 
 }  // namespace orchion::mesh::dns

@@ -26,10 +26,25 @@ constexpr int kServerFailure = 2;
 constexpr int kNoSuchName = 3;
 constexpr int kNotImplemented = 4;
 
+Address at(const std::string& text) {
+  return boost::asio::ip::make_address(text);
+}
+
 class QueryTest : public testing::Test {
  protected:
   QueryTest() {
-    table_.put_local("asker", "blue", "10.0.0.9", "shop");
+    table_.put_network("blue", {"10.0.0.1", "fd00::1", "10.0.0.0/16", "fd00::/64"});
+    table_.put_local({"asker", "blue", "10.0.0.9", "shop", "fd00::9"});
+    table_.put({.task_uid = "api",
+                .network_uid = "blue",
+                .address = "10.0.0.7",
+                .stack = "shop",
+                .service = "api",
+                .slot = 1,
+                .address6 = "fd00::7",
+                .virtual_address = "10.0.0.200",
+                .virtual_address6 = "fd00::200",
+                .ports = {{8080}, {53, true}}});
     table_.put({"web1", "blue", "10.0.0.2", "shop", "web", 1, {}});
     table_.put({"web2", "blue", "10.0.0.3", "shop", "web", 2, {}});
     for (std::uint32_t slot = 1; slot <= 100; ++slot) {
@@ -38,7 +53,7 @@ class QueryTest : public testing::Test {
   }
 
   Handled handle(const Bytes& message, Transport transport = Transport::kUdp, std::size_t turn = 0) const {
-    return handle_query({message, "10.0.0.9", transport, turn}, table_);
+    return handle_query({message, at("10.0.0.9"), transport, turn}, table_);
   }
 
   Reply ask(const Question& question, Transport transport = Transport::kUdp, std::size_t turn = 0) const {
@@ -71,9 +86,73 @@ TEST_F(QueryTest, OtherTypesOfANameThatExistsAreEmpty) {
   EXPECT_EQ(ask({"nobody.shop.orchion.internal"}).rcode, kNoSuchName);
 }
 
+// musl gives a name up whose AAAA doesn't exist; caches want to know for how long.
+TEST_F(QueryTest, WhatIsntThereHoldsForASecond) {
+  const Reply no_ipv6 = ask({"web", "AAAA"});
+  EXPECT_EQ(no_ipv6.rcode, kNoError);
+  EXPECT_THAT(no_ipv6.authority, ElementsAre("web.\t1\tIN\tSOA\tweb. nobody.invalid. 1 2 2 2 1"));
+  for (const char* type : {"A", "AAAA", "MX", "SRV", "ANY"}) {
+    const Reply nobody = ask({"nobody.shop.orchion.internal", type});
+    EXPECT_EQ(nobody.rcode, kNoSuchName) << type;
+    EXPECT_THAT(nobody.authority,
+                ElementsAre("orchion.internal.\t1\tIN\tSOA\torchion.internal. nobody.invalid. 1 2 2 2 1"));
+  }
+  EXPECT_THAT(ask({"web", "MX"}).authority.size(), 1u);
+  EXPECT_THAT(ask({"web"}).authority, IsEmpty());
+}
+
+TEST_F(QueryTest, AnswersForIpv6) {
+  EXPECT_THAT(ask({"api"}).values, ElementsAre("10.0.0.200"));
+  EXPECT_THAT(ask({"api", "AAAA"}).values, ElementsAre("fd00::200"));
+  EXPECT_THAT(ask({"tasks.api", "AAAA"}).values, ElementsAre("fd00::7"));
+  EXPECT_THAT(ask({"api", "ANY"}).values, ElementsAre("10.0.0.200", "fd00::200"));
+  EXPECT_THAT(ask({"host.docker.internal", "AAAA"}).values, ElementsAre("fd00::1"));
+  const Bytes query = to_bytes({"api", "AAAA"});
+  EXPECT_THAT(from_bytes(handle_query({query, at("fd00::9"), Transport::kUdp, 0}, table_).reply).values,
+              ElementsAre("fd00::200"));
+}
+
+TEST_F(QueryTest, SaysWhereAServiceListens) {
+  const Reply known = ask({"api", "SRV"});
+  EXPECT_THAT(known.values,
+              ElementsAre("0 0 53 1.api.shop.orchion.internal.", "0 0 8080 1.api.shop.orchion.internal."));
+  EXPECT_THAT(known.additional, ElementsAre("1.api.shop.orchion.internal.\t2\tIN\tA\t10.0.0.7",
+                                            "1.api.shop.orchion.internal.\t2\tIN\tAAAA\tfd00::7"));
+  EXPECT_THAT(ask({"_443._tcp.api.shop.orchion.internal", "SRV"}).values,
+              ElementsAre("0 0 443 1.api.shop.orchion.internal."));
+  EXPECT_EQ(ask({"_http._tcp.api", "SRV"}).rcode, kNoSuchName);
+  EXPECT_EQ(ask({"_443._tcp.api", "A"}).rcode, kNoError);
+  EXPECT_EQ(handle(to_bytes({"_443._tcp.example.com", "SRV"})).action, Action::kForward);
+}
+
+TEST_F(QueryTest, AddressesOfTargetsAreLeftOutWhereTheyDontFit) {
+  for (std::uint32_t slot = 1; slot <= 8; ++slot)
+    table_.put({"few" + std::to_string(slot), "blue", "10.0.2." + std::to_string(slot), "shop", "few", slot, {}});
+  const Reply small = ask({"_1._tcp.few", "SRV"});
+  EXPECT_FALSE(small.truncated);
+  EXPECT_EQ(small.values.size(), 8u);
+  EXPECT_THAT(small.additional, IsEmpty());
+  EXPECT_EQ(ask({.name = "_1._tcp.few", .type = "SRV", .edns_bytes = 1232}).additional.size(), 8u);
+  EXPECT_TRUE(ask({"_1._tcp.many", "SRV"}).truncated);
+  EXPECT_EQ(ask({"_1._tcp.many", "SRV"}, Transport::kTcp).additional.size(), 100u);
+}
+
 TEST_F(QueryTest, AddressesHaveNames) {
   EXPECT_THAT(ask({"3.0.0.10.in-addr.arpa", "PTR"}).values, ElementsAre("2.web.shop.orchion.internal."));
-  EXPECT_EQ(handle(to_bytes({"8.8.8.8.in-addr.arpa", "PTR"})).action, Action::kForward);
+  EXPECT_THAT(ask({"200.0.0.10.in-addr.arpa", "PTR"}).values, ElementsAre("api.shop.orchion.internal."));
+  EXPECT_THAT(ask({"1.0.0.10.In-Addr.ARPA", "PTR"}).values, ElementsAre("host.docker.internal."));
+  const std::string zeros = ".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa";
+  EXPECT_THAT(ask({"7.0" + zeros, "PTR"}).values, ElementsAre("1.api.shop.orchion.internal."));
+  const Reply nobodys = ask({"77.0.0.10.in-addr.arpa", "PTR"});
+  EXPECT_EQ(nobodys.rcode, kNoSuchName);
+  EXPECT_EQ(nobodys.authority.size(), 1u);
+  EXPECT_EQ(ask({"8.0" + zeros, "PTR"}).rcode, kNoSuchName);
+  EXPECT_EQ(ask({"web", "PTR"}).rcode, kNoError);
+  for (const char* other :
+       {"8.8.8.8.in-addr.arpa", "0.0.10.in-addr.arpa", "1.2.0.0.10.in-addr.arpa", "256.0.0.10.in-addr.arpa",
+        "x.0.0.10.in-addr.arpa", "01.0.0.10.in-addr.arpa", "7.0.ip6.arpa"}) {
+    EXPECT_EQ(handle(to_bytes({other, "PTR"})).action, Action::kForward) << other;
+  }
   EXPECT_EQ(handle(to_bytes({"in-addr.arpa", "PTR"})).action, Action::kForward);
 }
 
@@ -96,7 +175,7 @@ TEST_F(QueryTest, OthersNamesAreForwarded) {
 
 TEST_F(QueryTest, StrangersAndNonsenseGetNoAnswer) {
   const Bytes query = to_bytes({"web"});
-  EXPECT_EQ(handle_query({query, "127.0.0.1", Transport::kUdp, 0}, table_).action, Action::kDrop);
+  EXPECT_EQ(handle_query({query, at("127.0.0.1"), Transport::kUdp, 0}, table_).action, Action::kDrop);
   EXPECT_EQ(handle({}).action, Action::kDrop);
   EXPECT_EQ(handle(Bytes(11, 0)).action, Action::kDrop);
   EXPECT_EQ(handle(Bytes(200, 0xff)).action, Action::kDrop);
@@ -118,6 +197,16 @@ TEST_F(QueryTest, WhatWeDontDoIsSaid) {
   empty.resize(12);
   empty[5] = 0;
   EXPECT_EQ(from_bytes(handle(empty).reply).rcode, kFormatError);
+}
+
+TEST_F(QueryTest, OnlyTheFirstVersionOfEdnsIsSpoken) {
+  Bytes query = to_bytes({.name = "web", .edns_bytes = 1232});
+  query[query.size() - 5] = 1;
+  const Bytes reply = handle(query).reply;
+  EXPECT_EQ(from_bytes(reply).rcode, kNoError);
+  ASSERT_GE(reply.size(), 11u);
+  EXPECT_EQ(reply[reply.size() - 6], 1) << "the upper bits of BADVERS";
+  EXPECT_THAT(from_bytes(reply).values, IsEmpty());
 }
 
 TEST_F(QueryTest, RecognisesTheAnswerToAQuestion) {

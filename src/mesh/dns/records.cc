@@ -1,12 +1,17 @@
 #include "mesh/dns/records.h"
 
 #include <algorithm>
-#include <utility>
+#include <array>
+#include <charconv>
+
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 
 namespace orchion::mesh::dns {
 namespace {
 
-constexpr std::string_view kDomain = "orchion.internal";
+namespace ip = boost::asio::ip;
+
 constexpr std::string_view kHostName = "host.docker.internal";
 
 std::string lower(std::string_view text) {
@@ -17,138 +22,319 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// Takes ".orchion.internal" off the end; false where it isn't there.
-bool strip_domain(std::string& name) {
-  if (!name.ends_with(kDomain) || name.size() <= kDomain.size()) return false;
-  const std::size_t dot = name.size() - kDomain.size() - 1;
-  if (name[dot] != '.') return false;
-  name.resize(dot);
-  return true;
+std::string full_name(const Record& record) {
+  return lower(record.service + "." + record.stack);
 }
 
-// The names under which a record is found. Those that hold in every stack are written as they are asked for; those
-// that only the networks' members know begin with "@".
-std::vector<std::string> index_names(const Record& record) {
-  const std::string full = lower(record.service + "." + record.stack);
-  std::vector<std::string> names = {full, "tasks." + full, std::to_string(record.slot) + "." + full,
-                                    "@" + lower(record.service)};
-  for (const auto& alias : record.aliases) names.push_back("@" + lower(alias));
-  return names;
+std::string task_name(const Record& record) {
+  return std::to_string(record.slot) + "." + full_name(record);
 }
 
-template <class Index, class Key>
-void forget(Index& index, const std::string& at, const Key& key) {
-  const auto found = index.find(at);
-  if (found == index.end()) return;
-  found->second.erase(key);
-  if (found->second.empty()) index.erase(found);
+std::string with_domain(const std::string& name) {
+  return name + "." + std::string(kDomain);
+}
+
+// What can't be read is nobody's address.
+std::optional<Address> to_address(const std::string& text) {
+  boost::system::error_code bad;
+  const Address address = ip::make_address(text, bad);
+  return bad || text.empty() ? std::nullopt : std::optional(address);
+}
+
+void push_address(std::vector<Address>& to, const std::string& text) {
+  if (const auto address = to_address(text)) to.push_back(*address);
+}
+
+std::vector<Address> own_addresses(const Record& record) {
+  std::vector<Address> addresses;
+  push_address(addresses, record.address);
+  push_address(addresses, record.address6);
+  return addresses;
+}
+
+std::vector<Address> service_addresses(const Record& record) {
+  if (record.of_run) return own_addresses(record);
+  std::vector<Address> addresses;
+  push_address(addresses, record.virtual_address.empty() ? record.address : record.virtual_address);
+  push_address(addresses, record.virtual_address6.empty() ? record.address6 : record.virtual_address6);
+  return addresses;
+}
+
+bool contains(const std::string& subnet, const Address& address) {
+  boost::system::error_code bad;
+  if (address.is_v4()) {
+    const auto range = ip::make_network_v4(subnet, bad);
+    return !bad && ip::network_v4(address.to_v4(), range.prefix_length()).canonical() == range.canonical();
+  }
+  const auto range = ip::make_network_v6(subnet, bad);
+  return !bad && ip::network_v6(address.to_v6(), range.prefix_length()).canonical() == range.canonical();
+}
+
+// "_8080._tcp.web": its parts.
+struct PortName {
+  std::uint16_t port = 0;  // 0: the port has a name
+  std::string_view rest;
+};
+
+std::optional<PortName> split_port_name(std::string_view name) {
+  const auto dot = name.find('.');
+  if (!name.starts_with('_') || dot == std::string_view::npos) return std::nullopt;
+  const std::string_view transport = name.substr(dot + 1, 5);
+  if (transport != "_tcp." && transport != "_udp.") return std::nullopt;
+  PortName found{.port = 0, .rest = name.substr(dot + 6)};
+  const auto [end, bad] = std::from_chars(name.data() + 1, name.data() + dot, found.port);
+  if (bad != std::errc() || end != name.data() + dot) found.port = 0;
+  return found;
+}
+
+void sort_uniquely(std::vector<Address>& addresses) {
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
 }
 
 }  // namespace
 
+bool in_domain(std::string_view name) {
+  if (!name.ends_with(kDomain)) return false;
+  return name.size() == kDomain.size() || name[name.size() - kDomain.size() - 1] == '.';
+}
+
+std::vector<RecordTable::Name> RecordTable::names_of(const Record& record) {
+  const std::string full = full_name(record);
+  std::vector<Name> names = {{&RecordTable::in_stack_, full, false},
+                             {&RecordTable::in_stack_, "tasks." + full, true},
+                             {&RecordTable::in_stack_, task_name(record), true},
+                             {&RecordTable::in_network_, lower(record.service), false}};
+  std::set<std::string> aliases;
+  for (const auto& alias : record.aliases) aliases.insert(lower(alias));
+  aliases.erase(lower(record.service));
+  for (const auto& alias : aliases) {
+    names.push_back({&RecordTable::in_network_, alias, false});
+    if (alias.find('.') == std::string::npos)
+      names.push_back({&RecordTable::alias_in_stack_, alias + "." + lower(record.stack), false});
+  }
+  return names;
+}
+
+void RecordTable::add(Index& index, const Name& name, const Entry& entry) {
+  auto& groups = index[name.text];
+  auto group = std::find_if(groups.begin(), groups.end(),
+                            [&](const Group& each) { return each.network_uid == entry.record.network_uid; });
+  if (group == groups.end()) group = groups.insert(groups.end(), {entry.record.network_uid, {}, {}});
+  group->entries.push_back(&entry);
+  for (const auto& address : name.leads_to_task ? entry.own : entry.of_service) {
+    const auto at =
+        std::lower_bound(group->addresses.begin(), group->addresses.end(), std::pair(address, std::size_t{}));
+    if (at != group->addresses.end() && at->first == address) {
+      ++at->second;
+    } else {
+      group->addresses.emplace(at, address, 1);
+    }
+  }
+}
+
+void RecordTable::take(Index& index, const Name& name, const Entry& entry) {
+  const auto found = index.find(name.text);
+  const auto group = std::find_if(found->second.begin(), found->second.end(),
+                                  [&](const Group& each) { return each.network_uid == entry.record.network_uid; });
+  std::erase(group->entries, &entry);
+  for (const auto& address : name.leads_to_task ? entry.own : entry.of_service) {
+    const auto at =
+        std::lower_bound(group->addresses.begin(), group->addresses.end(), std::pair(address, std::size_t{}));
+    if (--at->second == 0) group->addresses.erase(at);
+  }
+  if (group->entries.empty()) found->second.erase(group);
+  if (found->second.empty()) index.erase(found);
+}
+
 void RecordTable::put(Record record) {
   remove(record.task_uid, record.network_uid);
   const Key key{record.task_uid, record.network_uid};
-  for (auto& name : index_names(record)) names_[std::move(name)].insert(key);
-  addresses_[record.address].insert(key);
-  records_.insert_or_assign(key, std::move(record));
+  Entry made{record, own_addresses(record), service_addresses(record)};
+  const Entry& entry = records_.insert_or_assign(key, std::move(made)).first->second;
+  for (const auto& name : names_of(entry.record)) add(this->*name.index, name, entry);
+  for (const auto& address : entry.own) addresses_[address].insert(key);
+  for (const auto& address : entry.of_service) addresses_[address].insert(key);
 }
 
 void RecordTable::remove(const std::string& task_uid, const std::string& network_uid) {
   const Key key{task_uid, network_uid};
   const auto found = records_.find(key);
   if (found == records_.end()) return;
-  for (const auto& name : index_names(found->second)) forget(names_, name, key);
-  forget(addresses_, found->second.address, key);
+  const Entry& entry = found->second;
+  for (const auto& name : names_of(entry.record)) take(this->*name.index, name, entry);
+  for (const auto* addresses : {&entry.own, &entry.of_service}) {
+    for (const auto& address : *addresses) {
+      const auto keys = addresses_.find(address);
+      if (keys == addresses_.end()) continue;
+      keys->second.erase(key);
+      if (keys->second.empty()) addresses_.erase(keys);
+    }
+  }
   records_.erase(found);
 }
 
 void RecordTable::clear() {
-  records_.clear();
-  names_.clear();
+  in_stack_.clear();
+  alias_in_stack_.clear();
+  in_network_.clear();
   addresses_.clear();
+  records_.clear();
+  askers_.clear();
   locals_.clear();
-  local_networks_.clear();
-  gateways_.clear();
+  networks_.clear();
 }
 
-void RecordTable::put_local(std::string task_uid, std::string network_uid, std::string address, std::string stack) {
-  std::erase_if(locals_, [&](const auto& entry) {
-    return entry.second.task_uid == task_uid && entry.second.network_uid == network_uid;
-  });
-  local_networks_[task_uid].insert(network_uid);
-  locals_.emplace(std::move(address), Local{std::move(task_uid), std::move(network_uid), lower(stack)});
+void RecordTable::put_local(LocalTask local) {
+  for (auto& [address, askers] : askers_) {
+    std::erase_if(askers, [&](const Asker& each) {
+      return each.task_uid == local.task_uid && each.network_uid == local.network_uid;
+    });
+  }
+  std::erase_if(askers_, [](const auto& entry) { return entry.second.empty(); });
+  auto& task = locals_[local.task_uid];
+  task.stack = lower(local.stack);
+  task.networks.insert(local.network_uid);
+  for (const auto* text : {&local.address, &local.address6}) {
+    if (const auto address = to_address(*text)) askers_[*address].push_back({local.task_uid, local.network_uid, &task});
+  }
 }
 
 void RecordTable::remove_local(const std::string& task_uid) {
-  std::erase_if(locals_, [&](const auto& entry) { return entry.second.task_uid == task_uid; });
-  local_networks_.erase(task_uid);
+  for (auto& [address, askers] : askers_)
+    std::erase_if(askers, [&](const Asker& each) { return each.task_uid == task_uid; });
+  std::erase_if(askers_, [](const auto& entry) { return entry.second.empty(); });
+  locals_.erase(task_uid);
 }
 
-void RecordTable::put_network(std::string network_uid, std::string gateway) {
-  gateways_.insert_or_assign(std::move(network_uid), std::move(gateway));
+void RecordTable::put_network(std::string network_uid, NetworkRange range) {
+  networks_.insert_or_assign(std::move(network_uid), std::move(range));
 }
 
 void RecordTable::remove_network(const std::string& network_uid) {
-  gateways_.erase(network_uid);
+  networks_.erase(network_uid);
 }
 
-bool RecordTable::knows(std::string_view asker_address) const {
-  return locals_.find(asker_address) != locals_.end();
+const RecordTable::Asker* RecordTable::asker_at(const Address& address) const {
+  const auto found = askers_.find(address);
+  return found == askers_.end() ? nullptr : &found->second.back();
 }
 
-std::optional<RecordTable::Asker> RecordTable::asker_at(std::string_view address) const {
-  const auto found = locals_.find(address);
-  if (found == locals_.end()) return std::nullopt;
-  const Local& local = found->second;
-  Asker asker{.networks = {}, .network_uid = local.network_uid, .stack = local.stack};
-  const auto& networks = local_networks_.at(local.task_uid);
-  asker.networks.insert(networks.begin(), networks.end());
-  return asker;
-}
-
-std::vector<std::string> RecordTable::addresses(const Asker& asker, std::string_view indexed_name) const {
-  std::vector<std::string> found;
-  const auto keys = names_.find(indexed_name);
-  if (keys == names_.end()) return found;
-  for (const auto& key : keys->second) {
-    if (asker.networks.contains(key.second)) found.push_back(records_.at(key).address);
+RecordTable::Found RecordTable::lookup(const Asker& asker, std::string_view name) const {
+  Found found;
+  const auto look = [&](const Index& index, std::string_view text) {
+    const auto groups = index.find(text);
+    if (groups == index.end()) return false;
+    for (const auto& group : groups->second) {
+      if (asker.task->networks.contains(group.network_uid)) found.groups.push_back(&group);
+    }
+    return !found.groups.empty();
+  };
+  found.authoritative = true;
+  if (in_domain(name) && name != kDomain) {
+    name.remove_suffix(kDomain.size() + 1);
+    if (!look(in_stack_, name)) look(alias_in_stack_, name);
+    return found;
   }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
+  // No name in a question has more than 255 bytes.
+  std::array<char, 512> own_stack{};
+  const std::string& stack = asker.task->stack;
+  const std::size_t size = name.size() + 1 + stack.size();
+  if (size <= own_stack.size()) {
+    char* end = std::copy(name.begin(), name.end(), own_stack.begin());
+    *end++ = '.';
+    std::copy(stack.begin(), stack.end(), end);
+    if (look(in_stack_, {own_stack.data(), size})) return found;
+  }
+  if (look(in_network_, name) || look(in_stack_, name) || look(alias_in_stack_, name)) return found;
+  found.authoritative = name.find('.') == std::string_view::npos;
   return found;
 }
 
-Answer RecordTable::find(std::string_view asker_address, std::string_view name) const {
-  const auto asker = asker_at(asker_address);
-  if (!asker) return {};
-  std::string wanted = lower(name);
-  if (wanted == kHostName) {
-    const auto gateway = gateways_.find(asker->network_uid);
-    if (gateway == gateways_.end()) return {.authoritative = true};
-    return {.authoritative = true, .exists = true, .addresses = {gateway->second}};
-  }
-  if (wanted == kDomain) return {.authoritative = true, .exists = true};
-  const bool ours = strip_domain(wanted);
-  std::vector<std::string> tried = {wanted};
-  if (!ours) tried = {wanted + "." + asker->stack, "@" + wanted, wanted};
-  for (const auto& indexed_name : tried) {
-    auto found = addresses(*asker, indexed_name);
-    if (!found.empty()) return {.authoritative = true, .exists = true, .addresses = std::move(found)};
-  }
-  return {.authoritative = ours || wanted.find('.') == std::string::npos};
+Answer RecordTable::find_host(const Asker& asker) const {
+  Answer answer{.authoritative = true, .exists = false, .addresses = {}};
+  const auto network = networks_.find(asker.network_uid);
+  if (network == networks_.end()) return answer;
+  push_address(answer.addresses, network->second.gateway);
+  push_address(answer.addresses, network->second.gateway6);
+  answer.exists = !answer.addresses.empty();
+  return answer;
 }
 
-std::optional<std::string> RecordTable::reverse(std::string_view asker_address, std::string_view address) const {
-  const auto asker = asker_at(asker_address);
-  const auto keys = addresses_.find(address);
-  if (!asker || keys == addresses_.end()) return std::nullopt;
-  for (const auto& key : keys->second) {
-    if (!asker->networks.contains(key.second)) continue;
-    const Record& record = records_.at(key);
-    return std::to_string(record.slot) + "." + lower(record.service + "." + record.stack) + "." + std::string(kDomain);
+Answer RecordTable::find(const Address& asker_address, std::string_view name) const {
+  const Asker* asker = asker_at(asker_address);
+  if (asker == nullptr) return {};
+  if (name == kHostName) return find_host(*asker);
+  if (name == kDomain) return {.authoritative = true, .exists = true, .addresses = {}};
+  if (split_port_name(name)) {
+    const auto behind = find_services(asker_address, name);
+    return {.authoritative = behind.authoritative, .exists = behind.exists, .addresses = {}};
   }
-  return std::nullopt;
+  const Found found = lookup(*asker, name);
+  Answer answer{.authoritative = found.authoritative, .exists = !found.groups.empty(), .addresses = {}};
+  for (const Group* group : found.groups) {
+    for (const auto& [address, entries] : group->addresses) answer.addresses.push_back(address);
+  }
+  if (found.groups.size() > 1) sort_uniquely(answer.addresses);
+  return answer;
+}
+
+ServiceAnswer RecordTable::find_services(const Address& asker_address, std::string_view name) const {
+  const Asker* asker = asker_at(asker_address);
+  if (asker == nullptr) return {};
+  const auto port_name = split_port_name(name);
+  const Found found = lookup(*asker, port_name ? port_name->rest : name);
+  ServiceAnswer answer{.authoritative = found.authoritative, .exists = !found.groups.empty(), .targets = {}};
+  if (port_name && port_name->port == 0) answer.exists = false;
+  if (!answer.exists) return answer;
+  std::map<std::pair<std::string, std::uint16_t>, std::vector<Address>> targets;
+  for (const Group* group : found.groups) {
+    for (const Entry* entry : group->entries) {
+      const auto add_target = [&](std::uint16_t port) {
+        auto& addresses = targets[{with_domain(task_name(entry->record)), port}];
+        addresses.insert(addresses.end(), entry->own.begin(), entry->own.end());
+      };
+      if (port_name) {
+        add_target(port_name->port);
+      } else {
+        for (const auto& port : entry->record.ports) add_target(port.number);
+      }
+    }
+  }
+  for (auto& [target, addresses] : targets) {
+    sort_uniquely(addresses);
+    answer.targets.push_back({target.first, target.second, std::move(addresses)});
+  }
+  return answer;
+}
+
+std::string RecordTable::name_at(const Entry& entry, const Address& address) const {
+  const bool of_task = std::find(entry.own.begin(), entry.own.end(), address) != entry.own.end();
+  return with_domain(of_task ? task_name(entry.record) : full_name(entry.record));
+}
+
+bool RecordTable::in_subnet(const Address& address) const {
+  return std::any_of(networks_.begin(), networks_.end(), [&](const auto& network) {
+    return contains(address.is_v4() ? network.second.subnet : network.second.subnet6, address);
+  });
+}
+
+ReverseAnswer RecordTable::reverse(const Address& asker_address, const Address& address) const {
+  const Asker* asker = asker_at(asker_address);
+  if (asker == nullptr) return {};
+  if (const auto keys = addresses_.find(address); keys != addresses_.end()) {
+    for (const auto& key : keys->second) {
+      if (asker->task->networks.contains(key.second)) return {true, name_at(records_.at(key), address)};
+    }
+  }
+  for (const auto& uid : asker->task->networks) {
+    const auto network = networks_.find(uid);
+    if (network == networks_.end()) continue;
+    for (const auto* gateway : {&network->second.gateway, &network->second.gateway6}) {
+      if (to_address(*gateway) == address) return {true, std::string(kHostName)};
+    }
+  }
+  return {in_subnet(address), {}};
 }
 
 }  // namespace orchion::mesh::dns

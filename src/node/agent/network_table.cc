@@ -173,7 +173,10 @@ void NetworkTable::hold(const v1::Task& task) {
     if (const auto found = entries_.find(address.network_uid()); found != entries_.end())
       found->second->holders.insert(uid);
     if (held) continue;
-    parts_.records.put_local(uid, address.network_uid(), address.address(), task.meta().stack());
+    parts_.records.put_local({.task_uid = uid,
+                              .network_uid = address.network_uid(),
+                              .address = address.address(),
+                              .stack = task.meta().stack()});
   }
 }
 
@@ -279,7 +282,7 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   CO_RETURN_IF_ERROR(co_await lead(entry));
   if (!services_led_) CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
-  parts_.records.put_network(network.uid(), network.gateway());
+  parts_.records.put_network(network.uid(), {.gateway = network.gateway(), .subnet = network.subnet()});
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
 }
