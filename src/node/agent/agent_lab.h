@@ -114,6 +114,9 @@ class AgentLab : public testing::Test {
   TestVolumes volumes;
   TestResolver resolver;
   std::unique_ptr<mesh::dns::RecordTable> records;
+
+  // What the task with the address 10.0.0.11 finds by that name.
+  std::vector<std::string> found(std::string_view name) const;
   ScriptedServer server;
   FunctionLink link;
   v1::NodeCapabilities capabilities;

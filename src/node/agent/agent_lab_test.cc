@@ -238,4 +238,11 @@ void AgentLab::expect_nothing_left() {
   EXPECT_TRUE(std::filesystem::is_empty(options.folder / "tasks"));
 }
 
+std::vector<std::string> AgentLab::found(std::string_view name) const {
+  std::vector<std::string> addresses;
+  for (const auto& address : records->find(boost::asio::ip::make_address("10.0.0.11"), name).addresses)
+    addresses.push_back(address.to_string());
+  return addresses;
+}
+
 }  // namespace orchion::node::agent

@@ -116,7 +116,11 @@ void NetworkTable::put_record(const v1::Endpoint& endpoint) {
                       .stack = endpoint.stack(),
                       .service = endpoint.service(),
                       .slot = endpoint.slot(),
-                      .aliases = {endpoint.aliases().begin(), endpoint.aliases().end()}});
+                      .aliases = {endpoint.aliases().begin(), endpoint.aliases().end()},
+                      .address6 = endpoint.address6(),
+                      .virtual_address = endpoint.virtual_address(),
+                      .virtual_address6 = endpoint.virtual_address6(),
+                      .of_run = endpoint.of_run()});
 }
 
 void NetworkTable::remove_endpoint(const EndpointKey& key) {
@@ -176,7 +180,8 @@ void NetworkTable::hold(const v1::Task& task) {
     parts_.records.put_local({.task_uid = uid,
                               .network_uid = address.network_uid(),
                               .address = address.address(),
-                              .stack = task.meta().stack()});
+                              .stack = task.meta().stack(),
+                              .address6 = address.address6()});
   }
 }
 
@@ -282,7 +287,10 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   CO_RETURN_IF_ERROR(co_await lead(entry));
   if (!services_led_) CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
-  parts_.records.put_network(network.uid(), {.gateway = network.gateway(), .subnet = network.subnet()});
+  parts_.records.put_network(network.uid(), {.gateway = network.gateway(),
+                                             .gateway6 = network.gateway6(),
+                                             .subnet = network.subnet(),
+                                             .subnet6 = network.subnet6()});
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
 }

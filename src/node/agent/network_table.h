@@ -98,8 +98,8 @@ class NetworkTable {
   std::set<std::string> held_tasks_;
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
-  bool ports_led_ = false;  // the machine serves them as they are
-  bool services_led_ = false;  // virtual addresses lead to who serves
+  bool ports_led_ = false;              // the machine serves them as they are
+  bool services_led_ = false;           // virtual addresses lead to who serves
   std::optional<std::string> address_;  // of this machine, as the networks know it
   std::string address_problem_;
   bool unsaved_ = false;
