@@ -290,6 +290,29 @@ const Examples kOfMachines = {
   orchion image prune                     what no task uses
   orchion image prune --yes               without a question
 )"},
+    {"orchion network", R"(
+  orchion network policy ls               who may talk to whom
+  orchion network policy test shop/web shop/db 5432
+)"},
+    {"orchion network policy", R"(
+  orchion network policy ls               what each is about
+  orchion network policy test shop/web shop/db 5432
+  orchion network policy inspect shop/db-only
+)"},
+    {"orchion network policy ls", R"(
+  orchion network policy ls               of all stacks
+  orchion network policy ls --stack shop -o name
+)"},
+    {"orchion network policy inspect", R"(
+  orchion network policy inspect shop/db-only
+  orchion network policy inspect shop/db-only -o json
+)"},
+    {"orchion network policy test", R"(
+  orchion network policy test shop/web shop/db 5432       may web talk to db, and by which rule?
+  orchion network policy test 192.0.2.7 shop/web 80       may somebody outside?
+  orchion network policy test shop/web api.example.com 443
+  orchion network policy test shop/web shop/dns 53/udp && echo allowed
+)"},
     {"orchion channel", R"(
   orchion channel set ops --webhook https://hooks.example.org/orchion --secret-file ops.key
   orchion channel test ops                does it arrive?

@@ -28,6 +28,7 @@ std::string kind_text(const std::string& kind) {
   if (kind == "Job") return "job";
   if (kind == "Queue") return "queue";
   if (kind == "Network") return "network";
+  if (kind == "NetworkPolicy") return "network policy";
   if (kind == "Volume") return "volume";
   return kind;
 }

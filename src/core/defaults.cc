@@ -68,6 +68,7 @@ void fill_defaults(v1::StackSpec& spec) {
   for (auto& job : *spec.mutable_jobs()) fill_defaults(*job.mutable_spec());
   for (auto& queue : *spec.mutable_queues()) queue.mutable_spec();
   for (auto& network : *spec.mutable_networks()) network.mutable_spec();
+  for (auto& policy : *spec.mutable_network_policies()) policy.mutable_spec();
   for (auto& volume : *spec.mutable_volumes()) volume.mutable_spec();
   const bool described = std::any_of(spec.networks().begin(), spec.networks().end(),
                                      [](const v1::NamedNetwork& network) { return network.name() == kDefaultNetwork; });

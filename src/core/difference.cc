@@ -73,6 +73,8 @@ v1::Plan difference(const v1::StackSpec& before, const v1::StackSpec& after) {
     *plan.add_changes() = compare("Network", name, pair.first, pair.second);
     warn_of_fixed_network(*plan.changes().rbegin(), plan);
   }
+  for (const auto& [name, pair] : paired(before.network_policies(), after.network_policies()))
+    *plan.add_changes() = compare("NetworkPolicy", name, pair.first, pair.second);
   for (const auto& [name, pair] : paired(before.volumes(), after.volumes())) {
     auto& change = *plan.add_changes();
     change = compare("Volume", name, pair.first, pair.second);

@@ -38,8 +38,8 @@ std::string port_text(const v1::PortMapping& port) {
   return fmt::format("{}{}/{}{}", host, port.container_port(), port.protocol(), port.host_only() ? " (host)" : "");
 }
 
-// By what an element of a list is known; empty: by nothing, the list is compared as a whole.
-std::string key_of(const Message& element) {
+// By what an element of a list is known: its name where it has one, else its place, from 1 on.
+std::string key_of(const Message& element, int index) {
   if (const auto* variable = dynamic_cast<const v1::EnvironmentVariable*>(&element)) return variable->name();
   if (const auto* mount = dynamic_cast<const v1::Mount*>(&element)) return mount->target();
   if (const auto* attachment = dynamic_cast<const v1::NetworkAttachment*>(&element)) return attachment->network();
@@ -50,7 +50,7 @@ std::string key_of(const Message& element) {
   if (const auto* limit = dynamic_cast<const v1::Ulimit*>(&element)) return limit->name();
   if (const auto* rate = dynamic_cast<const v1::BlockDeviceRate*>(&element)) return rate->path();
   if (const auto* binding = dynamic_cast<const v1::ModelBinding*>(&element)) return binding->model();
-  return {};
+  return std::to_string(index + 1);
 }
 
 // A whole message where its fields apart would say less than it does. Nothing here may show a secret.
@@ -169,7 +169,7 @@ class Comparison {
     const auto& reflection = *message.GetReflection();
     for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
       const Message& element = reflection.GetRepeatedMessage(message, &field, i);
-      elements[key_of(element)] = &element;
+      elements[key_of(element, i)] = &element;
     }
     return elements;
   }

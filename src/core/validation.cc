@@ -11,6 +11,7 @@
 #include "core/health_check.h"
 #include "core/jobs.h"
 #include "core/naming.h"
+#include "core/network_policy.h"
 #include "core/subnet.h"
 
 namespace orchion::core {
@@ -26,7 +27,7 @@ class StackCheck {
     network_names_ = names_of(spec_.networks(), "networks", "network");
     volume_names_ = names_of(spec_.volumes(), "volumes", "volume");
     for (int i = 0; i < spec_.services_size(); ++i) check_one_service(i);
-    names_of(spec_.jobs(), "jobs", "job");
+    const auto job_names = names_of(spec_.jobs(), "jobs", "job");
     queue_names_ = names_of(spec_.queues(), "queues", "queue");
     for (int i = 0; i < spec_.queues_size(); ++i)
       if (spec_.queues(i).spec().slots() > kSlotsMax)
@@ -38,6 +39,7 @@ class StackCheck {
       add(fmt::format("/spec/models/{}", i),
           fmt::format("the model {} can't be served yet: remove it, and run its engine as a service",
                       spec_.models(i).name()));
+    check_network_policies(job_names);
     check_subnets();
     check_host_ports();
     check_cycles();
@@ -99,6 +101,14 @@ class StackCheck {
       if (!service_names_.contains(other)) add(pointer, fmt::format("the stack has no service \"{}\"", other));
       if (!seen.insert(other).second) add(pointer, fmt::format("{} is named a second time", other));
     }
+  }
+
+  void check_network_policies(std::set<std::string> programs) {
+    programs.insert(service_names_.begin(), service_names_.end());
+    names_of(spec_.network_policies(), "networkPolicies", "network policy");
+    for (int i = 0; i < spec_.network_policies_size(); ++i)
+      check_network_policy(spec_.network_policies(i).spec(), programs, fmt::format("/spec/networkPolicies/{}/spec", i),
+                           violations_);
   }
 
   void check_subnets() {

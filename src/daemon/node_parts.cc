@@ -103,6 +103,10 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
     networks.uplink = parts->uplink_;
     RETURN_IF_ERROR(parts->uplink_->start());
   }
+  resolver.on_forwarded = [parts = parts.get()](std::string_view, std::string_view name,
+                                                std::span<const std::string> addresses, std::chrono::seconds ttl) {
+    return parts->agent_ != nullptr ? parts->agent_->learn(name, addresses, ttl) : std::nullopt;
+  };
   parts->networks_ = std::make_unique<node::networks::LinuxNetworks>(executor, parts->workers_, std::move(networks));
   parts->volumes_ = std::make_unique<node::volumes::FolderVolumes>(parts->workers_, folders.volumes());
   ASSIGN_OR_RETURN(auto keeping, read_log_limits());
@@ -115,6 +119,7 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
 }
 
 void NodeParts::serve(node::agent::Agent& agent) {
+  agent_ = &agent;
   executors_->wire_by([&agent](std::string task_uid, std::filesystem::path path) {
     return agent.wire(std::move(task_uid), std::move(path));
   });

@@ -66,6 +66,7 @@ class NodeParts {
   mesh::dns::RecordTable records_;
   std::unique_ptr<mesh::dns::DnsServer> dns_;
   std::unique_ptr<GatewayResolver> resolver_;
+  node::agent::Agent* agent_ = nullptr;  // once there is one
 };
 
 }  // namespace orchion::daemon

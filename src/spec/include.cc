@@ -130,7 +130,7 @@ void IncludeResolver::bring_in(Node& root, Node included, const Position& at) {
 void IncludeResolver::bring_in_own(Node& root, Node& included, const Position& at) {
   auto* orchion = included.find("x-orchion");
   if (!orchion || !orchion->is_map()) return;
-  for (const std::string_view key : {"jobs", "queues"}) {
+  for (const std::string_view key : {"jobs", "queues", "network_policies"}) {
     auto* theirs = orchion->find(key);
     if (!theirs || !expect_map(*theirs, key, context_.problems) || theirs->entries.empty()) continue;
     auto& ours = section(root, "x-orchion", at);
@@ -138,6 +138,13 @@ void IncludeResolver::bring_in_own(Node& root, Node& included, const Position& a
     auto& entries = section(ours, key, at);
     if (entries.is_map()) bring_in_entries(entries, *theirs);
   }
+  if (const auto* said = orchion->find("network_default")) bring_in_word(root, "network_default", *said, at);
+}
+
+// Kept where this file says nothing of it.
+void IncludeResolver::bring_in_word(Node& root, std::string_view key, const Node& word, const Position& at) {
+  auto& ours = section(root, "x-orchion", at);
+  if (ours.is_map() && ours.find(key) == nullptr) ours.entries.push_back({std::string(key), word.at, word});
 }
 
 void IncludeResolver::bring_in_entries(Node& ours, Node& theirs) {

@@ -27,6 +27,7 @@ class IncludeResolver {
   bool read_files(const Node& node, Entry& entry);
   bool settle_project(const Node& node, Entry& entry);
   void bring_in_own(Node& root, Node& included, const Position& at);
+  void bring_in_word(Node& root, std::string_view key, const Node& word, const Position& at);
   void bring_in_entries(Node& ours, Node& theirs);
   void bring_in(Node& root, Node included, const Position& at);
 

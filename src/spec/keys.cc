@@ -319,7 +319,24 @@ constexpr Key kBlockRateKeyList[] = {{"path", kText}, {"rate", kNumber}};
 constexpr Key kBlockWeightKeyList[] = {{"path", kText}, {"weight", kNumber}};
 constexpr Key kModelKeyList[] = {
     {"model", kText}, {"context_size", kNumber}, {"runtime_flags", kList}, {"name", kText}};
-constexpr Key kStackOrchionKeyList[] = {{"jobs", kMap}, {"queues", kMap}};
+constexpr Key kStackOrchionKeyList[] = {{"jobs", kMap},
+                                        {"queues", kMap},
+                                        {"network_policies", kMap},
+                                        {"network_default", kText, true, "`deny`, or `allow`"}};
+constexpr Key kNetworkPolicyKeyList[] = {{"service", kText, true, "also a job"},
+                                         {"labels", kMapOrList},
+                                         {"ingress", kList, true, "an empty list refuses all"},
+                                         {"egress", kList, true, "an empty list refuses all"}};
+constexpr Key kIngressRuleKeyList[] = {{"from", kList},
+                                       {"ports", kList, true, "a number for tcp and udp, `443/tcp`, `8000-8100/udp`"}};
+constexpr Key kEgressRuleKeyList[] = {{"to", kList},
+                                      {"ports", kList, true, "a number for tcp and udp, `443/tcp`, `8000-8100/udp`"}};
+constexpr Key kPolicyPeerKeyList[] = {{"service", kText},
+                                      {"stack", kText, true, "`*`: any"},
+                                      {"labels", kMapOrList},
+                                      {"range", kText, true, "instead of tasks, and never one"},
+                                      {"except", kTextOrList, true, "within `range`"},
+                                      {"name", kText, true, "in `to`; `*.example.com` for all that ends so"}};
 constexpr Key kQueueKeyList[] = {{"slots", kNumber},
                                  {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"}};
 constexpr Key kJobKeyList[] = {
@@ -415,6 +432,10 @@ const KeyTable kParameterKeys{"a parameter of a job", kParameterKeyList};
 const KeyTable kInputKeys{"an input of a job", kInputKeyList};
 const KeyTable kOutputKeys{"an output of a job", kOutputKeyList};
 const KeyTable kQueueKeys{"a queue", kQueueKeyList};
+const KeyTable kNetworkPolicyKeys{"a network policy", kNetworkPolicyKeyList};
+const KeyTable kIngressRuleKeys{"a rule of ingress", kIngressRuleKeyList};
+const KeyTable kEgressRuleKeys{"a rule of egress", kEgressRuleKeyList};
+const KeyTable kPolicyPeerKeys{"a peer of a network policy", kPolicyPeerKeyList};
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
@@ -428,7 +449,7 @@ std::span<const KeyTable* const> all_key_tables() {
       &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,      &kProbeKeys,
       &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys, &kStackOrchionKeys,
       &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,       &kOutputKeys,
-      &kQueueKeys};
+      &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,  &kEgressRuleKeys,  &kPolicyPeerKeys};
   return kAll;
 }
 

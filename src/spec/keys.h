@@ -89,6 +89,10 @@ extern const KeyTable kParameterKeys;
 extern const KeyTable kInputKeys;
 extern const KeyTable kOutputKeys;
 extern const KeyTable kQueueKeys;
+extern const KeyTable kNetworkPolicyKeys;
+extern const KeyTable kIngressRuleKeys;
+extern const KeyTable kEgressRuleKeys;
+extern const KeyTable kPolicyPeerKeys;
 
 // All of the above, for documentation.
 std::span<const KeyTable* const> all_key_tables();

@@ -23,7 +23,7 @@ class Renderer {
     file_sources("secrets", spec, true);
     file_sources("configs", spec, false);
     models(spec);
-    jobs(spec);
+    orchion(spec);
     yaml_.end_map();
     return yaml_.take();
   }
@@ -39,10 +39,11 @@ class Renderer {
     yaml_.end_map();
   }
 
-  void jobs(const v1::StackSpec& spec) {
-    if (spec.jobs().empty() && spec.queues().empty()) return;
+  void orchion(const v1::StackSpec& spec) {
+    if (spec.jobs().empty() && spec.queues().empty() && spec.network_policies().empty()) return;
     yaml_.key("x-orchion");
     yaml_.begin_map();
+    render_network_policies(spec, yaml_);
     render_queues(spec, yaml_);
     if (!spec.jobs().empty()) {
       yaml_.key("jobs");

@@ -16,6 +16,9 @@ void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
 // `queues` of `x-orchion`, where the stack has any.
 void render_queues(const v1::StackSpec& spec, RenderWriter& yaml);
 
+// `network_policies` and `network_default` of `x-orchion`, where the stack has any.
+void render_network_policies(const v1::StackSpec& spec, RenderWriter& yaml);
+
 // A job below its name.
 void render_job(const v1::NamedJob& job, RenderWriter& yaml);
 

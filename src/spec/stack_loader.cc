@@ -13,6 +13,7 @@
 #include "spec/files_loader.h"
 #include "spec/job_loader.h"
 #include "spec/keys.h"
+#include "spec/network_policy_loader.h"
 #include "spec/network_volume_loader.h"
 #include "spec/service_loader.h"
 #include "spec/stack_names.h"
@@ -39,6 +40,7 @@ class StackLoader {
              [this](const Node::Entry& entry) { volumes_.load(entry, *spec_.add_volumes(), context_); });
     load_models();
     load_jobs();
+    load_policies();
     if (const auto* services = root_.find("services");
         jobs_.empty() && (!services || services->is_null() || services->entries.empty()))
       problems_.add(services ? services->at : root_.at, "the file has no `services`: describe at least one");
@@ -131,6 +133,14 @@ class StackLoader {
       service.set_name(entry.key);
       *service.mutable_spec() = load_service(entry.key, service_part(entry.value), context_).spec;
     }
+  }
+
+  // By their services' names here, not the file's: they need no renaming.
+  void load_policies() {
+    const auto* orchion = find_value(root_, "x-orchion");
+    if (!orchion || !orchion->is_map()) return;
+    for (auto& policy : load_network_policies(*orchion, {names_.services.labels, inactive_}, context_))
+      *spec_.add_network_policies() = std::move(policy);
   }
 
   void load_queues(const Node& orchion) {

@@ -82,6 +82,11 @@ const std::map<std::string_view, std::string> kFrames = {
     {"a config", "{services: {web: {image: a, configs: [c]}}, configs: {c: {file: ./key, @}}}"},
     {"x-orchion of the file", "{services: {web: {image: a}}, x-orchion: {@}}"},
     {"a queue", "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {@}}}}"},
+    {"a network policy", "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {ingress: [], @}}}}"},
+    {"a rule of ingress", "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {ingress: [{@}]}}}}"},
+    {"a rule of egress", "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {egress: [{@}]}}}}"},
+    {"a peer of a network policy",
+     "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {egress: [{to: [{@}]}]}}}}"},
     {"a job", "{x-orchion: {jobs: {j: {image: a, @}}}}"},
     {"schedule", "{x-orchion: {jobs: {j: {image: a, schedule: {cron: '0 3 * * *', @}}}}}"},
     {"a parameter of a job", "{x-orchion: {jobs: {j: {image: a, parameters: {P: {@}}}}}}"},
@@ -99,6 +104,9 @@ const std::map<std::pair<std::string_view, std::string_view>, std::string_view> 
     {{"a check of x-orchion.health", "command"},
      "{services: {web: {image: a, x-orchion: {health: {readiness: {command: [pg_isready, -q]}}}}}}"},
     {{"the file", "services"}, "{services: {web: {image: b}}}"},
+    {{"a peer of a network policy", "except"},
+     "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {egress: [{to: [{range: 10.0.0.0/8, except: "
+     "[10.9.0.0/16]}]}]}}}}"},
     {{"a job", "queue"}, "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {slots: 2}}}}"},
     {{"a volume of a service", "volume"},
      "{services: {web: {image: a, volumes: [{type: volume, source: v, target: /t, volume: {nocopy: true}}]}}, volumes: "

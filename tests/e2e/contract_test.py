@@ -145,6 +145,9 @@ ROWS = {
     "GET /v1/forward": Row(status=101),
     "GET /v1/networks": Row(),
     "GET /v1/stacks/{stack}/networks/{name}": Row({"stack": "shop", "name": "default"}),
+    "GET /v1/networkPolicies": Row(),
+    "GET /v1/networkPolicies/test": Row(query="from=192.0.2.7&to=shop/web&port=80"),
+    "GET /v1/stacks/{stack}/networkPolicies/{name}": Row({"stack": "shop", "name": "web-only"}),
     "GET /v1/volumes": Row(),
     "GET /v1/stacks/{stack}/volumes/{name}": Row({"stack": "shop", "name": "data"}),
     "GET /v1/revisions": Row(query="stack=shop&pageSize=1"),
@@ -187,7 +190,10 @@ REFUSED = {
         ({"spec": {"services": [{"name": "a", "spec": {"container": {"image": ""}}}]}},
          "/spec/services/0/spec/container/image"),
         ({"spec": {"services": [{"name": "a", "spec": {**service(), "dependsOn": [{"service": "none"}]}}]}},
-         "/spec/services/0/spec/dependsOn/0/service")],
+         "/spec/services/0/spec/dependsOn/0/service"),
+        ({"spec": {"networkPolicies": [{"name": "p", "spec": {"ingress": True, "from": [
+            {"peers": [{"addressRange": "10.0.0.1/8"}]}]}}]}},
+         "/spec/networkPolicies/0/spec/from/0/peers/0/addressRange")],
     "POST /v1/stacks/{stack}/services": [
         ({}, "/name"),
         ({"name": "a b", "spec": service()}, "/name"),
@@ -237,6 +243,7 @@ class Contract(unittest.TestCase):
         status, _, text = cls.cluster.request("PUT", "/v1/stacks/shop", body={"spec": {
             "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}],
             "queues": [{"name": "line", "spec": {"slots": 3}}],
+            "networkPolicies": [{"name": "web-only", "spec": {"service": "web", "ingress": True}}],
             "jobs": [{"name": "short", "spec": {**job("sh", "-c", ":"), "queue": "line", "inputs": [
                 {"name": "notes", "path": "/in/notes", "optional": True}]}}, {"name": "long", "spec": job("sleep", "100000")}]}})
         assert status == 200, text

@@ -45,6 +45,7 @@ ASKING = {
     "job run": ["shop/task"], "job ls": [], "job inspect": ["shop/task"], "job history": [], "job cancel": ["shop/task"],
     "job queues": [], "job rm": ["shop/task"], "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
+    "network policy ls": [], "network policy inspect": ["shop/x"], "network policy test": ["shop/web", "shop/web", "80"],
     "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],
     "channel set": ["x", "--webhook", "https://hooks.example.org/x"],
 }
@@ -72,7 +73,8 @@ MISSING = [
     ["job", "run", "shop/nope"], ["job", "inspect", "shop/nope"], ["job", "inspect", "shop/nope.1"],
     ["job", "rm", "shop/nope"], ["job", "run", "shop/task", "--input", "x=/nowhere/file"],
     ["job", "cancel", "shop/nope.1"], ["job", "retry", "shop/nope.1"], ["job", "logs", "shop/nope"],
-    ["job", "artifact", "shop/nope.1", "x"], ["channel", "inspect", "nope"], ["channel", "rm", "nope"],
+    ["job", "artifact", "shop/nope.1", "x"], ["network", "policy", "inspect", "shop/nope"],
+    ["network", "policy", "test", "shop/web", "shop/nope", "80"], ["channel", "inspect", "nope"], ["channel", "rm", "nope"],
     ["channel", "test", "nope"], ["channel", "set", "x", "--slack", "--secret-file", "/nowhere/url"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
@@ -140,6 +142,7 @@ class ExitCodes(unittest.TestCase):
                       ["attach", "a/b/c"], ["attach", "shop/web", "--detach-keys", "ctrl-1"], ["cp", "a", "b"],
                       ["cp", "a/b/c:/x", "."], ["port-forward", "shop/web", "0"],
                       ["logs", "shop/web", "--grep", "("], ["channel", "set", "x"],
+                      ["network", "policy", "test", "shop/web", "shop/web", "http"],
                       ["channel", "set", "x", "--slack", "--discord"]):
             with self.subTest(" ".join(words)):
                 self.expect(2, *words)

@@ -64,6 +64,7 @@ def make_stack(test, name):
     container = {"image": IMAGE, "command": {"values": ["sleep", "100000"]}, "stopSignal": "SIGKILL"}
     test.call("PUT", f"/v1/stacks/{name}", {"spec": {
         "services": [{"name": "web", "spec": {"container": container}}], "volumes": [{"name": "data"}],
+        "networkPolicies": [{"name": "quiet", "spec": {"ingress": True}}],
         "jobs": [{"name": "once", "spec": {"container": container | {"command": {"values": ["sleep", "0"]}}}}]}})
     harness.wait_for("the task to run", lambda: [task["status"]["state"] for task in test.cluster.tasks(name)] ==
                      ["RUNNING"])
@@ -134,6 +135,7 @@ CHANGES = {
     "Revision": Change(),
     "Task": Change(),
     "Network": Change(),
+    "NetworkPolicy": Change(),
     "Volume": Change(),
     "Event": Change(ends=lambda data, name: of_stack(data, name) and data["event"]["reason"] == "StackRemoved"),
     "Node": Change(set_availability("PAUSED"), set_availability("ACTIVE"), has_availability("PAUSED"),

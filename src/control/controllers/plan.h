@@ -20,7 +20,7 @@ namespace orchion::control::controllers {
 enum class Verb { kCreate, kPutSpec, kPutStatus, kRemove };
 
 using AnyObject = std::variant<v1::Stack, v1::Service, v1::Revision, v1::Task, v1::Network, v1::Volume, v1::Node,
-                               v1::Event, v1::Job, v1::Run, v1::TaskRecord>;
+                               v1::Event, v1::Job, v1::Run, v1::TaskRecord, v1::NetworkPolicy>;
 
 struct Write {
   Verb verb;

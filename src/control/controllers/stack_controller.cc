@@ -9,14 +9,16 @@ StackController::StackController(const Context& context, base::Random random)
 
 Plan StackController::plan(const Key& key) {
   const auto& name = key.name.name;
-  return plan_stack({view().stacks().find(name), view().services().of_stack(name), view().jobs().of_stack(name),
-                     view().networks().of_stack(name), view().volumes().of_stack(name)},
-                    now(), random_);
+  return plan_stack(
+      {view().stacks().find(name), view().services().of_stack(name), view().jobs().of_stack(name),
+       view().networks().of_stack(name), view().volumes().of_stack(name), view().network_policies().of_stack(name)},
+      now(), random_);
 }
 
 void StackController::on_change(const store::ObjectChange& change) {
   if (change.kind == "Stack") enqueue("Stack", change.name);
-  if (change.kind == "Service" || change.kind == "Job" || change.kind == "Network" || change.kind == "Volume")
+  if (change.kind == "Service" || change.kind == "Job" || change.kind == "Network" || change.kind == "Volume" ||
+      change.kind == "NetworkPolicy")
     enqueue("Stack", {"", change.name.stack});
 }
 

@@ -81,6 +81,56 @@ TEST_F(StackLife, ApplyingTheSameReplacesNothing) {
   for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(tasks("web")[i]->meta().uid(), before[i]->meta().uid());
 }
 
+v1::StackSpec with_policy(v1::StackSpec spec, const std::string& name, const std::string& service) {
+  auto& policy = *spec.add_network_policies();
+  policy.set_name(name);
+  policy.mutable_spec()->set_service(service);
+  policy.mutable_spec()->set_ingress(true);
+  return spec;
+}
+
+TEST_F(StackLife, NetworkPoliciesStandBeforeTheFirstTaskAndReplaceNone) {
+  bool open = false;  // a task was seen that no policy held for
+  const auto watching = objects_->subscribe(
+      [&](const auto&) { open = open || (!view().tasks().all().empty() && view().network_policies().all().empty()); });
+  apply("shop", with_policy(make_stack({{"web", "app:1", 2}}), "closed", ""));
+  settle();
+  EXPECT_FALSE(open);
+  const auto made = view().network_policies().find("shop", "closed");
+  ASSERT_NE(made, nullptr);
+  EXPECT_TRUE(made->spec().ingress());
+  EXPECT_EQ(count_reason("NetworkPolicyMade"), 1);
+  EXPECT_EQ(stack_status().observed_generation(), 1u);
+
+  const auto task = tasks("web").front()->meta().uid();
+  apply("shop", with_policy(make_stack({{"web", "app:1", 2}}), "closed", "web"));
+  settle();
+  EXPECT_EQ(view().network_policies().find("shop", "closed")->spec().service(), "web");
+  EXPECT_EQ(view().network_policies().find("shop", "closed")->meta().uid(), made->meta().uid());
+  EXPECT_EQ(tasks("web").front()->meta().uid(), task);
+  EXPECT_EQ(stack_status().observed_generation(), 2u);
+
+  apply("shop", make_stack({{"web", "app:1", 2}}));
+  settle();
+  EXPECT_THAT(view().network_policies().all(), IsEmpty());
+  EXPECT_EQ(tasks("web").front()->meta().uid(), task);
+  EXPECT_EQ(count_reason("NetworkPolicyRemoved"), 1);
+  EXPECT_EQ(stack_status().observed_generation(), 3u);
+}
+
+TEST_F(StackLife, NetworkPoliciesOfAStackThatGoesHoldToTheEndOfItsTasks) {
+  bool open = false;
+  apply("shop", with_policy(make_stack({{"web", "app:1", 2}}), "closed", ""));
+  settle();
+  const auto watching = objects_->subscribe(
+      [&](const auto&) { open = open || (!view().tasks().all().empty() && view().network_policies().all().empty()); });
+  remove_stack("shop");
+  settle();
+  EXPECT_EQ(view().stacks().find("shop"), nullptr);
+  EXPECT_THAT(view().network_policies().all(), IsEmpty());
+  EXPECT_FALSE(open);
+}
+
 TEST_F(StackLife, AChangeReplacesOneByOneAndNothingElse) {
   apply("shop", make_stack({{"web", "app:1", 3}, {"db"}}));
   settle();

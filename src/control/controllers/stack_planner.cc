@@ -27,6 +27,10 @@ constexpr const char* kind_of(const v1::Volume&) {
   return "Volume";
 }
 
+constexpr const char* kind_of(const v1::NetworkPolicy&) {
+  return "NetworkPolicy";
+}
+
 constexpr const char* finalizer_of(const v1::Service&) {
   return core::kServiceFinalizer;
 }
@@ -40,6 +44,10 @@ constexpr const char* finalizer_of(const v1::Volume&) {
   return core::kVolumeFinalizer;
 }
 
+constexpr const char* finalizer_of(const v1::NetworkPolicy&) {
+  return "";  // it goes at once
+}
+
 // What holds from a network's first day to its last.
 void keep_what_is_fixed(const v1::NetworkSpec& present, v1::NetworkSpec& wanted) {
   wanted.set_subnet(present.subnet());
@@ -48,6 +56,7 @@ void keep_what_is_fixed(const v1::NetworkSpec& present, v1::NetworkSpec& wanted)
 void keep_what_is_fixed(const v1::ServiceSpec&, v1::ServiceSpec&) {}
 void keep_what_is_fixed(const v1::JobSpec&, v1::JobSpec&) {}
 void keep_what_is_fixed(const v1::VolumeSpec&, v1::VolumeSpec&) {}
+void keep_what_is_fixed(const v1::NetworkPolicySpec&, v1::NetworkPolicySpec&) {}
 
 class StackPlanner {
  public:
@@ -56,7 +65,8 @@ class StackPlanner {
 
   Plan run() {
     if (take_out_spent()) return std::move(plan_);
-    // What services stand on comes first.
+    // What services stand on comes first, and what they may not do without.
+    expand(stack_.spec().network_policies(), snapshot_.policies);
     expand(stack_.spec().networks(), snapshot_.networks);
     expand(stack_.spec().volumes(), snapshot_.volumes);
     expand(stack_.spec().services(), snapshot_.services);
@@ -64,6 +74,7 @@ class StackPlanner {
     prune(stack_.spec().services(), snapshot_.services);
     prune(stack_.spec().jobs(), snapshot_.jobs);
     prune(stack_.spec().networks(), snapshot_.networks);
+    prune_policies();
     write_status(status());
     return std::move(plan_);
   }
@@ -74,6 +85,7 @@ class StackPlanner {
     if (!snapshot_.services.empty()) return finish_removal(waiting_for(snapshot_.services, "services"));
     if (!snapshot_.jobs.empty()) return finish_removal(waiting_for(snapshot_.jobs, "jobs"));
     ask_all_to_go(snapshot_.networks);
+    for (const auto& policy : snapshot_.policies) remove_policy(*policy);
     const bool volumes_too = core::label(stack_.meta(), core::kDeleteVolumesLabel) == "true";
     if (volumes_too) ask_all_to_go(snapshot_.volumes);
     if (!snapshot_.networks.empty()) return finish_removal("waits until its networks are gone");
@@ -124,6 +136,7 @@ class StackPlanner {
 
   template <class T>
   static std::string lower_kind() {
+    if constexpr (std::is_same_v<T, v1::NetworkPolicy>) return "network policy";
     std::string kind = kind_of(T());
     kind[0] = static_cast<char>(kind[0] - 'A' + 'a');
     return kind;
@@ -151,7 +164,7 @@ class StackPlanner {
     changed.mutable_meta()->set_generation(present.meta().generation() + 1);
     changed.mutable_meta()->set_changed_by(stack_.meta().changed_by());
     (*changed.mutable_meta()->mutable_labels())[core::kOwnerLabel] = core::kStackOwner;
-    core::add_finalizer(*changed.mutable_meta(), finalizer_of(changed));
+    if (*finalizer_of(changed) != 0) core::add_finalizer(*changed.mutable_meta(), finalizer_of(changed));
     plan_.units.push_back(
         {{Verb::kPutSpec, std::move(changed)},
          about<T>(present.meta().name(), present.meta().uid(), "Changed", "is changed as the manifest says")});
@@ -183,6 +196,20 @@ class StackPlanner {
     plan_.units.push_back(
         {{Verb::kPutSpec, std::move(changed)},
          about<T>(object.meta().name(), object.meta().uid(), "Leaves", "is no longer wanted and is removed")});
+  }
+
+  void prune_policies() {
+    std::set<std::string> names;
+    for (const auto& named : stack_.spec().network_policies()) names.insert(named.name());
+    for (const auto& policy : snapshot_.policies)
+      if (!names.contains(policy->meta().name())) remove_policy(*policy);
+  }
+
+  void remove_policy(const v1::NetworkPolicy& policy) {
+    behind_ = true;
+    plan_.units.push_back({{Verb::kRemove, policy},
+                           about<v1::NetworkPolicy>(policy.meta().name(), policy.meta().uid(), "Removed",
+                                                    "is no longer wanted and holds no more")});
   }
 
   template <class T>

@@ -1,6 +1,6 @@
 #pragma once
 
-// From a stack's manifest to its services, jobs, networks and volumes.
+// From a stack's manifest to its services, jobs, networks, network policies and volumes.
 
 #include <memory>
 #include <vector>
@@ -13,6 +13,7 @@ namespace orchion::control::controllers {
 
 using StackPtr = std::shared_ptr<const v1::Stack>;
 using VolumePtr = std::shared_ptr<const v1::Volume>;
+using NetworkPolicyPtr = std::shared_ptr<const v1::NetworkPolicy>;
 
 struct StackSnapshot {
   StackPtr stack;                    // null: it is gone
@@ -20,6 +21,7 @@ struct StackSnapshot {
   std::vector<JobPtr> jobs;
   std::vector<NetworkPtr> networks;
   std::vector<VolumePtr> volumes;
+  std::vector<NetworkPolicyPtr> policies;
 };
 
 // One step towards the manifest: what it names is made or changed; what earlier manifests made and this one doesn't
@@ -27,6 +29,9 @@ struct StackSnapshot {
 // named again is made anew when it is gone.
 //
 // A job that goes with its runs is taken out of the manifest when it says that they are gone.
+//
+// Network policies wait for nobody: they are made before what they are about, and are gone at once when nothing names
+// them any more; those of a stack that is being deleted hold until its services and jobs are gone.
 //
 // A stack that is being deleted asks its services and jobs to go; when they are gone its networks, and its volumes
 // where the stack carries core::kDeleteVolumesLabel; then it goes itself. Volumes that stay are found again by the next

@@ -117,6 +117,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   for (const auto& [name, task] : view.tasks().all()) distant_ports_.put(*task, is_reachable(*task));
   told_ports_ = distant_ports_.list(view);
   *out.mutable_distant_ports() = told_ports_;
+  policies_.tell_all(view, out);
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -141,9 +142,10 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
   }
   drop_unused_networks(out);
   if (ports_touched) tell_distant_ports(view, out);
+  policies_.tell_changes(view, commit, !tasks_.empty(), out);
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
       out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty() &&
-      !out.has_distant_ports())
+      !out.has_distant_ports() && !out.has_policies())
     return std::nullopt;
   out.set_sequence(++sequence_);
   return out;

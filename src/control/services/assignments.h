@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/services/distant_ports.h"
+#include "control/services/policy_feed.h"
 #include "control/store/object_store.h"
 #include "v1/dispatcher.pb.h"
 
@@ -46,6 +47,7 @@ class AssignmentFeed {
   std::set<std::pair<std::string, std::string>> endpoints_;  // task uid, network uid
   DistantPortTable distant_ports_;
   v1::DistantPorts told_ports_;
+  PolicyFeed policies_;
 };
 
 // The task with all that a node needs to start it; nullopt where its revision is gone.

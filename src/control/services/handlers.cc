@@ -3,6 +3,7 @@
 #include "control/services/image_carrier.h"
 #include "control/services/image_service.h"
 #include "control/services/job_service.h"
+#include "control/services/network_policy_service.h"
 #include "control/services/node_service.h"
 #include "control/services/read_service.h"
 #include "control/services/run_inputs.h"
@@ -55,6 +56,7 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
         dispatcher.disconnect(uid, std::move(error));
       }));
   add_read_services(table, context);
+  add_network_policy_service(table, context);
   table.unary<google::protobuf::Empty, v1::ServerInfo>(
       "orchion.v1.ServerService.GetServer",
       [info](core::CallContext, google::protobuf::Empty) { return server_info(info); });

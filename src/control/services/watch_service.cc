@@ -114,6 +114,7 @@ std::vector<v1::WatchEvent> present_objects(const store::ObjectStore& objects, c
   collect(view.images(), request, id, out);
   collect(view.events(), request, id, out);
   collect(view.channels(), request, id, out);
+  collect(view.network_policies(), request, id, out);
   out.push_back(plain_event(id, v1::WatchEvent::SYNCED));
   return out;
 }

@@ -81,7 +81,7 @@ class WatchKindTest : public ServicesFixture {
 };
 
 using Kinds = testing::Types<v1::Stack, v1::Service, v1::Revision, v1::Task, v1::Network, v1::Volume, v1::Node,
-                             v1::Image, v1::Event, v1::Channel>;
+                             v1::Image, v1::Event, v1::Channel, v1::NetworkPolicy>;
 TYPED_TEST_SUITE(WatchKindTest, Kinds);
 
 TYPED_TEST(WatchKindTest, PresentObjectsThenChangesThenOnFromTheLast) {

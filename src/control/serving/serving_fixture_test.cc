@@ -89,6 +89,11 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::PutChannelRequest, v1::Channel>(table, "ChannelService.PutChannel");
   unimplemented<v1::DeleteChannelRequest, Empty>(table, "ChannelService.DeleteChannel");
   unimplemented<v1::TestChannelRequest, v1::TestChannelResponse>(table, "ChannelService.TestChannel");
+  unimplemented<v1::GetNetworkPolicyRequest, v1::NetworkPolicy>(table, "NetworkPolicyService.GetNetworkPolicy");
+  unimplemented<v1::ListNetworkPoliciesRequest, v1::ListNetworkPoliciesResponse>(
+      table, "NetworkPolicyService.ListNetworkPolicies");
+  unimplemented<v1::TestNetworkPoliciesRequest, v1::TestNetworkPoliciesResponse>(
+      table, "NetworkPolicyService.TestNetworkPolicies");
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
   unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
   unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");

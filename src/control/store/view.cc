@@ -25,6 +25,7 @@ struct View::Tables {
   TableKeeper<v1::Channel> channels;
   TableKeeper<v1::Delivery> deliveries;
   TableKeeper<v1::TaskRecord> task_records;
+  TableKeeper<v1::NetworkPolicy> network_policies;
 
   const std::unordered_map<std::string_view, AnyTableKeeper*> by_kind = {
       {"Stack", &stacks},
@@ -42,6 +43,7 @@ struct View::Tables {
       {"Channel", &channels},
       {"Delivery", &deliveries},
       {"TaskRecord", &task_records},
+      {"NetworkPolicy", &network_policies},
   };
 
   base::Result<AnyTableKeeper*> of(const ObjectKey& key) const {
@@ -152,6 +154,9 @@ const ObjectTable<v1::Delivery>& View::deliveries() const {
 }
 const ObjectTable<v1::TaskRecord>& View::task_records() const {
   return tables_->task_records.table();
+}
+const ObjectTable<v1::NetworkPolicy>& View::network_policies() const {
+  return tables_->network_policies.table();
 }
 
 std::vector<std::shared_ptr<const v1::Task>> View::tasks_of_service(const std::string& stack,

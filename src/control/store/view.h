@@ -105,6 +105,7 @@ class View {
   const ObjectTable<v1::Channel>& channels() const;
   const ObjectTable<v1::Delivery>& deliveries() const;
   const ObjectTable<v1::TaskRecord>& task_records() const;
+  const ObjectTable<v1::NetworkPolicy>& network_policies() const;
 
   // In the order of their names.
   std::vector<std::shared_ptr<const v1::Task>> tasks_of_service(const std::string& stack,

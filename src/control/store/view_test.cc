@@ -177,6 +177,17 @@ TEST(View, ListsOneStackInOrder) {
   EXPECT_EQ(services[1]->meta().name(), "2");
 }
 
+TEST(View, KnowsNetworkPoliciesByTheirStacks) {
+  View view;
+  auto policy = named<v1::NetworkPolicy>("shop", "db-only", "u1");
+  policy.mutable_spec()->set_service("db");
+  const auto changes = view.apply(created(1, policy)).value();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].kind, "NetworkPolicy");
+  ASSERT_NE(view.network_policies().find("shop", "db-only"), nullptr);
+  EXPECT_EQ(view.network_policies().find("shop", "db-only")->spec().service(), "db");
+}
+
 TEST(View, LoadsWhatASnapshotHolds) {
   auto web = task("web.1", "web", "n1");
   web.mutable_status()->set_attempt(3);

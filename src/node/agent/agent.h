@@ -104,6 +104,7 @@ class Agent final : private SessionHandler {
   Lease lease_;
   base::Duration lease_length_{};
   ChangeSignal lease_renewed_;
+  PolicyKeeper policies_;
   NetworkTable network_table_;
   std::set<std::string> gone_networks_;  // uids, not told yet
   ImageReporter image_reporter_;

@@ -120,6 +120,7 @@ class TestNetworks final : public networks::Networks {
   std::uint16_t resolver_port = 0;
   std::vector<networks::DistantPort> distant_ports;
   std::vector<networks::VirtualAddress> virtual_addresses;
+  networks::Policies policies;
   std::string address;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
@@ -139,6 +140,10 @@ class TestNetworks final : public networks::Networks {
   }
   base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {
     virtual_addresses = std::move(addresses);
+    co_return base::Result<>{};
+  }
+  base::Co<> set_policies(networks::Policies wanted) override {
+    policies = std::move(wanted);
     co_return base::Result<>{};
   }
   base::Co<> set_distant_ports(std::vector<networks::DistantPort> ports) override {

@@ -26,6 +26,11 @@ base::Co<> FakeNetworks::set_virtual_addresses(std::vector<VirtualAddress> addre
   co_return base::Result<>{};
 }
 
+base::Co<> FakeNetworks::set_policies(Policies wanted) {
+  policies = std::move(wanted);
+  co_return base::Result<>{};
+}
+
 base::Co<> FakeNetworks::set_remotes(std::string network_uid, std::vector<Remote> others) {
   remotes[network_uid] = std::move(others);
   co_return base::Result<>{};

@@ -23,6 +23,7 @@ class FakeNetworks final : public Networks {
   std::set<std::string> published;
   std::vector<DistantPort> distant_ports;
   std::vector<VirtualAddress> virtual_addresses;
+  Policies policies;
   std::string address;
   std::uint16_t resolver_port = 0;
 
@@ -36,6 +37,7 @@ class FakeNetworks final : public Networks {
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
   base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) override;
+  base::Co<> set_policies(Policies policies) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) override;

@@ -125,6 +125,24 @@ base::Result<> Firewall::set_virtual(const VirtualAddresses& addresses) {
   return end_datagram_flows(gone);
 }
 
+base::Result<> Firewall::set_policies(const Policies& policies) {
+  const std::lock_guard lock(mutex_);
+  std::string text;
+  if (policies_) {
+    text = policies_text(table_, *policies_, policies);
+  } else {
+    ASSIGN_OR_RETURN(const std::string listing, list());
+    if (!listing.empty() || policies != Policies{})
+      text = policies_anew_text(table_, parse_policies(listing), policies);
+  }
+  if (!text.empty()) {
+    RETURN_IF_ERROR(open());
+    RETURN_IF_ERROR(nft_.run(text));
+  }
+  policies_ = policies;
+  return {};
+}
+
 base::Result<> Firewall::set_resolver_port(std::uint16_t port) {
   const std::lock_guard lock(mutex_);
   if (port == resolver_port_) return {};
@@ -172,6 +190,7 @@ base::Result<> Firewall::remove_all() {
   networks_.emplace();
   virtual_.emplace();
   peers_.emplace();
+  policies_.emplace();
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "node/networks/network_rules.h"
 #include "node/networks/nft.h"
+#include "node/networks/policy_rules.h"
 #include "node/networks/ruleset.h"
 
 namespace orchion::node::networks {
@@ -35,6 +36,8 @@ class Firewall {
 
   // In place of all before, in one transaction.
   base::Result<> set_virtual(const VirtualAddresses& addresses);
+
+  base::Result<> set_policies(const Policies& policies);
 
   // Connections that other firewalls of the machine would drop on their way to another one pass from now on.
   base::Result<> let_pass();
@@ -64,6 +67,7 @@ class Firewall {
   std::optional<NetworkRulesByUid> networks_;
   std::optional<VirtualAddresses> virtual_;
   std::optional<Peers> peers_;
+  std::optional<Policies> policies_;
 };
 
 }  // namespace orchion::node::networks

@@ -32,6 +32,7 @@ class KernelNetworks {
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
   base::Result<> set_virtual_addresses(const std::vector<VirtualAddress>& addresses);
+  base::Result<> set_policies(const Policies& policies) { return firewall_.set_policies(policies); }
   std::filesystem::path namespace_path(const std::string& task_uid) const { return folder_ / task_uid; }
   base::Result<> attach(const TaskNetwork& task);
   base::Result<> attach_at(const TaskNetwork& task, const std::filesystem::path& path);

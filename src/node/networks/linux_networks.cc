@@ -93,6 +93,11 @@ base::Co<> LinuxNetworks::set_virtual_addresses(std::vector<VirtualAddress> addr
   co_return co_await run(std::move(job));
 }
 
+base::Co<> LinuxNetworks::set_policies(Policies policies) {
+  auto job = [kernel = kernel_, policies = std::move(policies)] { return kernel->set_policies(policies); };
+  co_return co_await run(std::move(job));
+}
+
 std::filesystem::path LinuxNetworks::namespace_path(const std::string& task_uid) const {
   return kernel_->namespace_path(task_uid);
 }

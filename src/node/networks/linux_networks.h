@@ -45,6 +45,7 @@ class LinuxNetworks final : public Networks {
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;
   base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) override;
+  base::Co<> set_policies(Policies policies) override;
   std::filesystem::path namespace_path(const std::string& task_uid) const override;
   base::Co<> attach(TaskNetwork task) override;
   base::Co<> attach_at(TaskNetwork task, std::filesystem::path path) override;

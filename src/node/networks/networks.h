@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/co.h"
+#include "node/networks/policy_rules.h"
 
 namespace orchion::node::networks {
 
@@ -92,6 +93,10 @@ class Networks {
   // All virtual addresses of all networks, in place of those before. Datagrams that went to who isn't behind one any
   // more find another with the next.
   virtual base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) = 0;
+
+  // Who may talk to whom, in place of what held before. In force when it returns, for connections that begin from then
+  // on; at no moment is one let through, or refused, that neither of both would.
+  virtual base::Co<> set_policies(Policies policies) = 0;
 
   // Where the task's network namespace is, or will be: known before it is made.
   virtual std::filesystem::path namespace_path(const std::string& task_uid) const = 0;

@@ -10,6 +10,7 @@
 #include "node/networks/listing.h"
 #include "node/networks/network_rules.h"
 #include "node/networks/overlay.h"
+#include "node/networks/policy_rules.h"
 
 namespace orchion::node::networks {
 namespace {
@@ -17,7 +18,8 @@ namespace {
 // {0} the table, {1} links to tasks, {2} leading queries to the resolver, {3} letting internal networks' queries in,
 // {4} the port of VXLAN, {5} the mark of connections led to other machines, {6} what containers can't reach, {7}
 // refusing them the machine's loopback behind an uplink, {8} all our links, {9} the one to other machines, {10} the
-// mark of who talks to itself.
+// mark of who
+// talks to itself, {11} the chain of policies.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the gateway's address. And nobody
@@ -48,7 +50,6 @@ add chain inet {0} forward {{ type filter hook forward priority filter; policy a
 add chain inet {0} input {{ type filter hook input priority filter; policy accept; }}
 add chain inet {0} resolver
 add chain inet {0} publish
-add chain inet {0} policies
 add chain inet {0} from_task
 add chain inet {0} from_internal
 flush chain inet {0} guard
@@ -105,7 +106,7 @@ table inet {0} {{
     iifname "{1}*" ct status dnat fib daddr . iif oif exists ct mark set ct mark or {10} accept
     oifname != "{8}*" ip daddr @subnets reject with icmp type host-unreachable
     oifname != "{8}*" ip6 daddr @subnets6 reject with icmpv6 type addr-unreachable
-    jump policies
+    jump {11}
     ip saddr . ip daddr @within accept
     ip6 saddr . ip6 daddr @within6 accept
     iifname "{1}*" jump from_task
@@ -233,9 +234,9 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
     // Answers to clients on the machine go there too.
     refuse = fmt::format("iifname \"{}*\" ip daddr {} ct direction original drop", table.task_prefix, kUplinkApart);
   }
-  return fmt::format("add table inet {}\n", table.name) + network_sets_text(table) +
+  return fmt::format("add table inet {}\n", table.name) + network_sets_text(table) + policies_base_text(table) +
          fmt::format(fmt::runtime(kTable), table.name, table.task_prefix, lead, admit, kTunnelPort, kDistantMark,
-                     guarded, refuse, table.link_prefix, table.overlay, kSelfMark);
+                     guarded, refuse, table.link_prefix, table.overlay, kSelfMark, kPoliciesChain);
 }
 
 std::string set_peers_text(const Table& table, const Peers& peers) {
