@@ -37,8 +37,10 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
       outbox_(executor),
       slots_(executor, options_.starts_at_once > 0 ? options_.starts_at_once : default_starts()),
       lease_renewed_(executor),
+      policies_(executor, parts_.clock, parts_.networks),
       network_table_(executor, {.clock = parts_.clock,
                                 .networks = parts_.networks,
+                                .policies = policies_,
                                 .records = parts_.records,
                                 .resolver = parts_.resolver,
                                 .folder = folder_,
@@ -109,6 +111,7 @@ base::Co<> Agent::start() {
     CO_RETURN_IF_ERROR(co_await parts_.networks.set_resolver_port(parts_.resolver.port()));
   CO_RETURN_IF_ERROR(co_await adopter_.begin(std::move(content)));
   group_.spawn("networks", network_table_.keep());
+  group_.spawn("policies", policies_.keep());
   group_.spawn("network checkpoint", network_table_.save_changes());
   group_.spawn("images", image_reporter_.run());
   group_.spawn("lease", keep_lease());
@@ -185,6 +188,12 @@ base::Co<> Agent::welcomed(v1::Welcome welcome) {
   CO_RETURN_IF_ERROR(co_await folder_.save_identity(identity));
   identity_ = std::move(identity);
   co_return base::Result<>{};
+}
+
+std::optional<base::Co<>> Agent::learn(std::string_view name, std::span<const std::string> addresses,
+                                       std::chrono::seconds ttl) {
+  if (!policies_.asks_for(name)) return std::nullopt;
+  return policies_.learn(std::string(name), {addresses.begin(), addresses.end()}, ttl);
 }
 
 void Agent::assigned(v1::Assignments assignments) {

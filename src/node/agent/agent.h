@@ -6,14 +6,18 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/random.h"
 #include "node/agent/adopter.h"
 #include "node/agent/image_reporter.h"
 #include "node/agent/lease.h"
 #include "node/agent/node_files.h"
+#include "node/agent/policy_keeper.h"
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
@@ -66,6 +70,11 @@ class Agent final : private SessionHandler {
   base::Co<> wire(std::string task_uid, std::filesystem::path path) {
     return tasks_.wire(std::move(task_uid), std::move(path));
   }
+
+  // What a name outside was just told to mean: nothing where no policy asks for it, else what to wait for before the
+  // answer leaves.
+  std::optional<base::Co<>> learn(std::string_view name, std::span<const std::string> addresses,
+                                  std::chrono::seconds ttl);
 
   // Talks to the control plane until shutdown() or until cancelled. After a cancellation tasks still go on.
   base::Co<> run();

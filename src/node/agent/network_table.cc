@@ -36,6 +36,7 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   }
   for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
   put_distant_ports(names.distant_ports());
+  put_policies(names.policies());
 }
 
 void NetworkTable::apply(const v1::Assignments& assignments) {
@@ -51,8 +52,16 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   for (const auto& endpoint : assignments.endpoints()) put_endpoint(endpoint);
   for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
   if (assignments.full() || assignments.has_distant_ports()) put_distant_ports(assignments.distant_ports());
+  if (assignments.full() || assignments.has_policies()) put_policies(assignments.policies());
   unsaved_ = true;
   changed_.notify();
+  parts_.policies.notify();
+}
+
+void NetworkTable::put_policies(const v1::PolicyAssignments& policies) {
+  if (same(policies_, policies)) return;
+  policies_ = policies;
+  parts_.policies.table().set_policies(policies);
 }
 
 void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
@@ -90,7 +99,10 @@ void NetworkTable::drop_unnamed(const v1::Assignments& assignments) {
 void NetworkTable::put_network(const v1::NetworkAssignment& network) {
   auto& entry = entries_[network.uid()];
   if (!entry) entry = std::make_shared<Entry>();
-  if (!same(entry->network, network)) entry->ready = false;
+  if (!same(entry->network, network)) {
+    entry->ready = false;
+    parts_.policies.table().put_network(network);
+  }
   entry->network = network;
   entry->wanted = true;
 }
@@ -100,6 +112,7 @@ void NetworkTable::put_endpoint(const v1::Endpoint& endpoint) {
   if (const auto found = endpoints_.find(key); found != endpoints_.end() && same(found->second, endpoint)) return;
   remove_endpoint(key);
   endpoints_[key] = endpoint;
+  parts_.policies.table().put_endpoint(endpoint);
   names_changed(endpoint.network_uid());
   put_record(endpoint);
 }
@@ -125,6 +138,7 @@ void NetworkTable::put_record(const v1::Endpoint& endpoint) {
 
 void NetworkTable::remove_endpoint(const EndpointKey& key) {
   if (endpoints_.erase(key) == 0) return;
+  parts_.policies.table().remove_endpoint(key.first, key.second);
   parts_.records.remove(key.first, key.second);
   names_changed(key.second);
 }
@@ -172,6 +186,7 @@ base::Co<> NetworkTable::know_address() {
 void NetworkTable::hold(const v1::Task& task) {
   const auto& uid = task.meta().uid();
   const bool held = !held_tasks_.insert(uid).second;
+  if (!held) parts_.policies.table().hold(uid);
   for (const auto& address : task.spec().assignment().addresses()) {
     // Again at each call: a network may be heard of later than its task.
     if (const auto found = entries_.find(address.network_uid()); found != entries_.end())
@@ -189,6 +204,8 @@ void NetworkTable::release(const std::string& task_uid) {
   unready_tasks_.erase(task_uid);
   if (held_tasks_.erase(task_uid) == 0) return;
   parts_.records.remove_local(task_uid);
+  parts_.policies.table().release(task_uid);
+  parts_.policies.notify();
   for (auto& [uid, entry] : entries_) entry->holders.erase(task_uid);
   changed_.notify();
 }
@@ -249,7 +266,8 @@ base::Co<> NetworkTable::ensure(std::string uid) {
           base::Code::kUnavailable,
           fmt::format("this node has not heard of the network {} yet: waiting for the control plane", uid));
     const auto entry = found->second;
-    if (entry->ready) co_return base::Result<>{};
+    // Before the task's first packet.
+    if (entry->ready) co_return co_await parts_.policies.enforce();
     if (!entry->busy) co_return co_await make(entry);
     const auto seen = changed_.count();
     CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
@@ -284,8 +302,10 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                  .mtu = static_cast<int>(network.mtu())};
   std::ignore = co_await know_address();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
+  // The first network brings the machine's table with it: what it held before is said again.
+  CO_RETURN_IF_ERROR(co_await parts_.policies.enforce_again());
   CO_RETURN_IF_ERROR(co_await lead(entry));
-  if (!services_led_) CO_RETURN_IF_ERROR(co_await lead_services());
+  CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
   parts_.records.put_network(network.uid(), {.gateway = network.gateway(),
                                              .gateway6 = network.gateway6(),
@@ -325,6 +345,7 @@ base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
   if (!entry->wanted && entry->holders.empty()) {
     entries_.erase(uid);
+    parts_.policies.table().remove_network(uid);
     parts_.gone(uid);
   }
   unsaved_ = true;
@@ -401,6 +422,7 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
   }
   for (const auto& [key, endpoint] : endpoints_) *result.add_endpoints() = endpoint;
   *result.mutable_distant_ports() = distant_ports_;
+  *result.mutable_policies() = policies_;
   return result;
 }
 

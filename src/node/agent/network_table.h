@@ -12,6 +12,7 @@
 #include "mesh/dns/records.h"
 #include "node/agent/change_signal.h"
 #include "node/agent/checkpoint_folder.h"
+#include "node/agent/policy_keeper.h"
 #include "node/agent/resolver.h"
 #include "node/networks/networks.h"
 
@@ -19,12 +20,13 @@ namespace orchion::node::agent {
 
 // The networks this node is in, who has which name there, and which published ports lead to other nodes: makes networks
 // before tasks need them, removes them after the last has left, feeds the DNS server's table. Goes on from its
-// checkpoint while no control plane answers. One executor.
+// checkpoint while no control plane answers. Who may talk to whom is the policies', which it feeds too. One executor.
 class NetworkTable {
  public:
   struct Parts {
     base::Clock& clock;
     networks::Networks& networks;
+    PolicyKeeper& policies;
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
@@ -77,6 +79,7 @@ class NetworkTable {
   void put_endpoint(const v1::Endpoint& endpoint);
   void put_record(const v1::Endpoint& endpoint);
   void remove_endpoint(const EndpointKey& key);
+  void put_policies(const v1::PolicyAssignments& policies);
   void put_distant_ports(const v1::DistantPorts& ports);
   base::Co<> lead_ports();
   base::Co<> lead_services();
@@ -98,6 +101,7 @@ class NetworkTable {
   std::set<std::string> held_tasks_;
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
+  v1::PolicyAssignments policies_;
   bool ports_led_ = false;              // the machine serves them as they are
   bool services_led_ = false;           // virtual addresses lead to who serves
   std::optional<std::string> address_;  // of this machine, as the networks know it
