@@ -64,6 +64,7 @@ void add_job_commands(CommandTree& tree);
 void add_node_commands(CommandTree& tree, const CliHooks& hooks);
 void add_image_commands(CommandTree& tree);
 void add_channel_commands(CommandTree& tree);
+void add_network_commands(CommandTree& tree);
 void add_server_commands(CommandTree& tree, const CliHooks& hooks);
 void add_context_commands(CommandTree& tree);
 void add_tool_commands(CommandTree& tree, const CliHooks& hooks);

@@ -45,6 +45,8 @@ ASKING = {
     "job run": ["shop/task"], "job ls": [], "job inspect": ["shop/task"], "job history": [], "job cancel": ["shop/task"],
     "job queues": [], "job rm": ["shop/task"], "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
+    "network ls": [], "network inspect": ["shop/default"], "network create": ["shop/more"], "network rm": ["shop/more"],
+    "network connect": ["shop/default", "shop/web", "--alias", "x"], "network disconnect": ["shop/default", "shop/web"],
     "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],
     "channel set": ["x", "--webhook", "https://hooks.example.org/x"],
 }
@@ -74,6 +76,9 @@ MISSING = [
     ["job", "cancel", "shop/nope.1"], ["job", "retry", "shop/nope.1"], ["job", "logs", "shop/nope"],
     ["job", "artifact", "shop/nope.1", "x"], ["channel", "inspect", "nope"], ["channel", "rm", "nope"],
     ["channel", "test", "nope"], ["channel", "set", "x", "--slack", "--secret-file", "/nowhere/url"],
+    ["network", "inspect", "shop/nope"], ["network", "rm", "shop/nope"], ["network", "rm", "nope/nope"],
+    ["network", "connect", "shop/nope", "shop/web"], ["network", "connect", "shop/default", "shop/nope"],
+    ["network", "disconnect", "shop/nope", "shop/web"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
