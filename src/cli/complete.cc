@@ -112,6 +112,16 @@ base::Co<> image_names(Api api, std::shared_ptr<Names> names) {
   return read_pages<v1::ListImagesResponse>(api, "ImageService.ListImages", v1::ListImagesRequest(), names, take);
 }
 
+base::Co<> network_names(Api api, std::shared_ptr<Names> names, std::string stack) {
+  v1::ListNetworksRequest request;
+  request.set_stack(stack);
+  auto take = [names, stack](const v1::ListNetworksResponse& page) {
+    for (const auto& network : page.networks())
+      names->add(stack.empty() ? network.meta().stack() + "/" + network.meta().name() : network.meta().name());
+  };
+  return read_pages<v1::ListNetworksResponse>(api, "ResourceService.ListNetworks", request, names, take);
+}
+
 base::Co<> address_names(Api api, std::shared_ptr<Names> names, std::string stack) {
   const StackParts wanted{.stacks = stack.empty(), .services = true};
   CO_RETURN_IF_ERROR(co_await stack_names(api, names, wanted, stack));
@@ -126,6 +136,7 @@ base::Co<> live_names(Api api, std::shared_ptr<Names> names, LiveNames kind, std
     case LiveNames::kRuns: return run_names(api, names, stack);
     case LiveNames::kNodes: return node_names(api, names);
     case LiveNames::kImages: return image_names(api, names);
+    case LiveNames::kNetworks: return network_names(api, names, stack);
     default: return address_names(api, names, stack);
   }
 }

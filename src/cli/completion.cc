@@ -139,7 +139,8 @@ class Walk {
         {"STACK", LiveNames::kStacks},      {"SERVICE", LiveNames::kServices}, {"TARGET", LiveNames::kServices},
         {"WHAT", LiveNames::kAddresses},    {"TASK", LiveNames::kAddresses},   {"TASKS", LiveNames::kAddresses},
         {"SERVICES", LiveNames::kServices}, {"NODE", LiveNames::kNodes},       {"CONTEXT", LiveNames::kContexts},
-        {"IMAGE", LiveNames::kImages},      {"JOB", LiveNames::kJobs},         {"RUN", LiveNames::kRuns}};
+        {"IMAGE", LiveNames::kImages},      {"JOB", LiveNames::kJobs},         {"RUN", LiveNames::kRuns},
+        {"NETWORK", LiveNames::kNetworks}};
     const auto found = all.find(positional);
     return found == all.end() ? LiveNames::kNone : found->second;
   }

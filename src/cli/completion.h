@@ -11,7 +11,7 @@ class App;
 namespace orchion::cli {
 
 // Names that only the server knows.
-enum class LiveNames { kNone, kStacks, kServices, kAddresses, kJobs, kRuns, kNodes, kImages, kContexts };
+enum class LiveNames { kNone, kStacks, kServices, kAddresses, kJobs, kRuns, kNodes, kImages, kNetworks, kContexts };
 
 struct Candidate {
   std::string word;

@@ -29,6 +29,11 @@ class CompletionTest : public testing::Test {
     run->add_option("JOB", text_, "Which");
     run->add_option("COMMAND", texts_, "What");
     job->add_subcommand("logs", "Logs")->add_option("RUN", text_, "Which");
+    auto* network = root_.add_subcommand("network", "Networks");
+    network->add_subcommand("rm", "Remove")->add_option("NETWORK", texts_, "Which");
+    auto* connect = network->add_subcommand("connect", "Connect");
+    connect->add_option("NETWORK", text_, "Which");
+    connect->add_option("SERVICE", text_, "Whom");
     root_.add_subcommand("hidden", "")->group("");
   }
 
@@ -46,7 +51,7 @@ class CompletionTest : public testing::Test {
 };
 
 TEST_F(CompletionTest, CommandsAtEveryLevel) {
-  EXPECT_THAT(words({""}), ElementsAre("scale", "node", "job"));
+  EXPECT_THAT(words({""}), ElementsAre("scale", "node", "job", "network"));
   EXPECT_THAT(words({"sc"}), ElementsAre("scale"));
   EXPECT_THAT(words({"node", ""}), ElementsAre("rm"));
   EXPECT_THAT(words({"--stack", "node", "n"}), ElementsAre("node")) << "a value is no command";
@@ -92,6 +97,12 @@ TEST_F(CompletionTest, JobsAndTheirRunsAreNames) {
   EXPECT_EQ(live({"job", "run", "--", ""}), LiveNames::kJobs);
   EXPECT_EQ(live({"job", "run", "encode", ""}), LiveNames::kNone);
   EXPECT_EQ(live({"job", "logs", "enc"}), LiveNames::kRuns);
+}
+
+TEST_F(CompletionTest, NetworksAreNamesAndSoAreThoseWhoJoin) {
+  EXPECT_EQ(live({"network", "rm", "shop/a", ""}), LiveNames::kNetworks) << "it takes many";
+  EXPECT_EQ(live({"network", "connect", "sh"}), LiveNames::kNetworks);
+  EXPECT_EQ(live({"network", "connect", "shop/back", ""}), LiveNames::kServices);
 }
 
 }  // namespace

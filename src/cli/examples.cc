@@ -352,6 +352,42 @@ const Examples kOfMachines = {
 )"},
 };
 
+const Examples kOfNetworks = {
+    {"orchion network", R"(
+  orchion network create shop/back --ipv6
+  orchion network connect shop/back shop/web --alias front
+  orchion network inspect shop/back       who is in it, and at which addresses
+  orchion network ls
+)"},
+    {"orchion network create", R"(
+  orchion network create shop/back        with addresses that are free
+  orchion network create back --stack shop --internal
+  orchion network create lab/net --subnet 10.20.0.0/16 --gateway 10.20.0.254 --ipv6 --mtu 1400
+)"},
+    {"orchion network ls", R"(
+  orchion network ls                      of all stacks, with how many are in each
+  orchion network ls --stack shop -o wide
+  orchion network ls -o name              their names alone
+)"},
+    {"orchion network inspect", R"(
+  orchion network inspect shop/back       its services and tasks with their addresses
+  orchion network inspect shop/back -o template={status.subnet}
+)"},
+    {"orchion network rm", R"(
+  orchion network rm shop/back
+  orchion network rm lab/net lab/other    several
+)"},
+    {"orchion network connect", R"(
+  orchion network connect shop/back shop/web
+  orchion network connect shop/back shop/web --alias www --alias front
+  orchion network connect data/db shop/web -d      another stack's network, without waiting
+)"},
+    {"orchion network disconnect", R"(
+  orchion network disconnect shop/back shop/web
+  orchion network disconnect data/db shop/web -d   without waiting
+)"},
+};
+
 const Examples kOfTools = {
     {"orchion version", R"(
   orchion version                         and the server's, where one answers
@@ -396,7 +432,7 @@ const Examples kOfTools = {
 };
 
 void add(CLI::App& command, const std::string& path) {
-  for (const auto* examples : {&kOfStacks, &kOfJobs, &kOfTasks, &kOfMachines, &kOfTools}) {
+  for (const auto* examples : {&kOfStacks, &kOfJobs, &kOfTasks, &kOfMachines, &kOfNetworks, &kOfTools}) {
     if (const auto found = examples->find(path); found != examples->end())
       command.footer("\nExamples:" + found->second);
   }

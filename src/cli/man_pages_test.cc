@@ -21,6 +21,7 @@ class ManPages : public testing::Test {
     add_image_commands(tree_);
     add_network_commands(tree_);
     add_channel_commands(tree_);
+    add_network_commands(tree_);
     add_server_commands(tree_, hooks_);
     add_tool_commands(tree_, hooks_);
     add_examples(tree_.root());

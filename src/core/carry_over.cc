@@ -45,10 +45,15 @@ void carry_over(const v1::StackSpec& before, v1::StackSpec& after) {
     if (!job.spec().queue().empty()) keep(before.queues(), *after.mutable_queues(), job.spec().queue());
     keep_what_it_uses(job.spec().container());
   }
+  for (const auto& network : before.networks())
+    if (network.standalone()) keep(before.networks(), *after.mutable_networks(), network.name());
 }
 
 bool is_empty(const v1::StackSpec& spec) {
-  return spec.services().empty() && spec.jobs().empty() && spec.volumes().empty() && spec.queues().empty();
+  const bool has_network = std::any_of(spec.networks().begin(), spec.networks().end(),
+                                       [](const v1::NamedNetwork& network) { return network.standalone(); });
+  return !has_network && spec.services().empty() && spec.jobs().empty() && spec.volumes().empty() &&
+         spec.queues().empty();
 }
 
 }  // namespace orchion::core

@@ -5,8 +5,8 @@
 namespace orchion::core {
 
 // What an apply leaves as it stands, though the file behind it doesn't say so: how often a service was restarted, and
-// services and jobs that were made by themselves, with the networks and volumes they use. One that the file names is
-// the file's from then on; that it was stopped is forgotten, since to apply means to run.
+// services, jobs and networks that were made by themselves, with the networks and volumes they use. One that the file
+// names is the file's from then on; that it was stopped is forgotten, since to apply means to run.
 void carry_over(const v1::StackSpec& before, v1::StackSpec& after);
 
 // Whether a stack that came with the first thing made in it has nothing left to stay for.

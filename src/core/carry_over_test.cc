@@ -73,5 +73,24 @@ TEST(CarryOver, AFileThatNamesItTakesItOver) {
   EXPECT_EQ(after.services(0).spec().container().image(), "app:2");
 }
 
+TEST(CarryOver, ANetworkMadeByItselfStaysUntilTheFileHasIt) {
+  v1::StackSpec before, after;
+  auto& made = *before.add_networks();
+  made.set_name("back");
+  made.set_standalone(true);
+  before.add_networks()->set_name("old");
+  carry_over(before, after);
+  ASSERT_EQ(after.networks_size(), 1);
+  EXPECT_TRUE(after.networks(0).standalone());
+  EXPECT_FALSE(is_empty(after));
+
+  v1::StackSpec of_file;
+  of_file.add_networks()->set_name("back");
+  carry_over(before, of_file);
+  ASSERT_EQ(of_file.networks_size(), 1);
+  EXPECT_FALSE(of_file.networks(0).standalone());
+  EXPECT_TRUE(is_empty(of_file)) << "a network that a file had is nothing to stay for";
+}
+
 }  // namespace
 }  // namespace orchion::core

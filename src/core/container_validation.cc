@@ -9,6 +9,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "core/naming.h"
+#include "core/network_validation.h"
 #include "core/quantities.h"
 #include "core/validation.h"
 
@@ -148,10 +149,7 @@ class ContainerCheck {
       const auto& attachment = container_.networks(i);
       if (!names.insert(attachment.network()).second)
         add(fmt::format("/networks/{}", i), fmt::format("joins {} a second time", attachment.network()));
-      for (int j = 0; j < attachment.aliases_size(); ++j)
-        if (!is_host_alias(attachment.aliases(j)))
-          add(fmt::format("/networks/{}/aliases/{}", i, j),
-              fmt::format("\"{}\" is no DNS name: a-z, 0-9 and '-'", attachment.aliases(j)));
+      check_attachment(attachment, fmt::format("{}/networks/{}", at_, i), violations_);
     }
   }
 

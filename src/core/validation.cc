@@ -11,8 +11,9 @@
 #include "core/health_check.h"
 #include "core/jobs.h"
 #include "core/naming.h"
+#include "core/network_names.h"
 #include "core/network_policy.h"
-#include "core/subnet.h"
+#include "core/network_validation.h"
 
 namespace orchion::core {
 
@@ -20,7 +21,8 @@ namespace {
 
 class StackCheck {
  public:
-  StackCheck(const v1::StackSpec& spec, Violations& violations) : spec_(spec), violations_(violations) {}
+  StackCheck(std::string_view name, const v1::StackSpec& spec, Violations& violations)
+      : name_(name), spec_(spec), violations_(violations) {}
 
   void run() {
     service_names_ = names_of(spec_.services(), "services", "service");
@@ -39,8 +41,8 @@ class StackCheck {
       add(fmt::format("/spec/models/{}", i),
           fmt::format("the model {} can't be served yet: remove it, and run its engine as a service",
                       spec_.models(i).name()));
+    check_networks(spec_, violations_);
     check_network_policies(job_names);
-    check_subnets();
     check_host_ports();
     check_cycles();
   }
@@ -81,10 +83,13 @@ class StackCheck {
   }
 
   void check_what_it_uses(const v1::ContainerSpec& container, const std::string& at) {
-    for (int i = 0; i < container.networks_size(); ++i)
-      if (!network_names_.contains(container.networks(i).network()))
+    for (int i = 0; i < container.networks_size(); ++i) {
+      // Whether another stack has it is asked where other stacks are known.
+      const auto network = network_of(name_, container.networks(i).network());
+      if (network.stack == name_ && !network_names_.contains(network.name))
         add(fmt::format("{}/container/networks/{}/network", at, i),
-            fmt::format("the stack has no network \"{}\"", container.networks(i).network()));
+            fmt::format("the stack has no network \"{}\"", network.name));
+    }
     for (int i = 0; i < container.mounts_size(); ++i)
       if (container.mounts(i).type() == v1::Mount::VOLUME && !container.mounts(i).source().empty() &&
           !volume_names_.contains(container.mounts(i).source()))
@@ -109,25 +114,6 @@ class StackCheck {
     for (int i = 0; i < spec_.network_policies_size(); ++i)
       check_network_policy(spec_.network_policies(i).spec(), programs, fmt::format("/spec/networkPolicies/{}/spec", i),
                            violations_);
-  }
-
-  void check_subnets() {
-    std::vector<std::pair<std::string, Subnet>> known;
-    for (int i = 0; i < spec_.networks_size(); ++i) {
-      const auto& network = spec_.networks(i);
-      if (network.spec().subnet().empty()) continue;
-      const std::string pointer = fmt::format("/spec/networks/{}/spec/subnet", i);
-      const auto subnet = parse_subnet(network.spec().subnet());
-      if (!subnet) {
-        add(pointer, subnet.error().message);
-        continue;
-      }
-      if (subnet->prefix < 8 || subnet->prefix > 29)
-        add(pointer, fmt::format("{} must have a prefix between /8 and /29", subnet->text()));
-      for (const auto& [name, other] : known)
-        if (other.overlaps(*subnet)) add(pointer, fmt::format("overlaps {} of network {}", other.text(), name));
-      known.emplace_back(network.name(), *subnet);
-    }
   }
 
   static bool is_every_address(const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; }
@@ -184,6 +170,7 @@ class StackCheck {
         fmt::format("services wait for each other: {}{}", text, first));
   }
 
+  const std::string_view name_;
   const v1::StackSpec& spec_;
   Violations& violations_;
   std::set<std::string> service_names_, network_names_, volume_names_, queue_names_;
@@ -240,7 +227,7 @@ base::Result<> as_result(std::string_view what, Violations violations) {
 base::Result<> validate_stack(std::string_view name, const v1::StackSpec& spec) {
   Violations violations;
   check_name(name, "/name", "stack", violations);
-  StackCheck(spec, violations).run();
+  StackCheck(name, spec, violations).run();
   return as_result(fmt::format("the stack {}", name), std::move(violations));
 }
 

@@ -215,7 +215,7 @@ const Case kCases[] = {
      }},
     {"/spec/services/0/spec/container/capAdd/0", [](auto& s) { web_container(s).add_cap_add("CAP_NET_ADMIN"); }},
     {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.1/24"); }},
-    {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/30"); }},
+    {"/spec/networks/0/spec/subnet", [](auto& s) { s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/31"); }},
     {"/spec/networks/1/spec/subnet",
      [](auto& s) {
        s.mutable_networks(0)->mutable_spec()->set_subnet("10.0.0.0/16");

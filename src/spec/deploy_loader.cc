@@ -91,6 +91,18 @@ void load_placement(const Node& node, v1::ServiceSpec& spec, Problems& problems)
   }
 }
 
+void load_endpoint_mode(const Node& node, v1::ServiceSpec& spec, Problems& problems) {
+  const auto text = read_text(node, "endpoint_mode", problems);
+  if (!text) return;
+  if (*text == "dnsrr")
+    spec.set_endpoint_mode(v1::TASK_ADDRESSES);
+  else if (*text != "vip")
+    problems.add(node.at,
+                 fmt::format("the endpoint mode `{}` isn't supported: use vip, one address for the service, or "
+                             "dnsrr, those of its tasks",
+                             *text));
+}
+
 }  // namespace
 
 void load_deploy(const Node& deploy, v1::ServiceSpec& spec, LoadContext& context) {
@@ -100,9 +112,7 @@ void load_deploy(const Node& deploy, v1::ServiceSpec& spec, LoadContext& context
   if (const auto* mode = find_value(deploy, "mode"))
     if (const auto text = read_text(*mode, "mode", problems); text && *text != "replicated")
       problems.add(mode->at, fmt::format("the mode `{}` isn't supported: remove it, or write replicated", *text));
-  if (const auto* mode = find_value(deploy, "endpoint_mode"))
-    if (const auto text = read_text(*mode, "endpoint_mode", problems); text && *text != "dnsrr")
-      problems.add(mode->at, fmt::format("the endpoint mode `{}` isn't supported: remove it, or write dnsrr", *text));
+  if (const auto* mode = find_value(deploy, "endpoint_mode")) load_endpoint_mode(*mode, spec, problems);
   if (const auto* labels = find_value(deploy, "labels"))
     for (const auto& pair : read_pairs(*labels, "labels", problems))
       (*spec.mutable_labels())[pair.key] = pair.value.value_or("");

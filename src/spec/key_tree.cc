@@ -71,6 +71,7 @@ const KeyChild kChildren[] = {
     {kResourcesKeys, "limits", kLimitsKeys, Below::kItself},
     {kResourcesKeys, "reservations", kReservationsKeys, Below::kItself},
     {kNetworkKeys, "ipam", kIpamKeys, Below::kItself},
+    {kNetworkKeys, "driver_opts", kNetworkOptionKeys, Below::kItself},
     {kIpamKeys, "config", kIpamConfigKeys, Below::kItems},
     {kVolumeKeys, "driver_opts", kDriverOptionKeys, Below::kItself},
 };

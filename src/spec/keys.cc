@@ -138,7 +138,7 @@ constexpr Key kDeployKeyList[] = {
     {"resources", kMap},
     {"restart_policy", kMap},
     {"placement", kMap},
-    {"endpoint_mode", kText, true, "`dnsrr`: a service's name leads to its tasks' addresses"},
+    {"endpoint_mode", kText, true, "`vip` or `dnsrr`"},
     refused("rollback_config", "remove it; an update that fails stops where it is"),
     refused("update_config", "remove it; tasks are replaced one by one, each stopped first")};
 constexpr Key kResourcesKeyList[] = {{"limits", kMap}, {"reservations", kMap}};
@@ -221,22 +221,35 @@ constexpr Key kAttachmentKeyList[] = {{"aliases", kList},
                                       refused("link_local_ips", "remove it, and use the service's name"),
                                       refused("mac_address", "remove it; addresses are given by orchion"),
                                       refused("driver_opts", "remove it; there is one kind of network")};
-constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge`"},
+constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge` or `overlay`, which are one here"},
                                    {"internal", kFlag},
                                    {"labels", kMapOrList},
                                    {"ipam", kMap},
-                                   {"name", kText, true, "passed over with a notice: networks belong to their stack"},
-                                   {"attachable", kFlag, true, "checked; nothing else can join"},
+                                   {"name", kText, true,
+                                    "with `external: true`: `STACK/NETWORK`; else passed over with a notice, since "
+                                    "networks belong to their stack"},
+                                   {"external", kFlag, true, "a network of another stack, which `name` says"},
+                                   {"attachable", kFlag, true, "checked; every service may join"},
                                    {"enable_ipv4", kFlag, true, "`true`"},
-                                   {"enable_ipv6", kFlag, true, "`false`"},
-                                   refused("driver_opts", "remove it; there is one kind of network"),
-                                   refused("external", "put both services into one stack, or publish a port")};
+                                   {"enable_ipv6", kFlag},
+                                   {"driver_opts", kMap}};
+constexpr std::string_view kNoSuchOption = "remove it; networks are made in one way";
+constexpr Key kNetworkOptionKeyList[] = {
+    {"com.docker.network.driver.mtu", kNumber},
+    refused("com.docker.network.bridge.name", "remove it; networks have no bridge"),
+    refused("com.docker.network.bridge.enable_icc",
+            "remove it; give services that must not meet networks of their own"),
+    refused("com.docker.network.bridge.enable_ip_masquerade", "write `internal: true` for a network without a way out"),
+    refused("com.docker.network.bridge.host_binding_ipv4", "write the address before each of the `ports`"),
+    refused("com.docker.network.container_iface_prefix", "remove it; interfaces are eth0, eth1 and so on"),
+    refused("encrypted", kNoSuchOption),
+    refused("parent", kNoSuchOption)};
 constexpr Key kIpamKeyList[] = {{"config", kList},
                                 {"driver", kText, true, "`default`"},
                                 refused("options", "remove it; there is one kind of network")};
-constexpr Key kIpamConfigKeyList[] = {{"subnet", kText},
+constexpr Key kIpamConfigKeyList[] = {{"subnet", kText, true, "one of IPv4, one of IPv6"},
+                                      {"gateway", kText, true, "of IPv4; that of IPv6 follows from it"},
                                       refused("ip_range", "remove it; addresses are taken from the whole subnet"),
-                                      refused("gateway", "remove it; the gateway is the subnet's first address"),
                                       refused("aux_addresses", "remove it, or choose a subnet that isn't used")};
 constexpr Key kVolumeKeyList[] = {
     {"driver", kText, true, "`local`"},
@@ -406,6 +419,7 @@ const KeyTable kMountVolumeKeys{"volume of a mount", kMountVolumeKeyList};
 const KeyTable kTmpfsKeys{"tmpfs", kTmpfsKeyList};
 const KeyTable kAttachmentKeys{"a network of a service", kAttachmentKeyList};
 const KeyTable kNetworkKeys{"a network", kNetworkKeyList};
+const KeyTable kNetworkOptionKeys{"driver_opts of a network", kNetworkOptionKeyList};
 const KeyTable kIpamKeys{"ipam", kIpamKeyList};
 const KeyTable kIpamConfigKeys{"ipam.config", kIpamConfigKeyList};
 const KeyTable kVolumeKeys{"a volume", kVolumeKeyList};
@@ -439,17 +453,18 @@ const KeyTable kPolicyPeerKeys{"a peer of a network policy", kPolicyPeerKeyList}
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
-      &kTopKeys,           &kServiceKeys,       &kDeployKeys,       &kResourcesKeys,   &kLimitsKeys,
-      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,    &kDependencyKeys,  &kIncludeKeys,
-      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,         &kMountKeys,       &kBindKeys,
-      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,   &kHealthCheckKeys, &kLoggingKeys,
-      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,       &kBlockIoKeys,     &kBlockRateKeys,
-      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys, &kNetworkKeys,     &kIpamKeys,
-      &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,      &kConfigKeys,
-      &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,      &kProbeKeys,
-      &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys, &kStackOrchionKeys,
-      &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,       &kOutputKeys,
-      &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,  &kEgressRuleKeys,  &kPolicyPeerKeys};
+      &kTopKeys,           &kServiceKeys,       &kDeployKeys,        &kResourcesKeys,    &kLimitsKeys,
+      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,     &kDependencyKeys,   &kIncludeKeys,
+      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,          &kMountKeys,        &kBindKeys,
+      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,    &kHealthCheckKeys,  &kLoggingKeys,
+      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,        &kBlockIoKeys,      &kBlockRateKeys,
+      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys,  &kNetworkKeys,      &kNetworkOptionKeys,
+      &kIpamKeys,          &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,
+      &kConfigKeys,        &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,
+      &kProbeKeys,         &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys,
+      &kStackOrchionKeys,  &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,
+      &kOutputKeys,        &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,  &kEgressRuleKeys,
+      &kPolicyPeerKeys};
   return kAll;
 }
 

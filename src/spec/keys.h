@@ -63,6 +63,7 @@ extern const KeyTable kMountVolumeKeys;
 extern const KeyTable kTmpfsKeys;
 extern const KeyTable kAttachmentKeys;
 extern const KeyTable kNetworkKeys;
+extern const KeyTable kNetworkOptionKeys;
 extern const KeyTable kIpamKeys;
 extern const KeyTable kIpamConfigKeys;
 extern const KeyTable kVolumeKeys;

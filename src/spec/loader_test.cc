@@ -179,7 +179,8 @@ TEST(Loader, UnsupportedAndUnknownKeysAreAllNamedAtOnce) {
       "compose.yaml:7:5: `frobnicate` isn't a key of a service: remove it, or begin it with `x-`\n"
       "compose.yaml:9:14: `update_config` isn't supported: remove it; tasks are replaced one by one, each stopped "
       "first\n"
-      "compose.yaml:10:20: `external` isn't supported: put both services into one stack, or publish a port\n"
+      "compose.yaml:10:30: `front` doesn't say whose network it is: write `name: STACK/NETWORK`, such as "
+      "`other/front`; `orchion network ls` lists them\n"
       "compose.yaml:11:17: `external` isn't supported: name a `file` or an `environment` variable");
 }
 
@@ -206,6 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"deploy: {resources: {limits: {memory: 1g}}}, mem_limit: 2g",
                   "`mem_limit` and `deploy.resources` say"},
         ErrorCase{"deploy: {mode: global}", "the mode `global` isn't supported"},
+        ErrorCase{"deploy: {endpoint_mode: lb}", "the endpoint mode `lb` isn't supported: use vip"},
         ErrorCase{"deploy: {restart_policy: {condition: maybe}}", "use none, on-failure or any"},
         ErrorCase{"deploy: {placement: {constraints: [nas]}}", "`nas` isn't a constraint"},
         ErrorCase{"deploy: []", "`deploy` must be a map, not a list"},
@@ -280,8 +282,8 @@ TEST(Loader, FileErrors) {
               HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));
   EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {'Db Data': }"),
               HasSubstr("compose.yaml:2:11: `Db Data` can't be a name here"));
-  EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: overlay}}"),
-              HasSubstr("driver `overlay` isn't"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: macvlan}}"),
+              HasSubstr("driver `macvlan` isn't supported: remove it, bridge is meant without it"));
   EXPECT_THAT(error_of("name: Big Shop\nservices: {web: {image: a}}"),
               HasSubstr("compose.yaml:1:7: `Big Shop` can't be"));
   EXPECT_EQ(Folder().error(), "there is no compose.yaml in /srv/shop: go to its folder, or name it with -f");

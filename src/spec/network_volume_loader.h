@@ -9,8 +9,23 @@
 
 namespace orchion::spec {
 
-// One entry of the top-level `networks`.
-void load_network(const Node::Entry& entry, v1::NamedNetwork& network, LoadContext& context);
+// Entries of the top-level `networks`. Some of them are another stack's.
+class NetworkLoader {
+ public:
+  // Whether the entry is another stack's network, whose name here counts in this file alone.
+  static bool is_external(const Node::Entry& entry);
+
+  void load(const Node::Entry& entry, v1::NamedNetwork& network, LoadContext& context);
+  void load_external(const Node::Entry& entry, LoadContext& context);
+
+  bool is_declared(const std::string& network) const { return externals_.contains(network); }
+
+  // Has services join other stacks' networks by their whole names.
+  void apply(v1::StackSpec& spec) const;
+
+ private:
+  std::map<std::string, std::string> externals_;  // name in the file → "STACK/NETWORK"
+};
 
 // Entries of the top-level `volumes`. Some of them are really mounts of another kind.
 class VolumeLoader {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "spec/render_service.h"
@@ -54,29 +56,66 @@ class Renderer {
     yaml_.end_map();
   }
 
+  // Of other stacks, as attachments name them.
+  static std::set<std::string> externals_of(const v1::StackSpec& spec) {
+    std::set<std::string> names;
+    const auto take = [&](const auto& named) {
+      for (const auto& attachment : named.spec().container().networks())
+        if (attachment.network().find('/') != std::string::npos) names.insert(attachment.network());
+    };
+    std::ranges::for_each(spec.services(), take);
+    std::ranges::for_each(spec.jobs(), take);
+    return names;
+  }
+
   void networks(const v1::StackSpec& spec) {
-    if (spec.networks().empty()) return;
+    const auto externals = externals_of(spec);
+    if (spec.networks().empty() && externals.empty()) return;
     yaml_.key("networks");
     yaml_.begin_map();
-    for (const auto& network : spec.networks()) {
-      yaml_.key(network.name());
+    for (const auto& named : spec.networks()) {
+      yaml_.key(named.name());
+      network(named.spec());
+    }
+    for (const auto& name : externals) {
+      yaml_.key(local_network_name(name));
       yaml_.begin_map();
-      yaml_.flag("internal", network.spec().internal());
-      yaml_.labels(network.spec().labels());
-      if (!network.spec().subnet().empty()) subnet(network.spec().subnet());
+      yaml_.flag("external", true);
+      yaml_.field("name", name);
       yaml_.end_map();
     }
     yaml_.end_map();
   }
 
-  void subnet(const std::string& subnet) {
+  void network(const v1::NetworkSpec& network) {
+    yaml_.begin_map();
+    yaml_.flag("internal", network.internal());
+    yaml_.flag("enable_ipv6", network.enable_ipv6());
+    yaml_.labels(network.labels());
+    if (network.mtu() != 0) {
+      yaml_.key("driver_opts");
+      yaml_.begin_map();
+      yaml_.number("com.docker.network.driver.mtu", network.mtu());
+      yaml_.end_map();
+    }
+    if (!network.subnet().empty() || !network.subnet6().empty()) ipam(network);
+    yaml_.end_map();
+  }
+
+  void ipam(const v1::NetworkSpec& network) {
+    const auto range = [this](const std::string& subnet, const std::string& gateway) {
+      if (subnet.empty()) return;
+      yaml_.begin_map();
+      yaml_.field("subnet", subnet);
+      yaml_.field("gateway", gateway);
+      yaml_.end_map();
+    };
     yaml_.key("ipam");
     yaml_.begin_map();
     yaml_.key("config");
     yaml_.begin_list();
-    yaml_.begin_map();
-    yaml_.field("subnet", subnet);
-    yaml_.end_map();
+    range(network.subnet(), network.gateway());
+    range(network.subnet6(), "");
     yaml_.end_list();
     yaml_.end_map();
   }

@@ -180,7 +180,7 @@ class ServiceRenderer {
     yaml_.key("networks");
     yaml_.begin_map();
     for (const auto& attachment : container.networks()) {
-      yaml_.key(attachment.network());
+      yaml_.key(local_network_name(attachment.network()));
       yaml_.begin_map();
       if (!attachment.aliases().empty()) yaml_.list("aliases", attachment.aliases());
       yaml_.end_map();
@@ -226,6 +226,7 @@ class ServiceRenderer {
     yaml_.key("deploy");
     yaml_.begin_map();
     if (!of_job_) yaml_.number("replicas", spec.replicas());
+    if (spec.endpoint_mode() == v1::TASK_ADDRESSES) yaml_.field("endpoint_mode", "dnsrr");
     yaml_.labels(spec.labels());
     if (has_resources) {
       yaml_.key("resources");
@@ -306,6 +307,11 @@ class ServiceRenderer {
 };
 
 }  // namespace
+
+std::string local_network_name(std::string network) {
+  std::ranges::replace(network, '/', '_');
+  return network;
+}
 
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {
   ServiceRenderer(yaml).run(service, build);

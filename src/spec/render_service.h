@@ -1,10 +1,15 @@
 #pragma once
 
+#include <string>
+
 #include "spec/build_spec.h"
 #include "spec/render_writer.h"
 #include "v1/specs.pb.h"
 
 namespace orchion::spec {
+
+// What a file calls a network that it names "STACK/NETWORK"; never one of the stack's own, whose names have no '_'.
+std::string local_network_name(std::string network);
 
 // A service below its name; `build` says how its image is made, nullptr: it comes from elsewhere.
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml);

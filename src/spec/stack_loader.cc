@@ -34,8 +34,7 @@ class StackLoader {
       context_.warnings.push_back(
           fmt::format("{}: `version` means nothing any more and is passed over: remove it", version->at.text()));
     for_each("services", names_.services, [this](const Node::Entry& entry) { load_one_service(entry); });
-    for_each("networks", names_.networks,
-             [this](const Node::Entry& entry) { load_network(entry, *spec_.add_networks(), context_); });
+    load_networks();
     for_each("volumes", names_.volumes,
              [this](const Node::Entry& entry) { volumes_.load(entry, *spec_.add_volumes(), context_); });
     load_models();
@@ -50,6 +49,7 @@ class StackLoader {
     check_cycles();
     apply_links();
     volumes_.apply(spec_);
+    networks_.apply(spec_);
     fill_files(root_, spec_, context_);
     fill_build_secrets(root_, context_.builds, context_);
     names_.apply(spec_);
@@ -67,6 +67,21 @@ class StackLoader {
       if (is_extension(entry.key)) continue;
       settle_name(entry, names, context_);
       action(entry);
+    }
+  }
+
+  // Another stack's network is known here by a name that nothing else hears of.
+  void load_networks() {
+    const auto* map = root_.find("networks");
+    if (!map || !expect_map(*map, "networks", problems_)) return;
+    for (const auto& entry : map->entries) {
+      if (is_extension(entry.key)) continue;
+      if (NetworkLoader::is_external(entry)) {
+        networks_.load_external(entry, context_);
+        continue;
+      }
+      settle_name(entry, names_.networks, context_);
+      networks_.load(entry, *spec_.add_networks(), context_);
     }
   }
 
@@ -212,6 +227,7 @@ class StackLoader {
     bool default_is_used = false;
     for (auto& service : *spec_.mutable_services()) {
       for (const auto& attachment : service.spec().container().networks()) {
+        if (networks_.is_declared(attachment.network())) continue;
         default_is_used = default_is_used || attachment.network() == "default";
         if (attachment.network() != "default" && !networks.contains(attachment.network()))
           undeclared(service.name(), "networks", attachment.network());
@@ -330,6 +346,7 @@ class StackLoader {
   std::set<std::string> job_names_;          // as the file has them
   std::vector<Link> links_;
   StackNames names_;
+  NetworkLoader networks_;
   VolumeLoader volumes_;
 };
 

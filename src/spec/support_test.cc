@@ -74,6 +74,7 @@ const std::map<std::string_view, std::string> kFrames = {
     {"a network", "{services: {web: {image: a, networks: [n]}}, networks: {n: {@}}}"},
     {"ipam", "{services: {web: {image: a, networks: [n]}}, networks: {n: {ipam: {@}}}}"},
     {"ipam.config", "{services: {web: {image: a, networks: [n]}}, networks: {n: {ipam: {config: [{@}]}}}}"},
+    {"driver_opts of a network", "{services: {web: {image: a, networks: [n]}}, networks: {n: {driver_opts: {@}}}}"},
     {"a volume", "{services: {web: {image: a, volumes: ['v:/v']}}, volumes: {v: {@}}}"},
     {"driver_opts of a volume",
      "{services: {web: {image: a, volumes: ['v:/v']}}, volumes: {v: {driver_opts: {type: none, o: bind, device: /d, "
@@ -107,6 +108,11 @@ const std::map<std::pair<std::string_view, std::string_view>, std::string_view> 
     {{"a peer of a network policy", "except"},
      "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {egress: [{to: [{range: 10.0.0.0/8, except: "
      "[10.9.0.0/16]}]}]}}}}"},
+    {{"a network", "external"},
+     "{services: {web: {image: a, networks: [n]}}, networks: {n: {external: true, name: other/front}}}"},
+    {{"ipam.config", "gateway"},
+     "{services: {web: {image: a, networks: [n]}}, networks: {n: {ipam: {config: [{subnet: 10.5.0.0/24, gateway: "
+     "10.5.0.1}]}}}}"},
     {{"a job", "queue"}, "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {slots: 2}}}}"},
     {{"a volume of a service", "volume"},
      "{services: {web: {image: a, volumes: [{type: volume, source: v, target: /t, volume: {nocopy: true}}]}}, volumes: "

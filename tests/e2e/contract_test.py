@@ -99,8 +99,31 @@ def make_near_channel(test):
     assert status == 200, text
 
 
+def forget_network(test):
+    """Nobody is in it then, and it may come again."""
+    test.call("DELETE", "/v1/stacks/other/services/stays")
+    path = "/v1/stacks/small/networks/more"
+    harness.wait_for("nobody to be in the network",
+                     lambda: (test.call("DELETE", path), test.call("GET", path)[0] == 404)[1])
+
+
+def make_network(test):
+    forget_network(test)
+    make_service(test)
+    status, _, text = test.call("POST", "/v1/stacks/small/networks", {"name": "more"})
+    assert status == 200, text
+
+
+def make_two_networks(test):
+    make_service(test)
+    test.call("POST", "/v1/stacks/other/networks", {"name": "side"})
+    status, _, text = test.call("POST", "/v1/stacks/other/networks/side/connect", {"service": "gone"})
+    assert status == 200, text
+
+
 WEB = {"stack": "shop", "name": "web"}
 GONE = {"stack": "other", "name": "gone"}
+NETWORK = {"stack": "small", "name": "more"}
 DRY = "dryRun=true"
 ROWS = {
     "GET /v1/stacks": Row(),
@@ -148,6 +171,12 @@ ROWS = {
     "GET /v1/networkPolicies": Row(),
     "GET /v1/networkPolicies/test": Row(query="from=192.0.2.7&to=shop/web&port=80"),
     "GET /v1/stacks/{stack}/networkPolicies/{name}": Row({"stack": "shop", "name": "web-only"}),
+    "POST /v1/stacks/{stack}/networks": Row({"stack": "small"}, {"name": "more"}, makes=True, before=forget_network),
+    "DELETE /v1/stacks/{stack}/networks/{name}": Row(NETWORK, before=make_network),
+    "POST /v1/stacks/{stack}/networks/{name}/connect": Row(NETWORK, {"serviceStack": "other", "service": "stays"},
+                                                           before=make_network),
+    "POST /v1/stacks/{stack}/networks/{name}/disconnect": Row(
+        {"stack": "other", "name": "side"}, {"service": "gone"}, before=make_two_networks),
     "GET /v1/volumes": Row(),
     "GET /v1/stacks/{stack}/volumes/{name}": Row({"stack": "shop", "name": "data"}),
     "GET /v1/revisions": Row(query="stack=shop&pageSize=1"),
@@ -200,6 +229,13 @@ REFUSED = {
         ({"name": "a", "spec": {"container": {"image": ""}}}, "/spec/container/image"),
         ({"name": "a", "spec": service(4_000_000_000)}, "/spec/replicas")],
     "POST /v1/stacks/{stack}/services/{name}/scale": [({"replicas": 4_000_000_000}, "/replicas")],
+    "POST /v1/stacks/{stack}/networks": [
+        ({}, "/name"), ({"name": "a b"}, "/name"), ({"name": "a", "spec": {"subnet": "127.0.0.0/8"}}, "/spec/subnet"),
+        ({"name": "a", "spec": {"gateway": "10.0.0.1"}}, "/spec/gateway"), ({"name": "a", "spec": {"mtu": 1}}, "/spec/mtu"),
+        ({"name": "a", "spec": {"enableIpv6": True, "subnet6": "fe80::/64"}}, "/spec/subnet6")],
+    "POST /v1/stacks/{stack}/networks/{name}/disconnect": [({}, "/service"), ({"service": "a b"}, "/service")],
+    "POST /v1/stacks/{stack}/networks/{name}/connect": [
+        ({}, "/service"), ({"serviceStack": "other", "service": "stays", "aliases": ["a b"]}, "/aliases/0")],
     "POST /v1/stacks/{stack}/jobs": [
         ({}, "/name"),
         ({"name": "a b", "spec": job("x")}, "/name"),
@@ -556,11 +592,12 @@ class Contract(unittest.TestCase):
     def test_a_dry_run_changes_nothing(self):
         def resources():
             found = {}
-            for kind in ("stacks", "services", "jobs", "runs", "volumes", "nodes", "images", "channels"):
+            for kind in ("stacks", "services", "jobs", "runs", "networks", "volumes", "nodes", "images", "channels"):
                 objects = json.loads(self.call("GET", f"/v1/{kind}")[2])[kind]
                 found[kind] = [(o["meta"].get("stack"), o["meta"]["name"], o["meta"]["revision"]) for o in objects]
             return found
-        make_service(self)
+        make_network(self)
+        make_two_networks(self)
         make_channel(self)
         before = resources()
 

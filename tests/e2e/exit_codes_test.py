@@ -46,6 +46,8 @@ ASKING = {
     "job queues": [], "job rm": ["shop/task"], "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
     "network policy ls": [], "network policy inspect": ["shop/x"], "network policy test": ["shop/web", "shop/web", "80"],
+    "network ls": [], "network inspect": ["shop/default"], "network create": ["shop/more"], "network rm": ["shop/more"],
+    "network connect": ["shop/default", "shop/web", "--alias", "x"], "network disconnect": ["shop/default", "shop/web"],
     "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],
     "channel set": ["x", "--webhook", "https://hooks.example.org/x"],
 }
@@ -76,6 +78,9 @@ MISSING = [
     ["job", "artifact", "shop/nope.1", "x"], ["network", "policy", "inspect", "shop/nope"],
     ["network", "policy", "test", "shop/web", "shop/nope", "80"], ["channel", "inspect", "nope"], ["channel", "rm", "nope"],
     ["channel", "test", "nope"], ["channel", "set", "x", "--slack", "--secret-file", "/nowhere/url"],
+    ["network", "inspect", "shop/nope"], ["network", "rm", "shop/nope"], ["network", "rm", "nope/nope"],
+    ["network", "connect", "shop/nope", "shop/web"], ["network", "connect", "shop/default", "shop/nope"],
+    ["network", "disconnect", "shop/nope", "shop/web"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 

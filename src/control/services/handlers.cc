@@ -4,6 +4,7 @@
 #include "control/services/image_service.h"
 #include "control/services/job_service.h"
 #include "control/services/network_policy_service.h"
+#include "control/services/network_service.h"
 #include "control/services/node_service.h"
 #include "control/services/read_service.h"
 #include "control/services/run_inputs.h"
@@ -47,6 +48,7 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   add_stack_service(table, std::make_shared<StackService>(context, manifests));
   add_service_service(table, std::make_shared<ServiceService>(context, manifests));
   add_job_service(table, std::make_shared<JobService>(context, manifests));
+  add_network_service(table, std::make_shared<NetworkService>(context, manifests));
   add_run_service(table, std::make_shared<RunService>(context, manifests, streams, inputs));
   add_task_service(table, std::make_shared<TaskService>(context, streams));
   add_usage_service(table, std::make_shared<UsageService>(context, streams));

@@ -4,6 +4,7 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include "control/services/bind.h"
+#include "control/services/network_rules.h"
 #include "control/services/paging.h"
 #include "control/services/view_wait.h"
 #include "core/carry_over.h"
@@ -105,8 +106,11 @@ base::Co<v1::Job> JobService::create_once(core::CallContext call, v1::CreateJobR
   added->set_name(request.name());
   added->set_standalone(true);
   *added->mutable_spec() = request.spec();
+  core::shorten_own_networks(request.stack(), *stack.mutable_spec());
   core::fill_defaults(*stack.mutable_spec());
   CO_RETURN_IF_ERROR(validate(request, stack.spec()));
+  CO_RETURN_IF_ERROR(
+      check_joined_networks(context_.objects.view(), request.stack(), added->spec().container(), "/spec/container"));
   if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *added);
   CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), !present, std::move(idempotent)));
   co_return co_await standing(std::move(written), request.name());

@@ -1,10 +1,11 @@
 #include "control/services/service_service.h"
 
 #include <fmt/core.h>
-#include <google/protobuf/util/message_differencer.h>
 
 #include "control/services/bind.h"
+#include "control/services/network_rules.h"
 #include "control/services/paging.h"
+#include "control/services/standing_service.h"
 #include "control/services/view_wait.h"
 #include "core/carry_over.h"
 #include "core/defaults.h"
@@ -18,27 +19,6 @@ namespace {
 
 constexpr auto kExpandLimit = std::chrono::seconds(5);
 constexpr auto kGoingLimit = std::chrono::seconds(10);
-constexpr int kAttemptsMax = 10;
-
-// nullptr where the service doesn't stand yet as this manifest has it, and no later one took its place.
-std::shared_ptr<const v1::Service> present_service(const store::View& view, const v1::Stack& manifest,
-                                                   const v1::NamedService& wanted) {
-  const auto service = view.services().find(manifest.meta().name(), wanted.name());
-  if (!service || core::is_deleted(service->meta())) return nullptr;
-  if (google::protobuf::util::MessageDifferencer::Equals(service->spec(), wanted.spec())) return service;
-  const auto owner = view.stacks().find(manifest.meta().name());
-  return owner && owner->status().observed_generation() >= manifest.meta().generation() ? service : nullptr;
-}
-
-// What would stand, for a dry run.
-v1::Service imagined(const store::View& view, const std::string& stack, const v1::NamedService& named) {
-  const auto present = view.services().find(stack, named.name());
-  v1::Service service = present ? *present : v1::Service();
-  service.mutable_meta()->set_stack(stack);
-  service.mutable_meta()->set_name(named.name());
-  *service.mutable_spec() = named.spec();
-  return service;
-}
 
 void change_spec(v1::ServiceSpec& spec, const v1::ScaleServiceRequest& request) {
   spec.set_replicas(request.replicas());
@@ -116,19 +96,11 @@ base::Co<v1::Service> ServiceService::get(core::CallContext, v1::GetServiceReque
   co_return *service;
 }
 
-template <class Attempt>
-base::Co<v1::Service> ServiceService::insist(Attempt attempt) {
-  for (int n = 1;; ++n) {
-    auto done = co_await attempt();
-    if (done || done.error().code != base::Code::kAborted || n == kAttemptsMax) co_return done;
-  }
-}
-
 base::Co<v1::Service> ServiceService::create(core::CallContext call, v1::CreateServiceRequest request) {
   return manifests_->once<v1::Service>(
       std::move(call), std::move(request),
       [this](core::CallContext same_call, v1::CreateServiceRequest wanted, IdempotentCall same) {
-        return insist([this, same_call, wanted, same] { return create_once(same_call, wanted, same); });
+        return insist<v1::Service>([this, same_call, wanted, same] { return create_once(same_call, wanted, same); });
       });
 }
 
@@ -147,7 +119,7 @@ base::Co<v1::Service> ServiceService::create_once(core::CallContext call, v1::Cr
   stack.mutable_meta()->set_changed_by(core::user_actor(call.identity));
   const bool is_there = find_service(*stack.mutable_spec(), request.name()) != nullptr;
   if (idempotent.done && !is_there) co_return std::unexpected(no_service(request.stack(), request.name()));
-  if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
+  if (idempotent.done) co_return co_await standing_service(context_, std::move(stack), request.name());
   if (is_there)
     co_return base::fail(base::Code::kAlreadyExists,
                          fmt::format("there is a service {}/{} already", request.stack(), request.name()));
@@ -155,15 +127,18 @@ base::Co<v1::Service> ServiceService::create_once(core::CallContext call, v1::Cr
   added->set_name(request.name());
   added->set_standalone(true);
   *added->mutable_spec() = request.spec();
+  core::shorten_own_networks(request.stack(), *stack.mutable_spec());
   core::fill_defaults(*stack.mutable_spec());
   CO_RETURN_IF_ERROR(validate(request, stack.spec(), place_of(stack.spec(), *added)));
-  if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *added);
+  CO_RETURN_IF_ERROR(
+      check_joined_networks(context_.objects.view(), request.stack(), added->spec().container(), "/spec/container"));
+  if (request.dry_run()) co_return imagined_service(context_.objects.view(), request.stack(), *added);
   const bool is_first = context_.objects.view().services().find(request.stack(), request.name()) == nullptr;
   v1::NamedService named = *added;
   auto writing = is_first ? manifests_->write_with(std::move(named), std::move(stack), !present, std::move(idempotent))
                           : manifests_->write(std::move(stack), !present, std::move(idempotent));
   CO_ASSIGN_OR_RETURN(auto written, co_await std::move(writing));
-  co_return co_await standing(std::move(written), request.name());
+  co_return co_await standing_service(context_, std::move(written), request.name());
 }
 
 base::Result<v1::Stack> ServiceService::stack_of(const core::CallContext& call, const std::string& stack,
@@ -185,7 +160,7 @@ template <class Request>
 base::Co<v1::Service> ServiceService::change(core::CallContext call, Request request) {
   return manifests_->once<v1::Service>(
       std::move(call), std::move(request), [this](core::CallContext same_call, Request wanted, IdempotentCall same) {
-        return insist([this, same_call, wanted, same] { return change_once(same_call, wanted, same); });
+        return insist<v1::Service>([this, same_call, wanted, same] { return change_once(same_call, wanted, same); });
       });
 }
 
@@ -193,23 +168,23 @@ template <class Request>
 base::Co<v1::Service> ServiceService::change_once(core::CallContext call, Request request, IdempotentCall idempotent) {
   if (idempotent.done) call.if_match.reset();
   CO_ASSIGN_OR_RETURN(auto stack, stack_of(call, request.stack(), request.name()));
-  if (idempotent.done) co_return co_await standing(std::move(stack), request.name());
+  if (idempotent.done) co_return co_await standing_service(context_, std::move(stack), request.name());
   auto* named = find_service(*stack.mutable_spec(), request.name());
   change_spec(*named->mutable_spec(), request);
   CO_RETURN_IF_ERROR(validate(request, stack.spec(), place_of(stack.spec(), *named)));
-  if (request.dry_run()) co_return imagined(context_.objects.view(), request.stack(), *named);
+  if (request.dry_run()) co_return imagined_service(context_.objects.view(), request.stack(), *named);
   CO_ASSIGN_OR_RETURN(auto written, co_await manifests_->write(std::move(stack), false, std::move(idempotent)));
-  co_return co_await standing(std::move(written), request.name());
+  co_return co_await standing_service(context_, std::move(written), request.name());
 }
 
 base::Co<v1::Service> ServiceService::remove(core::CallContext call, v1::DeleteServiceRequest request) {
-  return insist([this, call, request] { return remove_once(call, request); });
+  return insist<v1::Service>([this, call, request] { return remove_once(call, request); });
 }
 
 base::Co<v1::Service> ServiceService::remove_once(core::CallContext call, v1::DeleteServiceRequest request) {
   CO_ASSIGN_OR_RETURN(auto stack, stack_of(call, request.stack(), request.name()));
   const auto named = *find_service(*stack.mutable_spec(), request.name());
-  v1::Service going = imagined(context_.objects.view(), request.stack(), named);
+  v1::Service going = imagined_service(context_.objects.view(), request.stack(), named);
   erase_service(*stack.mutable_spec(), request.name());
   CO_RETURN_IF_ERROR(core::validate_stack(request.stack(), stack.spec()));
   core::mark_deleted(*going.mutable_meta(), context_.clock.wall());
@@ -225,19 +200,6 @@ base::Co<v1::Service> ServiceService::remove_once(core::CallContext call, v1::De
   };
   CO_RETURN_IF_ERROR(co_await wait_for_view(context_, std::move(left), kExpandLimit, "taking the service away"));
   co_return going;
-}
-
-// The service as the stack controller made it from that manifest.
-base::Co<v1::Service> ServiceService::standing(v1::Stack stack, std::string name) {
-  const v1::NamedService wanted = *find_service(*stack.mutable_spec(), name);
-  std::shared_ptr<const v1::Service> service;
-  auto stands = [&] {
-    service = present_service(context_.objects.view(), stack, wanted);
-    return service != nullptr;
-  };
-  CO_RETURN_IF_ERROR(
-      co_await wait_for_view(context_, std::move(stands), kExpandLimit, "making the service from the stack"));
-  co_return *service;
 }
 
 void add_service_service(core::MethodTable& table, std::shared_ptr<ServiceService> service) {

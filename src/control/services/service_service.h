@@ -27,10 +27,6 @@ class ServiceService {
   base::Co<v1::Service> change(core::CallContext call, Request request);
 
  private:
-  // Does it again where somebody else wrote the stack at the same time, for another service of it say; each attempt
-  // looks at If-Match anew.
-  template <class Attempt>
-  base::Co<v1::Service> insist(Attempt attempt);
   base::Co<v1::Service> create_once(core::CallContext call, v1::CreateServiceRequest request,
                                     IdempotentCall idempotent);
   base::Co<v1::Service> remove_once(core::CallContext call, v1::DeleteServiceRequest request);
@@ -39,7 +35,6 @@ class ServiceService {
 
   // The stack as it is, or why the service in it can't be changed.
   base::Result<v1::Stack> stack_of(const core::CallContext& call, const std::string& stack, const std::string& name);
-  base::Co<v1::Service> standing(v1::Stack stack, std::string name);
 
   ServiceContext context_;
   std::shared_ptr<StackManifests> manifests_;

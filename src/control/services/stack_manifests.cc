@@ -30,6 +30,10 @@ base::Error no_job(const std::string& stack, const std::string& name) {
   return {base::Code::kNotFound, fmt::format("there is no job {}/{}: see `orchion job ls`", stack, name), {}};
 }
 
+base::Error no_network(const std::string& stack, const std::string& name) {
+  return {base::Code::kNotFound, fmt::format("there is no network {}/{}: see `orchion network ls`", stack, name), {}};
+}
+
 v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name) {
   for (auto& service : *spec.mutable_services()) {
     if (service.name() == name) return &service;
@@ -40,6 +44,13 @@ v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name) {
 v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name) {
   for (auto& job : *spec.mutable_jobs()) {
     if (job.name() == name) return &job;
+  }
+  return nullptr;
+}
+
+v1::NamedNetwork* find_network(v1::StackSpec& spec, const std::string& name) {
+  for (auto& network : *spec.mutable_networks()) {
+    if (network.name() == name) return &network;
   }
   return nullptr;
 }

@@ -10,8 +10,8 @@
 
 namespace orchion::control::services {
 
-// How a stack's manifest is written: every write of a stack, or of a service or job in it, is one of its manifest, in
-// one transaction, and done once for an idempotency key. One executor.
+// How a stack's manifest is written: every write of a stack, or of a service, job or network in it, is one of its
+// manifest, in one transaction, and done once for an idempotency key. One executor.
 class StackManifests {
  public:
   explicit StackManifests(ServiceContext context) : context_(context), records_(context) {}
@@ -45,10 +45,12 @@ base::Error stack_going(const std::string& name);
 base::Error no_stack(const std::string& name);
 base::Error no_service(const std::string& stack, const std::string& name);
 base::Error no_job(const std::string& stack, const std::string& name);
+base::Error no_network(const std::string& stack, const std::string& name);
 
 // nullptr where the manifest doesn't name it.
 v1::NamedService* find_service(v1::StackSpec& spec, const std::string& name);
 v1::NamedJob* find_job(v1::StackSpec& spec, const std::string& name);
+v1::NamedNetwork* find_network(v1::StackSpec& spec, const std::string& name);
 
 template <class Response, class Request, class Work>
 base::Co<Response> StackManifests::once(core::CallContext call, Request request, Work work) {

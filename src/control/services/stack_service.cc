@@ -1,6 +1,7 @@
 #include "control/services/stack_service.h"
 
 #include "control/services/bind.h"
+#include "control/services/network_rules.h"
 #include "control/services/paging.h"
 #include "core/carry_over.h"
 #include "core/defaults.h"
@@ -39,6 +40,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply_once(core::CallContext call
                                                           IdempotentCall idempotent) {
   const auto present = context_.objects.view().stacks().find(request.name());
   const std::uint64_t revision = present ? present->meta().revision() : 0;
+  core::shorten_own_networks(request.name(), *request.mutable_spec());
   core::fill_defaults(*request.mutable_spec());
   if (present) core::carry_over(present->spec(), *request.mutable_spec());
   CO_RETURN_IF_ERROR(core::validate_stack(request.name(), request.spec()));
@@ -54,6 +56,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply_once(core::CallContext call
     co_return std::unexpected(stack_moved(request.name()));
   if (call.if_match && *call.if_match != revision) co_return std::unexpected(stack_moved(request.name()));
   if (present && core::is_deleted(present->meta())) co_return std::unexpected(stack_going(request.name()));
+  CO_RETURN_IF_ERROR(check_network_rules(context_.objects.view(), request.name(), request.spec()));
   v1::ApplyStackResponse response;
   *response.mutable_plan() = core::difference(present ? present->spec() : v1::StackSpec(), request.spec());
   response.mutable_plan()->set_base_revision(revision);

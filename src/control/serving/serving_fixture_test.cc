@@ -67,6 +67,10 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented_stream<v1::CopyIntoRequest, Empty>(table, "TaskService.CopyInto");
   unimplemented<v1::GetNetworkRequest, v1::Network>(table, "ResourceService.GetNetwork");
   unimplemented<v1::ListNetworksRequest, v1::ListNetworksResponse>(table, "ResourceService.ListNetworks");
+  unimplemented<v1::CreateNetworkRequest, v1::Network>(table, "NetworkService.CreateNetwork");
+  unimplemented<v1::DeleteNetworkRequest, v1::Network>(table, "NetworkService.DeleteNetwork");
+  unimplemented<v1::ConnectNetworkRequest, v1::Service>(table, "NetworkService.ConnectNetwork");
+  unimplemented<v1::DisconnectNetworkRequest, v1::Service>(table, "NetworkService.DisconnectNetwork");
   unimplemented<v1::GetVolumeRequest, v1::Volume>(table, "ResourceService.GetVolume");
   unimplemented<v1::ListVolumesRequest, v1::ListVolumesResponse>(table, "ResourceService.ListVolumes");
   unimplemented<v1::GetRevisionRequest, v1::Revision>(table, "ResourceService.GetRevision");
