@@ -2,10 +2,14 @@
 
 namespace orchion::core {
 
-std::map<std::string, std::string> policy_labels(const v1::ServiceSpec& spec) {
-  std::map<std::string, std::string> labels(spec.container().labels().begin(), spec.container().labels().end());
-  labels.insert(spec.labels().begin(), spec.labels().end());
+Labels policy_labels(const Labels& service, const Labels& container) {
+  Labels labels = service;
+  for (const auto& [name, value] : container) labels[name] = value;
   return labels;
+}
+
+Labels policy_labels(const v1::ServiceSpec& spec) {
+  return policy_labels(spec.labels(), spec.container().labels());
 }
 
 }  // namespace orchion::core

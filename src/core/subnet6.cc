@@ -1,24 +1,26 @@
 #include "core/subnet6.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
 #include <fmt/core.h>
-#include <boost/asio/ip/address_v6.hpp>
 
 namespace orchion::core {
 
 namespace {
 
-// The address with all bits behind the prefix cleared.
+// The address with nothing set behind the prefix.
 Ipv6 masked(Ipv6 address, int prefix) {
-  for (std::size_t i = 0; i < address.size(); ++i) {
-    const int bits = std::min(std::max(prefix - static_cast<int>(i) * 8, 0), 8);
-    address[i] &= static_cast<std::uint8_t>(0xff00u >> bits);
+  for (int i = 0; i < 16; ++i) {
+    const int kept = std::clamp(prefix - 8 * i, 0, 8);
+    address[static_cast<std::size_t>(i)] &= static_cast<std::uint8_t>(0xff << (8 - kept));
   }
   return address;
 }
 
+// Decimal, without a leading zero.
 std::optional<int> parse_prefix(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -30,14 +32,22 @@ std::optional<int> parse_prefix(std::string_view text) {
 }  // namespace
 
 std::optional<Ipv6> parse_ipv6(std::string_view text) {
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address_v6(std::string(text), error);
-  if (error || text.find('%') != text.npos) return std::nullopt;
-  return address.to_bytes();
+  Ipv6 address;
+  // Neither longer than any that is one, nor with a NUL that would hide what follows.
+  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (inet_pton(AF_INET6, std::string(text).c_str(), address.data()) != 1) return std::nullopt;
+  return address;
 }
 
 std::string format_ipv6(const Ipv6& address) {
-  return boost::asio::ip::address_v6(address).to_string();
+  char text[INET6_ADDRSTRLEN];
+  return inet_ntop(AF_INET6, address.data(), text, sizeof(text));
+}
+
+Ipv6 Subnet6::of(std::uint32_t ipv4) const {
+  Ipv6 address = base;
+  for (std::size_t i = 0; i < 4; ++i) address[12 + i] = static_cast<std::uint8_t>(ipv4 >> (24 - 8 * i));
+  return address;
 }
 
 bool Subnet6::contains(const Ipv6& address) const {
@@ -51,15 +61,15 @@ std::string Subnet6::text() const {
 base::Result<Subnet6> parse_subnet6(std::string_view text) {
   const auto slash = text.find('/');
   const auto address = parse_ipv6(text.substr(0, slash));
-  const auto prefix = slash == text.npos ? std::nullopt : parse_prefix(text.substr(slash + 1));
+  const auto prefix = slash == std::string_view::npos ? std::nullopt : parse_prefix(text.substr(slash + 1));
   if (!address || !prefix)
     return base::fail(base::Code::kInvalidArgument,
-                      fmt::format("\"{}\" is no IPv6 network: write it like fd00:12::/64", text));
-  const Subnet6 subnet{masked(*address, *prefix), *prefix};
-  if (subnet.base != *address)
+                      fmt::format("\"{}\" is no IPv6 subnet: write it like fd12:3456:789a::/64", text));
+  const Subnet6 whole{masked(*address, *prefix), *prefix};
+  if (whole.base != *address)
     return base::fail(base::Code::kInvalidArgument,
-                      fmt::format("\"{}\" has bits set behind its prefix: write {}", text, subnet.text()));
-  return subnet;
+                      fmt::format("\"{}\" is an address in a subnet: the subnet is {}", text, whole.text()));
+  return whole;
 }
 
 }  // namespace orchion::core

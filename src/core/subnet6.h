@@ -10,21 +10,25 @@
 
 namespace orchion::core {
 
-// In network byte order.
+// IPv6 in network byte order. Without a zone; the text is that of RFC 5952.
 using Ipv6 = std::array<std::uint8_t, 16>;
-
-// Without a zone ("%eth0").
 std::optional<Ipv6> parse_ipv6(std::string_view text);
 std::string format_ipv6(const Ipv6& address);
 
 // An IPv6 network.
 struct Subnet6 {
-  Ipv6 base = {};
+  Ipv6 base{};
   int prefix = 128;
 
+  // The longest prefix that leaves room for an IPv4 address behind it, as `of` needs.
+  static constexpr int kPrefixMax = 96;
+
+  // What goes with an IPv4 address: the base with it in the last 32 bits.
+  Ipv6 of(std::uint32_t ipv4) const;
+  Ipv6 gateway6(std::uint32_t gateway) const { return of(gateway); }
   bool contains(const Ipv6& address) const;
   bool overlaps(const Subnet6& other) const { return contains(other.base) || other.contains(base); }
-  std::string text() const;  // "fd00:12::/64"
+  std::string text() const;  // "fd12:3456:789a::/64"
 
   bool operator==(const Subnet6&) const = default;
 };

@@ -32,7 +32,8 @@ base::Error invalid(std::string_view field, std::string detail) {
 
 End program(const std::string& stack, const std::string& name, const v1::ServiceSpec& spec) {
   End out;
-  out.end.task = {stack, name, core::policy_labels(spec)};
+  const auto labels = core::policy_labels(spec);
+  out.end.task = {stack, name, {labels.begin(), labels.end()}};
   out.container = spec.container();
   for (const auto& attachment : spec.container().networks()) {
     const bool elsewhere = attachment.network().find('/') != std::string::npos;
