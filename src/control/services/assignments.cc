@@ -151,7 +151,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   endpoints_.clear();
   for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
   for (const auto& [name, volume] : view.volumes().all()) visit_volume(*volume, out);
-  for (const auto& [name, network] : view.networks().all()) visit_network(view, nullptr, *network, out);
+  for (const auto& [name, network] : view.networks().all()) visit_network(nullptr, *network, out);
   distant_ports_.clear();
   for (const auto& [name, task] : view.tasks().all()) distant_ports_.put(*task, is_reachable(*task));
   told_ports_ = distant_ports_.list(view);
@@ -171,7 +171,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
       visit_node(view, static_cast<const v1::Node&>(*change.before), static_cast<const v1::Node&>(*change.after), out);
     if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
     if (change.kind == "Network" && change.after)
-      visit_network(view, static_cast<const v1::Network*>(change.before.get()),
+      visit_network(static_cast<const v1::Network*>(change.before.get()),
                     static_cast<const v1::Network&>(*change.after), out);
     if (change.kind == "Service" && change.before && change.after)
       visit_service(view, static_cast<const v1::Service&>(*change.before),
@@ -264,8 +264,7 @@ void AssignmentFeed::visit_volume(const v1::Volume& volume, v1::Assignments& out
 }
 
 // Its removal may have been told before, when the last task left: then the answer comes again.
-void AssignmentFeed::visit_network(const store::View& view, const v1::Network* before, const v1::Network& network,
-                                   v1::Assignments& out) const {
+void AssignmentFeed::visit_network(const v1::Network* before, const v1::Network& network, v1::Assignments& out) const {
   if (before != nullptr && networks_.contains(network.meta().uid())) {
     auto now = network_assignment(network);
     if (!google::protobuf::util::MessageDifferencer::Equals(now, network_assignment(*before)))

@@ -34,8 +34,7 @@ class AssignmentFeed {
   void add_networks(const store::View& view, const v1::Task& task, v1::Assignments& out);
   void drop_unused_networks(v1::Assignments& out);
   void visit_volume(const v1::Volume& volume, v1::Assignments& out) const;
-  void visit_network(const store::View& view, const v1::Network* before, const v1::Network& network,
-                     v1::Assignments& out) const;
+  void visit_network(const v1::Network* before, const v1::Network& network, v1::Assignments& out) const;
   void visit_node(const store::View& view, const v1::Node& before, const v1::Node& after, v1::Assignments& out);
   void visit_service(const store::View& view, const v1::Service& before, const v1::Service& after,
                      v1::Assignments& out);
