@@ -10,7 +10,7 @@
 
 #include "cli/list.h"
 #include "cli/target.h"
-#include "core/ip_range.h"
+#include "v1/control.pb.h"
 
 namespace orchion::cli {
 

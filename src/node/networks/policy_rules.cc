@@ -18,8 +18,12 @@ add map inet {0} policy_in {{ type ipv4_addr : verdict; }}
 add map inet {0} policy_in6 {{ type ipv6_addr : verdict; }}
 add map inet {0} policy_out {{ type ipv4_addr : verdict; }}
 add map inet {0} policy_out6 {{ type ipv6_addr : verdict; }}
+add set inet {0} policy_self {{ type ipv4_addr . ipv4_addr; }}
+add set inet {0} policy_self6 {{ type ipv6_addr . ipv6_addr; }}
 add chain inet {0} {1}
 flush chain inet {0} {1}
+add rule inet {0} {1} ip saddr . ip daddr @policy_self return
+add rule inet {0} {1} ip6 saddr . ip6 daddr @policy_self6 return
 add rule inet {0} {1} ip saddr vmap @policy_out
 add rule inet {0} {1} ip6 saddr vmap @policy_out6
 add rule inet {0} {1} ip daddr vmap @policy_in
@@ -28,6 +32,8 @@ add rule inet {0} {1} ip6 daddr vmap @policy_in6
 
 constexpr std::size_t kHashDigits = 16;
 constexpr std::string_view kMaps[] = {"policy_in", "policy_in6", "policy_out", "policy_out6"};
+constexpr std::string_view kSelves[] = {"policy_self",
+                                        "policy_self6"};  // a task may reach itself, by its service's name
 
 using Elements = std::map<std::string, std::set<std::string>>;  // by the set's, or map's, name
 
@@ -147,6 +153,9 @@ Elements sets_of(const std::string& chain, const PolicyGroup& group) {
 Elements led_by(const Policies& policies) {
   Elements maps;
   for (const auto& [uid, task] : policies.tasks)
+    for (const auto& address : task.addresses)
+      maps[is_v6(address) ? "policy_self6" : "policy_self"].insert(fmt::format("{0} . {0}", address));
+  for (const auto& [uid, task] : policies.tasks)
     for (const bool egress : {false, true}) {
       const auto& group = egress ? task.egress : task.ingress;
       if (!group) continue;
@@ -231,9 +240,12 @@ Parts change(const Table& table, const Policies& before, const Policies& after) 
   for (const auto& [name, group] : before.groups)
     if (!after.groups.contains(name)) change_group(table, name, &group, nullptr, parts);
   const Elements led = led_by(before), leads = led_by(after);
-  for (const auto map : kMaps)
-    parts.led += change_elements(table, std::string(map), find_or_none(led, std::string(map)),
-                                 find_or_none(leads, std::string(map)));
+  const auto lead = [&](std::string_view name) {
+    const std::string own(name);
+    parts.led += change_elements(table, own, find_or_none(led, own), find_or_none(leads, own));
+  };
+  std::ranges::for_each(kMaps, lead);
+  std::ranges::for_each(kSelves, lead);
   return parts;
 }
 
@@ -288,6 +300,7 @@ std::string policies_anew_text(const Table& table, const PolicyLeftovers& leftov
   Parts parts = change(table, {}, after);
   std::string text;
   for (const auto map : kMaps) text += fmt::format("flush map inet {} {}\n", table.name, map);
+  for (const auto set : kSelves) text += fmt::format("flush set inet {} {}\n", table.name, set);
   for (const auto& chain : leftovers.chains) text += fmt::format("flush chain inet {} {}\n", table.name, chain);
   for (const auto& set : leftovers.sets)
     text += fmt::format("{} set inet {} {}\n", sets.contains(set) ? "flush" : "delete", table.name, set);

@@ -169,7 +169,6 @@ TEST_F(PolicyKernel, WhoIsAllowedComesInAndOthersAreRefusedAtOnce) {
   EXPECT_EQ(try_it(web, v4(2), 5433), "refused") << "another port";
   EXPECT_EQ(try_it(other, v4(2), 5432), "refused");
   EXPECT_EQ(try_it(other, v6(2), 5432), "refused");
-  EXPECT_EQ(try_it(db, v4(2), 5433), "reached") << "itself";
 
   auto wider = held_;
   wider.groups.begin()->second.allows[0].addresses.push_back(v4(1));
@@ -198,6 +197,25 @@ TEST_F(PolicyKernel, RangesDecideWhereOneGoes) {
   bring(one("web", {v4(0)}, {true, {allow_anybody({tcp(80)})}}));
   EXPECT_EQ(try_it(web, v4(2), 80), "reached");
   EXPECT_EQ(try_it(web, v4(2), 81), "refused");
+}
+
+// By its service's name, which means a virtual address, a task may come out at itself: the packet is routed back.
+TEST_F(PolicyKernel, ATaskReachesItselfWhateverPoliciesSay) {
+  const auto web = task(0), other = task(1);
+  const lab::Server server(web, v4(0), 80);
+  nft("add chain inet orchion_k pre { type nat hook prerouting priority dstnat; }\n"
+      "add rule inet orchion_k pre ip daddr 10.77.0.1 dnat ip to " +
+      v4(0) +
+      "\n"
+      "add chain inet orchion_k post { type nat hook postrouting priority srcnat; }\n"
+      "add rule inet orchion_k post ip saddr " +
+      v4(0) + " ip daddr " + v4(0) + " masquerade\n");
+  auto closed = one("web", {v4(0)}, {false, {}});
+  closed.groups["egress none"] = {true, {}};
+  closed.tasks["web"].egress = "egress none";
+  bring(closed);
+  EXPECT_EQ(try_it(other, "10.77.0.1", 80), "refused");
+  EXPECT_EQ(try_it(web, "10.77.0.1", 80), "reached");
 }
 
 TEST_F(PolicyKernel, BothDirectionsAreAsked) {
@@ -275,8 +293,8 @@ TEST_F(PolicyKernel, AThousandTasksAreLoadedInOneGoAndOneMoreIsAFewWords) {
     const auto ms = [](auto duration) { return std::chrono::duration<double, std::milli>(duration).count(); };
     std::cout << fmt::format("{} groups: 1000 tasks {:.0f} ms, one more {:.1f} ms, all anew {:.0f} ms\n", groups,
                              ms(loaded - begin), ms(added - loaded), ms(anew - added));
-    EXPECT_LE(count(more, "\n"), 8u) << more;
-    EXPECT_LE(count(more, ","), 8u) << more;
+    EXPECT_LE(count(more, "\n"), 12u) << more;
+    EXPECT_LE(count(more, ","), 12u) << more;
     EXPECT_LT(ms(loaded - begin), 10'000) << "it should take less than a second on a quiet machine";
     if (groups > 10) {
       EXPECT_LT(3 * (added - loaded), loaded - begin) << "one more costs what it concerns";
