@@ -1,6 +1,7 @@
 """Networks over three machines: who reaches whom by which address, and what happens when things come, go and fail."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -252,6 +253,39 @@ class Faults(Networks):
             end(server)
         harness.wait_for("three nodes", lambda: len(lan.ready(self.one)) == 3)
         self.one.ok("down", "--stack", "shop")
+        for machine in self.machines:
+            harness.wait_for(f"nothing left on {machine.name}", lambda: self.links(machine) == before[machine.name])
+
+
+class Many(Networks):
+    """Many services of five tasks: in ./dev soak two hundred."""
+
+    def test_every_service_answers_and_everything_goes(self):
+        count = int(os.environ.get("ORCHION_NETWORK_SERVICES", "8"))
+        before = {machine.name: self.links(machine) for machine in self.machines}
+        body = "".join(f"""
+  s{number}:
+    image: busybox-test:latest
+    command: [httpd, -f, -p, "80", -h, /www]
+    stop_signal: SIGKILL
+    deploy: {{replicas: 5}}
+""" for number in range(count))
+        begun = time.monotonic()
+        self.up("many", "services:" + body, wait=False)
+        harness.wait_for("all tasks", lambda: len(self.places("many")) == 5 * count, 60 + count * 3)
+        print(f"{count} services of 5 tasks run after {time.monotonic() - begun:.1f} s")
+        places = self.places("many")
+        self.assertEqual(len({place.node for place in places}), 3)
+
+        def asked(number):
+            out = self.one.run("exec", f"many/s{number}", "--", "sh", "-c", f"wget -q -O - http://s{count - 1 - number}/")
+            return out.out == "ok\n"
+
+        for number in range(0, count, max(1, count // 20)):
+            harness.wait_for(f"s{number} to be found by name", lambda: asked(number), 20)
+        begun = time.monotonic()
+        self.one.ok("down", "--stack", "many")
+        print(f"gone after {time.monotonic() - begun:.1f} s")
         for machine in self.machines:
             harness.wait_for(f"nothing left on {machine.name}", lambda: self.links(machine) == before[machine.name])
 
