@@ -88,13 +88,13 @@ TEST(NetworkLoader, AJobJoinsAnotherStacksToo) {
 
 TEST(NetworkLoader, MistakesHaveTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
-      {"{driver: macvlan}", "2:23: the driver `macvlan` isn't supported"},
+      {"{driver: macvlan}", "2:24: the driver `macvlan` isn't supported"},
       {"{enable_ipv4: false}", "`enable_ipv4: false` isn't supported"},
       {"{driver_opts: {encrypted: ''}}", "`encrypted` isn't supported: remove it"},
       {"{driver_opts: {com.docker.network.driver.mtu: 500}}",
        "`com.docker.network.driver.mtu` must be a whole number from 576 to 65535"},
       {"{enable_ipv6: true, driver_opts: {com.docker.network.driver.mtu: 1279}}", "from 1280 to 65535"},
-      {"{ipam: {config: [{subnet: 127.0.0.0/8}]}}", "2:39: 127.0.0.0/8 overlaps 127.0.0.0/8, which is the loopback"},
+      {"{ipam: {config: [{subnet: 127.0.0.0/8}]}}", "2:41: 127.0.0.0/8 overlaps 127.0.0.0/8, which is the loopback"},
       {"{ipam: {config: [{subnet: 10.0.0.0/24}, {subnet: 10.1.0.0/24}]}}", "a second subnet of IPv4 isn't supported"},
       {"{ipam: {config: [{subnet: 'fd00:1::/64'}]}}", "fd00:1::/64 is for a network with IPv6"},
       {"{enable_ipv6: true, ipam: {config: [{subnet: 'fd00:1::/64', gateway: 'fd00:1::1'}]}}",
