@@ -52,11 +52,13 @@ v1::Change compare_services(const std::string& name, const v1::NamedService* bef
 
 void warn_of_fixed_network(const v1::Change& change, v1::Plan& plan) {
   const bool fixed = std::any_of(change.fields().begin(), change.fields().end(), [](const v1::FieldChange& field) {
-    return field.path() == "subnet" || field.path() == "internal";
+    return field.path() == "subnet" || field.path() == "gateway" || field.path() == "internal" ||
+           field.path() == "subnet6";
   });
   if (fixed)
     plan.add_warnings(fmt::format(
-        "network {}: its subnet and whether it is internal hold until it is removed and made anew", change.name()));
+        "network {}: its subnets, its gateway and whether it is internal hold until it is removed and made anew",
+        change.name()));
 }
 
 }  // namespace

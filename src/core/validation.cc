@@ -11,6 +11,7 @@
 #include "core/health_check.h"
 #include "core/jobs.h"
 #include "core/naming.h"
+#include "core/network_names.h"
 #include "core/subnet.h"
 
 namespace orchion::core {
@@ -19,7 +20,8 @@ namespace {
 
 class StackCheck {
  public:
-  StackCheck(const v1::StackSpec& spec, Violations& violations) : spec_(spec), violations_(violations) {}
+  StackCheck(std::string_view name, const v1::StackSpec& spec, Violations& violations)
+      : name_(name), spec_(spec), violations_(violations) {}
 
   void run() {
     service_names_ = names_of(spec_.services(), "services", "service");
@@ -79,10 +81,13 @@ class StackCheck {
   }
 
   void check_what_it_uses(const v1::ContainerSpec& container, const std::string& at) {
-    for (int i = 0; i < container.networks_size(); ++i)
-      if (!network_names_.contains(container.networks(i).network()))
+    for (int i = 0; i < container.networks_size(); ++i) {
+      // Whether another stack has it is asked where other stacks are known.
+      const auto network = network_of(name_, container.networks(i).network());
+      if (network.stack == name_ && !network_names_.contains(network.name))
         add(fmt::format("{}/container/networks/{}/network", at, i),
-            fmt::format("the stack has no network \"{}\"", container.networks(i).network()));
+            fmt::format("the stack has no network \"{}\"", network.name));
+    }
     for (int i = 0; i < container.mounts_size(); ++i)
       if (container.mounts(i).type() == v1::Mount::VOLUME && !container.mounts(i).source().empty() &&
           !volume_names_.contains(container.mounts(i).source()))
@@ -174,6 +179,7 @@ class StackCheck {
         fmt::format("services wait for each other: {}{}", text, first));
   }
 
+  const std::string_view name_;
   const v1::StackSpec& spec_;
   Violations& violations_;
   std::set<std::string> service_names_, network_names_, volume_names_, queue_names_;
@@ -230,7 +236,7 @@ base::Result<> as_result(std::string_view what, Violations violations) {
 base::Result<> validate_stack(std::string_view name, const v1::StackSpec& spec) {
   Violations violations;
   check_name(name, "/name", "stack", violations);
-  StackCheck(spec, violations).run();
+  StackCheck(name, spec, violations).run();
   return as_result(fmt::format("the stack {}", name), std::move(violations));
 }
 
