@@ -112,6 +112,7 @@ class ControlPlane {
     calls_.spawn("the sweeper of inputs", control::services::sweep_inputs(context, inputs));
     control::controllers::ControllerOptions controllers;
     controllers.node_lost_after = options_.node_lost_after;
+    controllers.cluster_id = cluster_;
     controllers_ = std::make_unique<control::controllers::ControllerSet>(
         executor_, *objects_, clock_, base::Random::from_system(), *liveness_, controllers);
     controllers_->start();

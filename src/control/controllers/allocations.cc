@@ -15,6 +15,18 @@ Cost Cost::of(const v1::ContainerSpec& container) {
   return {container.reservations().nano_cpus(), container.reservations().memory_bytes()};
 }
 
+namespace {
+
+template <class List>
+std::vector<std::pair<std::string, std::uint32_t>> parsed(const List& addresses) {
+  std::vector<std::pair<std::string, std::uint32_t>> result;
+  for (const auto& address : addresses)
+    if (const auto number = core::parse_ipv4(address.address())) result.emplace_back(address.network_uid(), *number);
+  return result;
+}
+
+}  // namespace
+
 Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost) {
   Entry entry;
   entry.name = {task.meta().stack(), task.meta().name()};
@@ -32,14 +44,22 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
     for (const auto& port : assignment.ports())
       entry.ports.push_back(
           scheduler::HostPort::of(port, scheduler::HostPort::owner_of(entry.owner.stack, entry.owner.name)));
-  for (const auto& address : assignment.addresses())
-    if (const auto parsed = core::parse_ipv4(address.address()))
-      entry.addresses.emplace_back(address.network_uid(), *parsed);
+  entry.addresses = parsed(assignment.addresses());
+  return entry;
+}
+
+Allocations::Entry Allocations::entry_of(const v1::Service& service) {
+  Entry entry;
+  entry.addresses = parsed(service.status().virtual_addresses());
   return entry;
 }
 
 void Allocations::put(const v1::Task& task, const Cost& cost) {
   insert(task.meta().uid(), entry_of(task, cost));
+}
+
+void Allocations::put(const v1::Service& service) {
+  insert(service.meta().uid(), entry_of(service));
 }
 
 void Allocations::insert(const std::string& uid, Entry entry) {
@@ -58,8 +78,8 @@ void Allocations::insert(const std::string& uid, Entry entry) {
   entries_.emplace(uid, std::move(entry));
 }
 
-void Allocations::erase(const std::string& task_uid) {
-  const auto found = entries_.find(task_uid);
+void Allocations::erase(const std::string& uid) {
+  const auto found = entries_.find(uid);
   if (found == entries_.end()) return;
   const Entry entry = std::move(found->second);
   entries_.erase(found);
@@ -85,29 +105,33 @@ void Allocations::erase(const std::string& task_uid) {
 
 struct Allocations::ClaimHandle {
   Allocations& owner;
-  std::vector<Claimed> tasks;
+  std::vector<Claimed> objects;
   std::vector<std::string> volume_uids;
-  ~ClaimHandle() { owner.withdraw(tasks, volume_uids); }
+  ~ClaimHandle() { owner.withdraw(objects, volume_uids); }
 };
 
 std::shared_ptr<void> Allocations::claim(const Claims& claims) {
   auto handle = std::make_shared<ClaimHandle>(*this);
-  for (const auto& [task, cost] : claims.tasks) {
-    Claimed claimed{task.meta().uid(), nullptr};
-    if (const auto found = entries_.find(claimed.uid); found != entries_.end())
-      claimed.before = std::make_shared<Entry>(found->second);
-    Entry entry = entry_of(task, cost);
-    entry.claimed = true;
-    insert(claimed.uid, std::move(entry));
-    handle->tasks.push_back(std::move(claimed));
-  }
+  for (const auto& [task, cost] : claims.tasks)
+    handle->objects.push_back(claim_one(task.meta().uid(), entry_of(task, cost)));
+  for (const auto& service : claims.services)
+    handle->objects.push_back(claim_one(service.meta().uid(), entry_of(service)));
   for (const auto& [volume, node] : claims.volumes)
     if (volume_claims_.emplace(volume, node).second) handle->volume_uids.push_back(volume);
   return handle;
 }
 
-void Allocations::withdraw(const std::vector<Claimed>& tasks, const std::vector<std::string>& volume_uids) {
-  for (const auto& claimed : tasks) {
+Allocations::Claimed Allocations::claim_one(const std::string& uid, Entry entry) {
+  Claimed claimed{uid, nullptr};
+  if (const auto found = entries_.find(uid); found != entries_.end())
+    claimed.before = std::make_shared<Entry>(found->second);
+  entry.claimed = true;
+  insert(uid, std::move(entry));
+  return claimed;
+}
+
+void Allocations::withdraw(const std::vector<Claimed>& objects, const std::vector<std::string>& volume_uids) {
+  for (const auto& claimed : objects) {
     const auto found = entries_.find(claimed.uid);
     if (found == entries_.end() || !found->second.claimed) continue;
     erase(claimed.uid);
@@ -148,12 +172,32 @@ std::string Allocations::volume_claim(const std::string& volume_uid) const {
   return found == volume_claims_.end() ? std::string() : found->second;
 }
 
-AddressPicker::AddressPicker(const Allocations& allocations, const std::string& network_uid, const core::Subnet& subnet)
-    : taken_(allocations.taken_addresses(network_uid)), candidate_(subnet.gateway() + 1), end_(subnet.last()) {}
+base::Result<AddressRange> AddressRange::of(const v1::Network& network) {
+  const auto subnet = core::parse_subnet(network.status().subnet());
+  if (!subnet) return base::fail(base::Code::kFailedPrecondition, "it has no subnet yet");
+  return AddressRange{*subnet, core::parse_ipv4(network.status().gateway()).value_or(subnet->gateway())};
+}
+
+AddressPicker::AddressPicker(const std::set<std::uint32_t>& taken, const std::set<std::uint32_t>& given,
+                             const AddressRange& range)
+    : taken_(taken), given_(given), range_(range), candidate_(range.subnet.base + 1) {}
 
 std::uint32_t AddressPicker::next() {
-  for (auto it = taken_.lower_bound(candidate_); it != taken_.end() && *it == candidate_; ++it) ++candidate_;
-  return candidate_ < end_ ? candidate_++ : 0;
+  const auto is_taken = [&](std::uint32_t address) {
+    return address == range_.gateway || taken_.contains(address) || given_.contains(address);
+  };
+  const auto end = range_.subnet.last();
+  while (candidate_ < end && is_taken(candidate_)) ++candidate_;
+  return candidate_ < end ? candidate_++ : 0;
+}
+
+std::uint32_t highest_free_address(const std::set<std::uint32_t>& taken, const AddressRange& range) {
+  const std::uint64_t first = std::uint64_t{range.subnet.base} + 1;
+  for (std::uint64_t above = range.subnet.last(); above > first; --above) {
+    const auto candidate = static_cast<std::uint32_t>(above - 1);
+    if (candidate != range.gateway && !taken.contains(candidate)) return candidate;
+  }
+  return 0;
 }
 
 }  // namespace orchion::control::controllers

@@ -1,8 +1,8 @@
 #pragma once
 
 // What is taken: by node the reservations and host ports, by network the addresses, by service or run the nodes its
-// tasks are on. An index over the view's tasks, kept up to date commit by commit, so that placing one task doesn't look
-// at all.
+// tasks are on. An index over the view's tasks and services, kept up to date commit by commit, so that placing one task
+// doesn't look at all.
 
 #include <cstdint>
 #include <map>
@@ -42,10 +42,14 @@ struct Cost {
 struct Claims {
   std::vector<std::pair<v1::Task, Cost>> tasks;
   std::vector<std::pair<std::string, std::string>> volumes;  // uid of the volume, uid of the node
+  std::vector<v1::Service> services;                         // with the virtual addresses they are to have
 };
 
+// By network uid.
+using AddressSets = std::map<std::string, std::set<std::uint32_t>>;
+
 // Plain data; one executor. A task that ended gives back its reservations and ports, but its addresses only when the
-// object is gone: until then something may be left of it on its node.
+// object is gone: until then something may be left of it on its node. A service has its virtual addresses.
 class Allocations {
  public:
   Allocations() = default;
@@ -54,7 +58,8 @@ class Allocations {
 
   // As the view shows it; replaces what was known or claimed for the same uid.
   void put(const v1::Task& task, const Cost& cost);
-  void erase(const std::string& task_uid);
+  void put(const v1::Service& service);
+  void erase(const std::string& uid);
 
   // Until the handle is destroyed, or put() brings the real thing. Must not outlive this.
   std::shared_ptr<void> claim(const Claims& claims);
@@ -96,10 +101,12 @@ class Allocations {
   struct ClaimHandle;
 
   static Entry entry_of(const v1::Task& task, const Cost& cost);
+  static Entry entry_of(const v1::Service& service);
+  Claimed claim_one(const std::string& uid, Entry entry);
   void insert(const std::string& uid, Entry entry);
-  void withdraw(const std::vector<Claimed>& tasks, const std::vector<std::string>& volume_uids);
+  void withdraw(const std::vector<Claimed>& objects, const std::vector<std::string>& volume_uids);
 
-  std::unordered_map<std::string, Entry> entries_;  // by task uid
+  std::unordered_map<std::string, Entry> entries_;  // by uid of the task or service
   std::unordered_map<std::string, NodeUsage> nodes_;
   std::unordered_map<std::string, std::set<std::uint32_t>> addresses_;  // by network uid
   std::map<store::ObjectName, std::map<std::string, std::uint32_t>> owners_;
@@ -108,19 +115,33 @@ class Allocations {
   std::unordered_map<std::string, std::string> volume_claims_;
 };
 
-// Hands out addresses of one network, the lowest free one first, each once. For use within one plan: nothing may be
-// put or erased meanwhile.
+// What a network has for tasks and services: all between its base and its broadcast address but the gateway.
+struct AddressRange {
+  core::Subnet subnet;
+  std::uint32_t gateway = 0;
+
+  // kFailedPrecondition where the network has no subnet yet.
+  static base::Result<AddressRange> of(const v1::Network& network);
+};
+
+// Hands out a network's addresses to tasks, the lowest free one first, each once. For use within one plan: nothing may
+// be put or erased meanwhile.
 class AddressPicker {
  public:
-  AddressPicker(const Allocations& allocations, const std::string& network_uid, const core::Subnet& subnet);
+  // `given`: what the same plan gives to others. Both sets outlive it.
+  AddressPicker(const std::set<std::uint32_t>& taken, const std::set<std::uint32_t>& given, const AddressRange& range);
 
   // 0: none is left.
   std::uint32_t next();
 
  private:
   const std::set<std::uint32_t>& taken_;
+  const std::set<std::uint32_t>& given_;
+  AddressRange range_;
   std::uint32_t candidate_;
-  std::uint32_t end_;  // the broadcast address
 };
+
+// For a service: far from where tasks are, whose addresses come and go. 0: none is left.
+std::uint32_t highest_free_address(const std::set<std::uint32_t>& taken, const AddressRange& range);
 
 }  // namespace orchion::control::controllers

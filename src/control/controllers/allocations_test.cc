@@ -95,14 +95,66 @@ TEST(Allocations, AClaimThatCameTrueStays) {
   EXPECT_EQ(allocations.of_node("n1").tasks, 1u);
 }
 
-TEST(Allocations, ThePickerTakesTheLowestFreeAddressOnce) {
+v1::Service service(const std::string& uid, const std::string& address) {
+  v1::Service result;
+  result.mutable_meta()->set_uid(uid);
+  auto& given = *result.mutable_status()->add_virtual_addresses();
+  given.set_network_uid("net");
+  given.set_address(address);
+  return result;
+}
+
+TEST(Allocations, AServiceHasItsVirtualAddressesAsLongAsItSays) {
   Allocations allocations;
-  for (const char* address : {"10.0.0.2", "10.0.0.4"}) allocations.put(task(address, "n1", 0, address), kCost);
-  AddressPicker picker(allocations, "net", *core::parse_subnet("10.0.0.0/29"));
+  allocations.put(service("s", "10.0.0.6"));
+  allocations.put(task("a", "n1", 0, "10.0.0.2"), kCost);
+  EXPECT_EQ(allocations.taken_addresses("net").size(), 2u);
+  {
+    const auto claim = allocations.claim({{}, {}, {service("s", "10.0.0.5")}});
+    EXPECT_TRUE(allocations.taken_addresses("net").contains(*core::parse_ipv4("10.0.0.5")));
+  }
+  EXPECT_TRUE(allocations.taken_addresses("net").contains(*core::parse_ipv4("10.0.0.6"))) << "it came to nothing";
+  EXPECT_EQ(allocations.of_node("n1").tasks, 1u);
+  allocations.erase("s");
+  EXPECT_EQ(allocations.taken_addresses("net").size(), 1u);
+}
+
+// A network of 10.0.0.0/29, which holds five beside its gateway.
+AddressRange range(const std::string& gateway = "") {
+  v1::Network network;
+  network.mutable_status()->set_subnet("10.0.0.0/29");
+  network.mutable_status()->set_gateway(gateway);
+  return *AddressRange::of(network);
+}
+
+std::vector<std::string> all_of(AddressPicker picker) {
   std::vector<std::string> picked;
   while (const auto address = picker.next()) picked.push_back(core::format_ipv4(address));
-  EXPECT_EQ(picked, (std::vector<std::string>{"10.0.0.3", "10.0.0.5", "10.0.0.6"})) << "no gateway, no broadcast";
   EXPECT_EQ(picker.next(), 0u);
+  return picked;
+}
+
+TEST(Allocations, ThePickerTakesTheLowestFreeAddressOnce) {
+  using Texts = std::vector<std::string>;
+  Allocations allocations;
+  for (const char* address : {"10.0.0.2", "10.0.0.4"}) allocations.put(task(address, "n1", 0, address), kCost);
+  const auto& taken = allocations.taken_addresses("net");
+  EXPECT_EQ(all_of({taken, {}, range()}), (Texts{"10.0.0.3", "10.0.0.5", "10.0.0.6"})) << "no gateway, no broadcast";
+  EXPECT_EQ(all_of({taken, {*core::parse_ipv4("10.0.0.5")}, range("10.0.0.6")}), (Texts{"10.0.0.1", "10.0.0.3"}));
+}
+
+TEST(Allocations, ServicesTakeTheHighestFreeAddress) {
+  std::set<std::uint32_t> taken;
+  std::vector<std::string> picked;
+  while (const auto address = highest_free_address(taken, range("10.0.0.5"))) {
+    taken.insert(address);
+    picked.push_back(core::format_ipv4(address));
+  }
+  EXPECT_EQ(picked, (std::vector<std::string>{"10.0.0.6", "10.0.0.4", "10.0.0.3", "10.0.0.2", "10.0.0.1"}));
+  v1::Network one;
+  one.mutable_status()->set_subnet("10.0.0.0/32");
+  EXPECT_EQ(highest_free_address({}, *AddressRange::of(one)), 0u);
+  EXPECT_FALSE(AddressRange::of(v1::Network()));
 }
 
 }  // namespace

@@ -46,9 +46,10 @@ void ClusterFixture::start_controllers() {
   controllers_->start();
 }
 
-void ClusterFixture::restart_controllers(base::Duration away) {
+void ClusterFixture::restart_controllers(base::Duration away, const std::function<void()>& meanwhile) {
   EXPECT_TRUE(run(controllers_->shutdown()));
   clock_.advance(away);
+  meanwhile();
   start_controllers();
 }
 
@@ -220,10 +221,16 @@ void ClusterFixture::report(v1::Task task, v1::TaskState state, const std::strin
   commit(std::move(transaction));
 }
 
-// At rest: no two tasks in one slot, no address twice, no host port twice on a node.
+// At rest: no two tasks in one slot, no address twice and none that a gateway has, no host port twice on a node.
 void ClusterFixture::check_invariants() const {
   std::set<std::tuple<std::string, std::string, std::uint32_t>> slots;
   std::set<std::pair<std::string, std::string>> addresses;
+  for (const auto& [name, network] : view().networks().all())
+    addresses.insert({network->meta().uid(), network->status().gateway()});
+  for (const auto& [name, service] : view().services().all())
+    for (const auto& address : service->status().virtual_addresses()) {
+      EXPECT_TRUE(addresses.insert({address.network_uid(), address.address()}).second) << address.address();
+    }
   std::set<std::tuple<std::string, std::uint32_t, std::string>> ports;
   for (const auto& [name, task] : view().tasks().all()) {
     const auto& assignment = task->spec().assignment();

@@ -68,7 +68,11 @@ class ClusterFixture : public testing::Test {
   // Second by second, heartbeats of all but the silent included.
   void advance(std::chrono::seconds duration);
   // Another server over the same store; `away` passes between the two.
-  void restart_controllers(base::Duration away = {});
+  void restart_controllers(base::Duration away = {}) {
+    restart_controllers(away, [] {});
+  }
+  // `meanwhile`: what happens to the store while there is none.
+  void restart_controllers(base::Duration away, const std::function<void()>& meanwhile);
 
   // --- what is there ---
   const store::View& view() const { return objects_->view(); }

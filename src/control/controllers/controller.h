@@ -20,6 +20,7 @@ struct ControllerOptions {
   base::Duration node_check_every = std::chrono::seconds(1);
   std::size_t events_kept = 10'000;
   RecordLimits records = {};
+  std::string cluster_id = {};  // what the cluster's own IPv6 prefix is made of
 };
 
 // What every controller is given. All of it outlives the controllers.

@@ -1,5 +1,7 @@
 #include "control/controllers/controller_set.h"
 
+#include <algorithm>
+
 #include "control/controllers/garbage_controller.h"
 #include "control/controllers/job_controller.h"
 #include "control/controllers/network_controller.h"
@@ -21,6 +23,13 @@ bool takes_the_same(const v1::Task& before, const v1::Task& after) {
   return before.spec().has_assignment() == after.spec().has_assignment() &&
          core::is_deleted(before.meta()) == core::is_deleted(after.meta()) &&
          core::is_terminal(before.status().state()) == core::is_terminal(after.status().state());
+}
+
+bool takes_the_same(const v1::Service& before, const v1::Service& after) {
+  const auto& had = before.status().virtual_addresses();
+  const auto& has = after.status().virtual_addresses();
+  return std::equal(had.begin(), had.end(), has.begin(), has.end(),
+                    [](const auto& a, const auto& b) { return is_same(a, b); });
 }
 
 }  // namespace
@@ -48,6 +57,7 @@ void ControllerSet::start() {
     for (const auto& change : commit->changes) follow(change);
   });
   for (const auto& [name, task] : objects_.view().tasks().all()) take_in(*task);
+  for (const auto& [name, service] : objects_.view().services().all()) allocations_.put(*service);
   for (const auto& controller : controllers_) controller->start();
 }
 
@@ -58,11 +68,17 @@ base::Co<> ControllerSet::shutdown() {
 }
 
 void ControllerSet::follow(const store::ObjectChange& change) {
+  if (change.kind == "Service") return follow(before<v1::Service>(change), after<v1::Service>(change));
   if (change.kind != "Task") return;
   if (!change.after) return allocations_.erase(before<v1::Task>(change)->meta().uid());
   const auto* was = before<v1::Task>(change);
   const auto* is = after<v1::Task>(change);
   if (was == nullptr || !takes_the_same(*was, *is)) take_in(*is);
+}
+
+void ControllerSet::follow(const v1::Service* before, const v1::Service* after) {
+  if (after == nullptr) return allocations_.erase(before->meta().uid());
+  if (before == nullptr || !takes_the_same(*before, *after)) allocations_.put(*after);
 }
 
 void ControllerSet::take_in(const v1::Task& task) {

@@ -26,6 +26,7 @@ class ControllerSet {
 
  private:
   void follow(const store::ObjectChange& change);
+  void follow(const v1::Service* before, const v1::Service* after);
   void take_in(const v1::Task& task);
 
   store::ObjectStore& objects_;

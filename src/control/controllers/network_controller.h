@@ -1,6 +1,7 @@
 #pragma once
 
-#include <map>
+#include <set>
+#include <string>
 
 #include "control/controllers/controller.h"
 
@@ -15,9 +16,11 @@ class NetworkController final : public Controller {
   Plan plan(const Key& key) override;
   void on_change(const store::ObjectChange& change) override;
   void on_node(const store::ObjectChange& change);
+  template <class T>
+  void on_user(const T* before, const T* after);
   void enqueue_all() override;
-
-  std::map<store::ObjectName, std::string> said_;
+  void enqueue_deleted();
+  std::set<std::string> users_of(const store::ObjectName& network) const;
 };
 
 }  // namespace orchion::control::controllers

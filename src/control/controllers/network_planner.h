@@ -1,6 +1,6 @@
 #pragma once
 
-// Which subnet a network gets, and when it may go.
+// Which subnets a network gets, and when it may go.
 
 #include <memory>
 #include <set>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/controllers/plan.h"
+#include "core/subnet6.h"
 
 namespace orchion::control::controllers {
 
@@ -16,20 +17,21 @@ using NetworkPtr = std::shared_ptr<const v1::Network>;
 struct NetworkSnapshot {
   NetworkPtr network;                // null: it is gone
   std::vector<NetworkPtr> networks;  // all of the cluster
-  bool in_use = false;               // a task object holds an address of it
+  bool in_use = false;               // a task or a service holds an address of it
   std::set<std::string> nodes;       // uids of those that exist and aren't lost
-  std::string said;                  // what was last said about it, so that it isn't said again
+  std::set<std::string> users;       // "STACK/SERVICE": services and jobs that are in it; asked for where it is to go
+  std::string cluster_id;
 };
 
-struct NetworkPlan {
-  Plan plan;
-  std::string said;
-};
+// A network without a subnet gets the one its spec names, or the lowest free /20 of 10.192.0.0/10, and the gateway that
+// its spec names, or the first address. With IPv6 it also gets the subnet that its spec names, or the lowest free /64
+// of the cluster's own prefix. It gets all of it or nothing, and keeps it as long as it exists. Where that can't be,
+// its message and an event say why. One that is being deleted goes when no service is in it, nobody holds an address of
+// it and the nodes where it was have taken it down. A lost one isn't waited for: when it comes back it learns that it
+// has no such network.
+Plan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random& random);
 
-// A network without a subnet gets the one its spec names, or the lowest free /20 of 10.192.0.0/10; its gateway is the
-// first address. It keeps it as long as it exists. Where that can't be, an event says why. One that is being deleted
-// goes when no task holds an address of it and the nodes where it was have taken it down. A lost one isn't waited for:
-// when it comes back it learns that it has no such network.
-NetworkPlan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random& random);
+// The cluster's own part of fd00::/8 (RFC 4193), a /48.
+core::Subnet6 cluster_prefix(const std::string& cluster_id);
 
 }  // namespace orchion::control::controllers

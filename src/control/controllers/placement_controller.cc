@@ -4,6 +4,7 @@
 
 #include "control/controllers/placement_planner.h"
 #include "control/controllers/service_controller.h"
+#include "control/controllers/virtual_addresses_planner.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
 #include "core/run_queue.h"
@@ -18,6 +19,12 @@ bool concerns_placement(const v1::Task* before, const v1::Task* after) {
   if (before == nullptr) return !after->spec().has_assignment();
   if (after == nullptr) return true;
   return core::is_terminal(before->status().state()) != core::is_terminal(after->status().state());
+}
+
+bool concerns_placement(const store::ObjectChange& change) {
+  if (change.kind == "Task") return concerns_placement(before<v1::Task>(change), after<v1::Task>(change));
+  if (change.kind == "Service") return frees_address(before<v1::Service>(change), after<v1::Service>(change));
+  return change.kind == "Node" || change.kind == "Network" || change.kind == "Volume" || change.kind == "Image";
 }
 
 }  // namespace
@@ -36,7 +43,7 @@ Plan PlacementController::plan(const Key&) {
     const auto revision = task ? view().template_of(*task) : nullptr;
     if (!revision) continue;
     if (stacks.insert(name.stack).second) add_stack(view(), name.stack, snapshot.cluster);
-    add_image(view(), revision->spec().template_().container().image(), snapshot.cluster);
+    add_container(view(), name.stack, revision->spec().template_().container(), snapshot.cluster);
     auto run = task->spec().run().empty() ? nullptr : view().runs().find(name.stack, task->spec().run());
     somebody_preempts = somebody_preempts || (run && run->spec().template_().preempts());
     const auto placement = placement_of(run.get());
@@ -69,10 +76,7 @@ std::vector<PlacedTask> PlacementController::placed_tasks() const {
 
 void PlacementController::on_change(const store::ObjectChange& change) {
   if (context_.allocations.unassigned().empty()) return;
-  const bool concerns = change.kind == "Task" ? concerns_placement(before<v1::Task>(change), after<v1::Task>(change))
-                                              : change.kind == "Node" || change.kind == "Network" ||
-                                                    change.kind == "Volume" || change.kind == "Image";
-  if (concerns) enqueue_all();
+  if (concerns_placement(change)) enqueue_all();
 }
 
 void PlacementController::enqueue_all() {

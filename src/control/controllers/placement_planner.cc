@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/attachments.h"
 #include "control/controllers/decisions.h"
 #include "control/controllers/preemption.h"
 #include "control/controllers/service_slots.h"
@@ -23,7 +24,8 @@ constexpr std::uint32_t kHostPortLast = 32767;
 
 class Placer {
  public:
-  Placer(const ClusterSnapshot& cluster, std::uint64_t seed) : cluster_(cluster) {
+  Placer(const ClusterSnapshot& cluster, std::uint64_t seed, const AddressSets& given)
+      : cluster_(cluster), given_(given) {
     input_.seed = seed;
     for (const auto& node : cluster.nodes) {
       const auto assumed = cluster.usage_if.find(node->meta().uid());
@@ -51,13 +53,19 @@ class Placer {
   }
 
  private:
+  struct Joined {
+    std::string name;  // as the container has it
+    std::shared_ptr<const v1::Network> network;
+    AddressRange range;
+  };
+
   // What the tasks of one revision that avoid the same nodes have in common.
   struct TaskClass {
     std::size_t index = 0;
     std::string obstacle;  // why no node is asked at all
     RevisionPtr revision;
     std::uint64_t port_owner = 0;
-    std::vector<std::pair<std::shared_ptr<const v1::Network>, core::Subnet>> networks;
+    std::vector<Joined> networks;
     std::vector<std::shared_ptr<const v1::Volume>> volumes;
   };
 
@@ -104,15 +112,13 @@ class Placer {
 
   void find_networks(const std::string& stack, const v1::ContainerSpec& container, TaskClass& made) const {
     for (const auto& attachment : container.networks()) {
-      const auto found = cluster_.networks.find({stack, attachment.network()});
-      const bool there = found != cluster_.networks.end() && !core::is_deleted(found->second->meta());
-      const auto subnet = there ? core::parse_subnet(found->second->status().subnet())
-                                : base::fail(base::Code::kNotFound, "no such network");
-      if (subnet) {
-        made.networks.emplace_back(found->second, *subnet);
+      const auto network = find_network(cluster_, stack, attachment);
+      const auto obstacle = network_obstacle(network.get(), stack, attachment);
+      if (obstacle.empty()) {
+        if (const auto range = AddressRange::of(*network))
+          made.networks.push_back({attachment.network(), network, *range});
       } else if (made.obstacle.empty()) {
-        made.obstacle =
-            fmt::format("network {} {}", attachment.network(), there ? "has no subnet yet" : "does not exist yet");
+        made.obstacle = fmt::format("network {} {}", attachment.network(), obstacle);
       }
     }
   }
@@ -152,16 +158,19 @@ class Placer {
     v1::Assignment assignment;
     assignment.set_node(node.meta().name());
     assignment.set_node_uid(node.meta().uid());
-    for (const auto& [network, subnet] : known.networks) {
-      const std::uint32_t address = picker_of(*network, subnet).next();
+    for (const auto& joined : known.networks) {
+      const std::uint32_t address = picker_of(joined).next();
       if (address == 0)
         return {std::nullopt,
-                fmt::format("network {} has no free address in {}", network->meta().name(), subnet.text()),
+                fmt::format("network {} has no free address in {}: take something out of it, or make it anew with a "
+                            "wider subnet",
+                            joined.name, joined.range.subnet.text()),
                 {}};
       auto& entry = *assignment.add_addresses();
-      entry.set_network(network->meta().name());
-      entry.set_network_uid(network->meta().uid());
+      entry.set_network(joined.name);
+      entry.set_network_uid(joined.network->meta().uid());
       entry.set_address(core::format_ipv4(address));
+      entry.set_address6(address6_of(*joined.network, address));
     }
     if (!add_ports(known, n, assignment))
       return {std::nullopt,
@@ -174,9 +183,14 @@ class Placer {
     return placement;
   }
 
-  AddressPicker& picker_of(const v1::Network& network, const core::Subnet& subnet) {
-    const auto& uid = network.meta().uid();
-    return pickers_.try_emplace(uid, *cluster_.allocations, uid, subnet).first->second;
+  AddressPicker& picker_of(const Joined& joined) {
+    static const std::set<std::uint32_t> kNone;
+    const auto& uid = joined.network->meta().uid();
+    const auto given = given_.find(uid);
+    return pickers_
+        .try_emplace(uid, cluster_.allocations->taken_addresses(uid), given == given_.end() ? kNone : given->second,
+                     joined.range)
+        .first->second;
   }
 
   bool add_ports(const TaskClass& known, std::size_t n, v1::Assignment& assignment) {
@@ -201,6 +215,7 @@ class Placer {
   }
 
   const ClusterSnapshot& cluster_;
+  const AddressSets& given_;
   scheduler::PlacementInput input_;
   std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
   std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
@@ -211,8 +226,8 @@ class Placer {
 }  // namespace
 
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
-                                   std::uint64_t seed) {
-  return Placer(cluster, seed).place(tasks);
+                                   std::uint64_t seed, const AddressSets& given) {
+  return Placer(cluster, seed, given).place(tasks);
 }
 
 void apply_placement(const Placement& placement, const Cost& cost, std::string_view controller, Now now, v1::Task& task,

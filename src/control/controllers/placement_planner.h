@@ -22,10 +22,11 @@ using RevisionPtr = std::shared_ptr<const v1::Revision>;
 struct ClusterSnapshot {
   std::vector<NodePtr> nodes;
   const Allocations* allocations = nullptr;
-  std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;  // of the stacks concerned
-  std::map<store::ObjectName, std::shared_ptr<const v1::Volume>> volumes;    // of the stacks concerned
-  std::map<std::string, std::shared_ptr<const v1::Image>> images;            // by full name, where known
-  std::map<std::string, NodeUsage> usage_if;                                 // by node uid: goes before the allocations
+  // Of the stacks concerned, and other stacks' that are joined.
+  std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;
+  std::map<store::ObjectName, std::shared_ptr<const v1::Volume>> volumes;  // of the stacks concerned
+  std::map<std::string, std::shared_ptr<const v1::Image>> images;          // by full name, where known
+  std::map<std::string, NodeUsage> usage_if;                               // by node uid: goes before the allocations
 };
 
 struct TaskToPlace {
@@ -43,9 +44,10 @@ struct Placement {
   std::vector<std::shared_ptr<const v1::Volume>> pins;  // volumes whose data will be on the node from now on
 };
 
-// One per task, in their order. Places of one call don't collide with each other.
+// One per task, in their order. Places of one call don't collide with each other, nor with the addresses that the same
+// plan gives to others.
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
-                                   std::uint64_t seed);
+                                   std::uint64_t seed, const AddressSets& given = {});
 
 // Gives the task its assignment, or its message; the claims and the writes that go with it. Volumes are pinned once:
 // `plan` knows which were. `controller` does it: see core::controller_actor().

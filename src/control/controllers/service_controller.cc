@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <set>
 
+#include "control/controllers/attachments.h"
 #include "control/controllers/node_planner.h"
 #include "control/controllers/service_slots.h"
+#include "control/controllers/virtual_addresses_planner.h"
 #include "core/defaults.h"
 #include "core/image_reference.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
+#include "core/network_names.h"
 
 namespace orchion::control::controllers {
 
@@ -65,7 +68,7 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   result.revisions = revisions_of(view(), name);
   result.cluster = cluster_snapshot(view(), context_.allocations);
   add_stack(view(), name.stack, result.cluster);
-  add_image(view(), result.service->spec().container().image(), result.cluster);
+  add_container(view(), name.stack, result.service->spec().container(), result.cluster);
   result.replacement_paused = is_replacement_paused(result.cluster.nodes, context_.options.node_lost_after);
   for (const auto& dependency : result.service->spec().depends_on())
     result.dependencies.push_back({dependency, view().services().find(name.stack, dependency.service()),
@@ -83,19 +86,36 @@ void ServiceController::on_change(const store::ObjectChange& change) {
   if (change.kind == "Service") {
     enqueue("Service", change.name);
     enqueue_dependents(change.name);
+    on_service(change.name, before<v1::Service>(change), after<v1::Service>(change));
   } else if (change.kind == "Task") {
     const auto* task = change.after ? after<v1::Task>(change) : before<v1::Task>(change);
     const store::ObjectName service{task->meta().stack(), task->spec().service()};
+    if (!change.after && task->spec().assignment().addresses_size() > 0) enqueue_lacking();
     if (task->spec().service().empty()) return;
     if (!change.after) seen_.forget_task(task->meta().uid());
     enqueue("Service", service);
     enqueue_dependents(service);
   } else if (change.kind == "Network") {
-    for (const auto& service : view().services().of_stack(change.name.stack))
-      enqueue("Service", {service->meta().stack(), service->meta().name()});
+    for (const auto& [name, service] : view().services().all())
+      if (core::is_attached(name.stack, service->spec().container(), {change.name.stack, change.name.name}))
+        enqueue("Service", name);
   } else if (change.kind == "Node") {
     on_node(before<v1::Node>(change), after<v1::Node>(change));
   }
+}
+
+// Addresses that it had are free again.
+void ServiceController::on_service(const store::ObjectName& name, const v1::Service* before, const v1::Service* after) {
+  if (after != nullptr && lacks_virtual_address(*after)) {
+    lacking_.insert(name);
+  } else {
+    lacking_.erase(name);
+  }
+  if (frees_address(before, after)) enqueue_lacking();
+}
+
+void ServiceController::enqueue_lacking() {
+  for (const auto& name : lacking_) enqueue("Service", name);
 }
 
 // Only those that still wait for their first tasks.
@@ -120,7 +140,10 @@ void ServiceController::on_node(const v1::Node* before, const v1::Node* after) {
 }
 
 void ServiceController::enqueue_all() {
-  for (const auto& [name, service] : view().services().all()) enqueue("Service", name);
+  for (const auto& [name, service] : view().services().all()) {
+    enqueue("Service", name);
+    if (lacks_virtual_address(*service)) lacking_.insert(name);
+  }
 }
 
 ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& allocations) {
@@ -131,16 +154,20 @@ ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& all
 }
 
 void add_stack(const store::View& view, const std::string& stack, ClusterSnapshot& cluster) {
-  for (const auto& network : view.networks().of_stack(stack))
-    cluster.networks.emplace(store::ObjectName{stack, network->meta().name()}, network);
   for (const auto& volume : view.volumes().of_stack(stack))
     cluster.volumes.emplace(store::ObjectName{stack, volume->meta().name()}, volume);
 }
 
-void add_image(const store::View& view, const std::string& reference, ClusterSnapshot& cluster) {
-  const auto name = core::normalise_image(reference);
-  if (!name) return;
-  if (auto image = view.images().find(*name)) cluster.images.emplace(*name, std::move(image));
+void add_container(const store::View& view, const std::string& stack, const v1::ContainerSpec& container,
+                   ClusterSnapshot& cluster) {
+  for (const auto& attachment : container.networks()) {
+    auto name = network_name(stack, attachment);
+    if (auto network = view.networks().find(name.stack, name.name))
+      cluster.networks.emplace(std::move(name), std::move(network));
+  }
+  const auto image_name = core::normalise_image(container.image());
+  if (!image_name) return;
+  if (auto image = view.images().find(*image_name)) cluster.images.emplace(*image_name, std::move(image));
 }
 
 std::vector<RevisionPtr> revisions_of(const store::View& view, const store::ObjectName& service) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "control/controllers/controller.h"
@@ -20,17 +21,21 @@ class ServiceController final : public Controller {
   void enqueue_all() override;
 
   ServiceSnapshot snapshot(const store::ObjectName& name);
+  void on_service(const store::ObjectName& name, const v1::Service* before, const v1::Service* after);
   void enqueue_dependents(const store::ObjectName& name);
+  void enqueue_lacking();
   void enqueue_services_of_node(const std::string& node_uid);
   void on_node(const v1::Node* before, const v1::Node* after);
 
   SeenTimes seen_;
+  std::set<store::ObjectName> lacking_;  // services without a virtual address that they are to have
 };
 
-// What placing tasks of these stacks needs to know.
+// What placing tasks of these stacks, with these containers, needs to know.
 ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& allocations);
 void add_stack(const store::View& view, const std::string& stack, ClusterSnapshot& cluster);
-void add_image(const store::View& view, const std::string& reference, ClusterSnapshot& cluster);
+void add_container(const store::View& view, const std::string& stack, const v1::ContainerSpec& container,
+                   ClusterSnapshot& cluster);
 
 // All revisions of a service, in no particular order.
 std::vector<RevisionPtr> revisions_of(const store::View& view, const store::ObjectName& service);

@@ -9,6 +9,7 @@
 #include "control/controllers/service_recovery.h"
 #include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
+#include "control/controllers/virtual_addresses_planner.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
 #include "core/naming.h"
@@ -40,6 +41,7 @@ class ServicePlanner {
         now_(now),
         random_(random),
         nodes_(snapshot.cluster.nodes),
+        virtual_addresses_(plan_virtual_addresses(*snapshot.service, snapshot.tasks, snapshot.cluster)),
         why_(snapshot),
         revisions_(snapshot, now, random) {}
 
@@ -202,7 +204,7 @@ class ServicePlanner {
     if (!obstacle_.empty() || !looks_for_another_node(spec_, task)) return false;
     TaskToPlace wanted{{stack(), name()}, revisions_.current()};
     wanted.avoided = avoided_after(task);
-    const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0).front();
+    const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0, taken_by(virtual_addresses_)).front();
     if (!placement.assignment || !is_better_elsewhere(task, placement.assignment->node_uid())) return false;
     v1::Task leaving = task;
     leaving.mutable_spec()->mutable_avoided_nodes()->Assign(wanted.avoided.begin(), wanted.avoided.end());
@@ -290,7 +292,7 @@ class ServicePlanner {
     std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
     if (wanted.empty()) return;
     for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].avoided = new_tasks_[i].avoided;
-    const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next());
+    const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next(), taken_by(virtual_addresses_));
     const Cost cost = Cost::of(spec_.container());
     for (std::size_t i = 0; i < placements.size(); ++i) {
       auto& made = new_tasks_[i];
@@ -363,7 +365,7 @@ class ServicePlanner {
     if (!unplaced_.empty())
       return fmt::format("{} has no place: {}", short_name(*unplaced_.front()),
                          unplaced_.front()->spec().placement_message());
-    return lost_;
+    return lost_.empty() ? virtual_addresses_.message : lost_;
   }
 
   void write_status() {
@@ -375,9 +377,20 @@ class ServicePlanner {
     status.set_tasks_desired(wanted_ - std::min(completed_, wanted_));
     status.set_updating(is_updating());
     status.set_message(message());
+    *status.mutable_virtual_addresses() = virtual_addresses_.list;
+    claim_virtual_addresses();
     Unit unit = status_events(status);
     if (!is_same(status, service_.status())) unit.push_back({Verb::kPutStatus, std::move(changed)});
     if (!unit.empty()) plan_.units.push_back(std::move(unit));
+  }
+
+  // What it gives back is nobody's before that is durable.
+  void claim_virtual_addresses() {
+    const VirtualAddresses before{service_.status().virtual_addresses(), {}};
+    if (taken_by(before) == taken_by(virtual_addresses_)) return;
+    v1::Service both = service_;
+    both.mutable_status()->mutable_virtual_addresses()->MergeFrom(virtual_addresses_.list);
+    plan_.claims.services.push_back(std::move(both));
   }
 
   Unit status_events(const v1::ServiceStatus& status) {
@@ -423,6 +436,7 @@ class ServicePlanner {
   Now now_;
   base::Random& random_;
   NodeTable nodes_;
+  const VirtualAddresses virtual_addresses_;
   const ServiceDecisions why_;
   Plan plan_;
 

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "control/controllers/attachments.h"
 #include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
@@ -156,10 +157,10 @@ std::string missing_dependency(const std::vector<DependencyFacts>& dependencies)
 
 std::string missing_network(const ClusterSnapshot& cluster, const v1::Service& service) {
   for (const auto& attachment : service.spec().container().networks()) {
-    const auto found = cluster.networks.find({service.meta().stack(), attachment.network()});
-    if (found == cluster.networks.end() || core::is_deleted(found->second->meta()) ||
-        found->second->status().subnet().empty())
-      return fmt::format("waits for network {} to get its subnet", attachment.network());
+    const auto& stack = service.meta().stack();
+    const auto network = find_network(cluster, stack, attachment);
+    if (const auto obstacle = network_obstacle(network.get(), stack, attachment); !obstacle.empty())
+      return fmt::format("waits for network {}, which {}", attachment.network(), obstacle);
   }
   return {};
 }

@@ -1,11 +1,14 @@
 // Networks, placement and garbage: planners with few cases each.
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "control/controllers/garbage_planner.h"
 #include "control/controllers/network_planner.h"
 #include "control/controllers/placement_planner.h"
 #include "core/lifecycle.h"
+#include "core/subnet.h"
 
 namespace orchion::control::controllers {
 namespace {
@@ -26,11 +29,13 @@ NetworkPtr network(const std::string& name, const std::string& wanted, const std
 // The subnet the network gets, or what is said instead.
 std::string outcome(const NetworkSnapshot& snapshot) {
   base::Random random(1);
-  const auto result = plan_network(snapshot, kNow, random);
-  for (const auto& unit : result.plan.units)
-    if (const auto* changed = std::get_if<v1::Network>(&unit[0].object))
-      return unit[0].verb == Verb::kRemove ? "removed" : changed->status().subnet();
-  return result.said;
+  for (const auto& unit : plan_network(snapshot, kNow, random).units)
+    for (const auto& write : unit)
+      if (const auto* changed = std::get_if<v1::Network>(&write.object)) {
+        if (write.verb == Verb::kRemove) return "removed";
+        return changed->status().message().empty() ? changed->status().subnet() : changed->status().message();
+      }
+  return {};
 }
 
 TEST(NetworkPlanner, Table) {
@@ -46,11 +51,146 @@ TEST(NetworkPlanner, Table) {
             "the pool 10.192.0.0/10 has no free subnet left; remove networks or name a subnet");
 }
 
+using Change = std::function<void(v1::Network&)>;
+
+// The network's status after one plan.
+v1::NetworkStatus planned(const Change& change, std::vector<NetworkPtr> others = {}) {
+  auto made = std::make_shared<v1::Network>(*network("n", ""));
+  change(*made);
+  base::Random random(1);
+  const auto plan = plan_network({made, std::move(others), false, {}, {}, "cluster"}, kNow, random);
+  for (const auto& unit : plan.units)
+    for (const auto& write : unit)
+      if (const auto* changed = std::get_if<v1::Network>(&write.object)) return changed->status();
+  return made->status();
+}
+
+TEST(NetworkPlanner, AGatewayIsOneOfTheSubnetsAddresses) {
+  const struct {
+    const char *subnet, *gateway, *expected;
+  } cases[] = {
+      {"", "", "10.192.0.1"},
+      {"10.7.0.0/24", "", "10.7.0.1"},
+      {"10.7.0.0/24", "10.7.0.254", "10.7.0.254"},
+      {"10.7.0.0/24", "10.7.0.255",
+       "its gateway 10.7.0.255 is no address of its subnet 10.7.0.0/24; choose one between 10.7.0.1 and 10.7.0.254"},
+      {"10.7.0.0/24", "10.7.0.0",
+       "its gateway 10.7.0.0 is no address of its subnet 10.7.0.0/24; choose one between 10.7.0.1 and 10.7.0.254"},
+      {"10.7.0.0/24", "x",
+       "its gateway x is no address of its subnet 10.7.0.0/24; choose one between 10.7.0.1 and 10.7.0.254"},
+      {"", "10.7.0.1", "its gateway 10.7.0.1 is no address of its subnet 10.192.0.0/20; name the subnet too"},
+  };
+  for (const auto& c : cases) {
+    const auto status = planned([&](v1::Network& network) {
+      network.mutable_spec()->set_subnet(c.subnet);
+      network.mutable_spec()->set_gateway(c.gateway);
+    });
+    EXPECT_EQ(status.message().empty() ? status.gateway() : status.message(), c.expected);
+    EXPECT_EQ(status.subnet().empty(), !status.message().empty()) << "all or nothing";
+  }
+}
+
+void want_ipv6(v1::Network& network) {
+  network.mutable_spec()->set_enable_ipv6(true);
+}
+
+TEST(NetworkPlanner, IPv6ComesFromThePrefixOfTheCluster) {
+  const auto prefix = cluster_prefix("cluster");
+  EXPECT_EQ(prefix.prefix, 48);
+  EXPECT_TRUE(core::parse_subnet6("fd00::/8")->contains(prefix.base));
+  EXPECT_NE(prefix, cluster_prefix("another"));
+
+  const auto first = planned(want_ipv6);
+  EXPECT_EQ(first.subnet6(), (core::Subnet6{prefix.base, 64}).text());
+  EXPECT_EQ(first.gateway6(), core::format_ipv6(core::parse_subnet6(first.subnet6())->of(0x0ac00001)));
+  EXPECT_EQ(planned([](v1::Network&) {}).subnet6(), "") << "nobody asked for it";
+
+  auto taken = std::make_shared<v1::Network>(*network("other", "", "10.192.16.0/20"));
+  taken->mutable_status()->set_subnet6(first.subnet6());
+  const auto second = core::parse_subnet6(planned(want_ipv6, {taken}).subnet6());
+  EXPECT_TRUE(prefix.contains(second->base));
+  EXPECT_FALSE(second->overlaps(*core::parse_subnet6(first.subnet6())));
+
+  taken->mutable_status()->set_subnet6(prefix.text());
+  EXPECT_EQ(
+      planned(want_ipv6, {taken}).message(),
+      "the cluster's prefix " + prefix.text() + " has no free subnet left; remove networks or name an IPv6 subnet");
+}
+
+TEST(NetworkPlanner, AnIPv6SubnetThatIsNamed) {
+  auto other = std::make_shared<v1::Network>(*network("other", "", "10.192.16.0/20"));
+  other->mutable_status()->set_subnet6("fd00:7::/64");
+  const auto said = [&](const char* subnet6) {
+    const auto status = planned(
+        [&](v1::Network& network) {
+          want_ipv6(network);
+          network.mutable_spec()->set_subnet6(subnet6);
+        },
+        {other});
+    EXPECT_EQ(status.subnet().empty(), !status.message().empty()) << "all or nothing";
+    return status.message().empty() ? status.subnet6() + " " + status.gateway6() : status.message();
+  };
+  EXPECT_EQ(said("FD00:8::/96"), "fd00:8::/96 fd00:8::ac0:1");
+  EXPECT_EQ(said("2001:db8::/48"), "2001:db8::/48 2001:db8::ac0:1");
+  EXPECT_EQ(said("fd00:8::/97"),
+            "its subnet fd00:8::/97 is too narrow for addresses that end like those of IPv4; make it /96 or wider");
+  EXPECT_EQ(said("fd00::/16"), "its subnet fd00::/16 overlaps fd00:7::/64 of network shop/other; choose another");
+  EXPECT_EQ(said("fe80::/64"),
+            "its subnet fe80::/64 overlaps fe80::/10, where no task can have an address; choose one of fd00::/8");
+  EXPECT_EQ(said("fd00::1/64"), "\"fd00::1/64\" is an address in a subnet: the subnet is fd00::/64");
+}
+
+TEST(NetworkPlanner, IPv6CanBeAddedToANetworkThatStands) {
+  const auto stands = [](v1::Network& network) {
+    network.mutable_status()->set_subnet("10.7.0.0/24");
+    network.mutable_status()->set_gateway("10.7.0.9");
+    network.mutable_status()->set_vni(70'000);
+    want_ipv6(network);
+  };
+  const auto status = planned(stands);
+  EXPECT_EQ(status.subnet(), "10.7.0.0/24");
+  EXPECT_TRUE(status.gateway6().ends_with(":a07:9")) << status.gateway6();
+  const auto failed = planned([&](v1::Network& network) {
+    stands(network);
+    network.mutable_spec()->set_subnet6("fd00::/128");
+  });
+  EXPECT_EQ(failed.subnet(), "10.7.0.0/24") << "what it has stays";
+  EXPECT_NE(failed.message(), "");
+}
+
+TEST(NetworkPlanner, AFailureIsSaidOnceAndForgottenAfterwards) {
+  auto wanting = std::make_shared<v1::Network>(*network("n", "10.192.16.0/24"));
+  const auto other = network("other", "", "10.192.16.0/20");
+  base::Random random(1);
+  const auto first = plan_network({wanting, {other}}, kNow, random);
+  ASSERT_EQ(first.units.size(), 1u);
+  ASSERT_EQ(first.units[0].size(), 2u);
+  EXPECT_EQ(std::get<v1::Event>(first.units[0][0].object).reason(), "NoSubnet");
+  *wanting = std::get<v1::Network>(first.units[0][1].object);
+  EXPECT_TRUE(plan_network({wanting, {other}}, kNow, random).units.empty());
+  const auto done = plan_network({wanting, {}}, kNow, random);
+  ASSERT_EQ(done.units.size(), 1u);
+  EXPECT_EQ(done.units[0].size(), 1u) << "no event";
+  EXPECT_EQ(std::get<v1::Network>(done.units[0][0].object).status().message(), "");
+}
+
+TEST(NetworkPlanner, StaysWhileSomethingIsInIt) {
+  auto leaving = std::make_shared<v1::Network>(*network("n", "", "10.192.0.0/20"));
+  core::mark_deleted(*leaving->mutable_meta(), kNow.wall);
+  core::add_finalizer(*leaving->mutable_meta(), core::kNetworkFinalizer);
+  const std::string said = "is still used by blog/web, shop/db: remove what uses it, or take that out of the network";
+  EXPECT_EQ(outcome({leaving, {}, false, {}, {"shop/db", "blog/web"}}), said);
+  leaving->mutable_status()->set_message(said);
+  EXPECT_EQ(outcome({leaving, {}, false, {}, {"shop/db", "blog/web"}}), "") << "it is said already";
+  EXPECT_EQ(outcome({leaving, {}, true, {}, {}}), "10.192.0.0/20") << "the message is taken back";
+  EXPECT_EQ(outcome({leaving, {}, false, {}, {}}), "removed");
+}
+
 TEST(NetworkPlanner, EachHasANumberOfItsOwn) {
   base::Random random(1);
   const auto other = network("other", "", "10.192.16.0/20");
   const auto made = plan_network({network("n", ""), {other}}, kNow, random);
-  const auto vni = std::get<v1::Network>(made.plan.units.at(0).at(0).object).status().vni();
+  const auto vni = std::get<v1::Network>(made.units.at(0).at(0).object).status().vni();
   EXPECT_GE(vni, 1u << 16);
   EXPECT_LT(vni, 1u << 24);
   EXPECT_NE(vni, other->status().vni());
@@ -58,7 +198,7 @@ TEST(NetworkPlanner, EachHasANumberOfItsOwn) {
   auto old = std::make_shared<v1::Network>(*network("n", "", "10.192.0.0/20"));
   old->mutable_status()->clear_vni();
   const auto mended = plan_network({old, {other}}, kNow, random);
-  const auto& status = std::get<v1::Network>(mended.plan.units.at(0).at(0).object).status();
+  const auto& status = std::get<v1::Network>(mended.units.at(0).at(0).object).status();
   EXPECT_EQ(status.subnet(), "10.192.0.0/20");
   EXPECT_NE(status.vni(), 0u);
 }
@@ -76,7 +216,7 @@ std::string waited_for(v1::Network leaving, std::set<std::string> nodes) {
   base::Random random(1);
   const auto units =
       plan_network({std::make_shared<v1::Network>(std::move(leaving)), {}, false, std::move(nodes)}, kNow, random)
-          .plan.units;
+          .units;
   if (units.empty()) return "no change";
   if (units[0][0].verb == Verb::kRemove) return "removed";
   std::string all;
@@ -128,7 +268,43 @@ TEST(PlacementPlanner, GivesAddressesUntilNoneIsLeft) {
   for (std::size_t i = 0; i < 5; ++i) addresses.insert(placements[i].assignment->addresses(0).address());
   EXPECT_EQ(addresses, (std::set<std::string>{"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}));
   EXPECT_FALSE(placements[5].assignment);
-  EXPECT_EQ(placements[5].message, "network default has no free address in 10.0.0.0/29");
+  EXPECT_EQ(
+      placements[5].message,
+      "network default has no free address in 10.0.0.0/29: take something out of it, or make it anew with a wider "
+      "subnet");
+}
+
+TEST(PlacementPlanner, AddressesAreNeitherTheGatewaysNorWhatThePlanGivesToOthers) {
+  Place place;
+  auto other = std::make_shared<v1::Network>(*network("default", "", "10.0.0.0/29"));
+  other->mutable_status()->set_gateway("10.0.0.2");
+  other->mutable_status()->set_subnet6("fd00:1::/64");
+  place.cluster.networks[{"shop", "default"}] = other;
+  const AddressSets given{{"uid-default", {*core::parse_ipv4("10.0.0.6"), *core::parse_ipv4("10.0.0.3")}}};
+  const auto placements =
+      place_tasks(place.cluster, std::vector<TaskToPlace>(4, {{"shop", "web"}, place.revision}), 1, given);
+  std::vector<std::string> addresses;
+  for (const auto& placement : placements)
+    if (placement.assignment) addresses.push_back(placement.assignment->addresses(0).address());
+  EXPECT_EQ(addresses, (std::vector<std::string>{"10.0.0.1", "10.0.0.4", "10.0.0.5"}));
+  EXPECT_EQ(placements[1].assignment->addresses(0).address6(), "fd00:1::a00:4");
+}
+
+TEST(PlacementPlanner, AnotherStacksNetworkIsFoundByItsName) {
+  Place place;
+  place.container().mutable_networks(0)->set_network("infra/front");
+  EXPECT_EQ(place.place(1)[0].message,
+            "network infra/front does not exist: see `orchion network ls`, or make it with `orchion network create "
+            "infra/front`");
+  auto front = std::make_shared<v1::Network>(*network("front", "", "10.1.0.0/24"));
+  place.cluster.networks[{"infra", "front"}] = front;
+  const auto placed = place.place(1)[0];
+  ASSERT_TRUE(placed.assignment) << placed.message;
+  EXPECT_EQ(placed.assignment->addresses(0).network(), "infra/front") << "as the attachment has it";
+  EXPECT_EQ(placed.assignment->addresses(0).network_uid(), "uid-front");
+  core::mark_deleted(*front->mutable_meta(), kNow.wall);
+  EXPECT_EQ(place.place(1)[0].message,
+            "network infra/front is being removed: take the service out of it, or make it anew");
 }
 
 TEST(PlacementPlanner, WithoutItsNetworkOrVolumeNoNodeIsAsked) {

@@ -273,7 +273,9 @@ TEST_F(StackLife, ASubnetThatIsTakenIsSaidOnceAndFreedLater) {
   settle();
   advance(std::chrono::seconds(3));
   EXPECT_EQ(count_reason("NoSubnet"), 1);
-  EXPECT_EQ(view().services().find("blog", "web")->status().message(), "waits for network default to get its subnet");
+  EXPECT_EQ(view().services().find("blog", "web")->status().message(),
+            "waits for network default, which has no subnet yet: its subnet 10.192.0.0/16 overlaps 10.192.0.0/20 of "
+            "network shop/default; choose another");
   remove_stack("shop");
   settle();
   EXPECT_EQ(view().networks().find("blog", "default")->status().subnet(), "10.192.0.0/16");

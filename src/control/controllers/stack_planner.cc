@@ -40,14 +40,21 @@ constexpr const char* finalizer_of(const v1::Volume&) {
   return core::kVolumeFinalizer;
 }
 
-// What holds from a network's first day to its last.
-void keep_what_is_fixed(const v1::NetworkSpec& present, v1::NetworkSpec& wanted) {
-  wanted.set_subnet(present.subnet());
-  wanted.set_internal(present.internal());
+// What holds to a network's last day: from the first, or since it has the addresses that were asked for.
+void keep_what_is_fixed(const v1::Network& present, v1::NetworkSpec& wanted) {
+  wanted.set_internal(present.spec().internal());
+  if (!present.status().subnet().empty()) {
+    wanted.set_subnet(present.spec().subnet());
+    wanted.set_gateway(present.spec().gateway());
+  }
+  if (!present.status().subnet6().empty()) {
+    wanted.set_enable_ipv6(present.spec().enable_ipv6());
+    wanted.set_subnet6(present.spec().subnet6());
+  }
 }
-void keep_what_is_fixed(const v1::ServiceSpec&, v1::ServiceSpec&) {}
-void keep_what_is_fixed(const v1::JobSpec&, v1::JobSpec&) {}
-void keep_what_is_fixed(const v1::VolumeSpec&, v1::VolumeSpec&) {}
+void keep_what_is_fixed(const v1::Service&, v1::ServiceSpec&) {}
+void keep_what_is_fixed(const v1::Job&, v1::JobSpec&) {}
+void keep_what_is_fixed(const v1::Volume&, v1::VolumeSpec&) {}
 
 class StackPlanner {
  public:
@@ -76,7 +83,7 @@ class StackPlanner {
     ask_all_to_go(snapshot_.networks);
     const bool volumes_too = core::label(stack_.meta(), core::kDeleteVolumesLabel) == "true";
     if (volumes_too) ask_all_to_go(snapshot_.volumes);
-    if (!snapshot_.networks.empty()) return finish_removal("waits until its networks are gone");
+    if (!snapshot_.networks.empty()) return finish_removal(waiting_for(snapshot_.networks, "networks"));
     if (volumes_too && !snapshot_.volumes.empty()) return finish_removal("waits until its volumes are gone");
     plan_.units.push_back({{Verb::kRemove, stack_}, event(v1::Event::INFO, "StackRemoved", "the stack is gone")});
     return std::move(plan_);
@@ -143,7 +150,7 @@ class StackPlanner {
 
   template <class T, class Spec>
   void update(const T& present, Spec wanted) {
-    keep_what_is_fixed(present.spec(), wanted);
+    keep_what_is_fixed(present, wanted);
     const bool owned = core::label(present.meta(), core::kOwnerLabel) == core::kStackOwner;
     if (owned && is_same(present.spec(), wanted)) return;
     T changed = present;
