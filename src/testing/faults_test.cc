@@ -70,8 +70,19 @@ class Game {
 
   void apply(const std::string& image) {
     const auto replicas = static_cast<std::uint32_t>(20 * (1 + random_.below(2)));
-    auto applied = cluster_.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", shop(replicas, image));
+    auto request = shop(replicas, image);
+    if (random_.below(2) == 0) *request.mutable_spec()->add_services() = service("extra", 2, image);
+    add_tight_network(request);
+    auto applied = cluster_.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", request);
     EXPECT_TRUE(applied.has_value()) << applied.error().message;
+  }
+
+  // Room for all, but not for all that is left on machines that are away.
+  static void add_tight_network(v1::ApplyStackRequest& request) {
+    auto& network = *request.mutable_spec()->add_networks();
+    network.set_name("default");
+    network.mutable_spec()->set_subnet("10.9.0.0/26");
+    network.mutable_spec()->set_enable_ipv6(true);
   }
 
   void one_fault() {

@@ -27,12 +27,21 @@ const v1::Meta* meta_of(const google::protobuf::Message* message) {
   return static_cast<const v1::Meta*>(&message->GetReflection()->GetMessage(*message, field));
 }
 
+google::protobuf::RepeatedPtrField<v1::NetworkAddress> addresses_of(const std::string& kind,
+                                                                    const google::protobuf::Message* object) {
+  if (object != nullptr && kind == "Task") return static_cast<const v1::Task*>(object)->spec().assignment().addresses();
+  if (object != nullptr && kind == "Service")
+    return static_cast<const v1::Service*>(object)->status().virtual_addresses();
+  return {};
+}
+
 }  // namespace
 
 void HistoryChecker::take(const control::store::ObjectStore::Commit& commit) {
   ++commits_;
   if (commit.revision <= newest_) violated(fmt::format("revision {} came after {}", commit.revision, newest_));
   newest_ = std::max(newest_, commit.revision);
+  look_at_addresses(commit);
   for (const auto& change : commit.changes) {
     add_to_hash(fmt::format("{} {}/{}", change.kind, change.name.stack, change.name.name));
     if (change.after) add_to_hash(bytes_of(*change.after));
@@ -45,6 +54,19 @@ void HistoryChecker::take(const control::store::ObjectStore::Commit& commit) {
     if (change.kind == "Task")
       look_at_task(static_cast<const v1::Task*>(change.before.get()), static_cast<const v1::Task*>(change.after.get()));
   }
+}
+
+// What a commit frees others may take in it.
+void HistoryChecker::look_at_addresses(const control::store::ObjectStore::Commit& commit) {
+  for (const auto& change : commit.changes)
+    for (const auto& address : addresses_of(change.kind, change.before.get()))
+      holders_.erase({address.network_uid(), address.address()});
+  for (const auto& change : commit.changes)
+    for (const auto& address : addresses_of(change.kind, change.after.get())) {
+      const auto holder = fmt::format("{} {}", change.kind, change.name.name);
+      const auto [other, is_first] = holders_.emplace(std::pair(address.network_uid(), address.address()), holder);
+      if (!is_first) violated(fmt::format("{} was given {}, which {} has", holder, address.address(), other->second));
+    }
 }
 
 void HistoryChecker::look_at_task(const v1::Task* before, const v1::Task* after) {

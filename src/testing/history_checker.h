@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/store/object_store.h"
@@ -32,12 +33,14 @@ class HistoryChecker {
 
  private:
   void look_at_task(const v1::Task* before, const v1::Task* after);
+  void look_at_addresses(const control::store::ObjectStore::Commit& commit);
   void add_to_hash(const std::string& bytes);
   void violated(std::string what) { violations_.push_back(std::move(what)); }
 
   std::vector<std::string> violations_;
   std::set<std::string> given_up_;
   std::map<std::string, std::vector<std::string>> successors_;
+  std::map<std::pair<std::string, std::string>, std::string> holders_;  // network uid and address → who has it
   control::store::Revision newest_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t hash_ = 14695981039346656037u;  // FNV-1a

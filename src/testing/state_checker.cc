@@ -77,16 +77,33 @@ void check_machine_networks(const Machines& machines, Sentences& wrong) {
   }
 }
 
+// Of gateways, services and tasks: neither twice, nor one of IPv6 that says another of IPv4.
+void check_addresses(const View& view, Sentences& wrong) {
+  std::map<std::pair<std::string, std::string>, std::string> holders;
+  const auto hold = [&](const std::string& network, const std::string& address, const std::string& holder) {
+    const auto [other, is_first] = holders.emplace(std::pair(network, address), holder);
+    if (!is_first) wrong.push_back(fmt::format("{} and {} were given {}", other->second, holder, address));
+  };
+  for (const auto& [name, network] : view.networks().all()) {
+    hold(network->meta().uid(), network->status().gateway(), "the gateway of " + name.name);
+    if (!network->status().gateway6().empty())
+      hold(network->meta().uid(), network->status().gateway6(), "the gateway of " + name.name);
+  }
+  const auto hold_all = [&](const auto& addresses, const std::string& holder) {
+    for (const auto& address : addresses) {
+      hold(address.network_uid(), address.address(), holder);
+      if (!address.address6().empty()) hold(address.network_uid(), address.address6(), holder);
+    }
+  };
+  for (const auto& [name, service] : view.services().all())
+    hold_all(service->status().virtual_addresses(), "service " + name.name);
+  for (const auto& [name, task] : view.tasks().all()) hold_all(task->spec().assignment().addresses(), name.name);
+}
+
 void check_assignments(const View& view, Sentences& wrong) {
-  std::map<std::pair<std::string, std::string>, std::string> addresses;
   std::map<std::tuple<std::string, std::uint32_t, std::string>, std::string> ports;
   for (const auto& [name, task] : view.tasks().all()) {
     const auto& assignment = task->spec().assignment();
-    for (const auto& address : assignment.addresses()) {
-      const auto [other, is_first] = addresses.emplace(std::pair(address.network_uid(), address.address()), name.name);
-      if (!is_first)
-        wrong.push_back(fmt::format("{} and {} were given {}", other->second, name.name, address.address()));
-    }
     if (core::is_terminal(task->status().state())) continue;
     const auto owner =
         task->meta().stack() + "/" + (task->spec().run().empty() ? task->spec().service() : task->spec().run());
@@ -154,6 +171,7 @@ Sentences check_moment(const View& view, const HistoryChecker& history, const Ma
   Sentences wrong;
   check_containers(view, history, machines, wrong);
   check_machine_networks(machines, wrong);
+  check_addresses(view, wrong);
   check_assignments(view, wrong);
   return wrong;
 }

@@ -16,7 +16,7 @@ using Machines = std::vector<std::unique_ptr<Machine>>;
 
 // One sentence for each that doesn't hold:
 // - what runs is a task that was given to this node, once; of two tasks in one slot at most one isn't given up;
-// - an address is held once in its network, on the machines and in the store;
+// - an address is held once in its network, on the machines and in the store, by a gateway, a service or a task;
 // - a host port of a node is held by one service.
 std::vector<std::string> check_moment(const control::store::View& view, const HistoryChecker& history,
                                       const Machines& machines);
