@@ -6,16 +6,22 @@
 
 #include "control/services/image_carrier.h"
 #include "core/lifecycle.h"
+#include "core/policy_labels.h"
 #include "core/task_state.h"
 
 namespace orchion::control::services {
 
 namespace {
 
-// Names resolve to what can answer.
+// Names lead to what can answer.
 bool is_reachable(const v1::Task& task) {
   return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING &&
          core::is_ready(task.status());
+}
+
+// From its assignment to its end: it may send packets, or is about to.
+bool is_in_networks(const v1::Task& task) {
+  return task.spec().has_assignment() && !core::is_terminal(task.status().state());
 }
 
 std::string address_of(const store::View& view, const std::string& node_uid) {
@@ -32,6 +38,9 @@ v1::NetworkAssignment network_assignment(const v1::Network& network, bool across
   out.set_gateway(network.status().gateway());
   out.set_internal(network.spec().internal());
   if (across_nodes) out.set_vni(network.status().vni());
+  out.set_subnet6(network.status().subnet6());
+  out.set_gateway6(network.status().gateway6());
+  out.set_mtu(network.spec().mtu());
   return out;
 }
 
@@ -65,21 +74,52 @@ void add_run(const store::View& view, const v1::Task& task, v1::TaskAssignment& 
   *out.mutable_outputs() = run->spec().template_().outputs();
 }
 
+// A service's labels are those it has now: they may change while its tasks stay.
+void add_template(const v1::ServiceSpec& made_from, const v1::Service* service, const v1::NetworkAddress& address,
+                  v1::Endpoint& out) {
+  const auto& container = made_from.container();
+  for (const auto& attachment : container.networks())
+    if (attachment.network() == address.network()) *out.mutable_aliases() = attachment.aliases();
+  const auto& labels = service != nullptr ? service->spec().labels() : made_from.labels();
+  *out.mutable_labels() = core::policy_labels(labels, container.labels());
+}
+
 v1::Endpoint endpoint_of(const store::View& view, const v1::Task& task, const v1::NetworkAddress& address) {
   v1::Endpoint out;
   out.set_task_uid(task.meta().uid());
   out.set_network_uid(address.network_uid());
   out.set_address(address.address());
+  out.set_address6(address.address6());
   out.set_stack(task.meta().stack());
-  const auto run = task.spec().run().empty() ? nullptr : view.runs().find(task.meta().stack(), task.spec().run());
+  out.set_serving(is_reachable(task));
+  out.set_of_run(!task.spec().run().empty());
+  const auto run = out.of_run() ? view.runs().find(task.meta().stack(), task.spec().run()) : nullptr;
   out.set_service(run ? run->spec().job() : task.spec().service());
   out.set_slot(run ? task.spec().index() + 1 : task.spec().slot());
-  if (const auto revision = view.template_of(task)) {
-    for (const auto& attachment : revision->spec().template_().container().networks()) {
-      if (attachment.network() == address.network()) *out.mutable_aliases() = attachment.aliases();
-    }
+  const auto service = out.of_run() ? nullptr : view.services().find(task.meta().stack(), task.spec().service());
+  if (const auto revision = view.template_of(task))
+    add_template(revision->spec().template_(), service.get(), address, out);
+  if (!service) return out;
+  for (const auto& own : service->status().virtual_addresses()) {
+    if (own.network_uid() != address.network_uid()) continue;
+    out.set_virtual_address(own.address());
+    out.set_virtual_address6(own.address6());
   }
   return out;
+}
+
+template <class List>
+bool is_same_list(const List& a, const List& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
+    return google::protobuf::util::MessageDifferencer::Equals(one, other);
+  });
+}
+
+bool is_same_map(const core::Labels& a, const core::Labels& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& entry) {
+           const auto other = b.find(entry.first);
+           return other != b.end() && other->second == entry.second;
+         });
 }
 
 }  // namespace
@@ -112,7 +152,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   endpoints_.clear();
   for (const auto& task : view.tasks_of_node(node_uid_)) add_task(view, *task, out);
   for (const auto& [name, volume] : view.volumes().all()) visit_volume(*volume, out);
-  for (const auto& [name, network] : view.networks().all()) visit_network(*network, out);
+  for (const auto& [name, network] : view.networks().all()) visit_network(view, nullptr, *network, out);
   distant_ports_.clear();
   for (const auto& [name, task] : view.tasks().all()) distant_ports_.put(*task, is_reachable(*task));
   told_ports_ = distant_ports_.list(view);
@@ -130,7 +170,12 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
     if (change.kind == "Node" && change.before && change.after)
       visit_node(view, static_cast<const v1::Node&>(*change.before), static_cast<const v1::Node&>(*change.after), out);
     if (change.kind == "Volume" && change.after) visit_volume(static_cast<const v1::Volume&>(*change.after), out);
-    if (change.kind == "Network" && change.after) visit_network(static_cast<const v1::Network&>(*change.after), out);
+    if (change.kind == "Network" && change.after)
+      visit_network(view, static_cast<const v1::Network*>(change.before.get()),
+                    static_cast<const v1::Network&>(*change.after), out);
+    if (change.kind == "Service" && change.before && change.after)
+      visit_service(view, static_cast<const v1::Service&>(*change.before),
+                    static_cast<const v1::Service&>(*change.after), out);
     if (change.kind != "Task") continue;
     const auto* before = static_cast<const v1::Task*>(change.before.get());
     const auto* after = static_cast<const v1::Task*>(change.after.get());
@@ -139,7 +184,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
     if (const auto* task = after != nullptr ? after : before)
       ports_touched |= distant_ports_.put(*task, after != nullptr && is_reachable(*after));
   }
-  drop_unused_networks(out);
+  if (!out.removed_tasks().empty()) drop_unused_networks(out);
   if (ports_touched) tell_distant_ports(view, out);
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
       out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty() &&
@@ -191,8 +236,8 @@ void AssignmentFeed::add_networks(const store::View& view, const v1::Task& task,
     if (!network) continue;
     networks_.insert(address.network_uid());
     *out.add_networks() = network_assignment(*network, !address_of(view, node_uid_).empty());
-    for (const auto& neighbour : view.tasks().of_stack(network->meta().stack()))
-      visit_endpoints(view, nullptr, neighbour.get(), out);
+    // Of whatever stack. All are looked at, but only when the node joins a network.
+    for (const auto& [name, neighbour] : view.tasks().all()) visit_endpoints(view, nullptr, neighbour.get(), out);
   }
 }
 
@@ -204,7 +249,7 @@ void AssignmentFeed::drop_unused_networks(v1::Assignments& out) {
       ++it;
       continue;
     }
-    std::erase_if(endpoints_, [&](const auto& key) { return key.second == *it; });
+    std::erase_if(endpoints_, [&](const auto& told) { return told.first.second == *it; });
     out.add_removed_networks(*it);
     it = networks_.erase(it);
   }
@@ -217,8 +262,15 @@ void AssignmentFeed::visit_volume(const v1::Volume& volume, v1::Assignments& out
     out.add_removed_volumes(volume.meta().uid());
 }
 
-// It may have been told before, when the last task left: then the answer comes again.
-void AssignmentFeed::visit_network(const v1::Network& network, v1::Assignments& out) const {
+// Its removal may have been told before, when the last task left: then the answer comes again.
+void AssignmentFeed::visit_network(const store::View& view, const v1::Network* before, const v1::Network& network,
+                                   v1::Assignments& out) const {
+  if (before != nullptr && networks_.contains(network.meta().uid())) {
+    const bool across_nodes = !address_of(view, node_uid_).empty();
+    auto now = network_assignment(network, across_nodes);
+    if (!google::protobuf::util::MessageDifferencer::Equals(now, network_assignment(*before, across_nodes)))
+      *out.add_networks() = std::move(now);
+  }
   if (core::is_deleted(network.meta()) && core::has_finalizer(network.meta(), core::agent_finalizer(node_uid_)))
     out.add_removed_networks(network.meta().uid());
 }
@@ -227,26 +279,42 @@ void AssignmentFeed::visit_network(const v1::Network& network, v1::Assignments& 
 void AssignmentFeed::visit_node(const store::View& view, const v1::Node& before, const v1::Node& after,
                                 v1::Assignments& out) {
   if (before.status().address() == after.status().address() || after.meta().uid() == node_uid_) return;
-  for (const auto& task : view.tasks_of_node(after.meta().uid())) {
-    for (const auto& address : task->spec().assignment().addresses())
-      endpoints_.erase({task->meta().uid(), address.network_uid()});
-    visit_endpoints(view, nullptr, task.get(), out);
-  }
+  for (const auto& task : view.tasks_of_node(after.meta().uid())) tell_endpoints_anew(view, *task, out);
+}
+
+void AssignmentFeed::visit_service(const store::View& view, const v1::Service& before, const v1::Service& after,
+                                   v1::Assignments& out) {
+  if (is_same_map(before.spec().labels(), after.spec().labels()) &&
+      is_same_list(before.status().virtual_addresses(), after.status().virtual_addresses()))
+    return;
+  for (const auto& task : view.tasks_of_service(after.meta().stack(), after.meta().name()))
+    tell_endpoints_anew(view, *task, out);
+}
+
+void AssignmentFeed::tell_endpoints_anew(const store::View& view, const v1::Task& task, v1::Assignments& out) {
+  for (const auto& address : task.spec().assignment().addresses())
+    if (const auto told = endpoints_.find({task.meta().uid(), address.network_uid()}); told != endpoints_.end())
+      told->second.reset();
+  visit_endpoints(view, nullptr, &task, out);
 }
 
 void AssignmentFeed::visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after,
                                      v1::Assignments& out) {
   const v1::Task* task = after != nullptr ? after : before;
   if (task == nullptr) return;
-  const bool reachable = after != nullptr && is_reachable(*after);
+  const bool present = after != nullptr && is_in_networks(*after);
+  const bool serving = present && is_reachable(*after);
   for (const auto& address : task->spec().assignment().addresses()) {
     if (!networks_.contains(address.network_uid())) continue;
     const auto key = std::pair(task->meta().uid(), address.network_uid());
-    if (reachable && endpoints_.insert(key).second) {
+    const auto told = endpoints_.find(key);
+    if (present && (told == endpoints_.end() || told->second != serving)) {
+      endpoints_[key] = serving;
       auto endpoint = endpoint_of(view, *task, address);
       if (!is_mine(*task)) endpoint.set_node_address(address_of(view, task->spec().assignment().node_uid()));
       *out.add_endpoints() = std::move(endpoint);
-    } else if (!reachable && endpoints_.erase(key) > 0) {
+    } else if (!present && told != endpoints_.end()) {
+      endpoints_.erase(told);
       auto* removed = out.add_removed_endpoints();
       removed->set_task_uid(key.first);
       removed->set_network_uid(key.second);

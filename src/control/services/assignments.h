@@ -1,7 +1,7 @@
 #pragma once
 
-// What one node must know, computed from the view: its tasks, their networks, who answers to which name there, and
-// which ports lead away.
+// What one node must know, computed from the view: its tasks, their networks, who is there and answers to which name,
+// and which ports lead away.
 
 #include <map>
 #include <memory>
@@ -33,17 +33,22 @@ class AssignmentFeed {
   void add_networks(const store::View& view, const v1::Task& task, v1::Assignments& out);
   void drop_unused_networks(v1::Assignments& out);
   void visit_volume(const v1::Volume& volume, v1::Assignments& out) const;
-  void visit_network(const v1::Network& network, v1::Assignments& out) const;
+  void visit_network(const store::View& view, const v1::Network* before, const v1::Network& network,
+                     v1::Assignments& out) const;
   void visit_node(const store::View& view, const v1::Node& before, const v1::Node& after, v1::Assignments& out);
+  void visit_service(const store::View& view, const v1::Service& before, const v1::Service& after,
+                     v1::Assignments& out);
   void visit_endpoints(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
+  void tell_endpoints_anew(const store::View& view, const v1::Task& task, v1::Assignments& out);
   void tell_distant_ports(const store::View& view, v1::Assignments& out);
   bool is_mine(const v1::Task& task) const { return task.spec().assignment().node_uid() == node_uid_; }
 
   std::string node_uid_;
   std::uint64_t sequence_ = 0;
-  std::map<std::string, std::set<std::string>> tasks_;       // uid → its networks' uids
-  std::set<std::string> networks_;                           // uids told
-  std::set<std::pair<std::string, std::string>> endpoints_;  // task uid, network uid
+  std::map<std::string, std::set<std::string>> tasks_;  // uid → its networks' uids
+  std::set<std::string> networks_;                      // uids told
+  // Task uid and network uid → told as serving; nullopt: told, but no longer as it is.
+  std::map<std::pair<std::string, std::string>, std::optional<bool>> endpoints_;
   DistantPortTable distant_ports_;
   v1::DistantPorts told_ports_;
 };

@@ -1,5 +1,8 @@
 #include "control/services/assignments.h"
 
+#include <functional>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "core/lifecycle.h"
@@ -84,8 +87,9 @@ TEST_F(AssignmentFeedTest, TheFullSetHoldsTheNodesTasksTheirNetworksAndWhoAnswer
   EXPECT_EQ(full.tasks(0).container().image(), "nginx");
   ASSERT_EQ(full.networks_size(), 1);
   EXPECT_EQ(full.networks(0).gateway(), "10.192.0.1");
-  ASSERT_EQ(full.endpoints_size(), 1) << "only what runs has a name, on whatever node";
-  EXPECT_EQ(full.endpoints(0).task_uid(), "theirs");
+  ASSERT_EQ(full.endpoints_size(), 2);
+  for (const auto& endpoint : full.endpoints())
+    EXPECT_EQ(endpoint.serving(), endpoint.task_uid() == "theirs") << "names lead to what runs, on whatever node";
   EXPECT_EQ(full.endpoints(0).aliases(0), "www");
 }
 
@@ -103,6 +107,8 @@ TEST_F(AssignmentFeedTest, DeltasAreNumberedAndSayOnlyWhatChanged) {
   EXPECT_EQ(first->sequence(), 2u);
   EXPECT_EQ(first->tasks_size(), 1);
   EXPECT_EQ(first->networks_size(), 1);
+  ASSERT_EQ(first->endpoints_size(), 1) << "nodes know who it is before its first packet";
+  EXPECT_FALSE(first->endpoints(0).serving());
 
   store::Transaction running;
   placed = *view_.tasks().find_uid("mine");
@@ -111,7 +117,8 @@ TEST_F(AssignmentFeedTest, DeltasAreNumberedAndSayOnlyWhatChanged) {
   const auto second = feed_.delta(view_, play(std::move(running)));
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->tasks_size(), 0) << "the agent's own report is no news to it";
-  EXPECT_EQ(second->endpoints_size(), 1);
+  ASSERT_EQ(second->endpoints_size(), 1);
+  EXPECT_TRUE(second->endpoints(0).serving());
 
   store::Transaction gone;
   store::remove(gone, *view_.tasks().find_uid("mine"));
@@ -262,18 +269,189 @@ TEST_F(AssignmentFeedTest, NamesLeadToWhatIsReady) {
   create(theirs);
   theirs = *view_.tasks().find_uid("theirs");
   const auto full = feed_.full(view_);
-  ASSERT_EQ(full.endpoints_size(), 1);
-  EXPECT_EQ(full.endpoints(0).task_uid(), "mine");
+  ASSERT_EQ(full.endpoints_size(), 2);
+  for (const auto& endpoint : full.endpoints()) EXPECT_EQ(endpoint.serving(), endpoint.task_uid() == "mine");
   const auto turn = [&](v1::Health readiness) {
     theirs.mutable_status()->set_readiness(readiness);
     store::Transaction transaction;
     store::put_status(transaction, theirs);
+    const auto delta = feed_.delta(view_, play(std::move(transaction)));
+    if (!delta) return std::string("nothing");
+    EXPECT_EQ(delta->endpoints_size(), 1);
+    EXPECT_EQ(delta->removed_endpoints_size(), 0);
+    return std::string(delta->endpoints(0).serving() ? "serves" : "waits");
+  };
+  EXPECT_EQ(turn(v1::HEALTH_GOOD), "serves");
+  EXPECT_EQ(turn(v1::HEALTH_BAD), "waits");
+  EXPECT_EQ(turn(v1::HEALTH_STARTING), "nothing") << "it waits already";
+  EXPECT_EQ(turn(v1::NOT_CHECKED), "serves");
+}
+
+TEST_F(AssignmentFeedTest, AnEndpointStaysUntilItsTaskHasEnded) {
+  create(task("mine", kNode, v1::RUNNING));
+  auto theirs = task("theirs", "node-2", v1::RUNNING);
+  create(theirs);
+  feed_.full(view_);
+  const auto change = [&](const std::function<void(v1::Task&)>& how) {
+    theirs = *view_.tasks().find_uid("theirs");
+    how(theirs);
+    store::Transaction transaction;
+    store::put_spec(transaction, theirs);
+    store::put_status(transaction, theirs);
     return feed_.delta(view_, play(std::move(transaction)));
   };
-  EXPECT_EQ(turn(v1::HEALTH_GOOD)->endpoints_size(), 1);
-  EXPECT_EQ(turn(v1::HEALTH_BAD)->removed_endpoints_size(), 1);
-  EXPECT_FALSE(turn(v1::HEALTH_STARTING).has_value()) << "it is out already";
-  EXPECT_EQ(turn(v1::NOT_CHECKED)->endpoints_size(), 1);
+  const auto stopping = change([](v1::Task& task) { task.mutable_spec()->set_desired_state(v1::DESIRED_LOST); });
+  ASSERT_TRUE(stopping.has_value());
+  EXPECT_FALSE(stopping->endpoints(0).serving()) << "a node that nobody hears may still have it send packets";
+  const auto ended = change([](v1::Task& task) { task.mutable_status()->set_state(v1::STOPPED); });
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->endpoints_size(), 0);
+  EXPECT_EQ(ended->removed_endpoints(0).task_uid(), "theirs");
+  store::Transaction gone;
+  store::remove(gone, *view_.tasks().find_uid("theirs"));
+  EXPECT_FALSE(feed_.delta(view_, play(std::move(gone))).has_value()) << "that is known";
+  EXPECT_EQ(feed_.full(view_).endpoints_size(), 1);
+}
+
+TEST_F(AssignmentFeedTest, EndpointsSayWhatPoliciesAndVirtualAddressesNeed) {
+  v1::Service service;
+  service.mutable_meta()->set_stack("shop");
+  service.mutable_meta()->set_name("web");
+  service.mutable_meta()->set_uid("service");
+  (*service.mutable_spec()->mutable_labels())["tier"] = "front";
+  auto& own = *service.mutable_status()->add_virtual_addresses();
+  own.set_network_uid("net");
+  own.set_address("10.192.15.254");
+  own.set_address6("fd00::ac0:ffe");
+  auto& elsewhere = *service.mutable_status()->add_virtual_addresses();
+  elsewhere.set_network_uid("other");
+  elsewhere.set_address("10.193.0.1");
+  create(service);
+  auto mine = task("mine", kNode, v1::RUNNING);
+  mine.mutable_spec()->mutable_assignment()->mutable_addresses(0)->set_address6("fd00::ac0:2");
+  create(mine);
+  const auto endpoint = feed_.full(view_).endpoints(0);
+  EXPECT_EQ(endpoint.address6(), "fd00::ac0:2");
+  EXPECT_EQ(endpoint.virtual_address(), "10.192.15.254");
+  EXPECT_EQ(endpoint.virtual_address6(), "fd00::ac0:ffe");
+  EXPECT_EQ(endpoint.labels().at("tier"), "front");
+  EXPECT_FALSE(endpoint.of_run());
+
+  const auto change = [&](const std::function<void(v1::Service&)>& how) {
+    service = *view_.services().find_uid("service");
+    how(service);
+    store::Transaction transaction;
+    store::put_spec(transaction, service);
+    store::put_status(transaction, service);
+    return feed_.delta(view_, play(std::move(transaction)));
+  };
+  EXPECT_FALSE(change([](v1::Service& service) { service.mutable_status()->set_tasks_running(1); }).has_value());
+  const auto labelled =
+      change([](v1::Service& service) { (*service.mutable_spec()->mutable_labels())["tier"] = "back"; });
+  ASSERT_TRUE(labelled.has_value());
+  ASSERT_EQ(labelled->endpoints_size(), 1);
+  EXPECT_EQ(labelled->endpoints(0).labels().at("tier"), "back") << "though no task is replaced for it";
+  const auto moved = change([](v1::Service& service) { service.mutable_status()->clear_virtual_addresses(); });
+  ASSERT_TRUE(moved.has_value());
+  EXPECT_EQ(moved->endpoints(0).virtual_address(), "");
+}
+
+TEST_F(AssignmentFeedTest, WhatChangesAndEndsInOneCommitIsTakenAway) {
+  v1::Service service;
+  service.mutable_meta()->set_stack("shop");
+  service.mutable_meta()->set_name("web");
+  service.mutable_meta()->set_uid("service");
+  create(service);
+  create(task("mine", kNode, v1::RUNNING));
+  create(task("theirs", "node-2", v1::RUNNING));
+  feed_.full(view_);
+  service = *view_.services().find_uid("service");
+  service.mutable_status()->add_virtual_addresses()->set_network_uid("net");
+  auto ended = *view_.tasks().find_uid("theirs");
+  ended.mutable_status()->set_state(v1::FAILED);
+  store::Transaction transaction;
+  store::put_status(transaction, service);
+  store::put_status(transaction, ended);
+  const auto delta = feed_.delta(view_, play(std::move(transaction)));
+  ASSERT_TRUE(delta.has_value());
+  EXPECT_EQ(delta->endpoints_size(), 1);
+  ASSERT_EQ(delta->removed_endpoints_size(), 1);
+  EXPECT_EQ(delta->removed_endpoints(0).task_uid(), "theirs");
+}
+
+TEST_F(AssignmentFeedTest, AContainersLabelsGoBeforeItsServices) {
+  auto revision = *view_.revisions().find("shop", "web.1");
+  auto& made_from = *revision.mutable_spec()->mutable_template_();
+  (*made_from.mutable_labels())["tier"] = "front";
+  (*made_from.mutable_labels())["team"] = "red";
+  (*made_from.mutable_container()->mutable_labels())["tier"] = "back";
+  store::Transaction transaction;
+  store::put_spec(transaction, revision);
+  play(std::move(transaction));
+  create(task("mine", kNode, v1::RUNNING));
+  const auto labels = feed_.full(view_).endpoints(0).labels();
+  EXPECT_EQ(labels.at("tier"), "back");
+  EXPECT_EQ(labels.at("team"), "red") << "its service is gone: what it was made from says it";
+}
+
+TEST_F(AssignmentFeedTest, TasksOfOtherStacksAreEndpointsOfTheNetworkTheyAreIn) {
+  create(task("mine", kNode, v1::RUNNING));
+  auto guest = task("guest", "node-2", v1::RUNNING);
+  guest.mutable_meta()->set_stack("blog");
+  create(guest);
+  auto stranger = task("stranger", "node-2", v1::RUNNING);
+  stranger.mutable_spec()->mutable_assignment()->mutable_addresses(0)->set_network_uid("other");
+  create(stranger);
+  const auto full = feed_.full(view_);
+  std::set<std::string> there;
+  for (const auto& endpoint : full.endpoints()) there.insert(endpoint.stack() + "/" + endpoint.task_uid());
+  EXPECT_EQ(there, (std::set<std::string>{"shop/mine", "blog/guest"}));
+}
+
+TEST_F(AssignmentFeedTest, ARunsTaskIsToldAsItsJobs) {
+  v1::Run run;
+  run.mutable_meta()->set_stack("shop");
+  run.mutable_meta()->set_name("encode.7");
+  run.mutable_meta()->set_uid("run");
+  run.mutable_spec()->set_job("encode");
+  (*run.mutable_spec()->mutable_template_()->mutable_container()->mutable_labels())["batch"] = "yes";
+  create(run);
+  auto mine = task("mine", kNode, v1::RUNNING);
+  mine.mutable_spec()->clear_service();
+  mine.mutable_spec()->clear_revision();
+  mine.mutable_spec()->set_run("encode.7");
+  create(mine);
+  const auto endpoint = feed_.full(view_).endpoints(0);
+  EXPECT_TRUE(endpoint.of_run());
+  EXPECT_EQ(endpoint.service(), "encode");
+  EXPECT_EQ(endpoint.slot(), 1u);
+  EXPECT_EQ(endpoint.labels().at("batch"), "yes");
+  EXPECT_EQ(endpoint.virtual_address(), "");
+}
+
+TEST_F(AssignmentFeedTest, ANetworkThatGetsIPv6IsToldAnew) {
+  create(task("mine", kNode, v1::RUNNING));
+  EXPECT_EQ(feed_.full(view_).networks(0).subnet6(), "");
+  auto network = *view_.networks().find_uid("net");
+  const auto change = [&] {
+    store::Transaction transaction;
+    store::put_spec(transaction, network);
+    store::put_status(transaction, network);
+    return feed_.delta(view_, play(std::move(transaction)));
+  };
+  network.mutable_status()->add_node_uids(kNode);
+  EXPECT_FALSE(change().has_value()) << "that is nothing to it";
+  network = *view_.networks().find_uid("net");
+  network.mutable_spec()->set_mtu(1400);
+  network.mutable_status()->set_subnet6("fd00::/64");
+  network.mutable_status()->set_gateway6("fd00::ac0:1");
+  const auto delta = change();
+  ASSERT_TRUE(delta.has_value());
+  ASSERT_EQ(delta->networks_size(), 1);
+  EXPECT_EQ(delta->networks(0).subnet6(), "fd00::/64");
+  EXPECT_EQ(delta->networks(0).gateway6(), "fd00::ac0:1");
+  EXPECT_EQ(delta->networks(0).mtu(), 1400u);
+  EXPECT_EQ(delta->endpoints_size(), 0);
 }
 
 TEST_F(AssignmentFeedTest, ANodeThatIsWaitedForIsAskedToTakeANetworkDown) {
