@@ -14,6 +14,7 @@
 #include "core/log_source.h"
 #include "core/recovery.h"
 #include "core/task_changes.h"
+#include "core/task_state.h"
 #include "core/timestamps.h"
 #include "node/agent/blocking.h"
 #include "node/agent/container_config.h"
