@@ -44,6 +44,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                 .records = parts_.records,
                                 .resolver = parts_.resolver,
                                 .folder = folder_,
+                                .cluster_id = [this] { return identity_.cluster_id(); },
                                 .address = options_.address,
                                 .gone =
                                     [this](const std::string& uid) {

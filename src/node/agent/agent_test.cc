@@ -64,7 +64,7 @@ TEST_F(AgentTest, StartsWhatIsAssignedAndReportsEachState) {
   EXPECT_TRUE(networks.published.contains("a"));
   EXPECT_EQ(networks.resolver_port, resolver.port());
   EXPECT_TRUE(resolver.addresses.contains("10.0.0.1"));
-  EXPECT_TRUE(records->knows("10.0.0.11"));
+  EXPECT_TRUE(records->knows(boost::asio::ip::make_address("10.0.0.11")));
   EXPECT_THAT(images.used, ElementsAre("sha256:web:1", "web:1"));
 }
 
@@ -414,7 +414,7 @@ TEST_F(AgentTest, ARemovedTaskLeavesNothing) {
   server.send_delta(delta);
   advance(seconds(1));
   EXPECT_TRUE(server.newest.at("a").removed());
-  EXPECT_FALSE(records->knows("10.0.0.11"));
+  EXPECT_FALSE(records->knows(boost::asio::ip::make_address("10.0.0.11")));
   EXPECT_TRUE(images.used.empty());
   expect_nothing_left();
 }

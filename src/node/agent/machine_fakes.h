@@ -134,7 +134,7 @@ class TestNetworks final : public networks::Networks {
   }
   base::Co<> publish(std::string task_uid) override;
   base::Co<> unpublish(std::string task_uid) override;
-  base::Co<> set_address(std::string known_as) override {
+  base::Co<> set_address(std::string known_as, std::string) override {
     address = std::move(known_as);
     co_return base::Result<>{};
   }

@@ -171,8 +171,9 @@ base::Co<> NetworkTable::lead_services() {
 // Without it the node's own tasks still have each other: it is said, and tried again.
 base::Co<> NetworkTable::know_address() {
   const auto address = parts_.address ? parts_.address() : std::string();
-  if (address_ == address) co_return base::Result<>{};
-  auto done = co_await parts_.networks.set_address(address);
+  const auto cluster = parts_.cluster_id();
+  if (address_ == address || cluster.empty()) co_return base::Result<>{};
+  auto done = co_await parts_.networks.set_address(address, cluster);
   if (done) {
     address_ = address;
     for (auto& [uid, entry] : entries_) entry->led = false;

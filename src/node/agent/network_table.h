@@ -30,6 +30,7 @@ class NetworkTable {
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
+    std::function<std::string()> cluster_id;           // known before the first assignment
     std::function<std::string()> address;              // as AgentOptions::address
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
   };

@@ -206,7 +206,7 @@ void TaskRunner::started(runtimes::ContainerInfo container) {
   status.clear_oom_killed();
   checkpoint_.set_started_up(false);
   begin_checks(/*adopted=*/false);
-  tools_.network_table.set_ready(uid(), core::is_ready(status()));
+  tools_.network_table.set_ready(uid(), core::is_ready(status));
   enter(v1::RUNNING, "Running");
   begin_watch();
 }

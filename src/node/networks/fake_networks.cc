@@ -16,7 +16,7 @@ base::Co<> FakeNetworks::remove_network(std::string uid) {
   co_return base::Result<>{};
 }
 
-base::Co<> FakeNetworks::set_address(std::string known_as) {
+base::Co<> FakeNetworks::set_address(std::string known_as, std::string) {
   address = std::move(known_as);
   co_return base::Result<>{};
 }

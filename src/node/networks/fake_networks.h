@@ -32,7 +32,7 @@ class FakeNetworks final : public Networks {
   std::optional<base::Error> removal_error;
   std::set<std::uint16_t> taken_ports;
 
-  base::Co<> set_address(std::string address) override;
+  base::Co<> set_address(std::string known_as, std::string cluster_id) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;

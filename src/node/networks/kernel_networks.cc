@@ -104,13 +104,13 @@ base::Result<KernelNetworks::Network> KernelNetworks::read_network(const Network
   return network;
 }
 
-base::Result<> KernelNetworks::set_address(const std::string& address) {
+base::Result<> KernelNetworks::set_address(const std::string& address, const std::string& cluster_id) {
   const std::lock_guard turn(networks_turn_);
   std::optional<Overlay> overlay;
   if (!address.empty()) {
     overlay.emplace();
     ASSIGN_OR_RETURN(overlay->machine, parse_ipv4(address));
-    overlay->number = names_.overlay_number();
+    overlay->number = overlay_number(cluster_id);
     ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
     ASSIGN_OR_RETURN(const Link way, link_with_address(socket, overlay->machine));
     overlay->mtu = way.mtu - kTunnelBytes;

@@ -27,7 +27,7 @@ class KernelNetworks {
  public:
   KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
 
-  base::Result<> set_address(const std::string& address);
+  base::Result<> set_address(const std::string& address, const std::string& cluster_id);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);

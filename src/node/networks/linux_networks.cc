@@ -66,8 +66,8 @@ base::Co<> LinuxNetworks::run(Job job) {
 
 LinuxNetworks::~LinuxNetworks() = default;
 
-base::Co<> LinuxNetworks::set_address(std::string address) {
-  auto job = [kernel = kernel_, address] { return kernel->set_address(address); };
+base::Co<> LinuxNetworks::set_address(std::string address, std::string cluster_id) {
+  auto job = [kernel = kernel_, address, cluster_id] { return kernel->set_address(address, cluster_id); };
   co_return co_await run(std::move(job));
 }
 

@@ -45,13 +45,16 @@ Names::Names(std::string_view cluster_short_id)
     : prefix_("or" + hash_text(cluster_short_id, 4)),
       overlay_(prefix_ + "x"),
       veth_prefix_(prefix_ + "v"),
-      overlay_number_(kFirstNumber + static_cast<std::uint32_t>(hash_of(cluster_short_id) % kNumbers)),
       // Far from the small numbers that people give groups.
       removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),
       table_("orchion_" + identifier(cluster_short_id)) {}
 
 std::string Names::veth(std::string_view task_uid, std::size_t index) const {
   return veth_prefix_ + hash_text(task_uid, 7) + kAlphabet[index % kAttachmentsMax];
+}
+
+std::uint32_t overlay_number(std::string_view cluster_id) {
+  return kFirstNumber + static_cast<std::uint32_t>(hash_of(cluster_id) % kNumbers);
 }
 
 }  // namespace orchion::node::networks

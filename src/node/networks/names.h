@@ -21,10 +21,6 @@ class Names {
   // The way to other machines: the prefix and "x".
   const std::string& overlay() const { return overlay_; }
 
-  // Of the cluster's VXLAN, the same on all its machines: a hash, so that two clusters on one wire hardly meet, and far
-  // from the small numbers that people choose.
-  std::uint32_t overlay_number() const { return overlay_number_; }
-
   // The host's end of the task's `index`-th link: the prefix, "v", eight of the task and the index.
   std::string veth(std::string_view task_uid, std::size_t index) const;
 
@@ -40,10 +36,13 @@ class Names {
   std::string prefix_;
   std::string overlay_;
   std::string veth_prefix_;
-  std::uint32_t overlay_number_;
   std::uint32_t removal_group_;
   std::string table_;
 };
+
+// The number of a cluster's VXLAN, the same on all its machines: a hash of its id, so that two clusters on one wire
+// hardly meet, and far from the small numbers that people choose.
+std::uint32_t overlay_number(std::string_view cluster_id);
 
 // The most links one task can have: the index is one character of a link's name.
 inline constexpr std::size_t kAttachmentsMax = 32;

@@ -78,9 +78,9 @@ class Networks {
  public:
   virtual ~Networks() = default;
 
-  // This machine's IPv4 address for others, one of its own; empty: none of them is reached, nor reaches this one. Said
-  // before tasks are attached: their links carry what fits the way to other machines.
-  virtual base::Co<> set_address(std::string address) = 0;
+  // This machine's IPv4 address for the others of its cluster, one of its own; empty: none of them is reached, nor
+  // reaches this one. Said before tasks are attached: their links carry what fits the way to other machines.
+  virtual base::Co<> set_address(std::string address, std::string cluster_id) = 0;
 
   // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;

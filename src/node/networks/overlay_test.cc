@@ -22,6 +22,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+constexpr char kCluster[] = "the-cluster";
 constexpr char kHere[] = "10.77.1.2";
 constexpr char kHere6[] = "fd77::a4d:102";
 constexpr char kThere[] = "10.77.1.9";
@@ -33,10 +34,10 @@ class OverlayTest : public lab::NetworksTest {
 
   // A machine that is a task too.
   void make_other_machine() {
-    lab::in_place(machine_.outside(), [this] {
+    lab::in_place(machine_.outside(), [] {
       auto socket = NetlinkSocket::open().value();
       const auto made =
-          ensure_overlay(socket, {"otheroverlay", Names(id_).overlay_number(), parse_ipv4(kOutsideAddress).value()});
+          ensure_overlay(socket, {"otheroverlay", overlay_number(kCluster), parse_ipv4(kOutsideAddress).value()});
       ASSERT_TRUE(made) << made.error().message;
       const auto link = find_link(socket, "otheroverlay").value();
       for (auto request : {add_address(link.index, parse_ipv4(kThere).value(), 32),
@@ -50,7 +51,7 @@ class OverlayTest : public lab::NetworksTest {
     });
   }
 
-  void know_address(const std::string& address = kHostAddress) { expect_ok(networks_->set_address(address)); }
+  void know_address(const std::string& address = kHostAddress) { expect_ok(networks_->set_address(address, kCluster)); }
   void network(const std::string& uid = "blue") {
     expect_ok(networks_->ensure_network({.uid = uid,
                                          .subnet = "10.77.1.0/24",
@@ -146,7 +147,7 @@ TEST_F(OverlayTest, WithoutAnAddressThereIsNone) {
   expect_ok(networks_->remove_network("blue"));
   EXPECT_EQ(links(), before);
   EXPECT_THAT(nft("list tables"), IsEmpty());
-  const auto unknown = loop_.run(networks_->set_address("198.51.100.1"));
+  const auto unknown = loop_.run(networks_->set_address("198.51.100.1", kCluster));
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("this machine has no address 198.51.100.1"));
 }
