@@ -172,7 +172,7 @@ class Cluster:
 
 def busybox_root(folder, applets=("sh", "httpd", "wget", "sleep", "cat", "echo", "id", "ls", "nslookup", "nc",
                                   "hostname", "env", "kill", "true", "false", "dd", "head", "tail", "expr", "mv",
-                                  "stty", "ip", "seq", "yes", "test", "touch", "rm", "date")):
+                                  "stty", "ip", "seq", "yes", "test", "touch", "rm", "date", "timeout")):
     """A small root file system made from Debian's busybox, in a new folder."""
     root = pathlib.Path(folder)
     for part in ("bin", "etc", "tmp", "www", "data"):

@@ -110,7 +110,7 @@ class Outside:
         subprocess.run(command, check=True, capture_output=True)
 
     def fetch(self, url):
-        return subprocess.run([*self.enter, "busybox", "wget", "-q", "-O", "-", "-T", "3", url],
+        return subprocess.run([*self.enter, "timeout", "3", "busybox", "wget", "-q", "-O", "-", url],
                               capture_output=True).returncode == 0
 
     def close(self):
@@ -146,7 +146,7 @@ class NetworkPolicy(unittest.TestCase):
     def ask(self, service, host, port):
         """"reached", "refused" at once, or "lost" where nothing came back."""
         begin = time.monotonic()
-        result = self.cluster.run("exec", f"shop/{service}", "--", "wget", "-q", "-O", "-", "-T", "4",
+        result = self.cluster.run("exec", f"shop/{service}", "--", "timeout", "4", "wget", "-q", "-O", "-",
                                   f"http://{host}:{port}/")
         if result.code == 0:
             return "reached"
@@ -235,8 +235,8 @@ class NetworkPolicy(unittest.TestCase):
 
         def knock():
             while not stop.is_set():
-                done = subprocess.run(["nsenter", "-t", str(pid), "--net", "busybox", "wget", "-q", "-O", "-", "-T",
-                                       "1", f"http://{address}:5432/"], capture_output=True)
+                done = subprocess.run(["nsenter", "-t", str(pid), "--net", "timeout", "1", "busybox", "wget", "-q", "-O",
+                                       "-", f"http://{address}:5432/"], capture_output=True)
                 tries.append(time.monotonic())
                 if done.returncode == 0:
                     reached.append(time.monotonic())
@@ -266,19 +266,20 @@ class NetworkPolicy(unittest.TestCase):
         text = SHOP.replace("  open:\n", textwrap.dedent(f"""\
             |  early:
             |    image: {IMAGE}
-            |    command: [sh, -c, "wget -q -O - -T 1 http://{address}:5432/ && echo REACHED || echo KEPT-OUT; sleep 100000"]
+            |    command: [sh, -c, "timeout 1 wget -q -O - http://{address}:5432/ && echo REACHED || echo KEPT-OUT; sleep 100000"]
             |    stop_signal: SIGKILL
             |    networks: [back]
             |  open:
             |""").replace("|", ""))
         self.up(text, "early.yaml")
-        line = harness.wait_for("its word", lambda: self.cluster.ok("logs", "shop/early").strip())
-        self.assertIn("KEPT-OUT", line)
+        harness.wait_for("its word", lambda: any(word in self.cluster.ok("logs", "shop/early")
+                                                 for word in ("REACHED", "KEPT-OUT")))
+        self.assertIn("KEPT-OUT", self.cluster.ok("logs", "shop/early"))
         self.same("refused", "early", "db", 5432)
         # One that is allowed is so from the first packet on, too.
         self.cluster.ok("scale", "shop/web=2")
         for slot in (1, 2):
-            done = self.cluster.run("exec", f"shop/web.{slot}", "--", "wget", "-q", "-O", "-", "-T", "4",
+            done = self.cluster.run("exec", f"shop/web.{slot}", "--", "timeout", "4", "wget", "-q", "-O", "-",
                                     "http://db:5432/")
             self.assertEqual(done.code, 0, done.out + done.err)
 

@@ -203,7 +203,7 @@ class Changes(Networks):
         def change():
             self.up("shop", WEB.format(image="web:2", replicas=3))
             for replicas in (6, 2, 4):
-                self.one.ok("scale", f"shop/web={replicas}", "--wait")
+                self.one.ok("scale", f"shop/web={replicas}")
 
         counted = self.hammered(change)
         total = sum(each["ok"] for each in counted)
@@ -278,7 +278,7 @@ class Many(Networks):
         self.assertEqual(len({place.node for place in places}), 3)
 
         def asked(number):
-            out = self.one.run("exec", f"many/s{number}", "--", "sh", "-c", f"wget -q -O - http://s{count - 1 - number}/")
+            out = self.one.run("exec", f"many/s{number}.1", "--", "sh", "-c", f"wget -q -O - http://s{count - 1 - number}/")
             return out.out == "ok\n"
 
         for number in range(0, count, max(1, count // 20)):

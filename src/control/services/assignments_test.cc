@@ -338,13 +338,13 @@ TEST_F(AssignmentFeedTest, EndpointsSayWhatPoliciesAndVirtualAddressesNeed) {
     store::put_status(transaction, service);
     return feed_.delta(view_, play(std::move(transaction)));
   };
-  EXPECT_FALSE(change([](v1::Service& service) { service.mutable_status()->set_tasks_running(1); }).has_value());
+  EXPECT_FALSE(change([](v1::Service& now) { now.mutable_status()->set_tasks_running(1); }).has_value());
   const auto labelled =
-      change([](v1::Service& service) { (*service.mutable_spec()->mutable_labels())["tier"] = "back"; });
+      change([](v1::Service& now) { (*now.mutable_spec()->mutable_labels())["tier"] = "back"; });
   ASSERT_TRUE(labelled.has_value());
   ASSERT_EQ(labelled->endpoints_size(), 1);
   EXPECT_EQ(labelled->endpoints(0).labels().at("tier"), "back") << "though no task is replaced for it";
-  const auto moved = change([](v1::Service& service) { service.mutable_status()->clear_virtual_addresses(); });
+  const auto moved = change([](v1::Service& now) { now.mutable_status()->clear_virtual_addresses(); });
   ASSERT_TRUE(moved.has_value());
   EXPECT_EQ(moved->endpoints(0).virtual_address(), "");
 }

@@ -228,7 +228,6 @@ NetlinkRequest make_veth(const VethPlan& plan) {
 NetlinkRequest make_vxlan(const VxlanPlan& plan) {
   NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
   request.text(IFLA_IFNAME, plan.name);
-  request.text(IFLA_IFALIAS, plan.alias);
   request.value(IFLA_ADDRESS, plan.mac);
   request.value(IFLA_MTU, plan.mtu);
   const auto info = request.open(IFLA_LINKINFO);
@@ -264,6 +263,12 @@ NetlinkRequest as_gateway(const std::string& name) {
 NetlinkRequest bring_up(const std::string& name) {
   NetlinkRequest request = link_request(RTM_SETLINK, 0, IFF_UP);
   return request.text(IFLA_IFNAME, name);
+}
+
+NetlinkRequest with_alias(const std::string& name, const std::string& alias) {
+  NetlinkRequest request = link_request(RTM_SETLINK, 0);
+  request.text(IFLA_IFNAME, name);
+  return request.attribute(IFLA_IFALIAS, alias.data(), alias.size());
 }
 
 NetlinkRequest with_mtu(const std::string& name, int mtu) {

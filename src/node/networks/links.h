@@ -46,7 +46,6 @@ NetlinkRequest make_veth(const VethPlan& plan);
 // VXLAN that learns nothing: it sends where the forwarding entries say.
 struct VxlanPlan {
   std::string name;
-  std::string alias;
   std::uint32_t number = 0;
   Ipv4 local;  // this machine's
   std::uint16_t port = 0;
@@ -62,6 +61,7 @@ NetlinkRequest without_ipv6(const std::string& name);
 // shorter way.
 NetlinkRequest as_gateway(const std::string& name);
 NetlinkRequest bring_up(const std::string& name);
+NetlinkRequest with_alias(const std::string& name, const std::string& alias);
 NetlinkRequest with_mtu(const std::string& name, int mtu);
 NetlinkRequest delete_link(const std::string& name);
 NetlinkRequest move_to_group(const std::string& name, std::uint32_t group);

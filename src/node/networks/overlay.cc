@@ -73,12 +73,14 @@ base::Result<int> ensure_overlay(NetlinkSocket& socket, const OverlayPlan& plan)
   const auto known = find_link(socket, plan.name);
   if (!known || known->alias != alias) {
     RETURN_IF_ERROR(delete_if_there(socket, plan.name));
-    RETURN_IF_ERROR(socket.run_one(
-        make_vxlan({plan.name, alias, plan.number, plan.machine, kTunnelPort, mac_of(plan.machine), mtu}),
-        "making the tunnel " + plan.name + " (does this kernel have VXLAN?)"));
+    RETURN_IF_ERROR(
+        socket.run_one(make_vxlan({plan.name, plan.number, plan.machine, kTunnelPort, mac_of(plan.machine), mtu}),
+                       "making the tunnel " + plan.name + " (does this kernel have VXLAN?)"));
   }
   NetlinkSteps steps;
   steps.add_optional(without_ipv6(plan.name));
+  // The kernel takes none with the link's making.
+  steps.add(with_alias(plan.name, alias), "naming " + plan.name);
   steps.add(with_mtu(plan.name, mtu), "setting up " + plan.name);
   steps.add(bring_up(plan.name), "bringing up " + plan.name);
   RETURN_IF_ERROR(steps.run(socket));

@@ -67,6 +67,11 @@ class OverlayTest : public lab::NetworksTest {
     return networks_->namespace_path("a");
   }
 
+  int index() {
+    auto socket = NetlinkSocket::open().value();
+    return find_link(socket, Names(id_).overlay()).value().index;
+  }
+
   std::size_t links() {
     auto socket = NetlinkSocket::open().value();
     return list_links(socket, "or").value().size();
@@ -124,6 +129,7 @@ TEST_F(OverlayTest, ANewProcessGoesOnWithWhatIsThere) {
   remotes({{kThere, kThere6, kOutsideAddress}, {"10.77.1.10", "", kOutsideAddress}});
   const Place a = attach();
   const Server there(machine_.outside(), kThere, 80);
+  const int link = index();
   renew();
   know_address();
   EXPECT_EQ(ask(a, kThere, 80), kHere);
@@ -133,6 +139,7 @@ TEST_F(OverlayTest, ANewProcessGoesOnWithWhatIsThere) {
   EXPECT_EQ(ask(a, kThere, 80), kHere);
   remotes({});
   EXPECT_EQ(ask(a, kThere, 80), "");
+  EXPECT_EQ(index(), link) << "it was never made anew";
 }
 
 TEST_F(OverlayTest, WithoutAnAddressThereIsNone) {
