@@ -311,7 +311,7 @@ const Examples kOfMachines = {
   orchion network policy test shop/web shop/db 5432       may web talk to db, and by which rule?
   orchion network policy test 192.0.2.7 shop/web 80       may somebody outside?
   orchion network policy test shop/web api.example.com 443
-  orchion network policy test shop/web shop/dns 53/udp && echo allowed
+  orchion network policy test shop/web shop/dns 53/udp
 )"},
     {"orchion channel", R"(
   orchion channel set ops --webhook https://hooks.example.org/orchion --secret-file ops.key

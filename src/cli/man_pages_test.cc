@@ -19,7 +19,6 @@ class ManPages : public testing::Test {
     add_task_commands(tree_);
     add_node_commands(tree_, hooks_);
     add_image_commands(tree_);
-    add_network_commands(tree_);
     add_channel_commands(tree_);
     add_network_commands(tree_);
     add_server_commands(tree_, hooks_);

@@ -55,9 +55,9 @@ TEST_F(NetworkTest, LsSaysHowManyAreInEach) {
 TEST_F(NetworkTest, InspectSaysWhoIsInIt) {
   const auto yaml = run({"network", "inspect", "shop/back"});
   EXPECT_EQ(yaml.code, kExitOk) << yaml.err;
-  EXPECT_THAT(yaml.out, AllOf(HasSubstr("- service: shop/web\n"), HasSubstr("virtualAddress: 10.192.0.9\n"),
+  EXPECT_THAT(yaml.out, AllOf(HasSubstr("- service: shop/web\n"), HasSubstr("virtualAddress: \"10.192.0.9\"\n"),
                               HasSubstr("- service: app/api\n"), HasSubstr("- task: shop/web.1\n"),
-                              HasSubstr("address: 10.192.0.5\n"), HasSubstr("node: nas\n")));
+                              HasSubstr("address: \"10.192.0.5\"\n"), HasSubstr("node: nas\n")));
   EXPECT_THAT(yaml.out, testing::Not(HasSubstr("other")));
   EXPECT_EQ(run({"network", "inspect", "shop/back", "-o", "template={status.subnet}"}).out, "10.192.0.0/20\n");
   EXPECT_EQ(run({"network", "inspect", "back", "--stack", "shop"}).code, kExitOk);

@@ -339,8 +339,7 @@ TEST_F(AssignmentFeedTest, EndpointsSayWhatPoliciesAndVirtualAddressesNeed) {
     return feed_.delta(view_, play(std::move(transaction)));
   };
   EXPECT_FALSE(change([](v1::Service& now) { now.mutable_status()->set_tasks_running(1); }).has_value());
-  const auto labelled =
-      change([](v1::Service& now) { (*now.mutable_spec()->mutable_labels())["tier"] = "back"; });
+  const auto labelled = change([](v1::Service& now) { (*now.mutable_spec()->mutable_labels())["tier"] = "back"; });
   ASSERT_TRUE(labelled.has_value());
   ASSERT_EQ(labelled->endpoints_size(), 1);
   EXPECT_EQ(labelled->endpoints(0).labels().at("tier"), "back") << "though no task is replaced for it";
