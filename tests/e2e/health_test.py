@@ -158,8 +158,8 @@ class Probes(unittest.TestCase):
         return {}
 
     def addresses(self):
-        """Of the name `web`, as a task of the stack finds it."""
-        answer = self.cluster.run("exec", "probed/raw", "--", "nslookup", "web")
+        """Of the tasks that the name `web` leads to, as a task of the stack finds them."""
+        answer = self.cluster.run("exec", "probed/raw", "--", "nslookup", "tasks.web")
         return set(re.findall(r"Address: *([0-9.]+)$", answer.out.partition("Name:")[2], re.MULTILINE))
 
     def touch(self, task):

@@ -63,7 +63,7 @@ class NetworkCommands(unittest.TestCase):
         return result.err
 
     def reaches(self, who, name):
-        return self.cluster.run("exec", who, "--", "wget", "-q", "-O", "-", "-T", "2", f"http://{name}/").out == "ok\n"
+        return self.cluster.run("exec", who, "--", "timeout", "2", "wget", "-q", "-O", "-", f"http://{name}/").out == "ok\n"
 
     def uids(self, service):
         return {t["meta"]["uid"] for t in self.cluster.tasks("shop")
@@ -96,9 +96,9 @@ class NetworkCommands(unittest.TestCase):
         after = self.uids("db")
         self.assertEqual((len(after), before & after), (1, set()), "its task was replaced")
         self.here("network", "connect", "meet", "web")
-        self.assertTrue(self.reaches("shop/web", "store"), "by its alias")
-        self.assertTrue(self.reaches("shop/web", "db"), "by its name")
-        self.assertTrue(self.reaches("shop/db", "web"))
+        harness.wait_for("by its alias", lambda: self.reaches("shop/web", "store"))
+        harness.wait_for("by its name", lambda: self.reaches("shop/web", "db"))
+        harness.wait_for("the way to web", lambda: self.reaches("shop/db", "web"))
         self.assertTrue(all(t["address"].startswith("10.77.0.") for t in
                             self.cluster.json("network", "inspect", "shop/meet")["tasks"]))
         self.here("network", "connect", "meet", "db", "--alias", "store")
@@ -154,13 +154,13 @@ class NetworkCommands(unittest.TestCase):
         self.assertIn("there is no network shop/nope: see `orchion network ls`",
                       self.refused(1, "up", "-f", missing, "--stack", "app", "--yes"))
         self.cluster.ok("up", "--yes", cwd=app)
-        self.assertTrue(self.reaches("app/app", "db"), "the other stack's service by its name")
+        harness.wait_for("the other stack's service by its name", lambda: self.reaches("app/app", "db"))
         users = self.cluster.json("network", "inspect", "shop/back")
         self.assertEqual([s["service"] for s in users["services"]], ["app/app", "shop/db"])
         self.assertEqual(sorted(t["task"] for t in users["tasks"]), ["app/app.1", "shop/db.1"])
         self.assertFalse(self.reaches("app/app", "web"), "only what is in the network they share")
         self.cluster.ok("network", "connect", "shop/front", "app/app")
-        self.assertTrue(self.reaches("app/app", "web"))
+        harness.wait_for("the way to web", lambda: self.reaches("app/app", "web"))
         self.assertIn("is used by app/app, shop/web", self.refused(1, "network", "rm", "shop/front"))
         printed = self.cluster.ok("config", "-f", app / "compose.yaml")
         self.assertIn("name: shop/back", printed)

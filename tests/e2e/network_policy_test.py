@@ -266,7 +266,7 @@ class NetworkPolicy(unittest.TestCase):
         text = SHOP.replace("  open:\n", textwrap.dedent(f"""\
             |  early:
             |    image: {IMAGE}
-            |    command: [sh, -c, "timeout 1 wget -q -O - http://{address}:5432/ && echo REACHED || echo KEPT-OUT; sleep 100000"]
+            |    command: [sh, -c, "if wget -q -O - http://{address}:5432/; then echo REACHED; else echo KEPT-OUT; fi; sleep 100000"]
             |    stop_signal: SIGKILL
             |    networks: [back]
             |  open:

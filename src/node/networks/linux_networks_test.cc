@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <cstdlib>
 #include <set>
 
 #include "node/networks/lab_networks.h"
@@ -306,6 +306,25 @@ TEST_F(LinuxNetworksTest, ATaskMovesIntoTheNamespaceOfItsContainer) {
     ASSERT_TRUE(remove_namespace(container)) << "the task's own file keeps it";
   }
   expect_ok(networks_->detach("a"));
+}
+
+TEST_F(LinuxNetworksTest, LinksThatAFormerVersionHadInABridgeAreMadeAnew) {
+  network("blue", 1);
+  const Place a = attach("a", {{"blue", "10.77.1.2"}});
+  const Server server(a, "10.77.1.2", 80);
+  const Names names(id_);
+  const std::string bridge = names.prefix() + "b12345678";
+  const std::string command = "ip link add " + bridge + " type bridge && ip link set " + bridge +
+                              " up && ip link set " + names.veth("a", 0) + " master " + bridge;
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(ask(host_, "10.77.1.2", 80), "") << "a bridge's port is no way to the machine";
+  renew();
+  network("blue", 1);
+  EXPECT_EQ(attach("a", {{"blue", "10.77.1.2"}}), a);
+  EXPECT_EQ(ask(host_, "10.77.1.2", 80), "10.77.1.1");
+  expect_ok(networks_->sweep({"blue"}, {"a"}));
+  auto socket = NetlinkSocket::open().value();
+  EXPECT_FALSE(find_link(socket, bridge));
 }
 
 TEST_F(LinuxNetworksTest, SweepRemovesWhatACrashLeftAndNothingElse) {
