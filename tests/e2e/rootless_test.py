@@ -3,9 +3,12 @@
 import http.server
 import os
 import pathlib
+import shutil
 import signal
 import socketserver
+import stat
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -94,10 +97,24 @@ def serve_outside():
     return server
 
 
+def open_tun():
+    """Anybody may open /dev/net/tun, as udev has it on every Debian; on a machine without udev in this file's own mount
+    namespace alone."""
+    tun = pathlib.Path("/dev/net/tun")
+    if tun.stat().st_mode & 0o666 == 0o666:
+        return
+    node = pathlib.Path(tempfile.mkdtemp()) / "tun"
+    os.mknod(node, stat.S_IFCHR, os.makedev(10, 200))
+    os.chmod(node, 0o666)
+    subprocess.run(["mount", "--bind", node, tun], check=True)
+    shutil.rmtree(node.parent, ignore_errors=True)
+
+
 class Rootless(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         add_user()
+        open_tun()
         subprocess.run(["ip", "link", "add", "outside", "type", "bridge"], check=True)
         subprocess.run(["ip", "address", "add", f"{OUTSIDE}/24", "dev", "outside"], check=True)
         subprocess.run(["ip", "link", "set", "outside", "up"], check=True)
