@@ -50,8 +50,16 @@ class Watch:
         return events
 
 
+# Of kinds whose plural isn't an "s": the route, and the list's field.
+LISTS = {"NetworkPolicy": ("networkPolicies", "policies")}
+
+
+def in_json(kind):
+    return kind[:1].lower() + kind[1:]
+
+
 def object_of(data):
-    return data.get(data["kind"].lower()) or {} if data["kind"] else {}
+    return data.get(in_json(data["kind"])) or {}
 
 
 def of_stack(data, name):
@@ -196,8 +204,8 @@ class WatchOfEachKind(unittest.TestCase):
         self.addCleanup(remove_channel, self, name)
 
         def check(kind, change):
-            lists = f"{kind.lower()}s"
-            listed = [{"kind": kind, kind.lower(): object} for object in self.call("GET", f"/v1/{lists}")[lists]]
+            route, field = LISTS.get(kind, (f"{kind.lower()}s", f"{kind.lower()}s"))
+            listed = [{"kind": kind, in_json(kind): object} for object in self.call("GET", f"/v1/{route}")[field]]
             *present, last = self.synced(kind)
             self.assertEqual({(event, data["type"]) for event, _, data in present}, {(kind, "PUT")})
             self.assertEqual(last[0], "SYNCED")
