@@ -43,6 +43,7 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   if (assignments.full()) drop_unnamed(assignments);
   for (const auto& network : assignments.networks()) put_network(network);
   for (const auto& uid : assignments.removed_networks()) {
+    forget_members(uid);
     if (const auto found = entries_.find(uid); found != entries_.end()) {
       found->second->wanted = false;
     } else {
@@ -141,6 +142,15 @@ void NetworkTable::remove_endpoint(const EndpointKey& key) {
   parts_.policies.table().remove_endpoint(key.first, key.second);
   parts_.records.remove(key.first, key.second);
   names_changed(key.second);
+}
+
+// Nobody says any more who comes and goes there; should it come back, all are named again.
+void NetworkTable::forget_members(const std::string& network_uid) {
+  std::vector<EndpointKey> members;
+  for (const auto& [key, endpoint] : endpoints_) {
+    if (key.second == network_uid) members.push_back(key);
+  }
+  for (const auto& key : members) remove_endpoint(key);
 }
 
 void NetworkTable::names_changed(const std::string& network_uid) {

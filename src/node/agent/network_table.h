@@ -80,6 +80,7 @@ class NetworkTable {
   void put_endpoint(const v1::Endpoint& endpoint);
   void put_record(const v1::Endpoint& endpoint);
   void remove_endpoint(const EndpointKey& key);
+  void forget_members(const std::string& network_uid);
   void put_policies(const v1::PolicyAssignments& policies);
   void put_distant_ports(const v1::DistantPorts& ports);
   base::Co<> lead_ports();

@@ -142,6 +142,22 @@ TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {
   EXPECT_TRUE(resolver.addresses.empty());
 }
 
+TEST_F(NetworkTableTest, WhoWasInANetworkThatWentIsForgotten) {
+  server.full = assignments({task("a")});
+  *server.full.add_endpoints() = endpoint("db-1", "10.0.0.50");
+  start_agent();
+  ASSERT_THAT(found("db"), ElementsAre("10.0.0.50"));
+  v1::Assignments gone;
+  gone.add_removed_networks("net-uid");
+  server.send_delta(gone);
+  settle();
+  auto back = assignments({});
+  *back.add_endpoints() = endpoint("db-2", "10.0.0.51");
+  server.send_delta(back);
+  settle();
+  EXPECT_THAT(found("db"), ElementsAre("10.0.0.51")) << "nobody told when db-1 ended";
+}
+
 TEST_F(NetworkTableTest, TheWordThatANetworkIsGoneComesAfterTheTasksLastFile) {
   server.full = assignments({task("a")});
   server.forgets = false;

@@ -353,6 +353,12 @@ base::Result<std::vector<std::string>> KernelNetworks::namespace_files() const {
 
 base::Result<> KernelNetworks::sweep(const std::vector<std::string>& network_uids,
                                      const std::vector<std::string>& task_uids) {
+  RETURN_IF_ERROR(sweep_unnamed(network_uids, task_uids));
+  return remove_if_unused();
+}
+
+base::Result<> KernelNetworks::sweep_unnamed(const std::vector<std::string>& network_uids,
+                                             const std::vector<std::string>& task_uids) {
   const std::set<std::string> tasks(task_uids.begin(), task_uids.end());
   ASSIGN_OR_RETURN(auto known, namespace_files());
   ASSIGN_OR_RETURN(const auto publishing, ports_.tasks());
@@ -386,7 +392,7 @@ base::Result<> KernelNetworks::sweep_links(const std::vector<std::string>& task_
 }
 
 base::Result<> KernelNetworks::remove_all() {
-  RETURN_IF_ERROR(sweep({}, {}));
+  RETURN_IF_ERROR(sweep_unnamed({}, {}));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
   RETURN_IF_ERROR(firewall_.remove_all());

@@ -73,6 +73,7 @@ class KernelNetworks {
   base::Result<> unlink_in_turn(const std::string& task_uid);
   base::Result<> release_in_turn(const std::string& task_uid);
   base::Result<Leg> plan_leg(const Attachment& attachment, const std::string& task_uid, std::size_t index) const;
+  base::Result<> sweep_unnamed(const std::vector<std::string>& network_uids, const std::vector<std::string>& task_uids);
   base::Result<> sweep_links(const std::vector<std::string>& task_uids);
   base::Result<std::vector<std::string>> namespace_files() const;
   base::Result<> lead_to_machines();
