@@ -53,7 +53,7 @@ bool is_empty(const v1::StackSpec& spec) {
   const bool has_network = std::any_of(spec.networks().begin(), spec.networks().end(),
                                        [](const v1::NamedNetwork& network) { return network.standalone(); });
   return !has_network && spec.services().empty() && spec.jobs().empty() && spec.volumes().empty() &&
-         spec.queues().empty();
+         spec.queues().empty() && spec.network_policies().empty();
 }
 
 }  // namespace orchion::core

@@ -358,21 +358,50 @@ base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_
   return machines;
 }
 
-base::Result<> wait_until_usable(NetlinkSocket& socket, const std::string& name) {
-  ASSIGN_OR_RETURN(Link link, find_link(socket, name));
-  if (link.usable) return {};
+namespace {
+
+// Asks again whenever something changed that `groups` tell of, for a second.
+template <class Ready>
+base::Result<> wait_until(Ready ready, std::uint32_t groups, const std::string& what) {
+  ASSIGN_OR_RETURN(bool done, ready());
+  if (done) return {};
   // Heard from here on; then asked again, so that a change between the two isn't missed.
-  ASSIGN_OR_RETURN(NetlinkSocket changes, NetlinkSocket::open(RTMGRP_LINK));
+  ASSIGN_OR_RETURN(NetlinkSocket changes, NetlinkSocket::open(groups));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (true) {
-    ASSIGN_OR_RETURN(link, find_link(socket, name));
-    if (link.usable) return {};
+    ASSIGN_OR_RETURN(done, ready());
+    if (done) return {};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) {
-      return base::fail(base::Code::kDeadlineExceeded, "the link " + name + " did not come up within a second");
-    }
+    if (left.count() <= 0) return base::fail(base::Code::kDeadlineExceeded, what + " within a second");
     RETURN_IF_ERROR(changes.wait(static_cast<int>(left.count())));
   }
+}
+
+base::Result<bool> is_addressed(NetlinkSocket& socket, int link_index) {
+  NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP);
+  ifaddrmsg filter{};
+  filter.ifa_family = AF_INET6;
+  request.body(filter);
+  ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing addresses"));
+  return std::ranges::none_of(messages, [&](const NetlinkMessage& message) {
+    const auto body = message.body<ifaddrmsg>();
+    return static_cast<int>(body.ifa_index) == link_index && (body.ifa_flags & IFA_F_TENTATIVE) != 0;
+  });
+}
+
+}  // namespace
+
+base::Result<> wait_until_usable(NetlinkSocket& socket, const std::string& name) {
+  const auto ready = [&]() -> base::Result<bool> {
+    ASSIGN_OR_RETURN(const Link link, find_link(socket, name));
+    return link.usable;
+  };
+  return wait_until(ready, RTMGRP_LINK, "the link " + name + " did not come up");
+}
+
+base::Result<> wait_until_addressed(NetlinkSocket& socket, int link_index) {
+  const auto ready = [&] { return is_addressed(socket, link_index); };
+  return wait_until(ready, RTMGRP_IPV6_IFADDR, "a task's IPv6 address could not be used");
 }
 
 }  // namespace orchion::node::networks

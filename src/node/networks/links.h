@@ -102,4 +102,8 @@ base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_
 // packet sent before is lost without a word. kDeadlineExceeded after a second.
 base::Result<> wait_until_usable(NetlinkSocket& socket, const std::string& name);
 
+// Returns when the link's IPv6 addresses can be sent from: also those that nobody is asked about become so a moment
+// after they were added, and what is sent to or from them before is lost. kDeadlineExceeded after a second.
+base::Result<> wait_until_addressed(NetlinkSocket& socket, int link_index);
+
 }  // namespace orchion::node::networks

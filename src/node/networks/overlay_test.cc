@@ -44,7 +44,8 @@ class OverlayTest : public lab::NetworksTest {
                            add_address(link.index, parse_ipv6(kThere6).value(), 128)}) {
         ASSERT_TRUE(socket.run_one(std::move(request), "an address"));
       }
-      const auto usable = wait_until_usable(socket, "otheroverlay");
+      const auto usable = wait_until_addressed(socket, link.index);
+      ASSERT_TRUE(usable) << usable.error().message;
       const RemoteTask here{parse_ipv4(kHere).value(), parse_ipv6(kHere6).value(), parse_ipv4(kHostAddress).value()};
       const auto routed = route_to(socket, "otheroverlay", {here});
       ASSERT_TRUE(routed) << routed.error().message;

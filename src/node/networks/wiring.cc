@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "base/file.h"
 #include "node/networks/namespaces.h"
@@ -94,6 +95,11 @@ base::Result<> open_up(NetlinkSocket& host, NetlinkSocket& inside, const std::ve
   for (const auto& leg : legs) {
     RETURN_IF_ERROR(wait_until_usable(inside, leg.task_link));
     RETURN_IF_ERROR(wait_until_usable(host, leg.host_link));
+    if (!leg.v6) continue;
+    for (const auto& [socket, name] : {std::pair(&inside, leg.task_link), std::pair(&host, leg.host_link)}) {
+      ASSIGN_OR_RETURN(const Link link, find_link(*socket, name));
+      RETURN_IF_ERROR(wait_until_addressed(*socket, link.index));
+    }
   }
   return {};
 }
