@@ -245,8 +245,12 @@ bool NetworkTable::has_stand_in(const std::string& task_uid) const {
   });
 }
 
+bool NetworkTable::needs_draining(const std::string& task_uid) const {
+  return !unready_tasks_.contains(task_uid) && has_stand_in(task_uid);
+}
+
 base::Co<> NetworkTable::drain(std::string task_uid) {
-  const bool was_led_to = !unready_tasks_.contains(task_uid) && has_stand_in(task_uid);
+  const bool was_led_to = needs_draining(task_uid);
   set_ready(task_uid, false);
   if (!was_led_to) co_return base::Result<>{};
   auto led = co_await lead_services();

@@ -60,6 +60,9 @@ class NetworkTable {
   // when the other nodes have had the time to hear so too.
   base::Co<> drain(std::string task_uid);
 
+  // Whether that takes a while.
+  bool needs_draining(const std::string& task_uid) const;
+
   // The networks of this task that are known.
   std::vector<v1::NetworkAssignment> networks_of(const v1::Task& task) const;
   std::vector<std::string> uids() const;

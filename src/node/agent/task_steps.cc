@@ -308,8 +308,8 @@ base::Co<> TaskRunner::stop() {
   end_checks();
   enter(v1::STOPPING, "Stopping", fenced_ ? kFenced : "");
   CO_RETURN_IF_ERROR(co_await unpublish());
-  // The next agent, too, must not find it running.
-  CO_RETURN_IF_ERROR(co_await save(Durability::kDisk));
+  // Should this agent end meanwhile, the next one must not find it running.
+  if (tools_.network_table.needs_draining(uid())) CO_RETURN_IF_ERROR(co_await save(Durability::kDisk));
   CO_RETURN_IF_ERROR(co_await tools_.network_table.drain(uid()));
   stop_signalled_ = true;
   // Remembered beside the signal: a process that ends by it must not look like one that crashed.
