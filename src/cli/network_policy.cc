@@ -84,7 +84,7 @@ int run_network_policy_ls(Context& context) {
                                                        {"POLICY", "ABOUT", "INGRESS", "EGRESS", "AGE"}, {"UID"},
                                                        [&](const v1::ListNetworkPoliciesResponse& response) {
                                                          std::vector<Row> rows;
-                                                         for (const auto& policy : response.policies())
+                                                         for (const auto& policy : response.network_policies())
                                                            rows.push_back(policy_row(policy, context.clock().wall()));
                                                          return rows;
                                                        });

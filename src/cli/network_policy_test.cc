@@ -13,7 +13,7 @@ using NetworkPolicyTest = CliTest;
 
 TEST_F(NetworkPolicyTest, ListsSayWhatEachIsAbout) {
   server_.on("GET /v1/networkPolicies", 200,
-             R"({"policies":[{"meta":{"name":"db-only","stack":"shop","uid":"u1"},)"
+             R"({"networkPolicies":[{"meta":{"name":"db-only","stack":"shop","uid":"u1"},)"
              R"("spec":{"service":"db","labels":{"a":"b"},"ingress":true,"from":[{}]}},)"
              R"({"meta":{"name":"deny","stack":"shop"},"spec":{"ingress":true,"egress":true}}]})");
   const auto table = run({"network", "policy", "ls"});

@@ -50,12 +50,14 @@ class Watch:
         return events
 
 
-# Of kinds whose plural isn't an "s": the route, and the list's field.
-LISTS = {"NetworkPolicy": ("networkPolicies", "policies")}
-
-
 def in_json(kind):
     return kind[:1].lower() + kind[1:]
+
+
+def plural(kind):
+    """What its list is called, in its route and in its answer."""
+    name = in_json(kind)
+    return name[:-1] + "ies" if name.endswith("y") else name + "s"
 
 
 def object_of(data):
@@ -204,8 +206,8 @@ class WatchOfEachKind(unittest.TestCase):
         self.addCleanup(remove_channel, self, name)
 
         def check(kind, change):
-            route, field = LISTS.get(kind, (f"{kind.lower()}s", f"{kind.lower()}s"))
-            listed = [{"kind": kind, in_json(kind): object} for object in self.call("GET", f"/v1/{route}")[field]]
+            listed = [{"kind": kind, in_json(kind): object}
+                      for object in self.call("GET", f"/v1/{plural(kind)}")[plural(kind)]]
             *present, last = self.synced(kind)
             self.assertEqual({(event, data["type"]) for event, _, data in present}, {(kind, "PUT")})
             self.assertEqual(last[0], "SYNCED")

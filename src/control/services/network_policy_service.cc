@@ -28,7 +28,7 @@ base::Co<v1::ListNetworkPoliciesResponse> list(ServiceContext context, v1::ListN
   };
   for (const auto& policy :
        page_of(context.objects.view().network_policies(), page, wanted, *response.mutable_next_page_token()))
-    *response.add_policies() = *policy;
+    *response.add_network_policies() = *policy;
   co_return response;
 }
 

@@ -177,7 +177,7 @@ TEST_F(NetworkPolicyServiceTest, GetsAndLists) {
   EXPECT_EQ(list().policies(0).meta().name(), "b");
   request.clear_page_token();
   request.set_stack("other");
-  EXPECT_THAT(list().policies(), IsEmpty());
+  EXPECT_THAT(list().network_policies(), IsEmpty());
 }
 
 }  // namespace
