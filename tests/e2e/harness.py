@@ -209,20 +209,33 @@ def web_image(cluster, name, pages="/www", **config):
         page = tarfile.TarInfo(f"{pages.strip('/')}/index.html")
         page.size = 3
         tar.addfile(page, io.BytesIO(b"ok\n"))
+    import_layer(cluster, name, layer, {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", pages],
+                                        "StopSignal": "SIGKILL"} | config)
+
+
+def import_root(cluster, root, name, **config):
+    """Imports a root file system with a configuration of its own."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(root, arcname=".")
+    import_layer(cluster, name, layer, config)
+
+
+def import_layer(cluster, name, layer, config):
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    document = {"architecture": architecture, "os": "linux",
-                "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", pages], "Env": ["PATH=/bin"],
-                           "StopSignal": "SIGKILL"} | config,
+    document = {"architecture": architecture, "os": "linux", "config": {"Env": ["PATH=/bin"]} | config,
                 "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]}}
     manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
-    archive = cluster.folder / "web-image.tar"
-    with tarfile.open(archive, "w") as tar:
-        for member, content in (("config.json", json.dumps(document).encode()), ("layer.tar", layer.getvalue()),
-                                ("manifest.json", json.dumps(manifest).encode())):
-            info = tarfile.TarInfo(member)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    cluster.ok("image", "import", archive, name)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # for a server that another user runs
+        archive = pathlib.Path(folder) / "image.tar"
+        with tarfile.open(archive, "w") as tar:
+            for member, content in (("config.json", json.dumps(document).encode()), ("layer.tar", layer.getvalue()),
+                                    ("manifest.json", json.dumps(manifest).encode())):
+                info = tarfile.TarInfo(member)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        cluster.ok("image", "import", archive, name)
 
 
 def problem(cluster, method, path, body=None, headers=None):

@@ -263,6 +263,49 @@ class Faults(Networks):
             harness.wait_for(f"nothing left on {machine.name}", lambda: self.links(machine) == before[machine.name])
 
 
+JOINED = """
+services:
+  web:
+    image: busybox-test:latest
+    command: [httpd, -f, -p, "80", -h, /www]
+    stop_signal: SIGKILL
+    ports: ["18080:80"]
+    deploy: {placement: {constraints: [node.name == machine-1]}}
+  far:
+    image: busybox-test:latest
+    command: [httpd, -f, -p, "80", -h, /www]
+    stop_signal: SIGKILL
+    deploy: {placement: {constraints: [node.name == machine-4]}}
+"""
+
+
+class Joining(Networks):
+    def test_a_node_reaches_and_is_reached_at_once(self):
+        self.one.ok("up", "-f", harness.write(self.one.folder, "shop/compose.yaml", JOINED), "--yes", "--detach")
+        harness.wait_for("the task of the first machine", lambda: len(self.places("shop")) == 1)
+        web = self.places("shop")[0]
+        four = lan.Machine(4)
+        self.addCleanup(four.close)
+        self.addCleanup(self.one.run, "stop-all", "--yes")
+        four.join(self.one)
+        harness.wait_for("the fourth node", lambda: len(lan.ready(self.one)) == 4)
+        ready = time.monotonic()
+        harness.wait_for("the others' ports at it", lambda: four.fetch(f"http://{four.address}:18080/"), 10)
+        reaches = time.monotonic() - ready
+        harness.wait_for("its task", lambda: len(self.places("shop")) == 2)
+        running = time.monotonic()
+        far = next(place for place in self.places("shop") if place.node == "machine-4")
+        server = far.start("serve", far.name, PORT)
+        address = far.addresses["default"][0]
+        harness.wait_for("the way to it", lambda: web.ask([address])[address]["tcp"], 10)
+        reached = time.monotonic() - running
+        end(server)
+        print(f"a node that joined reaches others {reaches:.2f} s after it is ready; its task runs {running - ready:.2f} s "
+              f"after that, and is reached {reached:.2f} s later")
+        self.assertLessEqual(reaches, 2)
+        self.assertLessEqual(reached, 2)
+
+
 class Many(Networks):
     """Many services of five tasks: in ./dev soak two hundred."""
 

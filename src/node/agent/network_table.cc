@@ -25,6 +25,17 @@ bool same(const google::protobuf::Message& a, const google::protobuf::Message& b
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
 }
 
+// Who waits for its turn looks again when this ends, also by cancellation.
+struct Busy {
+  bool& busy;
+  ChangeSignal& changed;
+  Busy(bool& flag, ChangeSignal& signal) : busy(flag), changed(signal) { busy = true; }
+  ~Busy() {
+    busy = false;
+    changed.notify();
+  }
+};
+
 }  // namespace
 
 NetworkTable::NetworkTable(base::Executor executor, Parts parts) : parts_(parts), changed_(std::move(executor)) {}
@@ -158,8 +169,15 @@ void NetworkTable::names_changed(const std::string& network_uid) {
   services_led_ = false;
 }
 
-// Every service's virtual addresses, with who serves behind them. They may change meanwhile: then it's done again.
+// Every service's virtual addresses, with who serves behind them: when it returns the machine knows all that was so
+// when it was called. They may change meanwhile: then it's done again. One at a time, lest an older word land last.
 base::Co<> NetworkTable::lead_services() {
+  while (leading_services_) {
+    const auto seen = changed_.count();
+    CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
+  }
+  if (services_led_) co_return base::Result<>{};
+  Busy busy(leading_services_, changed_);
   std::map<std::string, std::set<std::string>> members;
   for (const auto& [key, endpoint] : endpoints_) {
     if (!entries_.contains(key.second)) continue;
@@ -289,21 +307,6 @@ base::Co<> NetworkTable::ensure(std::string uid) {
   }
 }
 
-namespace {
-
-// Who waits for the entry looks again when this ends, also by cancellation.
-struct Busy {
-  bool& busy;
-  ChangeSignal& changed;
-  Busy(bool& flag, ChangeSignal& signal) : busy(flag), changed(signal) { busy = true; }
-  ~Busy() {
-    busy = false;
-    changed.notify();
-  }
-};
-
-}  // namespace
-
 base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
   const auto network = entry->network;
@@ -320,6 +323,7 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   // The first network brings the machine's table with it: what it held before is said again.
   CO_RETURN_IF_ERROR(co_await parts_.policies.enforce_again());
   CO_RETURN_IF_ERROR(co_await lead(entry));
+  services_led_ = false;  // likewise
   CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
   parts_.records.put_network(network.uid(), {.gateway = network.gateway(),

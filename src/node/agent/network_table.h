@@ -108,7 +108,8 @@ class NetworkTable {
   v1::DistantPorts distant_ports_;
   v1::PolicyAssignments policies_;
   bool ports_led_ = false;              // the machine serves them as they are
-  bool services_led_ = false;           // virtual addresses lead to who serves
+  bool services_led_ = false;           // virtual addresses lead to who serves, or are about to
+  bool leading_services_ = false;       // the machine is being told
   std::optional<std::string> address_;  // of this machine, as the networks know it
   std::string address_problem_;
   bool unsaved_ = false;

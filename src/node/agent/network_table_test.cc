@@ -124,6 +124,39 @@ TEST_F(NetworkTableTest, ATaskIsDrainedWhereAnotherStandsIn) {
   EXPECT_FALSE(runtime.is_running("a"));
 }
 
+// Whoever brings the word, the newest is the last that the machine hears.
+TEST_F(NetworkTableTest, AnOlderWordOfServicesNeverLandsLast) {
+  server.full = assignments({task("a")});
+  for (const std::string uid : {"a", "b"}) {
+    auto each = endpoint(uid, uid == "a" ? "10.0.0.11" : "10.0.0.12");
+    each.set_virtual_address("10.0.0.99");
+    *server.full.add_endpoints() = each;
+  }
+  start_agent();
+  advance(seconds(1));
+  auto delays = std::vector{seconds(0), seconds(2)};
+  networks.delay_of_virtual_addresses = [&]() -> base::Co<> {
+    if (delays.empty()) co_return base::Result<>{};
+    const auto delay = delays.back();
+    delays.pop_back();
+    co_return co_await clock.sleep(delay);
+  };
+  v1::Assignments delta;
+  *delta.add_endpoints() = server.full.endpoints(1);
+  delta.mutable_endpoints(0)->set_task_uid("c");
+  delta.mutable_endpoints(0)->set_address("10.0.0.13");
+  server.send_delta(delta);
+  settle();
+  delta.Clear();
+  delta.add_removed_tasks("a");
+  server.send_delta(delta);
+  settle();
+  EXPECT_TRUE(runtime.containers.at("a").signals.empty()) << "connections are still led to it";
+  advance(seconds(3));
+  EXPECT_THAT(networks.virtual_addresses[0].members, ElementsAre("10.0.0.12", "10.0.0.13"));
+  EXPECT_FALSE(runtime.is_running("a"));
+}
+
 TEST_F(NetworkTableTest, ANetworkStaysUntilItsLastTaskLeft) {
   auto web = task("a");
   web.mutable_container()->mutable_stop_grace_period()->set_seconds(5);

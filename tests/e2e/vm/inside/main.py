@@ -6,6 +6,7 @@ Which boots there were, and what failed in them, is kept on the disk, so that th
 
 import os
 import pathlib
+import re
 import subprocess
 
 E2E = pathlib.Path(__file__).resolve().parents[2]
@@ -13,6 +14,8 @@ STATE = pathlib.Path("/var/lib/checks")
 USAGE = "Usage.test_figures_are_right Usage.test_processor_time_is_the_process_s_own"
 # What a boot runs, and how it ends. The second ends as when the power fails.
 POWER_OFF = "sync; systemctl poweroff"
+# Of two machines: which addresses they have on their wire.
+ADDRESSES = {"near": "10.99.0.1/24", "far": "10.99.0.2/24"}
 BOOTS = (
     (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "rootless_test.py",
       "boots.py begin"], "systemctl reboot"),
@@ -39,16 +42,26 @@ def note(name, text):
 
 
 def install():
-    """As the unit's file says; and swap, for what is allowed some."""
-    copies = (("755", "orchion", "/usr/local/bin/"), ("644", "deploy/systemd/orchion.service", "/etc/systemd/system/"))
+    """As the units' files say."""
+    copies = (("755", "orchion", "/usr/local/bin/"), ("644", "deploy/systemd/orchion.service", "/etc/systemd/system/"),
+              ("644", "deploy/systemd/orchion-agent.service", "/etc/systemd/system/"))
     for mode, what, where in copies:
         subprocess.run(["install", "-m", mode, E2E.parents[1] / what, where], check=True)
-    subprocess.run(["systemctl", "enable", "--quiet", "--now", "orchion"], check=True)
+
+
+def add_swap():
+    """For what is allowed some."""
     swap = STATE / "swap"
     subprocess.run(["fallocate", "--length", "256M", swap], check=True)
     swap.chmod(0o600)
     subprocess.run(["mkswap", "--quiet", swap], check=True)
     subprocess.run(["swapon", swap], check=True)
+
+
+def connect(end):
+    for command in (["ip", "addr", "add", ADDRESSES[end], "dev", "eth0"], ["ip", "link", "set", "eth0", "up"],
+                    ["hostname", end]):
+        subprocess.run(command, check=True)
 
 
 def main():
@@ -57,7 +70,19 @@ def main():
     note("boots", "boot\n")
     if boot == 0:
         install()
-    commands, end = BOOTS[boot]
+    words = pathlib.Path("/proc/cmdline").read_text()
+    if one_of_two := re.search(r"checks\.end=(\w+)", words):
+        connect(one_of_two[1])
+        if one_of_two[1] == "far":
+            return run("hand.py")
+        commands, end = ["pair_test.py"], POWER_OFF
+    elif power := re.search(r"checks\.power=(\d+),(\w+)", words):
+        commands, end = [f"power.py {power[1]} {power[2]}"], POWER_OFF
+    else:
+        if boot == 0:
+            subprocess.run(["systemctl", "enable", "--quiet", "--now", "orchion"], check=True)
+            add_swap()
+        commands, end = BOOTS[boot]
     if named := (E2E / "vm/inside/tests").read_text().split():
         commands, end = [f"../../{name}" for name in named], POWER_OFF
     for command in commands:
