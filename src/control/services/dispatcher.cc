@@ -207,6 +207,7 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
+    case v1::FromAgent::kMesh:
     case v1::FromAgent::kHello:
     case v1::FromAgent::MESSAGE_NOT_SET: break;
   }

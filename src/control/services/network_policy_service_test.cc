@@ -171,10 +171,10 @@ TEST_F(NetworkPolicyServiceTest, GetsAndLists) {
         .value();
   };
   const auto first = list();
-  ASSERT_EQ(first.policies_size(), 1);
-  EXPECT_EQ(first.policies(0).meta().name(), "a");
+  ASSERT_EQ(first.network_policies_size(), 1);
+  EXPECT_EQ(first.network_policies(0).meta().name(), "a");
   request.set_page_token(first.next_page_token());
-  EXPECT_EQ(list().policies(0).meta().name(), "b");
+  EXPECT_EQ(list().network_policies(0).meta().name(), "b");
   request.clear_page_token();
   request.set_stack("other");
   EXPECT_THAT(list().network_policies(), IsEmpty());
