@@ -306,6 +306,65 @@ class Joining(Networks):
         self.assertLessEqual(reached, 2)
 
 
+PAGES = """
+services:
+  web:
+    image: busybox-test:latest
+    command: [httpd, -f, -p, "80", -h, /www]
+    stop_signal: SIGKILL
+    deploy: {{replicas: {replicas}}}
+    environment: {{VERSION: "{version}"}}
+  client:
+    image: busybox-test:latest
+    command: [sleep, "1000"]
+    stop_signal: SIGKILL
+    deploy: {{replicas: 3}}
+"""
+
+
+class Killed(Networks):
+    """Agents, while services change."""
+
+    def kill_agent(self, machine):
+        os.kill(int((machine.data / "server.pid").read_text()), signal.SIGKILL)
+
+    def settled(self, replicas):
+        """Every client finds all web servers behind the one address, and each of them by name."""
+        places = self.places("shop")
+        web = sorted(place.addresses["default"][0] for place in places if place.service == "web")
+        if len(web) != replicas:
+            return False
+        address = self.service("shop", "web")["default"][0]
+        for client in (place for place in places if place.service == "client"):
+            slot = client.name.split(".")[1]
+            ask = f"nslookup tasks.web.shop.orchion.internal; for n in $(seq {4 * replicas}); do wget -q -O - http://{address}/; done"
+            out = self.one.run("exec", f"shop/client.{slot}", "--", "sh", "-c", ask)
+            named = sorted(re.findall(r"Address: ([0-9.]+)$", out.out, re.M))
+            if named != web or out.out.count("ok\n") != 4 * replicas:
+                return False
+        return True
+
+    def test_what_agents_missed_is_made_up_for(self):
+        before = {machine.name: self.links(machine) for machine in self.machines}
+        self.up("shop", PAGES.format(replicas=3, version=1))
+        for turn, replicas in enumerate((6, 2, 5, 3)):
+            machine = (self.two, self.three)[turn % 2]
+            file = harness.write(self.one.folder, "shop/compose.yaml", PAGES.format(replicas=replicas, version=turn % 2))
+            self.one.ok("up", "-f", file, "--yes", "--detach")
+            # In the midst of it, wherever that is.
+            harness.wait_for("the first of it", lambda: {place.name for place in self.places("shop")} != set())
+            self.kill_agent(machine)
+            machine.ok("agent", "--background")
+            harness.wait_for(f"{replicas} web servers for all", lambda: self.settled(replicas), 60)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            gone = pool.submit(self.one.ok, "down", "--stack", "shop")
+            self.kill_agent(self.two)
+            self.two.ok("agent", "--background")
+            gone.result()
+        for machine in self.machines:
+            harness.wait_for(f"nothing left on {machine.name}", lambda: self.links(machine) == before[machine.name])
+
+
 class Many(Networks):
     """Many services of five tasks: in ./dev soak two hundred."""
 

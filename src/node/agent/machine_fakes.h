@@ -4,6 +4,7 @@
 // suspend, so that tests can end an agent in the middle of any.
 
 #include <csignal>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -120,6 +121,7 @@ class TestNetworks final : public networks::Networks {
   std::uint16_t resolver_port = 0;
   std::vector<networks::DistantPort> distant_ports;
   std::vector<networks::VirtualAddress> virtual_addresses;
+  std::function<base::Co<>()> delay_of_virtual_addresses;  // what set_virtual_addresses() takes, where it is set
   networks::Policies policies;
   std::string address;
 
@@ -139,6 +141,7 @@ class TestNetworks final : public networks::Networks {
     co_return base::Result<>{};
   }
   base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {
+    if (delay_of_virtual_addresses) CO_RETURN_IF_ERROR(co_await delay_of_virtual_addresses());
     virtual_addresses = std::move(addresses);
     co_return base::Result<>{};
   }

@@ -22,7 +22,6 @@ base::Co<> FakeNetworks::set_address(std::string known_as, std::string) {
 }
 
 base::Co<> FakeNetworks::set_virtual_addresses(std::vector<VirtualAddress> addresses) {
-  if (delay_of_virtual_addresses) CO_RETURN_IF_ERROR(co_await delay_of_virtual_addresses());
   virtual_addresses = std::move(addresses);
   co_return base::Result<>{};
 }

@@ -2,7 +2,6 @@
 
 // Networks in memory, for tests of what uses them.
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -32,9 +31,6 @@ class FakeNetworks final : public Networks {
   std::optional<base::Error> next_attach_error;
   std::optional<base::Error> removal_error;
   std::set<std::uint16_t> taken_ports;
-
-  // What set_virtual_addresses() takes before it is done, where tests set it.
-  std::function<base::Co<>()> delay_of_virtual_addresses;
 
   base::Co<> set_address(std::string known_as, std::string cluster_id) override;
   base::Co<> ensure_network(NetworkConfig config) override;
