@@ -102,6 +102,20 @@ void tell_ready() {
   [[maybe_unused]] auto written = ::write(fd.get(), "1", 1);
 }
 
+base::Error begin_anew() {
+  const auto words = base::read_file("/proc/self/cmdline");
+  if (!words) return words.error();
+  // Each word ends with a zero.
+  std::vector<std::string> arguments;
+  for (std::size_t at = 0; at < words->size(); at += arguments.back().size() + 1)
+    arguments.emplace_back(words->c_str() + at);
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv(own_path().c_str(), argv.data());
+  return base::fail_errno(errno, "cannot begin anew").error();
+}
+
 base::Result<> stop_server(const std::filesystem::path& data) {
   const auto path = Folders{data}.lock();
   base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

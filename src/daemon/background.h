@@ -15,6 +15,9 @@ base::Result<> start_in_background(const std::filesystem::path& data, std::vecto
 // In that process: tells the one that waits. Does nothing where nobody does.
 void tell_ready();
 
+// This process begins anew, with the same arguments, id and log; returns only where it can't.
+base::Error begin_anew();
+
 // Ends the server, or the agent, that runs on this data folder and waits for its end; kNotFound where none does.
 base::Result<> stop_server(const std::filesystem::path& data);
 

@@ -1,6 +1,7 @@
 #include "daemon/server_daemon.h"
 
 #include <atomic>
+#include <csignal>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "control/serving/reflection.h"
 #include "control/serving/serving.h"
 #include "control/store/sqlite/sqlite_store.h"
+#include "daemon/background.h"
 #include "daemon/folders.h"
 #include "daemon/local_link.h"
 #include "daemon/loop_thread.h"
@@ -73,9 +75,12 @@ class IdentityCheck final : public control::serving::Authenticator {
 // Everything that lives on the control loop. Built there, taken down there.
 class ControlPlane {
  public:
-  ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster, NodeDoor door)
+  // `store_broke`, on any thread: nothing can be written until the process begins anew.
+  ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster, NodeDoor door,
+               std::function<void()> store_broke)
       : executor_(executor),
         options_(options),
+        store_broke_(std::move(store_broke)),
         cluster_(std::move(cluster)),
         door_(std::move(door)),
         calls_(executor),
@@ -83,7 +88,8 @@ class ControlPlane {
 
   base::Co<> start(v1::ServerInfo info) {
     const Folders folders{options_.data};
-    CO_ASSIGN_OR_RETURN(store_, control::store::SqliteStore::open(executor_, folders.database()));
+    CO_ASSIGN_OR_RETURN(store_,
+                        control::store::SqliteStore::open(executor_, folders.database(), {.broke = store_broke_}));
     objects_ = std::make_unique<control::store::ObjectStore>(executor_, *store_);
     CO_RETURN_IF_ERROR(co_await objects_->start());
     tokens_ = std::make_unique<control::auth::TokenAuthenticator>(*objects_, clock_, options_.data);
@@ -183,6 +189,7 @@ class ControlPlane {
 
   base::Executor executor_;
   const ServerOptions& options_;
+  std::function<void()> store_broke_;
   std::string cluster_;
   NodeDoor door_;
   base::SystemClock clock_;
@@ -277,12 +284,21 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
   ASSIGN_OR_RETURN(const auto cluster, cluster_id(options.data));
 
   LoopThread control;
-  ControlPlane plane(control.executor(), options, cluster, door);
+  std::atomic<bool> broke = false;
+  ControlPlane plane(control.executor(), options, cluster, door, [&] {
+    broke = true;
+    ::kill(::getpid(), SIGTERM);
+  });
   auto result = control.run(plane.start(server_info(options, cluster)));
   if (result) result = serve(plane, control, options, door, signals, ready);
   auto down = control.run(plane.shut_down());
   if (down && is_rootless()) down = release_if_unused(options.data);
-  return result ? down : result;
+  // A start that failed isn't tried again: the disk is gone for good, or full of faults.
+  if (!result || !broke) return result ? down : result;
+  if (is_rootless())  // a second start wouldn't find the way out of the namespace that this one entered
+    return base::fail(base::Code::kUnavailable, "the store can't be written any more: start the server again");
+  base::log::info("beginning anew");
+  return std::unexpected(begin_anew());
 }
 
 }  // namespace orchion::daemon

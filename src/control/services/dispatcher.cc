@@ -24,6 +24,9 @@ namespace {
 // A session that doesn't take its messages is cut off; the agent comes back and gets the full set.
 constexpr std::size_t kOutgoingMax = 4096;
 
+// What came and isn't handled yet. Then the agent waits, and its signs of life with it.
+constexpr std::size_t kIncomingMax = 1024;
+
 // Statuses, finalizers and the events of one task are at most six operations.
 constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 6;
 
@@ -50,11 +53,14 @@ store::Transaction without_finalizer(T object, const std::string& finalizer) {
 }  // namespace
 
 struct Dispatcher::Session {
-  Session(base::Executor executor, std::uint64_t session) : number(session), outgoing(executor, kOutgoingMax) {}
+  Session(base::Executor executor, std::uint64_t session)
+      : number(session), incoming(executor, kIncomingMax), outgoing(executor, kOutgoingMax), never(executor) {}
   std::uint64_t number;
   std::string node_uid;
   std::string node_name;
+  base::Channel<v1::FromAgent> incoming;
   base::Channel<v1::ToAgent> outgoing;
+  base::Notifier never;  // who waits for it waits for the session's end
   std::unique_ptr<AssignmentFeed> feed;
   std::shared_ptr<void> subscription;
 
@@ -96,15 +102,16 @@ base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
     }
   } closing{*this, session};
 
-  // Either direction's end is the session's end; the other is cancelled.
+  // The end of one is the session's end; the others are cancelled.
   using boost::asio::experimental::awaitable_operators::operator||;
-  auto ended = co_await (send_loop(session, stream) || receive_loop(session, stream));
-  co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
+  auto ended = co_await (send_loop(session, stream) || receive_loop(session, stream) || handle_loop(session));
+  co_return std::visit([](const auto& result) -> base::Result<> { return result; }, ended);
 }
 
 base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session) {
   for (int attempt = 0;; ++attempt) {
     const auto known = context_.objects.view().nodes().find_uid(hello.node_uid());
+    if (known && options_.heard) options_.heard(hello.node_uid());
     v1::Node node;
     if (known) node = *known;
     if (!known && !may_be_new) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
@@ -178,26 +185,39 @@ base::Co<> Dispatcher::send_loop(std::shared_ptr<Session> session, SessionStream
   }
 }
 
+// A sign of life is heard, and answered, when it comes: what came before it may wait for a slow disk.
 base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStream stream) {
   while (true) {
     CO_ASSIGN_OR_RETURN(auto message, co_await stream.receive());
-    if (!message) co_return base::Result<>{};
+    if (!message) {
+      session->incoming.close();
+      co_return co_await session->never.wait();  // what came is still handled
+    }
     if (session->outgoing.closed())
       co_return base::fail(base::Code::kAborted, "this session was ended by the server: connect again");
+    if (options_.heard) options_.heard(session->node_uid);
+    if (message->has_heartbeat()) {
+      v1::ToAgent answer;
+      answer.set_heartbeat(true);
+      session->offer(std::move(answer));
+    }
+    CO_RETURN_IF_ERROR(co_await session->incoming.send(std::move(*message)));
+  }
+}
+
+base::Co<> Dispatcher::handle_loop(std::shared_ptr<Session> session) {
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto message, co_await session->incoming.receive());
+    if (!message) co_return base::Result<>{};
     CO_RETURN_IF_ERROR(co_await handle(session, std::move(*message)));
   }
 }
 
 base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent message) {
-  if (options_.heard) options_.heard(session->node_uid);
   switch (message.message_case()) {
-    case v1::FromAgent::kHeartbeat: {
-      v1::ToAgent answer;
-      answer.set_heartbeat(true);
-      session->offer(std::move(answer));
+    case v1::FromAgent::kHeartbeat:
       if (!message.heartbeat().has_capabilities()) co_return base::Result<>{};
       co_return co_await store_capabilities(session, message.heartbeat().capabilities());
-    }
     case v1::FromAgent::kReport:
       queue_report(*session, std::move(*message.mutable_report()));
       co_return base::Result<>{};

@@ -57,6 +57,7 @@ class Dispatcher {
   base::Co<> register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session);
   base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
+  base::Co<> handle_loop(std::shared_ptr<Session> session);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);

@@ -57,9 +57,9 @@ def image():
 
 
 def kept_root(folder, image):
-    """A disk over the image's that survives its machine: with all that the machine flushed, when its power is cut."""
-    disk = folder / "root.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image / "root.img", disk], check=True)
+    """A disk that survives its machine, as the image's to begin with."""
+    disk = folder / "root.img"
+    subprocess.run(["cp", "--sparse=always", image / "root.img", disk], check=True)
     return disk
 
 
@@ -73,12 +73,11 @@ class Guest:
         self.seconds = seconds
         self.why = []  # it was switched off from outside
         self.code = None  # of its checks
-        drive = f"file={root},format=qcow2,cache=writeback" if root else \
-            f"file={image}/root.img,format=raw,snapshot=on,cache=unsafe"
+        drive = f"file={root},cache=writeback" if root else f"file={image}/root.img,snapshot=on,cache=unsafe"
         command = ["qemu-system-x86_64", "-accel", kind, "-smp", "2", "-m", "2048", "-nodefaults", "-display", "none",
                    *devices, "-kernel", image / "vmlinuz", "-initrd", image / "initrd.img",
                    "-append", f"console=ttyS0 root=/dev/vda rw quiet systemd.show_status=1 {words}",
-                   "-drive", f"{drive},if=virtio",
+                   "-drive", f"{drive},format=raw,if=virtio",
                    "-drive", f"file={disk},format=raw,if=virtio,readonly=on",
                    "-serial", f"file:{self.console}", "-serial", "stdio"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,

@@ -29,17 +29,18 @@ std::int64_t history_id(Revision revision, std::size_t place) {
 
 }  // namespace
 
-Engine::Engine(std::filesystem::path path, Database database, StoredState state, HistoryLimits history)
+Engine::Engine(std::filesystem::path path, Database database, StoredState state, SqliteOptions options)
     : path_(std::move(path)),
       database_(std::move(database)),
       state_(std::move(state)),
-      window_(history, state_.compacted),
+      window_(options.history, state_.compacted),
+      broke_(std::move(options.broke)),
       checkpoint_at_(kCheckpointPages) {}
 
 base::Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& path, SqliteOptions options) {
   ASSIGN_OR_RETURN(auto database, open_database(path, options.vfs));
   ASSIGN_OR_RETURN(auto state, read_state(database));
-  std::unique_ptr<Engine> engine(new Engine(path, std::move(database), std::move(state), options.history));
+  std::unique_ptr<Engine> engine(new Engine(path, std::move(database), std::move(state), std::move(options)));
   RETURN_IF_ERROR(engine->prepare());
   RETURN_IF_ERROR(engine->measure_history());
   return engine;
@@ -192,10 +193,12 @@ void Engine::break_by(const base::Error& error) {
   database_.leave_log_alone();
   broken_ =
       base::Error{Code::kUnavailable,
-                  fmt::format("the store can't write to {} any more ({}); check the disk, then restart the server",
+                  fmt::format("the store can't write to {} any more ({}); the server begins anew with what is on the "
+                              "disk: check that where this comes again",
                               path_.string(), error.message),
                   {}};
   base::log::error("{}", broken_->message);
+  if (broke_) broke_();
 }
 
 std::unexpected<base::Error> Engine::fail_read(const base::Error& error) const {

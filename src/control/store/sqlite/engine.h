@@ -2,6 +2,7 @@
 
 // The store's work on the database, without threads. Blocks; one thread at a time.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,8 @@ namespace orchion::control::store {
 struct SqliteOptions {
   HistoryLimits history;
   std::string vfs;  // one of SQLite's file layers; empty: the default
+  std::function<void()>
+      broke;  // called once, on the writer's thread, when nothing can be written until it is opened anew
 };
 
 class Engine {
@@ -46,7 +49,7 @@ class Engine {
   const StoredState& state() const { return state_; }
 
  private:
-  Engine(std::filesystem::path path, Database database, StoredState state, HistoryLimits history);
+  Engine(std::filesystem::path path, Database database, StoredState state, SqliteOptions options);
   base::Result<> prepare();
   base::Result<> measure_history();
 
@@ -68,6 +71,7 @@ class Engine {
   StoredState state_;
   HistoryWindow window_;
   std::optional<base::Error> broken_;
+  std::function<void()> broke_;
   int checkpoint_at_;  // pages in the log
 
   Statement begin_;

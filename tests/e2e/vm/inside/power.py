@@ -24,6 +24,7 @@ services:
     ports: ["18080:80"]
     deploy: {replicas: 2}
 """
+WEBHOOK = {"spec": {"webhook": {"url": "https://hooks.example.org/x", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}}
 WRITERS = 4
 said = threading.Lock()
 
@@ -38,8 +39,7 @@ def write(server, boot):
     def one(writer):
         for number in itertools.count():
             name = f"w{boot}-{writer}-{number}"
-            status, _, text = server.request("PUT", f"/v1/channels/{name}",
-                                             {"spec": {"webhook": {"url": "https://hooks.example.com/x"}}})
+            status, _, text = server.request("PUT", f"/v1/channels/{name}", WEBHOOK)
             say(f"acknowledged {name}" if status == 200 else f"wrong {status} {text}")
 
     with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
