@@ -72,6 +72,7 @@ class Pair(unittest.TestCase):
         cls.near = machine.Machine().start()
         cls.far.ok(*cls.near.ok("node", "invite").split(), "--mesh")
         cls.far.ok("orchion", "agent", "--stop")
+        harness.wait_for("the far node to be away", lambda: not cls.both_are_ready())
         cls.far.ok("systemctl", "enable", "--now", "orchion-agent")
         harness.wait_for("both nodes", cls.both_are_ready)
         harness.busybox_image(cls.near, "box", applets=("sh", "httpd", "wget", "sleep", "echo", "dd", "sha256sum"))
