@@ -3,6 +3,8 @@
 // What the runtime and the shim agree on: the names in a container's bundle, and the messages between them.
 // The bundle is the shim's working folder; names are relative to it.
 
+#include <string_view>
+
 namespace orchion::node::shim {
 
 constexpr char kConfigFile[] = "config.json";  // the runtime binary's
@@ -45,6 +47,10 @@ constexpr char kHiddenMount[] = "hidden_mount";      // covered for the runtime 
 constexpr char kHierarchy[] = "hierarchy";           // repeated: a cgroup hierarchy's mount point
 constexpr char kMemoryEvents[] = "memory_events";    // the file with the container's "oom_kill N"; empty: none
 }  // namespace setting
+
+// Whether a settings record is all there: a power cut may leave the file empty, cut off or full of zeros, and what is
+// removed by it must never be what an empty name means.
+bool is_whole_settings(std::string_view record);
 
 // Names in the users record.
 namespace users {

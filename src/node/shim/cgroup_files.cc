@@ -129,6 +129,7 @@ bool enter_cgroup(std::string_view hierarchy, std::string_view group) {
 }
 
 bool remove_cgroup(std::string_view hierarchy, std::string_view group) {
+  if (group.size() < 2) return false;  // the hierarchy itself, with all processes of the machine
   char path[kPathBytes];
   if (!join(path, hierarchy, group)) return false;
   if (::rmdir(path) == 0 || errno == ENOENT) return true;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "node/shim/bundle.h"
 #include "node/shim/cgroup_files.h"
 #include "node/shim/process_identity.h"
 
@@ -31,6 +32,27 @@ TEST(Record, HoldsNamesAndValues) {
   while (next_value(writer.text(), "name", position, value)) ++count;
   EXPECT_EQ(count, 2);
   EXPECT_EQ(value, "second");
+}
+
+// What of it is missing after a power cut would be read as "/", "" and all processes of the machine.
+TEST(Settings, AreWholeOrNothing) {
+  RecordWriter writer;
+  writer.add(setting::kRuntimeRoot, "/run/orchion-x/crun");
+  writer.add(setting::kId, "a1b2");
+  writer.add(setting::kLogFolder, "/var/lib/orchion/logs/a1b2");
+  writer.add(setting::kCgroup, "/orchion-x/a1b2");
+  writer.add(setting::kShimCgroup, "/orchion-x/shims");
+  const std::string whole(writer.text());
+  EXPECT_TRUE(is_whole_settings(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(is_whole_settings(whole.substr(0, size))) << size;
+    EXPECT_FALSE(is_whole_settings(whole.substr(0, size) + std::string(whole.size() - size, '\0'))) << size;
+  }
+  RecordWriter empty;
+  for (const auto* name :
+       {setting::kRuntimeRoot, setting::kId, setting::kLogFolder, setting::kCgroup, setting::kShimCgroup})
+    empty.add(name, "");
+  EXPECT_FALSE(is_whole_settings(empty.text()));
 }
 
 TEST(Record, AValueCannotForgeALine) {
@@ -76,6 +98,11 @@ TEST(Cgroups, CountOomKillsInBothVersions) {
   EXPECT_EQ(oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), 1);
   EXPECT_EQ(oom_kills("oom_kill_disable 0\nunder_oom 0\n"), 0);
   EXPECT_EQ(oom_kills(""), 0);
+}
+
+TEST(Cgroups, AHierarchyIsNoGroup) {
+  EXPECT_FALSE(remove_cgroup("/nowhere", ""));
+  EXPECT_FALSE(remove_cgroup("/nowhere", "/"));
 }
 
 TEST(Cgroups, GroupsAreEnteredAndRemovedWithWhatRunsInThem) {

@@ -1,5 +1,7 @@
 // The half of BundleStore that makes bundles.
 
+#include <fcntl.h>
+
 #include "node/runtimes/bundle/bundle_store.h"
 #include "node/shim/bundle.h"
 #include "node/shim/record.h"
@@ -8,6 +10,21 @@ namespace orchion::node::runtimes::bundle {
 
 using base::Code;
 using base::Result;
+using base::UniqueFd;
+
+namespace {
+
+// What a power cut would leave empty. The kernel is only asked to write; that of the record after these waits for all.
+void write_back(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (!it->is_regular_file(error)) continue;
+    const UniqueFd file(::open(it->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file) ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  }
+}
+
+}  // namespace
 
 Result<> BundleStore::prepare(const ContainerConfig& config) {
   ASSIGN_OR_RETURN(const auto before, read(config.id));
@@ -48,7 +65,8 @@ Result<> BundleStore::write_settings(const ContainerConfig& config) const {
   maker_->add_settings(place(config.id), config, record);
   if (!record.ok())
     return base::fail(Code::kInvalidArgument, "the data folder's path is too long: choose a shorter one");
-  return base::write_file(bundle(config.id) / shim::kSettingsFile, record.text());
+  write_back(bundle(config.id));
+  return base::write_file_durably(bundle(config.id) / shim::kSettingsFile, record.text());
 }
 
 }  // namespace orchion::node::runtimes::bundle

@@ -67,7 +67,7 @@ Result<std::optional<BundleState>> BundleStore::read(const std::string& id) cons
   const auto folder = bundle(id);
   if (::access(folder.c_str(), F_OK) != 0) return std::optional<BundleState>();
   BundleState state;
-  state.whole = ::access((folder / shim::kSettingsFile).c_str(), F_OK) == 0;
+  state.whole = shim::is_whole_settings(base::read_file(folder / shim::kSettingsFile).value_or(""));
   ASSIGN_OR_RETURN(state.started, read_start_record(folder));
   // Life before exit: a shim that ends in between has left its record by then.
   state.shim_alive = state.started && state.started->boot_id == this_boot() &&

@@ -6,7 +6,9 @@
 #include "node/runtimes/bundle/container_start.h"
 #include "node/runtimes/bundle/shim_image.h"
 #include "node/runtimes/oci/oci_test_fixture.h"
+#include "node/shim/bundle.h"
 #include "node/shim/process_identity.h"
+#include "node/shim/record.h"
 
 namespace orchion::node::runtimes::oci {
 namespace {
@@ -173,6 +175,19 @@ TEST_F(OciRuntimeTest, AnEarlierBootsContainersHaveEnded) {
   start(config, 2);
   wait(config.id);
   EXPECT_EQ(output(config.id, 2), "again\nagain\n");
+}
+
+// As after a power cut: the next attempt begins with a whole bundle, and what the container wrote is still there.
+TEST_F(OciRuntimeTest, ABundleThatLostItsSettingsIsMadeAnew) {
+  const auto config = shell("echo here >> /written; cat /written; sleep 1000");
+  start(config);
+  kill_shim(config.id);
+  wait(config.id);
+  for (const auto* text : {"", "id="}) {
+    ASSERT_TRUE(base::write_file(bundle(config.id) / shim::kSettingsFile, text).has_value());
+    ASSERT_TRUE(run(runtime().prepare(config)).has_value());
+    EXPECT_TRUE(shim::is_whole_settings(*base::read_file(bundle(config.id) / shim::kSettingsFile)));
+  }
 }
 
 TEST_F(OciRuntimeTest, AReusedPidIsNotAdopted) {

@@ -245,8 +245,9 @@ int run_container(std::uint16_t attempt) {
 
   Output output(attempt);
   if (!read_settings(AT_FDCWD, settings)) {
+    // Nothing was begun, and nobody knows what: nothing is taken away.
     report_failure("the bundle's settings cannot be read", EINVAL);
-    return fail_start();
+    return 1;
   }
   if (!settings.is_program && !make_root()) return fail_start();
   if (const int error = output.open(settings); error != 0) {

@@ -24,6 +24,7 @@ bool read_settings(int folder_fd, Settings& settings) {
   const auto size = read_small_file(folder_fd, kSettingsFile, text, sizeof text);
   if (size <= 0) return false;
   const std::string_view record(text, static_cast<std::size_t>(size));
+  if (!is_whole_settings(record)) return false;
   std::size_t position = 0;
   std::string_view value;
   while (next_value(record, setting::kHierarchy, position, value)) {
