@@ -56,6 +56,7 @@ struct Dispatcher::Session {
   std::string node_uid;
   std::string node_name;
   std::string host_address;
+  std::string mesh_address;
   base::Channel<v1::ToAgent> outgoing;
   std::unique_ptr<AssignmentFeed> feed;
   std::shared_ptr<void> subscription;
@@ -105,6 +106,23 @@ base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
 }
 
 namespace {
+
+constexpr char kNotInMesh[] =
+    "other nodes have --mesh and this one hasn't: what it and they say to each other isn't encrypted; start its agent "
+    "with --mesh";
+
+bool has_mesh(const store::View& view) {
+  return std::ranges::any_of(view.nodes().all(), [](const auto& entry) { return entry.second->status().has_mesh(); });
+}
+
+// The address within is not the node's to say.
+base::Result<> set_mesh(const v1::NodeMesh& said, v1::NodeStatus& status) {
+  RETURN_IF_ERROR(core::check_node_mesh(said));
+  *status.mutable_mesh() = said;
+  if (const auto host = core::parse_ipv4(status.host_address()))
+    status.mutable_mesh()->set_address(core::format_ipv4(core::tunnel_address(*host)));
+  return {};
+}
 
 // While it lives nobody else is given this address.
 class Promise {
@@ -159,11 +177,18 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
       CO_ASSIGN_OR_RETURN(*node.mutable_status()->mutable_host_address(), choose_host_address());
     }
     const Promise promise(promised_addresses_, node.status().host_address());
+    node.mutable_status()->clear_mesh();
+    if (hello.has_mesh()) {
+      CO_RETURN_IF_ERROR(set_mesh(hello.mesh(), *node.mutable_status()));
+    } else if (has_mesh(context_.objects.view())) {
+      node.mutable_status()->set_message(kNotInMesh);
+    }
     store::put_status(transaction, node);
     auto committed = co_await context_.objects.commit(std::move(transaction));
     if (committed) {
       session->node_uid = node.meta().uid();
       session->host_address = node.status().host_address();
+      session->mesh_address = node.status().mesh().address();
       session->node_name = node.meta().name();
       break;
     }
@@ -183,6 +208,7 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   welcome.mutable_welcome()->set_lease_seconds(options_.lease_seconds);
   welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
   welcome.mutable_welcome()->set_host_address(session->host_address);
+  welcome.mutable_welcome()->set_mesh_address(session->mesh_address);
   session->offer(std::move(welcome));
 
   // From here on without a co_await: the full set and the deltas after it leave no gap.
@@ -242,10 +268,10 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
     case v1::FromAgent::kImages: co_return co_await store_images(session, std::move(*message.mutable_images()));
     case v1::FromAgent::kRemovedVolume: co_return co_await finish_volume(session, message.removed_volume());
     case v1::FromAgent::kRemovedNetwork: co_return co_await finish_network(session, message.removed_network());
+    case v1::FromAgent::kMesh: co_return co_await store_mesh(session, std::move(*message.mutable_mesh()));
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
-    case v1::FromAgent::kMesh:
     case v1::FromAgent::kHello:
     case v1::FromAgent::MESSAGE_NOT_SET: break;
   }
@@ -263,6 +289,22 @@ base::Co<> Dispatcher::store_capabilities(std::shared_ptr<Session> session, v1::
   // A conflict here is a change of the node's spec at the same moment: the next heartbeat says it again.
   if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
   co_return base::Result<>{};
+}
+
+// What follows in this session is answered when it is stored, and all others are told: the agent counts on that.
+base::Co<> Dispatcher::store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh) {
+  for (int attempt = 0;; ++attempt) {
+    const auto node = context_.objects.view().nodes().find_uid(session->node_uid);
+    if (!node) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
+    v1::Node changed = *node;
+    CO_RETURN_IF_ERROR(set_mesh(mesh, *changed.mutable_status()));
+    store::Transaction transaction;
+    store::put_status(transaction, changed);
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    if (committed) co_return base::Result<>{};
+    if (committed.error().code != base::Code::kAborted || attempt >= kConflictsMax)
+      co_return std::unexpected(committed.error());
+  }
 }
 
 base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::string uid) {

@@ -61,6 +61,7 @@ class Dispatcher {
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
+  base::Co<> store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
   base::Co<> finish_network(std::shared_ptr<Session> session, std::string uid);
   base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);

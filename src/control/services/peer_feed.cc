@@ -13,6 +13,7 @@ v1::Peer peer_of(const v1::Node& node) {
   peer.set_node_uid(node.meta().uid());
   peer.set_address(node.status().address());
   peer.set_host_address(node.status().host_address());
+  if (node.status().has_mesh()) *peer.mutable_mesh() = node.status().mesh();
   return peer;
 }
 
@@ -29,8 +30,13 @@ bool matters(const store::ObjectChange& change) {
 void PeerFeed::tell_all(const store::View& view, v1::Assignments& out) {
   auto& peers = *out.mutable_peers();
   peers.clear_peers();
-  for (const auto& [name, node] : view.nodes().all())
-    if (node->meta().uid() != node_uid_) *peers.add_peers() = peer_of(*node);
+  const auto own = view.nodes().find_uid(node_uid_);
+  for (const auto& [name, node] : view.nodes().all()) {
+    if (node->meta().uid() == node_uid_) continue;
+    auto& peer = *peers.add_peers();
+    peer = peer_of(*node);
+    if (!own || !own->status().has_mesh()) peer.clear_mesh();
+  }
 }
 
 void PeerFeed::tell_changes(const store::View& view, const store::ObjectStore::Commit& commit, v1::Assignments& out) {

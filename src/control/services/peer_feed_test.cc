@@ -71,6 +71,25 @@ TEST_F(PeerFeedTest, AllOthersAreToldWheneverOneIsReachedOtherwise) {
   EXPECT_EQ(told_[4].peers_size(), 1);
 }
 
+TEST_F(PeerFeedTest, TheMeshIsForThoseThatAreInIt) {
+  make(node("nas", "1"));
+  auto pi = node("pi", "2");
+  pi.mutable_status()->mutable_mesh()->set_public_key("of the Pi");
+  make(pi);
+  make(node("desk", "3"));
+  EXPECT_FALSE(told_.back().peers(1).has_mesh()) << "the NAS isn't";
+  v1::Node own = *view().nodes().find("nas");
+  own.mutable_status()->mutable_mesh()->set_public_key("of the NAS");
+  write(own);
+  ASSERT_EQ(told_.size(), 4u);
+  EXPECT_FALSE(told_.back().peers(0).has_mesh());
+  EXPECT_EQ(told_.back().peers(1).mesh().public_key(), "of the Pi");
+  v1::Node other = *view().nodes().find("pi");
+  other.mutable_status()->mutable_mesh()->set_public_key("its next");
+  write(other);
+  EXPECT_EQ(told_.back().peers(1).mesh().public_key(), "its next");
+}
+
 TEST_F(PeerFeedTest, AFullSetHasThemAlways) {
   AssignmentFeed feed("uid-nas");
   EXPECT_TRUE(feed.full(view()).has_peers()) << "none at all is said too";

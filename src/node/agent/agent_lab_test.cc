@@ -47,6 +47,8 @@ void ScriptedServer::receive(v1::FromAgent message) {
     v1::ToAgent answer;
     answer.set_heartbeat(true);
     if (answers_heartbeats) send(std::move(answer));
+  } else if (message.has_mesh()) {
+    meshes.push_back(message.mesh());
   } else if (message.has_images()) {
     images = message.images();
   } else if (message.has_removed_network()) {
@@ -145,7 +147,8 @@ base::Result<> AgentLab::try_start_agent() {
                                              .records = *records,
                                              .resolver = resolver,
                                              .capabilities = [this] { return capabilities; },
-                                             .look_for_executors = [this] { return find_engine(); }},
+                                             .look_for_executors = [this] { return find_engine(); },
+                                             .mesh = mesh_keys},
                                   17);
   return finish(agent->start());
 }

@@ -122,8 +122,7 @@ class TestNetworks final : public networks::Networks {
   std::vector<networks::VirtualAddress> virtual_addresses;
   networks::Policies policies;
   std::string address;
-  std::string host_address;
-  std::vector<networks::Peer> peers;
+  networks::Machines machines;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
@@ -140,9 +139,8 @@ class TestNetworks final : public networks::Networks {
     address = std::move(known_as);
     co_return base::Result<>{};
   }
-  base::Co<> set_peers(std::string own, std::vector<networks::Peer> others) override {
-    host_address = std::move(own);
-    peers = std::move(others);
+  base::Co<> set_machines(networks::Machines known) override {
+    machines = std::move(known);
     co_return base::Result<>{};
   }
   base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {

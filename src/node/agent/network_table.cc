@@ -39,11 +39,13 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   put_policies(names.policies());
   put_peers(names.peers());
   host_address_ = names.host_address();
+  mesh_address_ = names.mesh_address();
 }
 
-void NetworkTable::set_host_address(const std::string& address) {
-  if (host_address_ == address) return;
-  host_address_ = address;
+void NetworkTable::set_addresses(const std::string& host_address, const std::string& mesh_address) {
+  if (host_address_ == host_address && mesh_address_ == mesh_address) return;
+  host_address_ = host_address;
+  mesh_address_ = mesh_address;
   peers_known_ = false;
   unsaved_ = true;
   changed_.notify();
@@ -80,6 +82,14 @@ void NetworkTable::put_peers(const v1::Peers& peers) {
   if (same(peers_, peers)) return;
   peers_ = peers;
   peers_known_ = false;
+  ports_led_ = false;
+}
+
+// Where what goes to another machine itself is sent: the way that is encrypted, where there is one.
+std::string NetworkTable::way_to(const std::string& node_address) const {
+  const auto found = std::ranges::find_if(
+      peers_.peers(), [&](const v1::Peer& peer) { return peer.address() == node_address && peer.has_mesh(); });
+  return parts_.in_mesh && found != peers_.peers().end() ? found->mesh().address() : node_address;
 }
 
 void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
@@ -92,10 +102,10 @@ void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
 base::Co<> NetworkTable::lead_ports() {
   std::vector<networks::DistantPort> ports;
   for (const auto& port : distant_ports_.ports()) {
-    ports.push_back({.owner = port.owner(),
-                     .port = static_cast<std::uint16_t>(port.port()),
-                     .udp = port.udp(),
-                     .nodes = {port.node_addresses().begin(), port.node_addresses().end()}});
+    networks::DistantPort distant{
+        .owner = port.owner(), .port = static_cast<std::uint16_t>(port.port()), .udp = port.udp(), .nodes = {}};
+    for (const auto& address : port.node_addresses()) distant.nodes.push_back(way_to(address));
+    ports.push_back(std::move(distant));
   }
   ports_led_ = true;
   auto done = co_await parts_.networks.set_distant_ports(std::move(ports));
@@ -198,10 +208,16 @@ base::Co<> NetworkTable::lead_services() {
 // They may change meanwhile: then it's done again.
 base::Co<> NetworkTable::know_peers() {
   if (peers_known_) co_return base::Result<>{};
-  std::vector<networks::Peer> peers;
-  for (const auto& peer : peers_.peers()) peers.push_back({peer.address(), peer.host_address()});
+  networks::Machines machines{.host_address = host_address_, .tunnel_address = {}, .peers = {}};
+  if (parts_.in_mesh) machines.tunnel_address = mesh_address_;
+  for (const auto& peer : peers_.peers()) {
+    networks::Peer known{peer.address(), peer.host_address(), std::nullopt};
+    if (parts_.in_mesh && peer.has_mesh())
+      known.tunnel = networks::Tunnel{peer.mesh().address(), peer.mesh().public_key(), peer.mesh().endpoint()};
+    machines.peers.push_back(std::move(known));
+  }
   peers_known_ = true;
-  auto done = co_await parts_.networks.set_peers(host_address_, std::move(peers));
+  auto done = co_await parts_.networks.set_machines(std::move(machines));
   if (!done) peers_known_ = false;
   co_return done;
 }
@@ -473,6 +489,7 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
   *result.mutable_policies() = policies_;
   *result.mutable_peers() = peers_;
   result.set_host_address(host_address_);
+  result.set_mesh_address(mesh_address_);
   return result;
 }
 

@@ -30,8 +30,9 @@ class NetworkTable {
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
-    std::function<std::string()> cluster_id;           // known before the first assignment
-    std::function<std::string()> address;              // as AgentOptions::address
+    std::function<std::string()> cluster_id;  // known before the first assignment
+    std::function<std::string()> address;     // as AgentOptions::address
+    bool in_mesh = false;
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
   };
   NetworkTable(base::Executor executor, Parts parts);
@@ -39,8 +40,8 @@ class NetworkTable {
   // What an earlier process knew.
   void restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks);
 
-  // What this machine itself speaks from to tasks of other machines, as NodeStatus.host_address.
-  void set_host_address(const std::string& address);
+  // What this machine itself speaks from to tasks of other machines, and its address in the mesh, as in Welcome.
+  void set_addresses(const std::string& host_address, const std::string& mesh_address);
 
   // The networks and names of an assignment; its tasks are another's.
   void apply(const v1::Assignments& assignments);
@@ -93,6 +94,7 @@ class NetworkTable {
   base::Co<> lead_ports();
   base::Co<> lead_services();
   base::Co<> know_peers();
+  std::string way_to(const std::string& node_address) const;
   base::Co<> know_address();
   bool has_gateway_of_another(const Entry& entry) const;
   bool is_serving(const v1::Endpoint& endpoint) const;
@@ -114,6 +116,7 @@ class NetworkTable {
   v1::PolicyAssignments policies_;
   v1::Peers peers_;
   std::string host_address_;
+  std::string mesh_address_;
   bool peers_known_ = false;            // to the networks, as they are
   bool ports_led_ = false;              // the machine serves them as they are
   bool services_led_ = false;           // virtual addresses lead to who serves

@@ -75,22 +75,20 @@ TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
 TEST_F(NetworkTableTest, OtherMachinesAreKnownAlsoWithoutAControlPlane) {
   server.full = assignments({task("a")});
   server.host_address = "10.255.0.1";
+  const networks::Machines known{"10.255.0.1", "", {{"192.0.2.2", "10.255.0.2", std::nullopt}}};
   auto& peer = *server.full.mutable_peers()->add_peers();
   peer.set_address("192.0.2.2");
   peer.set_host_address("10.255.0.2");
   start_agent();
   settle();
-  EXPECT_EQ(networks.host_address, "10.255.0.1");
-  EXPECT_THAT(networks.peers, ElementsAre(networks::Peer{"192.0.2.2", "10.255.0.2"}));
+  EXPECT_EQ(networks.machines, known);
   advance(seconds(1));
-  networks.peers.clear();
-  networks.host_address.clear();
+  networks.machines = {};
   kill_agent();
   server.away = true;
   start_agent();
   settle();
-  EXPECT_EQ(networks.host_address, "10.255.0.1");
-  EXPECT_THAT(networks.peers, ElementsAre(networks::Peer{"192.0.2.2", "10.255.0.2"}));
+  EXPECT_EQ(networks.machines, known);
 }
 
 TEST_F(NetworkTableTest, ServicesLeadToWhoServes) {

@@ -21,9 +21,8 @@ base::Co<> FakeNetworks::set_address(std::string known_as, std::string) {
   co_return base::Result<>{};
 }
 
-base::Co<> FakeNetworks::set_peers(std::string own, std::vector<Peer> others) {
-  host_address = std::move(own);
-  peers = std::move(others);
+base::Co<> FakeNetworks::set_machines(Machines known) {
+  machines = std::move(known);
   co_return base::Result<>{};
 }
 

@@ -84,10 +84,12 @@ base::Result<std::vector<RemoteTask>> read_remotes(const LegAddress<Ipv4>& range
 }  // namespace
 
 KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder,
-                               PublishedPorts::HoldApart hold_apart)
+                               PublishedPorts::HoldApart hold_apart, std::shared_ptr<Tunnels> tunnels)
     : names_(cluster_short_id),
       folder_(run_folder / "netns"),
-      firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), hold_apart != nullptr}),
+      tunnels_(std::move(tunnels)),
+      firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), names_.tunnel(),
+                 hold_apart != nullptr}),
       ports_(firewall_, std::move(hold_apart)) {}
 
 base::Result<KernelNetworks::Network> KernelNetworks::read_network(const NetworkConfig& config) {
@@ -115,37 +117,78 @@ base::Result<> KernelNetworks::set_address(const std::string& address, const std
     overlay->number = overlay_number(cluster_id);
     ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
     ASSIGN_OR_RETURN(const Link way, link_with_address(socket, overlay->machine));
-    overlay->mtu = way.mtu - kTunnelBytes;
+    overlay->mtu = overlay_mtu(way.mtu, tunnels_ != nullptr);
   }
   {
     const std::lock_guard lock(mutex_);
     overlay_ = overlay;
-    if (networks_.empty()) return {};
   }
-  return lead_to_machines();
+  ASSIGN_OR_RETURN(const bool needed, is_needed());
+  return needed ? lead_to_machines() : base::Result<>{};
 }
 
-base::Result<> KernelNetworks::set_peers(const std::string& host_address, const std::vector<Peer>& peers) {
+base::Result<KernelNetworks::Around> KernelNetworks::read_machines(const Machines& machines) {
+  Around around;
+  if (!machines.host_address.empty()) {
+    ASSIGN_OR_RETURN(around.host, parse_ipv4(machines.host_address));
+  }
+  if (!machines.tunnel_address.empty()) {
+    ASSIGN_OR_RETURN(around.tunnel, parse_ipv4(machines.tunnel_address));
+  }
+  for (const auto& peer : machines.peers) {
+    if (peer.address.empty()) continue;
+    Neighbour neighbour;
+    ASSIGN_OR_RETURN(neighbour.machine, parse_ipv4(peer.address));
+    if (!peer.host_address.empty()) {
+      ASSIGN_OR_RETURN(neighbour.host, parse_ipv4(peer.host_address));
+    }
+    if (peer.tunnel) {
+      auto& tunnel = neighbour.tunnel.emplace();
+      ASSIGN_OR_RETURN(tunnel.address, parse_ipv4(peer.tunnel->address));
+      ASSIGN_OR_RETURN(tunnel.key, parse_wireguard_key(peer.tunnel->public_key));
+      ASSIGN_OR_RETURN(tunnel.endpoint, parse_endpoint(peer.tunnel->endpoint));
+    }
+    around.neighbours.push_back(neighbour);
+  }
+  return around;
+}
+
+base::Result<> KernelNetworks::set_machines(const Machines& machines) {
+  ASSIGN_OR_RETURN(auto around, read_machines(machines));
   const std::lock_guard turn(networks_turn_);
-  std::optional<Ipv4> own;
-  if (!host_address.empty()) {
-    ASSIGN_OR_RETURN(own, parse_ipv4(host_address));
-  }
-  std::vector<RemoteTask> hosts;
-  for (const auto& peer : peers) {
-    if (peer.address.empty() || peer.host_address.empty()) continue;
-    RemoteTask host;
-    ASSIGN_OR_RETURN(host.address, parse_ipv4(peer.host_address));
-    ASSIGN_OR_RETURN(host.machine, parse_ipv4(peer.address));
-    hosts.push_back(host);
-  }
   {
     const std::lock_guard lock(mutex_);
-    host_address_ = own;
-    hosts_ = std::move(hosts);
-    if (networks_.empty()) return {};
+    around_ = std::move(around);
   }
-  return lead_to_machines();
+  ASSIGN_OR_RETURN(const bool needed, is_needed());
+  return needed ? lead_to_machines() : base::Result<>{};
+}
+
+// What comes here through a published port goes on through tunnels too, also where no network is.
+base::Result<bool> KernelNetworks::is_needed() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!networks_.empty()) return true;
+  }
+  return ports_.has_distant();
+}
+
+// Returns who is reached through one.
+base::Result<TunnelEnds> KernelNetworks::lead_tunnels(const Overlay& overlay, const Around& around) {
+  TunnelEnds ends;
+  if (!tunnels_) return ends;
+  std::vector<TunnelPeer> peers;
+  for (const auto& neighbour : around.neighbours) {
+    if (!neighbour.tunnel) continue;
+    ends[neighbour.machine] = neighbour.tunnel->address;
+    peers.push_back(*neighbour.tunnel);
+  }
+  if (around.tunnel) {
+    RETURN_IF_ERROR(tunnels_->lead(*around.tunnel, overlay.machine, std::move(peers)));
+  } else {
+    RETURN_IF_ERROR(tunnels_->remove());
+  }
+  return ends;
 }
 
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
@@ -190,27 +233,34 @@ base::Result<std::vector<RemoteTask>> KernelNetworks::wanted_remotes(NetlinkSock
 // Nobody is listened to before it is named here.
 base::Result<> KernelNetworks::lead_to_machines() {
   std::optional<Overlay> overlay;
-  std::optional<Ipv4> host;
-  std::vector<RemoteTask> hosts;
+  Around around;
   {
     const std::lock_guard lock(mutex_);
     overlay = overlay_;
-    host = host_address_;
-    hosts = hosts_;
+    around = around_;
   }
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   if (!overlay) {
     RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+    if (tunnels_) RETURN_IF_ERROR(tunnels_->remove());
     return firewall_.set_peers({});
   }
   ASSIGN_OR_RETURN(auto tasks, wanted_remotes(socket));
+  ASSIGN_OR_RETURN(const auto ends, lead_tunnels(*overlay, around));
   Peers peers{overlay->number, {}, {}};
-  for (const auto& each : hosts) peers.hosts[to_string(each.address)] = to_string(mac_of(each.machine));
-  tasks.insert(tasks.end(), hosts.begin(), hosts.end());
-  for (const auto& task : tasks) peers.machines.insert(to_string(task.machine));
+  for (const auto& each : around.neighbours) {
+    if (!each.host) continue;
+    peers.hosts[to_string(*each.host)] = to_string(mac_of(each.machine));
+    tasks.push_back({*each.host, std::nullopt, each.machine});
+  }
+  for (const auto& task : tasks) {
+    const auto end = ends.find(task.machine);
+    peers.machines.insert(to_string(end == ends.end() ? task.machine : end->second));
+  }
   RETURN_IF_ERROR(firewall_.set_peers(peers));
-  RETURN_IF_ERROR(ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine, host}));
-  return route_to(socket, names_.overlay(), tasks);
+  RETURN_IF_ERROR(
+      ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine, around.host, tunnels_ != nullptr}));
+  return route_to(socket, names_.overlay(), tasks, ends);
 }
 
 base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes) {
@@ -299,7 +349,8 @@ base::Result<> KernelNetworks::set_distant_ports(std::vector<DistantPort> ports)
   if (none && !before) return {};
   if (!none) RETURN_IF_ERROR(forward_ipv4());
   RETURN_IF_ERROR(ports_.set_distant(std::move(ports)));
-  return none ? remove_if_unused() : base::Result<>{};
+  if (none) return remove_if_unused();
+  return tunnels_ ? lead_to_machines() : base::Result<>{};
 }
 
 base::Result<Leg> KernelNetworks::plan_leg(const Attachment& attachment, const std::string& task_uid,
@@ -447,13 +498,14 @@ base::Result<> KernelNetworks::sweep_unnamed(const std::vector<std::string>& net
   return {};
 }
 
-// All links of ours but the named tasks' and the way to other machines: also bridges, which a former version made.
+// All links of ours but the named tasks' and the ways to other machines: also bridges, which a former version made.
 base::Result<> KernelNetworks::sweep_links(const std::vector<std::string>& task_uids) {
   std::set<std::string> stems;
   for (const auto& uid : task_uids) stems.insert(link_stem(names_, uid));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   ASSIGN_OR_RETURN(const auto links, list_links(socket, names_.prefix()));
   for (const auto& link : links) {
+    if (tunnels_ && link.name == names_.tunnel()) continue;
     if (link.name == names_.overlay() || stems.contains(link.name.substr(0, link.name.size() - 1))) continue;
     RETURN_IF_ERROR(delete_if_there(socket, link.name));
   }
@@ -464,6 +516,7 @@ base::Result<> KernelNetworks::remove_all() {
   RETURN_IF_ERROR(sweep_unnamed({}, {}));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+  if (tunnels_) RETURN_IF_ERROR(tunnels_->remove());
   RETURN_IF_ERROR(lead_machine_to({}));
   RETURN_IF_ERROR(firewall_.remove_all());
   ports_.forget_all();

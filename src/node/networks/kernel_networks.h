@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 #include "node/networks/networks.h"
 #include "node/networks/overlay.h"
 #include "node/networks/published_ports.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -25,10 +27,11 @@ namespace orchion::node::networks {
 // thread that made it; all callers must be in that one.
 class KernelNetworks {
  public:
-  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
+  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart,
+                 std::shared_ptr<Tunnels> tunnels);
 
   base::Result<> set_address(const std::string& address, const std::string& cluster_id);
-  base::Result<> set_peers(const std::string& host_address, const std::vector<Peer>& peers);
+  base::Result<> set_machines(const Machines& machines);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
@@ -66,9 +69,23 @@ class KernelNetworks {
     std::uint32_t number = 0;
     int mtu = 0;  // of tasks' links
   };
+  struct Neighbour {
+    Ipv4 machine;
+    std::optional<Ipv4> host;
+    std::optional<TunnelPeer> tunnel;
+  };
+  // As Machines.
+  struct Around {
+    std::optional<Ipv4> host;
+    std::optional<Ipv4> tunnel;
+    std::vector<Neighbour> neighbours;
+  };
   class TaskTurn;
 
   static base::Result<Network> read_network(const NetworkConfig& config);
+  static base::Result<Around> read_machines(const Machines& machines);
+  base::Result<TunnelEnds> lead_tunnels(const Overlay& overlay, const Around& around);
+  base::Result<bool> is_needed();
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
   base::Result<> attach_in_turn(const TaskNetwork& task);
   base::Result<> unlink_in_turn(const std::string& task_uid);
@@ -83,7 +100,8 @@ class KernelNetworks {
   base::Result<> remove_if_unused();
 
   const Names names_;
-  const std::filesystem::path folder_;  // of the namespaces
+  const std::filesystem::path folder_;      // of the namespaces
+  const std::shared_ptr<Tunnels> tunnels_;  // null: none
   Firewall firewall_;
   PublishedPorts ports_;
   std::mutex networks_turn_;                      // networks and virtual addresses come and go one at a time
@@ -91,8 +109,7 @@ class KernelNetworks {
   std::optional<std::set<Ipv4>> virtual_routes_;  // the machine's own; unset: whatever a former process left
   mutable std::mutex mutex_;                      // guards what follows
   std::optional<Overlay> overlay_;
-  std::optional<Ipv4> host_address_;
-  std::vector<RemoteTask> hosts_;  // other machines themselves
+  Around around_;
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

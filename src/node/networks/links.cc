@@ -44,6 +44,9 @@ Link link_from(const NetlinkMessage& message) {
   if (mtu.size() == sizeof(link.mtu)) std::memcpy(&link.mtu, mtu.data(), sizeof(link.mtu));
   link.in_bridge = !message.attribute(sizeof(info), IFLA_MASTER).empty();
   if (!name.empty()) link.name.assign(name.begin(), name.end() - 1);
+  for_attributes(message.attribute(sizeof(info), IFLA_LINKINFO), [&](std::uint16_t type, const auto& kind) {
+    if (type == IFLA_INFO_KIND && !kind.empty()) link.kind.assign(kind.begin(), kind.end() - 1);
+  });
   link.up = (info.ifi_flags & IFF_UP) != 0;
   link.usable = !state.empty() && state[0] == kOperationalUp;
   return link;
@@ -261,10 +264,18 @@ NetlinkRequest make_vxlan(const VxlanPlan& plan) {
   request.text(IFLA_INFO_KIND, "vxlan");
   const auto data = request.open(IFLA_INFO_DATA);
   request.value(IFLA_VXLAN_ID, plan.number);
-  request.value(IFLA_VXLAN_LOCAL, htonl(plan.local.value));
+  if (plan.local) request.value(IFLA_VXLAN_LOCAL, htonl(plan.local->value));
   request.value(IFLA_VXLAN_PORT, htons(plan.port));
   request.value(IFLA_VXLAN_LEARNING, std::uint8_t{0});
   return request.close(data).close(info);
+}
+
+NetlinkRequest make_wireguard(const std::string& name) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
+  request.text(IFLA_IFNAME, name);
+  const auto info = request.open(IFLA_LINKINFO);
+  request.text(IFLA_INFO_KIND, "wireguard");
+  return request.close(info);
 }
 
 NetlinkRequest without_ipv6(const std::string& name) {
@@ -372,19 +383,22 @@ NetlinkRequest delete_forwarding(int link_index, const Mac& mac, Ipv4 machine) {
   return forwarding_request(RTM_DELNEIGH, 0, link_index, mac, machine);
 }
 
-base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_index) {
+base::Result<std::vector<std::pair<Mac, Ipv4>>> list_forwarding(NetlinkSocket& socket, int link_index) {
   NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP);
   ndmsg filter{};
   filter.ndm_family = AF_BRIDGE;
   filter.ndm_ifindex = link_index;
   request.body(filter);
   ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing the machines behind a tunnel"));
-  std::vector<Ipv4> machines;
+  std::vector<std::pair<Mac, Ipv4>> machines;
   for (const auto& message : messages) {
     const auto body = message.body<ndmsg>();
     std::optional<Ipv4> machine;
     read(message.attribute(sizeof(body), NDA_DST), machine);
-    if (body.ndm_ifindex == link_index && machine) machines.push_back(*machine);
+    const auto hardware = message.attribute(sizeof(body), NDA_LLADDR);
+    Mac mac{};
+    if (hardware.size() == mac.size()) std::ranges::copy(hardware, mac.begin());
+    if (body.ndm_ifindex == link_index && machine) machines.emplace_back(mac, *machine);
   }
   return machines;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/networks/addresses.h"
@@ -21,6 +22,7 @@ struct Link {
   bool usable = false;  // it carries packets: carrier seen, queues running
   int mtu = 0;
   bool in_bridge = false;
+  std::string kind;  // "vxlan", "wireguard"; empty: hardware's
 };
 
 // kNotFound where there is none of that name.
@@ -47,12 +49,14 @@ NetlinkRequest make_veth(const VethPlan& plan);
 struct VxlanPlan {
   std::string name;
   std::uint32_t number = 0;
-  Ipv4 local;  // this machine's
+  std::optional<Ipv4> local;  // what it sends from; unset: what the way to each machine has
   std::uint16_t port = 0;
   Mac mac{};
   int mtu = 0;
 };
 NetlinkRequest make_vxlan(const VxlanPlan& plan);
+
+NetlinkRequest make_wireguard(const std::string& name);
 
 // No IPv6 address of its own and no duplicate address detection. Fails where IPv6 is off: ignore that.
 NetlinkRequest without_ipv6(const std::string& name);
@@ -101,7 +105,7 @@ NetlinkRequest put_neighbour(int link_index, const Ipv6& address, const Mac& mac
 // A VXLAN's frames for `mac` go to that machine.
 NetlinkRequest put_forwarding(int link_index, const Mac& mac, Ipv4 machine);
 NetlinkRequest delete_forwarding(int link_index, const Mac& mac, Ipv4 machine);
-base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_index);
+base::Result<std::vector<std::pair<Mac, Ipv4>>> list_forwarding(NetlinkSocket& socket, int link_index);
 
 // Returns when the link carries packets. The kernel starts a link's queues some time after its carrier came, and a
 // packet sent before is lost without a word. kDeadlineExceeded after a second.

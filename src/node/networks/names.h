@@ -21,6 +21,9 @@ class Names {
   // The way to other machines: the prefix and "x".
   const std::string& overlay() const { return overlay_; }
 
+  // The encrypted way to other machines: the prefix and "w".
+  const std::string& tunnel() const { return tunnel_; }
+
   // The host's end of the task's `index`-th link: the prefix, "v", eight of the task and the index.
   std::string veth(std::string_view task_uid, std::size_t index) const;
 
@@ -38,6 +41,7 @@ class Names {
  private:
   std::string prefix_;
   std::string overlay_;
+  std::string tunnel_;
   std::string veth_prefix_;
   std::uint32_t removal_group_;
   std::string table_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,31 @@ struct Remote {
   auto operator<=>(const Remote&) const = default;
 };
 
+// A machine's end of an encrypted way.
+struct Tunnel {
+  std::string address;     // IPv4, within
+  std::string public_key;  // base64
+  std::string endpoint;    // "ADDRESS:PORT" where it is found
+
+  auto operator<=>(const Tunnel&) const = default;
+};
+
 // Another machine of the cluster, whose own programs speak to tasks here.
 struct Peer {
-  std::string address;       // IPv4, of the machine, as Remote::node
-  std::string host_address;  // IPv4, from which they speak
+  std::string address;           // IPv4, of the machine, as Remote::node
+  std::string host_address;      // IPv4, from which they speak
+  std::optional<Tunnel> tunnel;  // then it is reached through that alone
 
   auto operator<=>(const Peer&) const = default;
+};
+
+// This machine among the others of its cluster.
+struct Machines {
+  std::string host_address;    // IPv4, from which its own programs speak to tasks of others; empty: they don't
+  std::string tunnel_address;  // IPv4, within its encrypted ways; empty: it has none
+  std::vector<Peer> peers;
+
+  auto operator<=>(const Machines&) const = default;
 };
 
 // A port that tasks on other machines publish on every address of theirs, the same port there.
@@ -90,10 +110,9 @@ class Networks {
   // reaches this one. Said before tasks are attached: their links carry what fits the way to other machines.
   virtual base::Co<> set_address(std::string address, std::string cluster_id) = 0;
 
-  // `host_address`: IPv4, from which this machine's own programs speak to tasks of other machines; empty: they don't.
-  // `peers`: all other machines whose programs may do the same, in place of those named before. Where no policy hinders
-  // a machine's own programs on it, none hinders those of others. Nothing happens without the machine's address.
-  virtual base::Co<> set_peers(std::string host_address, std::vector<Peer> peers) = 0;
+  // All machines, in place of those named before. Programs of all of them reach tasks here, and no policy hinders them,
+  // as it doesn't those of this machine. Nothing happens without the machine's address.
+  virtual base::Co<> set_machines(Machines machines) = 0;
 
   // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;

@@ -78,7 +78,7 @@ class OverlayTest : public lab::NetworksTest {
                                          .gateway6 = "fd77::a4d:101"}));
   }
   void peers(const std::string& machine = kOutsideAddress) {
-    expect_ok(networks_->set_peers(kHostHere, {{machine, kHostThere}}));
+    expect_ok(networks_->set_machines({kHostHere, "", {{machine, kHostThere, std::nullopt}}}));
   }
   void remotes(std::vector<Remote> remotes) { expect_ok(networks_->set_remotes("blue", std::move(remotes))); }
 
@@ -188,7 +188,7 @@ TEST_F(OverlayTest, AnotherMachineReachesTasksAsThisOneDoes) {
   expect_ok(networks_->set_policies(nobody));
   EXPECT_EQ(ask({}, kHere, 80), "10.77.1.1");
   EXPECT_EQ(ask(machine_.outside(), kHere, 80), "10.77.1.1");
-  expect_ok(networks_->set_peers(kHostHere, {}));
+  expect_ok(networks_->set_machines({kHostHere, "", {}}));
   EXPECT_EQ(ask(machine_.outside(), kHere, 80), "") << "it is none of the cluster's any more";
 }
 

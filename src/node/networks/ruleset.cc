@@ -20,7 +20,8 @@ namespace {
 // {4} the port of VXLAN, {5} the mark of connections led to other machines, {6} what containers can't reach, {7}
 // refusing them the machine's loopback behind an uplink, {8} all our links, {9} the one to other machines, {10} the
 // mark of who
-// talks to itself, {11} the chain of policies, {12} the range of machines' own addresses.
+// talks to itself, {11} the chain of policies, {12} the range of machines' own addresses, {13} the one that encrypts,
+// {14} the range of addresses within them.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the gateway's address. And nobody
@@ -37,7 +38,8 @@ namespace {
 //
 // members: who is behind each port, as a record for the next process; no rule reads it.
 //
-// input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP.
+// input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP. A
+// tunnel's addresses are believed from the tunnel alone, and nothing but VXLAN and published ports is served there.
 //
 // forward: tasks of one network reach each other, and machines all tasks; others, on this machine or elsewhere, only
 // what is published. What nobody has of a network's range goes nowhere, least of all out into the world by the
@@ -122,9 +124,11 @@ table inet {0} {{
     ip6 saddr . ip6 daddr @within6 accept
     iifname "{1}*" jump from_task
     iifname "{9}" drop
+    iifname "{13}" ct status & dnat == 0 drop
     ip daddr @closed drop
     ip6 daddr @closed6 drop
     oifname "{1}*" ct status dnat accept
+    oifname "{13}" ct mark and {5} == {5} ct status dnat accept
     oifname "{8}*" drop
   }}
   chain from_internal {{
@@ -139,7 +143,11 @@ table inet {0} {{
     iifname "{1}*" ip6 saddr @closed6 jump from_internal
     iifname "{9}" ct state established,related accept
     iifname "{9}" drop
+    iifname != "lo" iifname != "{13}" ip saddr {14} drop
     udp dport {4} @th,96,24 @tunnels ip saddr != @peers drop
+    iifname "{13}" ct state established,related accept
+    iifname "{13}" udp dport {4} accept
+    iifname "{13}" drop
   }}
 }}
 )";
@@ -248,7 +256,7 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
   return fmt::format("add table inet {}\n", table.name) + network_sets_text(table) + policies_base_text(table) +
          fmt::format(fmt::runtime(kTable), table.name, table.task_prefix, lead, admit, kTunnelPort, kDistantMark,
                      guarded, refuse, table.link_prefix, table.overlay, kSelfMark, kPoliciesChain,
-                     core::kHostAddresses.text());
+                     core::kHostAddresses.text(), table.tunnel, core::kTunnelAddresses.text());
 }
 
 std::string set_peers_text(const Table& table, const Peers& peers) {

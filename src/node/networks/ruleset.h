@@ -20,6 +20,7 @@ struct Table {
   std::string link_prefix;  // every link that begins so is ours
   std::string task_prefix;  // those of them that lead to tasks
   std::string overlay;      // the one that leads to other machines
+  std::string tunnel;       // and the one that carries it encrypted
   bool apart = false;       // in a namespace apart from the machine's: see kRangeApart
 };
 
