@@ -30,6 +30,14 @@ base::Result<> start_server(const client::ConnectionSettings& settings) {
   return daemon::start_in_background(data, {"server", "--data", data.string()});
 }
 
+void add_mesh(std::vector<std::string>& arguments, const cli::MeshFlags& mesh) {
+  if (mesh.on) arguments.insert(arguments.end(), {"--mesh", "--mesh-port", std::to_string(mesh.port)});
+}
+
+std::uint16_t mesh_port(const cli::MeshFlags& mesh) {
+  return mesh.on ? static_cast<std::uint16_t>(mesh.port) : 0;
+}
+
 // Whether one answers on the socket of this data folder.
 bool answers(cli::Context& context) {
   auto api = context.api();
@@ -63,6 +71,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
     if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
     if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
     if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
+    add_mesh(arguments, flags.mesh);
     auto started = daemon::start_in_background(data, std::move(arguments));
     return started ? cli::kExitOk : context.fail(started.error());
   }
@@ -72,6 +81,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .grpc = flags.grpc,
                                       .advertise = flags.advertise,
                                       .nodes = flags.nodes,
+                                      .mesh_port = mesh_port(flags.mesh),
                                       .agent = !flags.no_agent,
                                       .executor = flags.executor,
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
@@ -99,6 +109,7 @@ int start_agent(cli::Context& context, const cli::AgentFlags& flags) {
   if (!flags.hostname.empty()) arguments.insert(arguments.end(), {"--hostname", flags.hostname});
   if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
   if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
+  add_mesh(arguments, flags.mesh);
   for (const auto& label : flags.labels) arguments.insert(arguments.end(), {"--label", label});
   auto started = daemon::start_in_background(data, std::move(arguments));
   return started ? cli::kExitOk : context.fail(started.error());
@@ -110,6 +121,7 @@ int serve_agent(cli::Context& context, const cli::AgentFlags& flags, daemon::Age
   options.hostname = flags.hostname;
   options.labels = labels_of(flags);
   options.advertise = flags.advertise;
+  options.mesh_port = mesh_port(flags.mesh);
   options.executor = flags.executor;
   auto served = daemon::run_agent(options, [] { daemon::tell_ready(); });
   return served ? cli::kExitOk : context.refuse(served.error());
@@ -140,6 +152,7 @@ int run_join(cli::Context& context, const cli::JoinFlags& flags) {
   options.hostname = flags.agent.hostname;
   options.labels = labels_of(flags.agent);
   options.advertise = flags.agent.advertise;
+  options.mesh_port = mesh_port(flags.agent.mesh);
   const auto joined = daemon::join_cluster(options);
   if (!joined) return context.refuse(joined.error());
   context.say("this machine is now the node " + joined->name);

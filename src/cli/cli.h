@@ -8,11 +8,18 @@
 
 namespace orchion::cli {
 
+// Whether what goes between machines is encrypted.
+struct MeshFlags {
+  bool on = false;
+  int port = 4604;  // UDP
+};
+
 struct ServerFlags {
   std::string http = "127.0.0.1:4600";
   std::string grpc = "127.0.0.1:4601";
   std::string advertise;  // HOST or HOST:PORT that other machines reach
   std::string nodes;      // ADDRESS:PORT to listen on for them
+  MeshFlags mesh;
   bool no_agent = false;
   std::string executor;     // what runs tasks that ask for nothing; empty: what is found first
   bool background = false;  // start one in the background where none answers, return when it is ready
@@ -26,9 +33,10 @@ struct AgentFlags {
   std::string hostname;             // empty: the machine's
   std::vector<std::string> labels;  // "name=value"
   std::string advertise;            // where other nodes reach this one
-  std::string executor;             // what runs tasks that ask for nothing; empty: what is found first
-  bool background = false;          // start it in the background, return when it is ready
-  bool stop = false;                // end the one that runs on this data folder; its containers run on
+  MeshFlags mesh;
+  std::string executor;     // what runs tasks that ask for nothing; empty: what is found first
+  bool background = false;  // start it in the background, return when it is ready
+  bool stop = false;        // end the one that runs on this data folder; its containers run on
   std::string log_level = "info";
 };
 

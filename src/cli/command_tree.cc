@@ -53,7 +53,13 @@ void add_agent_options(CLI::App* command, AgentFlags& flags) {
       ->allow_extra_args(false)
       ->check(check_variable);
   command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
+  add_mesh_options(command, flags.mesh);
   add_log_level(command, flags.log_level);
+}
+
+void add_mesh_options(CLI::App* command, MeshFlags& mesh) {
+  command->add_flag("--mesh", mesh.on, "Encrypt what goes to other nodes that have this too, by WireGuard");
+  bound(command->add_option("--mesh-port", mesh.port, "UDP port for that")->capture_default_str(), 1, 65535);
 }
 
 void add_log_level(CLI::App* command, std::string& level) {

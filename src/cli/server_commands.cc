@@ -21,6 +21,7 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   server->add_option("--grpc", flags->grpc, "Where gRPC listens")->capture_default_str()->check(check_listener);
   server->add_option("--advertise", flags->advertise, "HOST or HOST:PORT at which other machines reach this one");
   server->add_option("--nodes", flags->nodes, "Where it listens for them (default: as --advertise says)");
+  add_mesh_options(server, flags->mesh);
   server->add_flag("--no-agent", flags->no_agent, "Run nothing on this machine");
   add_executor(server, flags->executor);
   server->add_flag("--background", flags->background, "Start one in the background where none answers");

@@ -6,6 +6,7 @@
 #include "base/task_group.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
+#include "daemon/limits.h"
 #include "daemon/loop_thread.h"
 #include "daemon/node_door.h"
 #include "daemon/node_parts.h"
@@ -26,9 +27,11 @@ class AgentDaemon {
 
   base::Co<> start(std::string short_id) {
     CO_RETURN_IF_ERROR(options_.server.empty() ? connect_as_node() : connect_locally());
-    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor));
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor, mesh_port_));
+    CO_ASSIGN_OR_RETURN(const auto key_lifetime, read_mesh_key_lifetime());
     auto agent = agent_options(folders_, hostname_.empty() ? host_name() : hostname_);
     agent.labels = labels_;
+    agent.mesh_key_lifetime = key_lifetime;
     agent.address = [address = address_, server = server_host_] {
       // Networks of a user namespace are not reached from other machines.
       if (is_rootless()) return std::string();
@@ -47,6 +50,7 @@ class AgentDaemon {
     group_.spawn("the agent", agent_->run());
     group_.spawn("the collector of images", parts_->collect_images(clock_));
     group_.spawn("the containers' way out", parts_->keep_uplink());
+    group_.spawn("the mesh", parts_->keep_tunnels(clock_));
     co_return co_await wait_for_session(agent_.get(), &clock_,
                                         "the server does not answer yet; the agent goes on trying");
   }
@@ -66,6 +70,7 @@ class AgentDaemon {
         executor_, options_.server,
         std::multimap<std::string, std::string>{{"authorization", "Bearer " + options_.token}});
     address_ = options_.advertise;
+    mesh_port_ = options_.mesh_port;
     hostname_ = options_.hostname;
     labels_ = options_.labels;
     ASSIGN_OR_RETURN(const auto server, parse_node_address(options_.server, kNodePort));
@@ -79,6 +84,7 @@ class AgentDaemon {
     link_ = std::make_unique<node::agent::GrpcLink>(executor_, membership.server,
                                                     std::multimap<std::string, std::string>{}, std::move(tls));
     address_ = options_.advertise.empty() ? membership.address : options_.advertise;
+    mesh_port_ = options_.mesh_port == 0 ? membership.mesh_port : options_.mesh_port;
     hostname_ = options_.hostname.empty() ? membership.hostname : options_.hostname;
     labels_ = options_.labels.empty() ? membership.labels : options_.labels;
     ASSIGN_OR_RETURN(const auto server, parse_node_address(membership.server, kNodePort));
@@ -93,6 +99,7 @@ class AgentDaemon {
   base::Random random_ = base::Random::from_system();
   base::TaskGroup group_;
   std::string address_;
+  std::uint16_t mesh_port_ = 0;
   std::string hostname_;
   std::map<std::string, std::string> labels_;
   std::string server_host_;

@@ -17,6 +17,8 @@ struct AgentOptions {
   std::map<std::string, std::string> labels;  // empty: as said at joining
   std::string executor;   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
+  std::uint16_t mesh_port =
+      0;  // UDP, of WireGuard to other nodes that have it too; 0: as said at joining, or unencrypted
 };
 
 // Runs the agent of this machine for a control plane elsewhere, until SIGTERM or SIGINT. `ready` is called once, when

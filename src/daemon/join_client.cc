@@ -96,6 +96,7 @@ base::Result<JoinedNode> join_cluster(const JoinOptions& options) {
   membership.server = to_string(server);
   membership.address = options.advertise;
   membership.hostname = options.hostname;
+  membership.mesh_port = options.mesh_port;
   membership.labels = options.labels;
   ASSIGN_OR_RETURN(membership.authority,
                    wire::tls::fetch_authority({server.host, server.port, token.authority_fingerprint}, clock.wall()));

@@ -18,7 +18,8 @@ struct JoinOptions {
   std::string token;     // of the invitation
   std::string hostname;  // empty: the machine's
   std::map<std::string, std::string> labels;
-  std::string advertise;  // where other nodes reach this one; empty: by the way to the server
+  std::string advertise;        // where other nodes reach this one; empty: by the way to the server
+  std::uint16_t mesh_port = 0;  // as AgentOptions
 };
 
 struct JoinedNode {

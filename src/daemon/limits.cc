@@ -43,6 +43,13 @@ base::Result<node::images::CollectionLimits> read_image_limits() {
   return limits;
 }
 
+base::Result<std::chrono::seconds> read_mesh_key_lifetime() {
+  constexpr int kWeek = 7 * 24 * 3600;
+  ASSIGN_OR_RETURN(const auto seconds, read_number("ORCHION_MESH_KEY_SECONDS", kWeek, 1 << 30));
+  if (seconds > 0) return std::chrono::seconds(seconds);
+  return base::fail(base::Code::kInvalidArgument, "ORCHION_MESH_KEY_SECONDS is 0: give the key a second at least");
+}
+
 base::Result<node::logs::LogKeeperOptions> read_log_limits() {
   constexpr int kMebibytesMax = 1 << 30;
   node::logs::LogKeeperOptions options;

@@ -1,5 +1,6 @@
 #include "daemon/membership.h"
 
+#include <cstdlib>
 #include <sstream>
 
 #include <fmt/core.h>
@@ -54,6 +55,7 @@ base::Result<Membership> load_membership(const std::filesystem::path& folder) {
   // A machine that joined with an older version has none of these.
   membership.address = trimmed(base::read_file(folder / "address").value_or(""));
   membership.hostname = trimmed(base::read_file(folder / "hostname").value_or(""));
+  membership.mesh_port = static_cast<std::uint16_t>(std::atoi(base::read_file(folder / "mesh").value_or("").c_str()));
   membership.labels = read_labels(base::read_file(folder / "labels").value_or(""));
   return membership;
 }
@@ -63,6 +65,7 @@ base::Result<> save_membership(const std::filesystem::path& folder, const Member
   RETURN_IF_ERROR(base::write_file_durably(folder / "authority.pem", membership.authority));
   RETURN_IF_ERROR(base::write_file_durably(folder / "address", membership.address + "\n"));
   RETURN_IF_ERROR(base::write_file_durably(folder / "hostname", membership.hostname + "\n"));
+  RETURN_IF_ERROR(base::write_file_durably(folder / "mesh", fmt::format("{}\n", membership.mesh_port)));
   RETURN_IF_ERROR(base::write_file_durably(folder / "labels", labels_text(membership.labels)));
   return save_certificate(folder, membership.certificate);
 }

@@ -12,7 +12,8 @@
 
 namespace orchion::daemon {
 
-// Files in DATA/agent: "server", "key.pem" (0600), "certificate.pem", "authority.pem", "address", "hostname", "labels".
+// Files in DATA/agent: "server", "key.pem" (0600), "certificate.pem", "authority.pem", "address", "hostname", "labels",
+// "mesh".
 struct Membership {
   std::string server;       // "192.168.1.5:4603"
   std::string key;          // made on this machine; never leaves it
@@ -21,6 +22,7 @@ struct Membership {
   std::string address;      // where other nodes reach this one; empty: by the way to the server
   std::string hostname;     // as said at joining; empty: the machine's
   std::map<std::string, std::string> labels;
+  std::uint16_t mesh_port = 0;  // as said at joining; 0: not in the mesh
 };
 
 // kNotFound: this machine has joined none, with what to do.

@@ -23,6 +23,17 @@ constexpr int kImageThreads = 3;
 constexpr auto kSessionLimit = std::chrono::seconds(10);
 constexpr auto kSessionLook = std::chrono::milliseconds(5);
 
+base::Result<std::shared_ptr<node::networks::Tunnels>> open_tunnels(const Folders& folders, const std::string& short_id,
+                                                                    std::uint16_t port) {
+  if (is_rootless())
+    return base::fail(base::Code::kFailedPrecondition,
+                      "--mesh needs root: without, this machine's networks are reached by no other");
+  const node::networks::Names names(short_id);
+  ASSIGN_OR_RETURN(auto engine, node::networks::choose_wireguard(names.prefix() + "p", folders.run(short_id)));
+  return node::networks::Tunnels::open({.cluster_short_id = short_id, .key_folder = folders.agent(), .port = port},
+                                       std::move(engine));
+}
+
 int worker_threads() {
   return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency()));
 }
@@ -71,7 +82,7 @@ NodeParts::~NodeParts() = default;
 
 base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, base::Clock& clock,
                                                          const Folders& folders, const std::string& short_id,
-                                                         const std::string& preferred) {
+                                                         const std::string& preferred, std::uint16_t mesh_port) {
   RETURN_IF_ERROR(check_machine());
   std::unique_ptr<NodeParts> parts(new NodeParts(folders));
   const auto run = folders.run(short_id);
@@ -103,6 +114,10 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
     networks.uplink = parts->uplink_;
     RETURN_IF_ERROR(parts->uplink_->start());
   }
+  if (mesh_port != 0) {
+    ASSIGN_OR_RETURN(parts->tunnels_, open_tunnels(folders, short_id, mesh_port));
+    networks.tunnels = parts->tunnels_;
+  }
   resolver.on_forwarded = [parts = parts.get()](std::string_view, std::string_view name,
                                                 std::span<const std::string> addresses, std::chrono::seconds ttl) {
     return parts->agent_ != nullptr ? parts->agent_->learn(name, addresses, ttl) : std::nullopt;
@@ -129,6 +144,11 @@ base::Co<> NodeParts::collect_images(base::Clock& clock) {
   return node::images::keep_collecting(images_.get(), &clock, image_limits_);
 }
 
+base::Co<> NodeParts::keep_tunnels(base::Clock& clock) {
+  if (!tunnels_) co_return base::Result<>{};
+  co_return co_await tunnels_->keep(clock, workers_);
+}
+
 base::Co<> NodeParts::keep_uplink() {
   if (!uplink_) co_return base::Result<>{};
   co_return co_await uplink_->keep();
@@ -151,6 +171,7 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
           .capabilities = std::move(capabilities),
           .look_for_executors = [executors = executors_.get()] { return executors->look_again(); },
           .workers = &workers_,
+          .mesh = tunnels_.get(),
           .log_keeper = log_keeper_.get()};
 }
 

@@ -14,6 +14,7 @@
 #include "node/agent/agent.h"
 #include "node/images/image_store.h"
 #include "node/networks/linux_networks.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/uplink.h"
 #include "node/volumes/folder_volumes.h"
 
@@ -32,10 +33,10 @@ base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock,
 // One executor; destroyed on it, after the agent.
 class NodeParts {
  public:
-  // `preferred`: as ExecutorParts'. Blocks for a moment.
+  // `preferred`: as ExecutorParts'. `mesh_port`: UDP; 0: this node isn't in the mesh. Blocks for a moment.
   static base::Result<std::unique_ptr<NodeParts>> open(base::Executor executor, base::Clock& clock,
                                                        const Folders& folders, const std::string& short_id,
-                                                       const std::string& preferred);
+                                                       const std::string& preferred, std::uint16_t mesh_port);
   ~NodeParts();
 
   node::agent::AgentParts for_agent(node::agent::ControlLink& link, base::Clock& clock);
@@ -49,6 +50,9 @@ class NodeParts {
   // Without root: keeps the containers' way out of their networks, until it is cancelled.
   base::Co<> keep_uplink();
 
+  // In the mesh: keeps its tunnels, until it is cancelled. `clock` outlives it.
+  base::Co<> keep_tunnels(base::Clock& clock);
+
  private:
   class GatewayResolver;
   explicit NodeParts(Folders folders);
@@ -59,7 +63,8 @@ class NodeParts {
   std::unique_ptr<node::images::ImageStore> images_;
   std::unique_ptr<NodeExecutors> executors_;
   node::images::CollectionLimits image_limits_;
-  std::shared_ptr<node::networks::Uplink> uplink_;  // without root
+  std::shared_ptr<node::networks::Uplink> uplink_;    // without root
+  std::shared_ptr<node::networks::Tunnels> tunnels_;  // in the mesh
   std::unique_ptr<node::networks::LinuxNetworks> networks_;
   std::unique_ptr<node::volumes::FolderVolumes> volumes_;
   std::unique_ptr<node::logs::LogKeeper> log_keeper_;

@@ -25,6 +25,7 @@
 #include "control/store/sqlite/sqlite_store.h"
 #include "daemon/background.h"
 #include "daemon/folders.h"
+#include "daemon/limits.h"
 #include "daemon/local_link.h"
 #include "daemon/loop_thread.h"
 #include "daemon/node_door.h"
@@ -131,9 +132,12 @@ class ControlPlane {
   // This machine's agent, on the same loop.
   base::Co<> start_agent() {
     const Folders folders{options_.data};
-    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor));
+    CO_ASSIGN_OR_RETURN(
+        parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor, options_.mesh_port));
+    CO_ASSIGN_OR_RETURN(const auto key_lifetime, read_mesh_key_lifetime());
     link_ = std::make_unique<LocalLink>(methods_, calls_);
     auto agent = agent_options(folders, host_name());
+    agent.mesh_key_lifetime = key_lifetime;
     // Networks of a user namespace are not reached from other machines.
     agent.address = [address = is_rootless() ? std::string() : door_.underlay] { return address; };
     agent_ = std::make_unique<node::agent::Agent>(executor_, std::move(agent), parts_->for_agent(*link_, clock_),
@@ -143,6 +147,7 @@ class ControlPlane {
     calls_.spawn("the agent", agent_->run());
     calls_.spawn("the collector of images", parts_->collect_images(clock_));
     calls_.spawn("the containers' way out", parts_->keep_uplink());
+    calls_.spawn("the mesh", parts_->keep_tunnels(clock_));
     co_return co_await wait_for_session(agent_.get(), &clock_, "the agent of this machine is not connected yet");
   }
 
@@ -279,6 +284,11 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
     RETURN_IF_ERROR(control::serving::check_listen_address(address, false));
   if (options.agent && ::geteuid() != 0) RETURN_IF_ERROR(enter_user_namespace(options.data));
   ASSIGN_OR_RETURN(const auto door, plan_node_door(options.advertise, options.nodes, default_address()));
+  if (options.mesh_port != 0 && door.underlay.empty())
+    return base::fail(
+        base::Code::kInvalidArgument,
+        "--mesh is for what goes to other machines: say with --advertise at which IPv4 address they reach "
+        "this one");
   RETURN_IF_ERROR(prepare_data_folder(options.data));
   ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{options.data}, "a server"));
   ASSIGN_OR_RETURN(const auto cluster, cluster_id(options.data));

@@ -15,6 +15,7 @@ struct ServerOptions {
   std::string grpc = "127.0.0.1:4601";
   std::string advertise;  // HOST or HOST:PORT that other machines reach; empty: as `nodes` says
   std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
+  std::uint16_t mesh_port = 0;  // UDP, of WireGuard to other machines that have it too; 0: unencrypted
   bool agent = true;
   std::string executor;  // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::chrono::seconds heartbeat{5};

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/services/distant_ports.h"
+#include "control/services/peer_feed.h"
 #include "control/services/policy_feed.h"
 #include "control/store/object_store.h"
 #include "v1/dispatcher.pb.h"
@@ -19,7 +20,8 @@ namespace orchion::control::services {
 // Remembers what one session was told, and says what to tell it next. Not a coroutine, no I/O.
 class AssignmentFeed {
  public:
-  explicit AssignmentFeed(std::string node_uid) : node_uid_(std::move(node_uid)), distant_ports_(node_uid_) {}
+  explicit AssignmentFeed(std::string node_uid)
+      : node_uid_(std::move(node_uid)), distant_ports_(node_uid_), peers_(node_uid_) {}
 
   // The full set, sequence number 1.
   v1::Assignments full(const store::View& view);
@@ -52,6 +54,7 @@ class AssignmentFeed {
   DistantPortTable distant_ports_;
   v1::DistantPorts told_ports_;
   PolicyFeed policies_;
+  PeerFeed peers_;
 };
 
 // The task with all that a node needs to start it; nullopt where its revision is gone.

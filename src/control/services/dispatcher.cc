@@ -14,6 +14,7 @@
 #include "core/events.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/node_addresses.h"
 #include "core/task_changes.h"
 #include "core/task_state.h"
 
@@ -59,6 +60,8 @@ struct Dispatcher::Session {
   std::string node_uid;
   std::string node_name;
   base::Channel<v1::FromAgent> incoming;
+  std::string host_address;
+  std::string mesh_address;
   base::Channel<v1::ToAgent> outgoing;
   base::Notifier never;  // who waits for it waits for the session's end
   std::unique_ptr<AssignmentFeed> feed;
@@ -108,6 +111,53 @@ base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
   co_return std::visit([](const auto& result) -> base::Result<> { return result; }, ended);
 }
 
+namespace {
+
+constexpr char kNotInMesh[] =
+    "other nodes have --mesh and this one hasn't: what it and they say to each other isn't encrypted; start its agent "
+    "with --mesh";
+
+bool has_mesh(const store::View& view) {
+  return std::ranges::any_of(view.nodes().all(), [](const auto& entry) { return entry.second->status().has_mesh(); });
+}
+
+// The address within is not the node's to say.
+base::Result<> set_mesh(const v1::NodeMesh& said, v1::NodeStatus& status) {
+  RETURN_IF_ERROR(core::check_node_mesh(said));
+  *status.mutable_mesh() = said;
+  if (const auto host = core::parse_ipv4(status.host_address()))
+    status.mutable_mesh()->set_address(core::format_ipv4(core::tunnel_address(*host)));
+  return {};
+}
+
+// While it lives nobody else is given this address.
+class Promise {
+ public:
+  Promise(std::set<std::string>& promised, std::string address) : promised_(promised), address_(std::move(address)) {
+    promised_.insert(address_);
+  }
+  ~Promise() { promised_.erase(address_); }
+  Promise(const Promise&) = delete;
+  Promise& operator=(const Promise&) = delete;
+
+ private:
+  std::set<std::string>& promised_;
+  const std::string address_;
+};
+
+}  // namespace
+
+base::Result<std::string> Dispatcher::choose_host_address() const {
+  std::set<std::uint32_t> taken;
+  const auto take = [&](const std::string& text) {
+    if (const auto address = core::parse_ipv4(text)) taken.insert(*address);
+  };
+  for (const auto& [name, node] : context_.objects.view().nodes().all()) take(node->status().host_address());
+  for (const auto& promised : promised_addresses_) take(promised);
+  ASSIGN_OR_RETURN(const auto address, core::free_host_address(taken));
+  return core::format_ipv4(address);
+}
+
 base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session) {
   for (int attempt = 0;; ++attempt) {
     const auto known = context_.objects.view().nodes().find_uid(hello.node_uid());
@@ -130,10 +180,22 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
     node.mutable_status()->clear_message();
     *node.mutable_status()->mutable_capabilities() = hello.capabilities();
     node.mutable_status()->set_address(hello.address());
+    if (node.status().host_address().empty()) {
+      CO_ASSIGN_OR_RETURN(*node.mutable_status()->mutable_host_address(), choose_host_address());
+    }
+    const Promise promise(promised_addresses_, node.status().host_address());
+    node.mutable_status()->clear_mesh();
+    if (hello.has_mesh()) {
+      CO_RETURN_IF_ERROR(set_mesh(hello.mesh(), *node.mutable_status()));
+    } else if (has_mesh(context_.objects.view())) {
+      node.mutable_status()->set_message(kNotInMesh);
+    }
     store::put_status(transaction, node);
     auto committed = co_await context_.objects.commit(std::move(transaction));
     if (committed) {
       session->node_uid = node.meta().uid();
+      session->host_address = node.status().host_address();
+      session->mesh_address = node.status().mesh().address();
       session->node_name = node.meta().name();
       break;
     }
@@ -152,6 +214,8 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   welcome.mutable_welcome()->set_heartbeat_seconds(options_.heartbeat_seconds);
   welcome.mutable_welcome()->set_lease_seconds(options_.lease_seconds);
   welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
+  welcome.mutable_welcome()->set_host_address(session->host_address);
+  welcome.mutable_welcome()->set_mesh_address(session->mesh_address);
   session->offer(std::move(welcome));
 
   // From here on without a co_await: the full set and the deltas after it leave no gap.
@@ -224,10 +288,10 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
     case v1::FromAgent::kImages: co_return co_await store_images(session, std::move(*message.mutable_images()));
     case v1::FromAgent::kRemovedVolume: co_return co_await finish_volume(session, message.removed_volume());
     case v1::FromAgent::kRemovedNetwork: co_return co_await finish_network(session, message.removed_network());
+    case v1::FromAgent::kMesh: co_return co_await store_mesh(session, std::move(*message.mutable_mesh()));
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
-    case v1::FromAgent::kMesh:
     case v1::FromAgent::kHello:
     case v1::FromAgent::MESSAGE_NOT_SET: break;
   }
@@ -245,6 +309,22 @@ base::Co<> Dispatcher::store_capabilities(std::shared_ptr<Session> session, v1::
   // A conflict here is a change of the node's spec at the same moment: the next heartbeat says it again.
   if (!committed && committed.error().code != base::Code::kAborted) co_return std::unexpected(committed.error());
   co_return base::Result<>{};
+}
+
+// What follows in this session is answered when it is stored, and all others are told: the agent counts on that.
+base::Co<> Dispatcher::store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh) {
+  for (int attempt = 0;; ++attempt) {
+    const auto node = context_.objects.view().nodes().find_uid(session->node_uid);
+    if (!node) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
+    v1::Node changed = *node;
+    CO_RETURN_IF_ERROR(set_mesh(mesh, *changed.mutable_status()));
+    store::Transaction transaction;
+    store::put_status(transaction, changed);
+    auto committed = co_await context_.objects.commit(std::move(transaction));
+    if (committed) co_return base::Result<>{};
+    if (committed.error().code != base::Code::kAborted || attempt >= kConflictsMax)
+      co_return std::unexpected(committed.error());
+  }
 }
 
 base::Co<> Dispatcher::finish_volume(std::shared_ptr<Session> session, std::string uid) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,11 +56,13 @@ class Dispatcher {
   };
 
   base::Co<> register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session);
+  base::Result<std::string> choose_host_address() const;
   base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> handle_loop(std::shared_ptr<Session> session);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
+  base::Co<> store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
   base::Co<> finish_network(std::shared_ptr<Session> session, std::string uid);
   base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);
@@ -77,6 +80,7 @@ class Dispatcher {
   DispatcherOptions options_;
   std::map<std::string, std::shared_ptr<Session>> newest_;  // by node uid
   std::uint64_t sessions_ = 0;
+  std::set<std::string> promised_addresses_;      // host addresses that aren't stored yet
   std::map<std::string, PendingReport> reports_;  // by task uid: the newest of each
   base::Notifier reports_changed_;
 };

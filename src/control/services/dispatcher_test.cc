@@ -170,6 +170,71 @@ TEST_F(DispatcherTest, ANodeIsRegisteredOnceAndNamesStayApart) {
   EXPECT_EQ(view().nodes().all().size(), 2u);
 }
 
+TEST_F(DispatcherTest, EachNodeHasOneHostAddressForGood) {
+  // Both ask before either is stored.
+  auto& nas = connect();
+  auto& pi = connect();
+  for (auto* agent : {&nas, &pi}) {
+    auto hello = std::make_unique<v1::FromAgent>();
+    hello->mutable_hello()->set_protocol(kProtocolVersion);
+    hello->mutable_hello()->set_node_uid(agent == &nas ? "uid-nas" : "uid-pi");
+    hello->mutable_hello()->set_hostname(agent == &nas ? "nas" : "pi");
+    auto sent = loop_.start(agent->stream->send(std::move(hello)));
+  }
+  listen(nas);
+  listen(pi);
+  EXPECT_EQ(nas.heard[0].welcome().host_address(), "10.255.0.1");
+  EXPECT_EQ(pi.heard[0].welcome().host_address(), "10.255.0.2");
+  EXPECT_EQ(view().nodes().find("pi")->status().host_address(), "10.255.0.2");
+  const auto& again = join("pi", "uid-pi");
+  EXPECT_EQ(again.heard[0].welcome().host_address(), "10.255.0.2");
+  EXPECT_EQ(again.heard[1].assignments().peers().peers(0).host_address(), "10.255.0.1");
+  const auto& third = join("desk", "uid-desk");
+  EXPECT_EQ(third.heard[0].welcome().host_address(), "10.255.0.3");
+}
+
+TEST_F(DispatcherTest, ANodeInTheMeshIsToldItsAddressThere) {
+  const std::string key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+  const std::string next = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+  const auto mesh = [](const std::string& public_key, const std::string& endpoint) {
+    v1::NodeMesh out;
+    out.set_public_key(public_key);
+    out.set_endpoint(endpoint);
+    out.set_engine("kernel");
+    out.set_address("10.0.0.1");  // isn't the node's to say
+    return out;
+  };
+  auto& agent = connect();
+  v1::FromAgent message;
+  message.mutable_hello()->set_hostname("nas");
+  message.mutable_hello()->set_node_uid("uid-nas");
+  message.mutable_hello()->set_protocol(kProtocolVersion);
+  *message.mutable_hello()->mutable_mesh() = mesh(key, "192.0.2.1:4604");
+  say(agent, message);
+  listen(agent);
+  EXPECT_EQ(agent.heard[0].welcome().mesh_address(), "10.255.128.1");
+  EXPECT_EQ(view().nodes().find("nas")->status().mesh().public_key(), key);
+  EXPECT_EQ(view().nodes().find("nas")->status().mesh().address(), "10.255.128.1");
+
+  v1::FromAgent changed;
+  *changed.mutable_mesh() = mesh(next, "192.0.2.1:4604");
+  say(agent, changed);
+  EXPECT_EQ(view().nodes().find("nas")->status().mesh().public_key(), next);
+  EXPECT_EQ(view().nodes().find("nas")->status().mesh().address(), "10.255.128.1");
+  EXPECT_TRUE(view().nodes().find("nas")->status().message().empty());
+
+  const auto& plain = join("pi", "uid-pi");
+  EXPECT_EQ(plain.heard[0].welcome().mesh_address(), "");
+  EXPECT_FALSE(plain.heard[1].assignments().peers().peers(0).has_mesh());
+  EXPECT_THAT(view().nodes().find("pi")->status().message(), HasSubstr("isn't encrypted"));
+
+  *changed.mutable_mesh() = mesh("nonsense", "192.0.2.1:4604");
+  say(agent, changed);
+  EXPECT_EQ(loop_.wait(agent.ended).error().code, Code::kInvalidArgument);
+  join("nas", "uid-nas");
+  EXPECT_FALSE(view().nodes().find("nas")->status().has_mesh()) << "it came back without";
+}
+
 TEST_F(DispatcherTest, ACertificateSpeaksForItsNodeAlone) {
   join("nas", "uid-nas");
   join("pi", "uid-pi");

@@ -46,6 +46,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                 .folder = folder_,
                                 .cluster_id = [this] { return identity_.cluster_id(); },
                                 .address = options_.address,
+                                .in_mesh = parts_.mesh != nullptr,
                                 .gone =
                                     [this](const std::string& uid) {
                                       gone_networks_.insert(uid);
@@ -99,6 +100,13 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                 .log_keeper = parts_.log_keeper,
                 .images_changed = [this] { image_reporter_.look_again(); }}),
       session_(parts_.link, parts_.clock, random_, outbox_, *this, [this] { return make_hello(); }),
+      mesh_(executor, {.clock = parts_.clock,
+                       .outbox = outbox_,
+                       .keys = parts_.mesh,
+                       .workers = parts_.workers,
+                       .address = options_.address,
+                       .key_lifetime = options_.mesh_key_lifetime,
+                       .connected = [this] { return session_.connected(); }}),
       stop_(executor) {}
 
 Agent::~Agent() = default;
@@ -116,6 +124,7 @@ base::Co<> Agent::start() {
   group_.spawn("network checkpoint", network_table_.save_changes());
   group_.spawn("images", image_reporter_.run());
   group_.spawn("lease", keep_lease());
+  group_.spawn("the mesh's key", mesh_.keep());
   group_.spawn("engines", adopter_.keep_looking());
   co_return base::Result<>{};
 }
@@ -143,6 +152,8 @@ base::Co<v1::Hello> Agent::make_hello() {
   hello.set_protocol(kProtocol);
   hello.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   if (options_.address) hello.set_address(options_.address());
+  CO_ASSIGN_OR_RETURN(const auto mesh, co_await mesh_.describe());
+  if (mesh) *hello.mutable_mesh() = *mesh;
   auto read = [capabilities = parts_.capabilities]() -> base::Result<v1::NodeCapabilities> { return capabilities(); };
   CO_ASSIGN_OR_RETURN(*hello.mutable_capabilities(), co_await run_blocking(parts_.workers, std::move(read)));
   hello.mutable_capabilities()->set_hostname(options_.hostname);
@@ -166,6 +177,7 @@ base::Co<> Agent::keep_lease() {
 }
 
 void Agent::answered(base::Time asked) {
+  mesh_.answered(asked);
   lease_.renew(asked, lease_length_);
   lease_renewed_.notify();
 }
@@ -179,6 +191,8 @@ base::Co<> Agent::welcomed(v1::Welcome welcome) {
                     "stop what runs here and remove {} to let it join the other",
                     identity_.cluster_id(), welcome.cluster_id(), (options_.folder / "identity").string()));
   lease_length_ = std::chrono::seconds(welcome.lease_seconds());
+  mesh_.session_began();
+  network_table_.set_addresses(welcome.host_address(), welcome.mesh_address());
   const bool same = identity_.node_uid() == welcome.node_uid() && identity_.node_name() == welcome.node_name() &&
                     identity_.cluster_id() == welcome.cluster_id();
   if (same) co_return base::Result<>{};

@@ -16,6 +16,7 @@
 #include "node/agent/adopter.h"
 #include "node/agent/image_reporter.h"
 #include "node/agent/lease.h"
+#include "node/agent/mesh_keeper.h"
 #include "node/agent/node_files.h"
 #include "node/agent/policy_keeper.h"
 #include "node/agent/session.h"
@@ -36,6 +37,7 @@ struct AgentOptions {
   NodeFiles node_files = {};
   std::shared_ptr<const probes::KnownImages> known_images = {};  // null: what nobody says how to check isn't
   std::string boot_id;                                           // empty: the machine's
+  base::Duration mesh_key_lifetime = std::chrono::hours(24 * 7);
 };
 
 // The machine's parts and the way out of it. They must outlive the agent.
@@ -52,6 +54,7 @@ struct AgentParts {
   // Adds to `executors` what can be found now; empty: there is nothing to find.
   std::function<base::Co<>()> look_for_executors = {};
   base::WorkerPool* workers = nullptr;    // null: everything inline, for simulations on one thread
+  networks::MeshKeys* mesh = nullptr;     // null: this node speaks to others unencrypted
   logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it, none is compressed
 };
 
@@ -124,6 +127,7 @@ class Agent final : private SessionHandler {
   Adopter adopter_;
   StreamServer streams_;
   Session session_;
+  MeshKeeper mesh_;
   v1::AgentIdentity identity_;
   bool stopped_ = false;
   ChangeSignal stop_;

@@ -29,11 +29,13 @@ class ScriptedServer {
   bool forgets = true;
   bool answers_heartbeats = true;
   std::string cluster_id = "cluster";
+  std::string host_address;
   v1::Assignments full;  // sent at the beginning of each session, its number set
   std::vector<v1::Hello> hellos;
   std::map<std::string, v1::TaskReport> newest;             // by task uid
   std::map<std::string, std::vector<v1::TaskReport>> told;  // all, by task uid
   std::vector<v1::Heartbeat> heartbeats;
+  std::vector<v1::NodeMesh> meshes;
   std::vector<base::Time> dialled;  // attempts to open a session
   std::optional<v1::NodeImages> images;
   std::vector<std::string> removed_networks;
@@ -120,6 +122,7 @@ class AgentLab : public testing::Test {
   ScriptedServer server;
   FunctionLink link;
   v1::NodeCapabilities capabilities;
+  networks::MeshKeys* mesh_keys = nullptr;  // of the next agent
   AgentOptions options;
   std::unique_ptr<Agent> agent;
 };

@@ -47,6 +47,8 @@ void ScriptedServer::receive(v1::FromAgent message) {
     v1::ToAgent answer;
     answer.set_heartbeat(true);
     if (answers_heartbeats) send(std::move(answer));
+  } else if (message.has_mesh()) {
+    meshes.push_back(message.mesh());
   } else if (message.has_images()) {
     images = message.images();
   } else if (message.has_removed_network()) {
@@ -64,6 +66,7 @@ void ScriptedServer::welcome() {
   message.mutable_welcome()->set_heartbeat_seconds(5);
   message.mutable_welcome()->set_lease_seconds(30);
   message.mutable_welcome()->set_cluster_id(cluster_id);
+  message.mutable_welcome()->set_host_address(host_address);
   send(std::move(message));
   v1::ToAgent set;
   *set.mutable_assignments() = full;
@@ -144,7 +147,8 @@ base::Result<> AgentLab::try_start_agent() {
                                              .records = *records,
                                              .resolver = resolver,
                                              .capabilities = [this] { return capabilities; },
-                                             .look_for_executors = [this] { return find_engine(); }},
+                                             .look_for_executors = [this] { return find_engine(); },
+                                             .mesh = mesh_keys},
                                   17);
   return finish(agent->start());
 }

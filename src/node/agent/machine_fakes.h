@@ -124,6 +124,7 @@ class TestNetworks final : public networks::Networks {
   std::function<base::Co<>()> delay_of_virtual_addresses;  // what set_virtual_addresses() takes, where it is set
   networks::Policies policies;
   std::string address;
+  networks::Machines machines;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
@@ -138,6 +139,10 @@ class TestNetworks final : public networks::Networks {
   base::Co<> unpublish(std::string task_uid) override;
   base::Co<> set_address(std::string known_as, std::string) override {
     address = std::move(known_as);
+    co_return base::Result<>{};
+  }
+  base::Co<> set_machines(networks::Machines known) override {
+    machines = std::move(known);
     co_return base::Result<>{};
   }
   base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {

@@ -48,6 +48,18 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
   put_distant_ports(names.distant_ports());
   put_policies(names.policies());
+  put_peers(names.peers());
+  host_address_ = names.host_address();
+  mesh_address_ = names.mesh_address();
+}
+
+void NetworkTable::set_addresses(const std::string& host_address, const std::string& mesh_address) {
+  if (host_address_ == host_address && mesh_address_ == mesh_address) return;
+  host_address_ = host_address;
+  mesh_address_ = mesh_address;
+  peers_known_ = false;
+  unsaved_ = true;
+  changed_.notify();
 }
 
 void NetworkTable::apply(const v1::Assignments& assignments) {
@@ -65,6 +77,7 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
   if (assignments.full() || assignments.has_distant_ports()) put_distant_ports(assignments.distant_ports());
   if (assignments.full() || assignments.has_policies()) put_policies(assignments.policies());
+  if (assignments.full() || assignments.has_peers()) put_peers(assignments.peers());
   unsaved_ = true;
   changed_.notify();
   parts_.policies.notify();
@@ -74,6 +87,20 @@ void NetworkTable::put_policies(const v1::PolicyAssignments& policies) {
   if (same(policies_, policies)) return;
   policies_ = policies;
   parts_.policies.table().set_policies(policies);
+}
+
+void NetworkTable::put_peers(const v1::Peers& peers) {
+  if (same(peers_, peers)) return;
+  peers_ = peers;
+  peers_known_ = false;
+  ports_led_ = false;
+}
+
+// Where what goes to another machine itself is sent: the way that is encrypted, where there is one.
+std::string NetworkTable::way_to(const std::string& node_address) const {
+  const auto found = std::ranges::find_if(
+      peers_.peers(), [&](const v1::Peer& peer) { return peer.address() == node_address && peer.has_mesh(); });
+  return parts_.in_mesh && found != peers_.peers().end() ? found->mesh().address() : node_address;
 }
 
 void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
@@ -86,10 +113,10 @@ void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
 base::Co<> NetworkTable::lead_ports() {
   std::vector<networks::DistantPort> ports;
   for (const auto& port : distant_ports_.ports()) {
-    ports.push_back({.owner = port.owner(),
-                     .port = static_cast<std::uint16_t>(port.port()),
-                     .udp = port.udp(),
-                     .nodes = {port.node_addresses().begin(), port.node_addresses().end()}});
+    networks::DistantPort distant{
+        .owner = port.owner(), .port = static_cast<std::uint16_t>(port.port()), .udp = port.udp(), .nodes = {}};
+    for (const auto& address : port.node_addresses()) distant.nodes.push_back(way_to(address));
+    ports.push_back(std::move(distant));
   }
   ports_led_ = true;
   auto done = co_await parts_.networks.set_distant_ports(std::move(ports));
@@ -193,6 +220,23 @@ base::Co<> NetworkTable::lead_services() {
   services_led_ = true;
   auto done = co_await parts_.networks.set_virtual_addresses(std::move(addresses));
   if (!done) services_led_ = false;
+  co_return done;
+}
+
+// They may change meanwhile: then it's done again.
+base::Co<> NetworkTable::know_peers() {
+  if (peers_known_) co_return base::Result<>{};
+  networks::Machines machines{.host_address = host_address_, .tunnel_address = {}, .peers = {}};
+  if (parts_.in_mesh) machines.tunnel_address = mesh_address_;
+  for (const auto& peer : peers_.peers()) {
+    networks::Peer known{peer.address(), peer.host_address(), std::nullopt};
+    if (parts_.in_mesh && peer.has_mesh())
+      known.tunnel = networks::Tunnel{peer.mesh().address(), peer.mesh().public_key(), peer.mesh().endpoint()};
+    machines.peers.push_back(std::move(known));
+  }
+  peers_known_ = true;
+  auto done = co_await parts_.networks.set_machines(std::move(machines));
+  if (!done) peers_known_ = false;
   co_return done;
 }
 
@@ -318,6 +362,7 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                  .subnet6 = network.subnet6(),
                                  .gateway6 = network.gateway6(),
                                  .mtu = static_cast<int>(network.mtu())};
+  CO_RETURN_IF_ERROR(co_await know_peers());
   std::ignore = co_await know_address();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
   // The first network brings the machine's table with it: what it held before is said again.
@@ -386,6 +431,10 @@ base::Co<> NetworkTable::keep() {
 // One attempt at everything that isn't as it should be; false where something failed.
 base::Co<bool> NetworkTable::settle() {
   bool settled = true;
+  if (auto done = co_await know_peers(); !done) {
+    settled = false;
+    base::log::warn("the other machines: {}", done.error().message);
+  }
   if (auto done = co_await know_address(); !done) settled = false;
   if (!services_led_) {
     if (auto done = co_await lead_services(); !done) {
@@ -442,6 +491,9 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
   for (const auto& [key, endpoint] : endpoints_) *result.add_endpoints() = endpoint;
   *result.mutable_distant_ports() = distant_ports_;
   *result.mutable_policies() = policies_;
+  *result.mutable_peers() = peers_;
+  result.set_host_address(host_address_);
+  result.set_mesh_address(mesh_address_);
   return result;
 }
 

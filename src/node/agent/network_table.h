@@ -30,14 +30,18 @@ class NetworkTable {
     mesh::dns::RecordTable& records;
     Resolver& resolver;
     CheckpointFolder& folder;
-    std::function<std::string()> cluster_id;           // known before the first assignment
-    std::function<std::string()> address;              // as AgentOptions::address
+    std::function<std::string()> cluster_id;  // known before the first assignment
+    std::function<std::string()> address;     // as AgentOptions::address
+    bool in_mesh = false;
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
   };
   NetworkTable(base::Executor executor, Parts parts);
 
   // What an earlier process knew.
   void restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks);
+
+  // What this machine itself speaks from to tasks of other machines, and its address in the mesh, as in Welcome.
+  void set_addresses(const std::string& host_address, const std::string& mesh_address);
 
   // The networks and names of an assignment; its tasks are another's.
   void apply(const v1::Assignments& assignments);
@@ -86,8 +90,11 @@ class NetworkTable {
   void forget_members(const std::string& network_uid);
   void put_policies(const v1::PolicyAssignments& policies);
   void put_distant_ports(const v1::DistantPorts& ports);
+  void put_peers(const v1::Peers& peers);
   base::Co<> lead_ports();
   base::Co<> lead_services();
+  base::Co<> know_peers();
+  std::string way_to(const std::string& node_address) const;
   base::Co<> know_address();
   bool has_gateway_of_another(const Entry& entry) const;
   bool is_serving(const v1::Endpoint& endpoint) const;
@@ -107,6 +114,10 @@ class NetworkTable {
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
   v1::PolicyAssignments policies_;
+  v1::Peers peers_;
+  std::string host_address_;
+  std::string mesh_address_;
+  bool peers_known_ = false;            // to the networks, as they are
   bool ports_led_ = false;              // the machine serves them as they are
   bool services_led_ = false;           // virtual addresses lead to who serves, or are about to
   bool leading_services_ = false;       // the machine is being told

@@ -72,6 +72,25 @@ TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
   EXPECT_THAT(networks.remotes.at("net-uid"), testing::IsEmpty());
 }
 
+TEST_F(NetworkTableTest, OtherMachinesAreKnownAlsoWithoutAControlPlane) {
+  server.full = assignments({task("a")});
+  server.host_address = "10.255.0.1";
+  const networks::Machines known{"10.255.0.1", "", {{"192.0.2.2", "10.255.0.2", std::nullopt}}};
+  auto& peer = *server.full.mutable_peers()->add_peers();
+  peer.set_address("192.0.2.2");
+  peer.set_host_address("10.255.0.2");
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.machines, known);
+  advance(seconds(1));
+  networks.machines = {};
+  kill_agent();
+  server.away = true;
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.machines, known);
+}
+
 TEST_F(NetworkTableTest, ServicesLeadToWhoServes) {
   server.full = assignments({task("a")});
   for (const std::string number : {"1", "2"}) {

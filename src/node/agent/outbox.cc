@@ -25,6 +25,11 @@ bool Outbox::put_heartbeat(v1::Heartbeat heartbeat) {
   return !another_waits;
 }
 
+void Outbox::put_mesh(v1::NodeMesh mesh) {
+  mesh_ = std::move(mesh);
+  changed_.notify();
+}
+
 void Outbox::put_removed_volume(std::string uid) {
   removed_volumes_.push_back(std::move(uid));
   changed_.notify();
@@ -46,6 +51,7 @@ void Outbox::forget(const std::string& task_uid) {
 }
 
 void Outbox::begin_session() {
+  mesh_.reset();
   heartbeat_.reset();
   removed_networks_.clear();  // who still waits for one asks again
   images_waiting_ = images_.has_value();
@@ -60,6 +66,10 @@ void Outbox::begin_session() {
 
 std::optional<v1::FromAgent> Outbox::next() {
   v1::FromAgent message;
+  if (mesh_) {
+    *message.mutable_mesh() = *std::exchange(mesh_, std::nullopt);
+    return message;
+  }
   if (heartbeat_) {
     *message.mutable_heartbeat() = *std::exchange(heartbeat_, std::nullopt);
     return message;

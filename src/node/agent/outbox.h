@@ -23,6 +23,8 @@ class Outbox {
   void put_images(v1::NodeImages images);
   // False where another still waits to be sent: one is sent for both.
   bool put_heartbeat(v1::Heartbeat heartbeat);
+  // Of this session: before any heartbeat that is put later.
+  void put_mesh(v1::NodeMesh mesh);
   void put_removed_volume(std::string uid);
   void put_removed_network(std::string uid);
   void put_leaving();
@@ -44,6 +46,7 @@ class Outbox {
   std::deque<std::string> queue_;                  // the same in order, forgotten ones too
   std::optional<v1::NodeImages> images_;
   bool images_waiting_ = false;
+  std::optional<v1::NodeMesh> mesh_;
   std::optional<v1::Heartbeat> heartbeat_;
   std::deque<std::string> removed_volumes_;   // uids
   std::deque<std::string> removed_networks_;  // uids

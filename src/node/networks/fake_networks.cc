@@ -21,6 +21,11 @@ base::Co<> FakeNetworks::set_address(std::string known_as, std::string) {
   co_return base::Result<>{};
 }
 
+base::Co<> FakeNetworks::set_machines(Machines known) {
+  machines = std::move(known);
+  co_return base::Result<>{};
+}
+
 base::Co<> FakeNetworks::set_virtual_addresses(std::vector<VirtualAddress> addresses) {
   virtual_addresses = std::move(addresses);
   co_return base::Result<>{};

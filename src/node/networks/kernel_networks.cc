@@ -35,6 +35,8 @@ class KernelNetworks::TaskTurn {
 
 namespace {
 
+constexpr Ipv4 kLoopbackAddress{0x7f000001};
+
 // A uid becomes a file's name: no other folder, no hidden file.
 base::Result<> check_uid(const std::string& uid) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
@@ -82,10 +84,12 @@ base::Result<std::vector<RemoteTask>> read_remotes(const LegAddress<Ipv4>& range
 }  // namespace
 
 KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder,
-                               PublishedPorts::HoldApart hold_apart)
+                               PublishedPorts::HoldApart hold_apart, std::shared_ptr<Tunnels> tunnels)
     : names_(cluster_short_id),
       folder_(run_folder / "netns"),
-      firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), hold_apart != nullptr}),
+      tunnels_(std::move(tunnels)),
+      firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), names_.tunnel(),
+                 hold_apart != nullptr}),
       ports_(firewall_, std::move(hold_apart)) {}
 
 base::Result<KernelNetworks::Network> KernelNetworks::read_network(const NetworkConfig& config) {
@@ -113,14 +117,78 @@ base::Result<> KernelNetworks::set_address(const std::string& address, const std
     overlay->number = overlay_number(cluster_id);
     ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
     ASSIGN_OR_RETURN(const Link way, link_with_address(socket, overlay->machine));
-    overlay->mtu = way.mtu - kTunnelBytes;
+    overlay->mtu = overlay_mtu(way.mtu, tunnels_ != nullptr);
   }
   {
     const std::lock_guard lock(mutex_);
     overlay_ = overlay;
-    if (networks_.empty()) return {};
   }
-  return lead_to_machines();
+  ASSIGN_OR_RETURN(const bool needed, is_needed());
+  return needed ? lead_to_machines() : base::Result<>{};
+}
+
+base::Result<KernelNetworks::Around> KernelNetworks::read_machines(const Machines& machines) {
+  Around around;
+  if (!machines.host_address.empty()) {
+    ASSIGN_OR_RETURN(around.host, parse_ipv4(machines.host_address));
+  }
+  if (!machines.tunnel_address.empty()) {
+    ASSIGN_OR_RETURN(around.tunnel, parse_ipv4(machines.tunnel_address));
+  }
+  for (const auto& peer : machines.peers) {
+    if (peer.address.empty()) continue;
+    Neighbour neighbour;
+    ASSIGN_OR_RETURN(neighbour.machine, parse_ipv4(peer.address));
+    if (!peer.host_address.empty()) {
+      ASSIGN_OR_RETURN(neighbour.host, parse_ipv4(peer.host_address));
+    }
+    if (peer.tunnel) {
+      auto& tunnel = neighbour.tunnel.emplace();
+      ASSIGN_OR_RETURN(tunnel.address, parse_ipv4(peer.tunnel->address));
+      ASSIGN_OR_RETURN(tunnel.key, parse_wireguard_key(peer.tunnel->public_key));
+      ASSIGN_OR_RETURN(tunnel.endpoint, parse_endpoint(peer.tunnel->endpoint));
+    }
+    around.neighbours.push_back(neighbour);
+  }
+  return around;
+}
+
+base::Result<> KernelNetworks::set_machines(const Machines& machines) {
+  ASSIGN_OR_RETURN(auto around, read_machines(machines));
+  const std::lock_guard turn(networks_turn_);
+  {
+    const std::lock_guard lock(mutex_);
+    around_ = std::move(around);
+  }
+  ASSIGN_OR_RETURN(const bool needed, is_needed());
+  return needed ? lead_to_machines() : base::Result<>{};
+}
+
+// What comes here through a published port goes on through tunnels too, also where no network is.
+base::Result<bool> KernelNetworks::is_needed() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!networks_.empty()) return true;
+  }
+  return ports_.has_distant();
+}
+
+// Returns who is reached through one.
+base::Result<TunnelEnds> KernelNetworks::lead_tunnels(const Overlay& overlay, const Around& around) {
+  TunnelEnds ends;
+  if (!tunnels_) return ends;
+  std::vector<TunnelPeer> peers;
+  for (const auto& neighbour : around.neighbours) {
+    if (!neighbour.tunnel) continue;
+    ends[neighbour.machine] = neighbour.tunnel->address;
+    peers.push_back(*neighbour.tunnel);
+  }
+  if (around.tunnel) {
+    RETURN_IF_ERROR(tunnels_->lead(*around.tunnel, overlay.machine, std::move(peers)));
+  } else {
+    RETURN_IF_ERROR(tunnels_->remove());
+  }
+  return ends;
 }
 
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
@@ -165,21 +233,34 @@ base::Result<std::vector<RemoteTask>> KernelNetworks::wanted_remotes(NetlinkSock
 // Nobody is listened to before it is named here.
 base::Result<> KernelNetworks::lead_to_machines() {
   std::optional<Overlay> overlay;
+  Around around;
   {
     const std::lock_guard lock(mutex_);
     overlay = overlay_;
+    around = around_;
   }
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   if (!overlay) {
     RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+    if (tunnels_) RETURN_IF_ERROR(tunnels_->remove());
     return firewall_.set_peers({});
   }
-  ASSIGN_OR_RETURN(const auto tasks, wanted_remotes(socket));
-  Peers peers{overlay->number, {}};
-  for (const auto& task : tasks) peers.machines.insert(to_string(task.machine));
+  ASSIGN_OR_RETURN(auto tasks, wanted_remotes(socket));
+  ASSIGN_OR_RETURN(const auto ends, lead_tunnels(*overlay, around));
+  Peers peers{overlay->number, {}, {}};
+  for (const auto& each : around.neighbours) {
+    if (!each.host) continue;
+    peers.hosts[to_string(*each.host)] = to_string(mac_of(each.machine));
+    tasks.push_back({*each.host, std::nullopt, each.machine});
+  }
+  for (const auto& task : tasks) {
+    const auto end = ends.find(task.machine);
+    peers.machines.insert(to_string(end == ends.end() ? task.machine : end->second));
+  }
   RETURN_IF_ERROR(firewall_.set_peers(peers));
-  RETURN_IF_ERROR(ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine}));
-  return route_to(socket, names_.overlay(), tasks);
+  RETURN_IF_ERROR(
+      ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine, around.host, tunnels_ != nullptr}));
+  return route_to(socket, names_.overlay(), tasks, ends);
 }
 
 base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes) {
@@ -196,7 +277,45 @@ base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const
 base::Result<> KernelNetworks::set_virtual_addresses(const std::vector<VirtualAddress>& addresses) {
   VirtualAddresses wanted;
   for (const auto& each : addresses) wanted[each.address] = each.members;
-  return firewall_.set_virtual(wanted);
+  const std::lock_guard turn(networks_turn_);
+  RETURN_IF_ERROR(firewall_.set_virtual(wanted));
+  return lead_machine_to(addresses);
+}
+
+// A connection needs a route before it can be translated. This one leads nowhere: who finds nobody behind the address
+// has none. Its metric says whose it is; from 127.0.0.1 the way out chooses the address.
+base::Result<> KernelNetworks::lead_machine_to(const std::vector<VirtualAddress>& addresses) {
+  std::set<Ipv4> wanted;
+  for (const auto& each : addresses) {
+    if (const auto address = parse_ipv4(each.address); address && !each.members.empty()) wanted.insert(*address);
+  }
+  const std::lock_guard lock(routes_mutex_);
+  if (virtual_routes_ == wanted) return {};
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  ASSIGN_OR_RETURN(const Link loopback, find_link(socket, "lo"));
+  if (!virtual_routes_) {
+    ASSIGN_OR_RETURN(const auto present, list_routes(socket, loopback.index));
+    virtual_routes_.emplace();
+    for (const auto& route : present) {
+      if (route.metric == names_.route_metric()) virtual_routes_->insert(*route.to);
+    }
+  }
+  NetlinkSteps steps;
+  Route<Ipv4> route{
+      .link_index = loopback.index, .prefix_length = 32, .source = kLoopbackAddress, .metric = names_.route_metric()};
+  for (const auto address : *virtual_routes_) {
+    route.to = address;
+    if (!wanted.contains(address)) steps.add_optional(delete_route(route));
+  }
+  for (const auto address : wanted) {
+    route.to = address;
+    if (!virtual_routes_->contains(address))
+      steps.add(put_route(route), "leading this machine to " + to_string(address));
+  }
+  virtual_routes_.reset();  // until it is done
+  RETURN_IF_ERROR(steps.run(socket));
+  virtual_routes_ = std::move(wanted);
+  return {};
 }
 
 base::Result<> KernelNetworks::remove_network(const std::string& uid) {
@@ -230,7 +349,8 @@ base::Result<> KernelNetworks::set_distant_ports(std::vector<DistantPort> ports)
   if (none && !before) return {};
   if (!none) RETURN_IF_ERROR(forward_ipv4());
   RETURN_IF_ERROR(ports_.set_distant(std::move(ports)));
-  return none ? remove_if_unused() : base::Result<>{};
+  if (none) return remove_if_unused();
+  return tunnels_ ? lead_to_machines() : base::Result<>{};
 }
 
 base::Result<Leg> KernelNetworks::plan_leg(const Attachment& attachment, const std::string& task_uid,
@@ -378,13 +498,14 @@ base::Result<> KernelNetworks::sweep_unnamed(const std::vector<std::string>& net
   return {};
 }
 
-// All links of ours but the named tasks' and the way to other machines: also bridges, which a former version made.
+// All links of ours but the named tasks' and the ways to other machines: also bridges, which a former version made.
 base::Result<> KernelNetworks::sweep_links(const std::vector<std::string>& task_uids) {
   std::set<std::string> stems;
   for (const auto& uid : task_uids) stems.insert(link_stem(names_, uid));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   ASSIGN_OR_RETURN(const auto links, list_links(socket, names_.prefix()));
   for (const auto& link : links) {
+    if (tunnels_ && link.name == names_.tunnel()) continue;
     if (link.name == names_.overlay() || stems.contains(link.name.substr(0, link.name.size() - 1))) continue;
     RETURN_IF_ERROR(delete_if_there(socket, link.name));
   }
@@ -395,6 +516,8 @@ base::Result<> KernelNetworks::remove_all() {
   RETURN_IF_ERROR(sweep_unnamed({}, {}));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+  if (tunnels_) RETURN_IF_ERROR(tunnels_->remove());
+  RETURN_IF_ERROR(lead_machine_to({}));
   RETURN_IF_ERROR(firewall_.remove_all());
   ports_.forget_all();
   return base::remove_tree(folder_);

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 #include "node/networks/networks.h"
 #include "node/networks/overlay.h"
 #include "node/networks/published_ports.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -25,9 +27,11 @@ namespace orchion::node::networks {
 // thread that made it; all callers must be in that one.
 class KernelNetworks {
  public:
-  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
+  KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart,
+                 std::shared_ptr<Tunnels> tunnels);
 
   base::Result<> set_address(const std::string& address, const std::string& cluster_id);
+  base::Result<> set_machines(const Machines& machines);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
@@ -65,9 +69,23 @@ class KernelNetworks {
     std::uint32_t number = 0;
     int mtu = 0;  // of tasks' links
   };
+  struct Neighbour {
+    Ipv4 machine;
+    std::optional<Ipv4> host;
+    std::optional<TunnelPeer> tunnel;
+  };
+  // As Machines.
+  struct Around {
+    std::optional<Ipv4> host;
+    std::optional<Ipv4> tunnel;
+    std::vector<Neighbour> neighbours;
+  };
   class TaskTurn;
 
   static base::Result<Network> read_network(const NetworkConfig& config);
+  static base::Result<Around> read_machines(const Machines& machines);
+  base::Result<TunnelEnds> lead_tunnels(const Overlay& overlay, const Around& around);
+  base::Result<bool> is_needed();
   base::Result<std::vector<Leg>> plan_legs(const TaskNetwork& task);
   base::Result<> attach_in_turn(const TaskNetwork& task);
   base::Result<> unlink_in_turn(const std::string& task_uid);
@@ -77,16 +95,21 @@ class KernelNetworks {
   base::Result<> sweep_links(const std::vector<std::string>& task_uids);
   base::Result<std::vector<std::string>> namespace_files() const;
   base::Result<> lead_to_machines();
+  base::Result<> lead_machine_to(const std::vector<VirtualAddress>& addresses);
   base::Result<std::vector<RemoteTask>> wanted_remotes(NetlinkSocket& socket);
   base::Result<> remove_if_unused();
 
   const Names names_;
-  const std::filesystem::path folder_;  // of the namespaces
+  const std::filesystem::path folder_;      // of the namespaces
+  const std::shared_ptr<Tunnels> tunnels_;  // null: none
   Firewall firewall_;
   PublishedPorts ports_;
-  std::mutex networks_turn_;  // networks come and go one at a time
-  mutable std::mutex mutex_;  // guards what follows
+  std::mutex networks_turn_;                      // networks and virtual addresses come and go one at a time
+  std::mutex routes_mutex_;                       // guards what follows
+  std::optional<std::set<Ipv4>> virtual_routes_;  // the machine's own; unset: whatever a former process left
+  mutable std::mutex mutex_;                      // guards what follows
   std::optional<Overlay> overlay_;
+  Around around_;
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

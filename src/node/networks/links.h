@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/networks/addresses.h"
@@ -21,6 +22,7 @@ struct Link {
   bool usable = false;  // it carries packets: carrier seen, queues running
   int mtu = 0;
   bool in_bridge = false;
+  std::string kind;  // "vxlan", "wireguard"; empty: hardware's
 };
 
 // kNotFound where there is none of that name.
@@ -47,12 +49,14 @@ NetlinkRequest make_veth(const VethPlan& plan);
 struct VxlanPlan {
   std::string name;
   std::uint32_t number = 0;
-  Ipv4 local;  // this machine's
+  std::optional<Ipv4> local;  // what it sends from; unset: what the way to each machine has
   std::uint16_t port = 0;
   Mac mac{};
   int mtu = 0;
 };
 NetlinkRequest make_vxlan(const VxlanPlan& plan);
+
+NetlinkRequest make_wireguard(const std::string& name);
 
 // No IPv6 address of its own and no duplicate address detection. Fails where IPv6 is off: ignore that.
 NetlinkRequest without_ipv6(const std::string& name);
@@ -70,6 +74,10 @@ NetlinkRequest delete_group(std::uint32_t group);
 // One that is there already is no error; IPv6 ones are used at once, without asking whether somebody else has them.
 NetlinkRequest add_address(int link_index, Ipv4 address, int prefix_length);
 NetlinkRequest add_address(int link_index, const Ipv6& address, int prefix_length);
+NetlinkRequest delete_address(int link_index, Ipv4 address, int prefix_length);
+
+// Those of one link.
+base::Result<std::vector<Ipv4>> list_addresses(NetlinkSocket& socket, int link_index);
 
 // In place of what leads to the same range by the same family. `to` without a value: the default route.
 template <class Address>
@@ -79,13 +87,14 @@ struct Route {
   int prefix_length = 0;
   std::optional<Address> gateway;  // taken for a neighbour, whatever the link's addresses are
   std::optional<Address> source;   // what the machine itself sends from
+  std::uint32_t metric = 0;        // routes that lead to the same and differ in it stand beside each other
 };
 NetlinkRequest put_route(const Route<Ipv4>& route);
 NetlinkRequest put_route(const Route<Ipv6>& route);
 NetlinkRequest delete_route(const Route<Ipv4>& route);
 NetlinkRequest delete_route(const Route<Ipv6>& route);
 
-// Routes to single addresses that go by this link, of those that put_route() made; with their gateways.
+// Routes to single addresses that go by this link, of those that put_route() made; with their gateways and metrics.
 base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index);
 base::Result<std::vector<Route<Ipv6>>> list_routes6(NetlinkSocket& socket, int link_index);
 
@@ -96,7 +105,7 @@ NetlinkRequest put_neighbour(int link_index, const Ipv6& address, const Mac& mac
 // A VXLAN's frames for `mac` go to that machine.
 NetlinkRequest put_forwarding(int link_index, const Mac& mac, Ipv4 machine);
 NetlinkRequest delete_forwarding(int link_index, const Mac& mac, Ipv4 machine);
-base::Result<std::vector<Ipv4>> list_forwarding(NetlinkSocket& socket, int link_index);
+base::Result<std::vector<std::pair<Mac, Ipv4>>> list_forwarding(NetlinkSocket& socket, int link_index);
 
 // Returns when the link carries packets. The kernel starts a link's queues some time after its carrier came, and a
 // packet sent before is lost without a word. kDeadlineExceeded after a second.

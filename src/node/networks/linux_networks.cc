@@ -43,14 +43,15 @@ LinuxNetworks::LinuxNetworks(base::Executor executor, base::WorkerPool& workers,
 
 // It stays in the namespace of the thread that makes it.
 std::shared_ptr<KernelNetworks> LinuxNetworks::make_kernel(const Options& options) {
-  if (!options.apart) return std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder, nullptr);
+  if (!options.apart)
+    return std::make_shared<KernelNetworks>(options.cluster_short_id, options.run_folder, nullptr, options.tunnels);
   return std::async(std::launch::async,
                     [&] {
                       // Where this fails so does the first thread of the pool, which says why.
                       static_cast<void>(be_in(options.apart.get()));
                       return std::make_shared<KernelNetworks>(
                           options.cluster_short_id, options.run_folder,
-                          [uplink = options.uplink](const HostPort& port) { return uplink->have(port); });
+                          [uplink = options.uplink](const HostPort& port) { return uplink->have(port); }, nullptr);
                     })
       .get();
 }
@@ -68,6 +69,11 @@ LinuxNetworks::~LinuxNetworks() = default;
 
 base::Co<> LinuxNetworks::set_address(std::string address, std::string cluster_id) {
   auto job = [kernel = kernel_, address, cluster_id] { return kernel->set_address(address, cluster_id); };
+  co_return co_await run(std::move(job));
+}
+
+base::Co<> LinuxNetworks::set_machines(Machines machines) {
+  auto job = [kernel = kernel_, machines = std::move(machines)] { return kernel->set_machines(machines); };
   co_return co_await run(std::move(job));
 }
 

@@ -16,6 +16,7 @@ namespace orchion::node::networks {
 
 class KernelNetworks;
 class LoopbackRelay;
+class Tunnels;
 class Uplink;
 
 // Networks on Linux: veth pairs, routes and a VXLAN by netlink, one nftables table, namespaces mounted as files, all
@@ -34,13 +35,15 @@ class LinuxNetworks final : public Networks {
     // A network namespace in which all of it is made, other than the machine's: see open_namespace(). Null: the
     // machine's.
     std::shared_ptr<const base::UniqueFd> apart;
-    std::shared_ptr<Uplink> uplink;  // of that
+    std::shared_ptr<Uplink> uplink;    // of that
+    std::shared_ptr<Tunnels> tunnels;  // to other machines that have them too; null: none
   };
 
   LinuxNetworks(base::Executor executor, base::WorkerPool& workers, Options options);
   ~LinuxNetworks() override;
 
   base::Co<> set_address(std::string address, std::string cluster_id) override;
+  base::Co<> set_machines(Machines machines) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;

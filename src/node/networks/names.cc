@@ -44,6 +44,7 @@ std::string identifier(std::string_view text) {
 Names::Names(std::string_view cluster_short_id)
     : prefix_("or" + hash_text(cluster_short_id, 4)),
       overlay_(prefix_ + "x"),
+      tunnel_(prefix_ + "w"),
       veth_prefix_(prefix_ + "v"),
       // Far from the small numbers that people give groups.
       removal_group_(0x6f720000u | static_cast<std::uint32_t>(hash_of(cluster_short_id) & 0xffff)),

@@ -21,6 +21,9 @@ class Names {
   // The way to other machines: the prefix and "x".
   const std::string& overlay() const { return overlay_; }
 
+  // The encrypted way to other machines: the prefix and "w".
+  const std::string& tunnel() const { return tunnel_; }
+
   // The host's end of the task's `index`-th link: the prefix, "v", eight of the task and the index.
   std::string veth(std::string_view task_uid, std::size_t index) const;
 
@@ -29,12 +32,16 @@ class Names {
   // Links that wait for their removal are in this group: the kernel removes a group in the time of one link.
   std::uint32_t removal_group() const { return removal_group_; }
 
+  // Of routes that have no link of ours: whose they are.
+  std::uint32_t route_metric() const { return removal_group_; }
+
   // The nftables table, and the comment on rules that had to go into others' tables.
   const std::string& table() const { return table_; }
 
  private:
   std::string prefix_;
   std::string overlay_;
+  std::string tunnel_;
   std::string veth_prefix_;
   std::uint32_t removal_group_;
   std::string table_;

@@ -82,20 +82,33 @@ std::span<const std::uint8_t> NetlinkMessage::attribute(std::size_t body_size, s
   std::span<const std::uint8_t> rest(payload);
   if (rest.size() < aligned(body_size)) return {};
   rest = rest.subspan(aligned(body_size));
-  while (rest.size() >= sizeof(rtattr)) {
-    rtattr header{};
-    std::memcpy(&header, rest.data(), sizeof(header));
-    if (header.rta_len < sizeof(header) || header.rta_len > rest.size()) return {};
-    if ((header.rta_type & NLA_TYPE_MASK) == wanted) {
-      return rest.subspan(sizeof(header), header.rta_len - sizeof(header));
-    }
-    rest = rest.subspan(std::min(aligned(header.rta_len), rest.size()));
+  while (const auto attribute = take_attribute(rest)) {
+    if (attribute->first == wanted) return attribute->second;
   }
   return {};
 }
 
+std::optional<std::pair<std::uint16_t, std::span<const std::uint8_t>>> take_attribute(
+    std::span<const std::uint8_t>& rest) {
+  rtattr header{};
+  if (rest.size() < sizeof(header)) return std::nullopt;
+  std::memcpy(&header, rest.data(), sizeof(header));
+  if (header.rta_len < sizeof(header) || header.rta_len > rest.size()) return std::nullopt;
+  const auto value = rest.subspan(sizeof(header), header.rta_len - sizeof(header));
+  rest = rest.subspan(std::min(aligned(header.rta_len), rest.size()));
+  return std::pair(static_cast<std::uint16_t>(header.rta_type & NLA_TYPE_MASK), value);
+}
+
 base::Result<NetlinkSocket> NetlinkSocket::open(std::uint32_t groups) {
-  base::UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  return open_family(NETLINK_ROUTE, groups);
+}
+
+base::Result<NetlinkSocket> NetlinkSocket::open_generic() {
+  return open_family(NETLINK_GENERIC, 0);
+}
+
+base::Result<NetlinkSocket> NetlinkSocket::open_family(int family, std::uint32_t groups) {
+  base::UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family));
   if (!fd) return base::fail_errno(errno, "opening a netlink socket");
   // Answers without the request repeated: a batch's answers stay small.
   const int on = 1;

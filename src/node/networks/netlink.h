@@ -1,9 +1,10 @@
 #pragma once
 
-// The kernel's route netlink, in batches: several requests in one system call, one answer each.
+// The kernel's netlink, in batches: several requests in one system call, one answer each.
 // Source: rtnetlink(7), netlink(7).
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ class NetlinkRequest {
   std::vector<std::uint8_t> bytes_;
 };
 
+// The first of the attributes in `rest`, which goes on behind it; nullopt where there is none.
+std::optional<std::pair<std::uint16_t, std::span<const std::uint8_t>>> take_attribute(
+    std::span<const std::uint8_t>& rest);
+
 // One message from the kernel.
 struct NetlinkMessage {
   std::uint16_t type = 0;
@@ -63,11 +68,20 @@ struct NetlinkMessage {
   void copy_body(void* out, std::size_t size) const;
 };
 
+// Each of the attributes that follow each other in `bytes`: fn(type, value).
+template <class Function>
+void for_attributes(std::span<const std::uint8_t> bytes, Function fn) {
+  while (const auto attribute = take_attribute(bytes)) fn(attribute->first, attribute->second);
+}
+
 // Stays in the network namespace of the thread that opened it. Blocks; one thread at a time.
 class NetlinkSocket {
  public:
   // `groups`: multicast groups to hear (RTMGRP_…), 0 for none.
   static base::Result<NetlinkSocket> open(std::uint32_t groups = 0);
+
+  // Generic netlink, for what has no family of its own.
+  static base::Result<NetlinkSocket> open_generic();
 
   // Sends all at once; the kernel carries them out in order and goes on after a failure. Returns an errno for each,
   // 0 where it worked.
@@ -84,6 +98,7 @@ class NetlinkSocket {
 
  private:
   explicit NetlinkSocket(base::UniqueFd fd) : fd_(std::move(fd)) {}
+  static base::Result<NetlinkSocket> open_family(int family, std::uint32_t groups);
   base::Result<> send(std::span<const std::uint8_t> bytes);
   base::Result<std::size_t> receive();
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,33 @@ struct Remote {
   std::string node;      // IPv4, of the machine
 
   auto operator<=>(const Remote&) const = default;
+};
+
+// A machine's end of an encrypted way.
+struct Tunnel {
+  std::string address;     // IPv4, within
+  std::string public_key;  // base64
+  std::string endpoint;    // "ADDRESS:PORT" where it is found
+
+  auto operator<=>(const Tunnel&) const = default;
+};
+
+// Another machine of the cluster, whose own programs speak to tasks here.
+struct Peer {
+  std::string address;           // IPv4, of the machine, as Remote::node
+  std::string host_address;      // IPv4, from which they speak
+  std::optional<Tunnel> tunnel;  // then it is reached through that alone
+
+  auto operator<=>(const Peer&) const = default;
+};
+
+// This machine among the others of its cluster.
+struct Machines {
+  std::string host_address;    // IPv4, from which its own programs speak to tasks of others; empty: they don't
+  std::string tunnel_address;  // IPv4, within its encrypted ways; empty: it has none
+  std::vector<Peer> peers;
+
+  auto operator<=>(const Machines&) const = default;
 };
 
 // A port that tasks on other machines publish on every address of theirs, the same port there.
@@ -82,6 +110,10 @@ class Networks {
   // reaches this one. Said before tasks are attached: their links carry what fits the way to other machines.
   virtual base::Co<> set_address(std::string address, std::string cluster_id) = 0;
 
+  // All machines, in place of those named before. Programs of all of them reach tasks here, and no policy hinders them,
+  // as it doesn't those of this machine. Nothing happens without the machine's address.
+  virtual base::Co<> set_machines(Machines machines) = 0;
+
   // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
@@ -90,8 +122,8 @@ class Networks {
   // their machines alone are listened to. Nothing happens without the machine's address.
   virtual base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) = 0;
 
-  // All virtual addresses of all networks, in place of those before. Datagrams that went to who isn't behind one any
-  // more find another with the next.
+  // All virtual addresses of all networks, in place of those before. The machine's own programs reach them by IPv4.
+  // Datagrams that went to who isn't behind one any more find another with the next.
   virtual base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) = 0;
 
   // Who may talk to whom, in place of what held before. In force when it returns, for connections that begin from then

@@ -4,6 +4,7 @@
 // each machine where its frames go. Nothing is learned and nothing is flooded: who isn't named isn't reached.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,10 +24,15 @@ struct OverlayPlan {
   std::string name;
   std::uint32_t number = 0;  // the cluster's
   Ipv4 machine;              // this one's address for others
+  std::optional<Ipv4> host;  // what the machine itself sends from
+  bool in_tunnels = false;   // WireGuard carries it to some machines, and leaves less of each packet
 };
 
-// Makes it, or makes it anew where it is another's. Returns what of a packet it carries, in bytes.
-base::Result<int> ensure_overlay(NetlinkSocket& socket, const OverlayPlan& plan);
+// What of a packet it carries, in bytes, where the machine's link carries so much.
+int overlay_mtu(int link_mtu, bool in_tunnels);
+
+// Makes it, or makes it anew where it is another's.
+base::Result<> ensure_overlay(NetlinkSocket& socket, const OverlayPlan& plan);
 
 struct RemoteTask {
   Ipv4 address;
@@ -38,7 +44,11 @@ struct RemoteTask {
 // which are the IPv4 one's.
 base::Result<std::vector<RemoteTask>> list_remotes(NetlinkSocket& socket, const std::string& overlay);
 
+// Other machines that are reached by another address than their own: that of their end of a tunnel.
+using TunnelEnds = std::map<Ipv4, Ipv4>;
+
 // Brings routes and forwarding entries to exactly these, whatever an earlier process left.
-base::Result<> route_to(NetlinkSocket& socket, const std::string& overlay, const std::vector<RemoteTask>& tasks);
+base::Result<> route_to(NetlinkSocket& socket, const std::string& overlay, const std::vector<RemoteTask>& tasks,
+                        const TunnelEnds& ends = {});
 
 }  // namespace orchion::node::networks
