@@ -23,6 +23,7 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   server->add_option("--nodes", flags->nodes, "Where it listens for them (default: as --advertise says)");
   server->add_flag("--no-agent", flags->no_agent, "Run nothing on this machine");
   add_executor(server, flags->executor);
+  add_ingress_options(server, flags->ingress);
   server->add_flag("--background", flags->background, "Start one in the background where none answers");
   server->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
   bound(server->add_option("--heartbeat", flags->heartbeat_seconds, "Seconds between a node's signs of life")

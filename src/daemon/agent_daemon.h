@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "daemon/ingress_options.h"
 
 namespace orchion::daemon {
 
@@ -17,6 +18,7 @@ struct AgentOptions {
   std::map<std::string, std::string> labels;  // empty: as said at joining
   std::string executor;   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
+  std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services
 };
 
 // Runs the agent of this machine for a control plane elsewhere, until SIGTERM or SIGINT. `ready` is called once, when

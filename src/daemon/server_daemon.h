@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "daemon/ingress_options.h"
 
 namespace orchion::daemon {
 
@@ -16,7 +17,8 @@ struct ServerOptions {
   std::string advertise;  // HOST or HOST:PORT that other machines reach; empty: as `nodes` says
   std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
   bool agent = true;
-  std::string executor;  // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
+  std::string executor;                   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
+  std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services
   std::chrono::seconds heartbeat{5};
   std::chrono::seconds node_lost_after{30};
 };
