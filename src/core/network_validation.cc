@@ -27,6 +27,7 @@ struct Reserved {
 constexpr Reserved kReserved[] = {{"0.0.0.0/8", "this machine's own"},
                                   {"127.0.0.0/8", "the loopback"},
                                   {"169.254.0.0/16", "of single links"},
+                                  {"10.255.0.0/16", "the nodes' own"},
                                   {"224.0.0.0/3", "multicast and reserved"}};
 
 constexpr Reserved kReserved6[] = {

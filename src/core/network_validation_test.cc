@@ -28,6 +28,7 @@ const Case kCases[] = {
     {"/subnet", "between /8 and /30", [](auto& n) { n.set_subnet("16.0.0.0/7"); }},
     {"/subnet", "127.0.0.0/8, which is the loopback", [](auto& n) { n.set_subnet("127.1.0.0/16"); }},
     {"/subnet", "169.254.0.0/16", [](auto& n) { n.set_subnet("169.254.8.0/24"); }},
+    {"/subnet", "10.255.0.0/16, which is the nodes' own", [](auto& n) { n.set_subnet("10.255.64.0/20"); }},
     {"/subnet", "224.0.0.0/3, which is multicast", [](auto& n) { n.set_subnet("239.1.0.0/16"); }},
     {"/gateway", "say which", [](auto& n) { n.set_gateway("10.0.0.1"); }},
     {"/gateway", "no IPv4 address", [](auto& n) { n.set_subnet("10.0.0.0/24"), n.set_gateway("fd00::1"); }},

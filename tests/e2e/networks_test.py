@@ -74,6 +74,13 @@ class Place:
         return json.loads(done.stdout)
 
 
+def machine_asks(machine, addresses):
+    """What programs of the machine itself, outside of containers, hear from each address."""
+    done = subprocess.run([*machine.prefix, sys.executable, PROBE, "ask", str(PORT), *addresses], capture_output=True,
+                          text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
 def end(process):
     out, _ = process.communicate(timeout=20)
     return out
@@ -108,13 +115,18 @@ class Networks(unittest.TestCase):
         return {a["network"]: [a["address"], *([a["address6"]] if a["address6"] else [])]
                 for a in found["status"]["virtualAddresses"]}
 
+    def gateway(self, stack, network):
+        return self.one.json("network", "inspect", f"{stack}/{network}")["status"]["gateway"]
+
     def cut(self, machine, whole):
         """Takes a machine off the wire, or puts it back."""
         lan.run("ip", "link", "set", machine.wire, "down" if whole else "up")
 
     def links(self, machine):
-        out = subprocess.run([*machine.prefix, "sh", "-c", "ip -o link; nft list tables"], capture_output=True, text=True)
-        return [line for line in out.stdout.splitlines() if re.search(r": or[a-z2-7]{4}[bvx]|orchion", line)]
+        script = "ip -o link; nft list tables; ip route show dev lo"
+        out = subprocess.run([*machine.prefix, "sh", "-c", script], capture_output=True, text=True)
+        return [line for line in out.stdout.splitlines()
+                if re.search(r": or[a-z2-7]{4}[bvx]|orchion|scope link src 127.0.0.1", line)]
 
 
 class WhoReachesWhom(Networks):
@@ -152,12 +164,31 @@ class WhoReachesWhom(Networks):
         self.assertEqual(counted["failed"], {}, counted)
         self.assertGreater(sum(counted["answered"].values()), 20)
 
+        # The machines themselves reach every task and service too, internal networks' included.
+        def machines_wrong():
+            wanted = {address: f"{place.stack}/{place.service}" for place in places
+                      for addresses in place.addresses.values() for address in addresses[:1]}
+            wanted |= {addresses[0]: f"{stack}/{name}" for (stack, name), networks in services.items()
+                       for addresses in networks.values()}
+            return [(machine.name, address, protocol, answer) for machine in self.machines
+                    for address, answers in machine_asks(machine, wanted).items()
+                    for protocol, answer in answers.items()
+                    if not answer or answer.split()[0] != wanted[address]]
+
+        self.assertEqual(machines_wrong(), [])
+        far = next(place for place in places if place.node == "machine-2" and place.service == "web")
+        for network, addresses in far.addresses.items():
+            answer = machine_asks(self.one, addresses[:1])[addresses[0]]["tcp"]
+            self.assertEqual(answer.split()[1], self.gateway("shop", network), "as the task's own machine would")
+
         # Without its agent a machine's tasks go on and are reached; a new agent disturbs nobody.
         self.three.ok("agent", "--stop")
         self.assertEqual(wrong(), [])
+        self.assertEqual(machines_wrong(), [])
         self.three.ok("agent", "--background")
         for _ in range(3):
             self.assertEqual(wrong(), [])
+            self.assertEqual(machines_wrong(), [])
 
         self.one.ok("down", "--stack", "bank")
         self.one.ok("down", "--stack", "shop")

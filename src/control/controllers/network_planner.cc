@@ -6,13 +6,13 @@
 
 #include "core/fingerprint.h"
 #include "core/lifecycle.h"
+#include "core/node_addresses.h"
 #include "core/subnet.h"
 
 namespace orchion::control::controllers {
 
 namespace {
 
-constexpr core::Subnet kPool{0x0ac00000, 10};  // 10.192.0.0/10
 constexpr int kPrefix = 20;
 
 // What others have, by what `parse` makes of their text.
@@ -56,12 +56,13 @@ base::Result<core::Subnet> choose_named(const NetworkSnapshot& snapshot) {
 // Each taken subnet is stepped over at most once for each that lies below it; there are few.
 base::Result<core::Subnet> choose_free(const NetworkSnapshot& snapshot) {
   const auto taken = taken_subnets(snapshot);
-  for (std::uint64_t base = kPool.base; base <= kPool.last(); base += std::uint64_t{1} << (32 - kPrefix)) {
-    const core::Subnet candidate{static_cast<std::uint32_t>(base), kPrefix};
+  for (auto base = core::kNetworkPool.base; base < core::kNodeAddresses.base; base += 1u << (32 - kPrefix)) {
+    const core::Subnet candidate{base, kPrefix};
     if (check_free(candidate, taken)) return candidate;
   }
-  return base::fail(base::Code::kResourceExhausted,
-                    fmt::format("the pool {} has no free subnet left; remove networks or name a subnet", kPool.text()));
+  return base::fail(
+      base::Code::kResourceExhausted,
+      fmt::format("the pool {} has no free subnet left; remove networks or name a subnet", core::kNetworkPool.text()));
 }
 
 base::Result<std::uint32_t> choose_gateway(const v1::NetworkSpec& spec, const core::Subnet& subnet) {

@@ -157,6 +157,7 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   told_ports_ = distant_ports_.list(view);
   *out.mutable_distant_ports() = told_ports_;
   policies_.tell_all(view, out);
+  peers_.tell_all(view, out);
   routes_.clear();
   tell_routes(view, out);
   out.set_sequence(sequence_ = 1);
@@ -190,6 +191,7 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
   if (rerouted || !out.removed_tasks().empty()) drop_unused_networks(out);
   if (ports_touched) tell_distant_ports(view, out);
   policies_.tell_changes(view, commit, !tasks_.empty(), out);
+  peers_.tell_changes(view, commit, out);
   return numbered(std::move(out));
 }
 
@@ -203,7 +205,7 @@ std::optional<v1::Assignments> AssignmentFeed::renew(const store::View& view) {
 std::optional<v1::Assignments> AssignmentFeed::numbered(v1::Assignments out) {
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
       out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty() &&
-      !out.has_distant_ports() && !out.has_policies() && !out.has_routes())
+      !out.has_distant_ports() && !out.has_policies() && !out.has_routes() && !out.has_peers())
     return std::nullopt;
   out.set_sequence(++sequence_);
   return out;

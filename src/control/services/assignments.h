@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/services/distant_ports.h"
+#include "control/services/peer_feed.h"
 #include "control/services/policy_feed.h"
 #include "control/services/route_feed.h"
 #include "control/store/object_store.h"
@@ -22,7 +23,10 @@ class AssignmentFeed {
  public:
   // `certificate_for`: as RouteFeed's; may be empty.
   explicit AssignmentFeed(std::string node_uid, CertificateFor certificate_for = {})
-      : node_uid_(std::move(node_uid)), distant_ports_(node_uid_), routes_(node_uid_, std::move(certificate_for)) {}
+      : node_uid_(std::move(node_uid)),
+        distant_ports_(node_uid_),
+        peers_(node_uid_),
+        routes_(node_uid_, std::move(certificate_for)) {}
 
   // The full set, sequence number 1.
   v1::Assignments full(const store::View& view);
@@ -61,6 +65,7 @@ class AssignmentFeed {
   DistantPortTable distant_ports_;
   v1::DistantPorts told_ports_;
   PolicyFeed policies_;
+  PeerFeed peers_;
   RouteFeed routes_;
 };
 

@@ -14,6 +14,7 @@
 #include "core/events.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/node_addresses.h"
 #include "core/task_changes.h"
 #include "core/task_state.h"
 
@@ -57,6 +58,7 @@ struct Dispatcher::Session {
   std::uint64_t number;
   std::string node_uid;
   std::string node_name;
+  std::string host_address;
   base::Channel<v1::ToAgent> outgoing;
   std::unique_ptr<AssignmentFeed> feed;
   std::shared_ptr<void> subscription;
@@ -105,6 +107,36 @@ base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
   co_return ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
 }
 
+namespace {
+
+// While it lives nobody else is given this address.
+class Promise {
+ public:
+  Promise(std::set<std::string>& promised, std::string address) : promised_(promised), address_(std::move(address)) {
+    promised_.insert(address_);
+  }
+  ~Promise() { promised_.erase(address_); }
+  Promise(const Promise&) = delete;
+  Promise& operator=(const Promise&) = delete;
+
+ private:
+  std::set<std::string>& promised_;
+  const std::string address_;
+};
+
+}  // namespace
+
+base::Result<std::string> Dispatcher::choose_host_address() const {
+  std::set<std::uint32_t> taken;
+  const auto take = [&](const std::string& text) {
+    if (const auto address = core::parse_ipv4(text)) taken.insert(*address);
+  };
+  for (const auto& [name, node] : context_.objects.view().nodes().all()) take(node->status().host_address());
+  for (const auto& promised : promised_addresses_) take(promised);
+  ASSIGN_OR_RETURN(const auto address, core::free_host_address(taken));
+  return core::format_ipv4(address);
+}
+
 base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session) {
   for (int attempt = 0;; ++attempt) {
     const auto known = context_.objects.view().nodes().find_uid(hello.node_uid());
@@ -126,10 +158,15 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
     node.mutable_status()->clear_message();
     *node.mutable_status()->mutable_capabilities() = hello.capabilities();
     node.mutable_status()->set_address(hello.address());
+    if (node.status().host_address().empty()) {
+      CO_ASSIGN_OR_RETURN(*node.mutable_status()->mutable_host_address(), choose_host_address());
+    }
+    const Promise promise(promised_addresses_, node.status().host_address());
     store::put_status(transaction, node);
     auto committed = co_await context_.objects.commit(std::move(transaction));
     if (committed) {
       session->node_uid = node.meta().uid();
+      session->host_address = node.status().host_address();
       session->node_name = node.meta().name();
       break;
     }
@@ -148,6 +185,7 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   welcome.mutable_welcome()->set_heartbeat_seconds(options_.heartbeat_seconds);
   welcome.mutable_welcome()->set_lease_seconds(options_.lease_seconds);
   welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
+  welcome.mutable_welcome()->set_host_address(session->host_address);
   session->offer(std::move(welcome));
 
   // From here on without a co_await: the full set and the deltas after it leave no gap.

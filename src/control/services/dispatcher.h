@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Dispatcher {
   };
 
   base::Co<> register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session);
+  base::Result<std::string> choose_host_address() const;
   base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> receive_loop(std::shared_ptr<Session> session, SessionStream stream);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
@@ -82,6 +84,7 @@ class Dispatcher {
   DispatcherOptions options_;
   std::map<std::string, std::shared_ptr<Session>> newest_;  // by node uid
   std::uint64_t sessions_ = 0;
+  std::set<std::string> promised_addresses_;      // host addresses that aren't stored yet
   std::map<std::string, PendingReport> reports_;  // by task uid: the newest of each
   base::Notifier reports_changed_;
 };

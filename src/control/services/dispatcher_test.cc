@@ -170,6 +170,29 @@ TEST_F(DispatcherTest, ANodeIsRegisteredOnceAndNamesStayApart) {
   EXPECT_EQ(view().nodes().all().size(), 2u);
 }
 
+TEST_F(DispatcherTest, EachNodeHasOneHostAddressForGood) {
+  // Both ask before either is stored.
+  auto& nas = connect();
+  auto& pi = connect();
+  for (auto* agent : {&nas, &pi}) {
+    auto hello = std::make_unique<v1::FromAgent>();
+    hello->mutable_hello()->set_protocol(kProtocolVersion);
+    hello->mutable_hello()->set_node_uid(agent == &nas ? "uid-nas" : "uid-pi");
+    hello->mutable_hello()->set_hostname(agent == &nas ? "nas" : "pi");
+    auto sent = loop_.start(agent->stream->send(std::move(hello)));
+  }
+  listen(nas);
+  listen(pi);
+  EXPECT_EQ(nas.heard[0].welcome().host_address(), "10.255.0.1");
+  EXPECT_EQ(pi.heard[0].welcome().host_address(), "10.255.0.2");
+  EXPECT_EQ(view().nodes().find("pi")->status().host_address(), "10.255.0.2");
+  const auto& again = join("pi", "uid-pi");
+  EXPECT_EQ(again.heard[0].welcome().host_address(), "10.255.0.2");
+  EXPECT_EQ(again.heard[1].assignments().peers().peers(0).host_address(), "10.255.0.1");
+  const auto& third = join("desk", "uid-desk");
+  EXPECT_EQ(third.heard[0].welcome().host_address(), "10.255.0.3");
+}
+
 TEST_F(DispatcherTest, ACertificateSpeaksForItsNodeAlone) {
   join("nas", "uid-nas");
   join("pi", "uid-pi");

@@ -181,6 +181,7 @@ base::Co<> Agent::welcomed(v1::Welcome welcome) {
                     "stop what runs here and remove {} to let it join the other",
                     identity_.cluster_id(), welcome.cluster_id(), (options_.folder / "identity").string()));
   lease_length_ = std::chrono::seconds(welcome.lease_seconds());
+  network_table_.set_host_address(welcome.host_address());
   const bool same = identity_.node_uid() == welcome.node_uid() && identity_.node_name() == welcome.node_name() &&
                     identity_.cluster_id() == welcome.cluster_id();
   if (same) co_return base::Result<>{};

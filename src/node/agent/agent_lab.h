@@ -29,6 +29,7 @@ class ScriptedServer {
   bool forgets = true;
   bool answers_heartbeats = true;
   std::string cluster_id = "cluster";
+  std::string host_address;
   v1::Assignments full;  // sent at the beginning of each session, its number set
   std::vector<v1::Hello> hellos;
   std::map<std::string, v1::TaskReport> newest;             // by task uid

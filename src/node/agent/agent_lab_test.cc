@@ -64,6 +64,7 @@ void ScriptedServer::welcome() {
   message.mutable_welcome()->set_heartbeat_seconds(5);
   message.mutable_welcome()->set_lease_seconds(30);
   message.mutable_welcome()->set_cluster_id(cluster_id);
+  message.mutable_welcome()->set_host_address(host_address);
   send(std::move(message));
   v1::ToAgent set;
   *set.mutable_assignments() = full;

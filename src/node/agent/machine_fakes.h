@@ -122,6 +122,8 @@ class TestNetworks final : public networks::Networks {
   std::vector<networks::VirtualAddress> virtual_addresses;
   networks::Policies policies;
   std::string address;
+  std::string host_address;
+  std::vector<networks::Peer> peers;
 
   base::Co<> ensure_network(networks::NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
@@ -136,6 +138,11 @@ class TestNetworks final : public networks::Networks {
   base::Co<> unpublish(std::string task_uid) override;
   base::Co<> set_address(std::string known_as, std::string) override {
     address = std::move(known_as);
+    co_return base::Result<>{};
+  }
+  base::Co<> set_peers(std::string own, std::vector<networks::Peer> others) override {
+    host_address = std::move(own);
+    peers = std::move(others);
     co_return base::Result<>{};
   }
   base::Co<> set_virtual_addresses(std::vector<networks::VirtualAddress> addresses) override {

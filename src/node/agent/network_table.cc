@@ -46,6 +46,16 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   put_distant_ports(names.distant_ports());
   put_policies(names.policies());
   routes_.set_routes(names.routes());
+  put_peers(names.peers());
+  host_address_ = names.host_address();
+}
+
+void NetworkTable::set_host_address(const std::string& address) {
+  if (host_address_ == address) return;
+  host_address_ = address;
+  peers_known_ = false;
+  unsaved_ = true;
+  changed_.notify();
 }
 
 void NetworkTable::apply(const v1::Assignments& assignments) {
@@ -64,6 +74,7 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   if (assignments.full() || assignments.has_distant_ports()) put_distant_ports(assignments.distant_ports());
   if (assignments.full() || assignments.has_policies()) put_policies(assignments.policies());
   if (assignments.full() || assignments.has_routes()) routes_.set_routes(assignments.routes());
+  if (assignments.full() || assignments.has_peers()) put_peers(assignments.peers());
   unsaved_ = true;
   changed_.notify();
   routes_.notify();
@@ -74,6 +85,12 @@ void NetworkTable::put_policies(const v1::PolicyAssignments& policies) {
   if (same(policies_, policies)) return;
   policies_ = policies;
   parts_.policies.table().set_policies(policies);
+}
+
+void NetworkTable::put_peers(const v1::Peers& peers) {
+  if (same(peers_, peers)) return;
+  peers_ = peers;
+  peers_known_ = false;
 }
 
 void NetworkTable::put_distant_ports(const v1::DistantPorts& ports) {
@@ -186,6 +203,17 @@ base::Co<> NetworkTable::lead_services() {
   services_led_ = true;
   auto done = co_await parts_.networks.set_virtual_addresses(std::move(addresses));
   if (!done) services_led_ = false;
+  co_return done;
+}
+
+// They may change meanwhile: then it's done again.
+base::Co<> NetworkTable::know_peers() {
+  if (peers_known_) co_return base::Result<>{};
+  std::vector<networks::Peer> peers;
+  for (const auto& peer : peers_.peers()) peers.push_back({peer.address(), peer.host_address()});
+  peers_known_ = true;
+  auto done = co_await parts_.networks.set_peers(host_address_, std::move(peers));
+  if (!done) peers_known_ = false;
   co_return done;
 }
 
@@ -341,6 +369,7 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                  .subnet6 = network.subnet6(),
                                  .gateway6 = network.gateway6(),
                                  .mtu = static_cast<int>(network.mtu())};
+  CO_RETURN_IF_ERROR(co_await know_peers());
   std::ignore = co_await know_address();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
   // The first network brings the machine's table with it: what it held before is said again.
@@ -408,6 +437,10 @@ base::Co<> NetworkTable::keep() {
 // One attempt at everything that isn't as it should be; false where something failed.
 base::Co<bool> NetworkTable::settle() {
   bool settled = true;
+  if (auto done = co_await know_peers(); !done) {
+    settled = false;
+    base::log::warn("the other machines: {}", done.error().message);
+  }
   if (auto done = co_await know_address(); !done) settled = false;
   if (!services_led_) {
     if (auto done = co_await lead_services(); !done) {
@@ -465,6 +498,8 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
   *result.mutable_distant_ports() = distant_ports_;
   *result.mutable_policies() = policies_;
   *result.mutable_routes() = routes_.routes();
+  *result.mutable_peers() = peers_;
+  result.set_host_address(host_address_);
   return result;
 }
 

@@ -41,6 +41,9 @@ class NetworkTable {
   // What an earlier process knew.
   void restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks);
 
+  // What this machine itself speaks from to tasks of other machines, as NodeStatus.host_address.
+  void set_host_address(const std::string& address);
+
   // The networks and names of an assignment; its tasks are another's.
   void apply(const v1::Assignments& assignments);
 
@@ -90,8 +93,10 @@ class NetworkTable {
   void forget_members(const std::string& network_uid);
   void put_policies(const v1::PolicyAssignments& policies);
   void put_distant_ports(const v1::DistantPorts& ports);
+  void put_peers(const v1::Peers& peers);
   base::Co<> lead_ports();
   base::Co<> lead_services();
+  base::Co<> know_peers();
   base::Co<> know_address();
   bool has_gateway_of_another(const Entry& entry) const;
   bool is_serving(const v1::Endpoint& endpoint) const;
@@ -112,6 +117,9 @@ class NetworkTable {
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
   v1::PolicyAssignments policies_;
+  v1::Peers peers_;
+  std::string host_address_;
+  bool peers_known_ = false;            // to the networks, as they are
   bool ports_led_ = false;              // the machine serves them as they are
   bool services_led_ = false;           // virtual addresses lead to who serves
   std::optional<std::string> address_;  // of this machine, as the networks know it

@@ -72,6 +72,27 @@ TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
   EXPECT_THAT(networks.remotes.at("net-uid"), testing::IsEmpty());
 }
 
+TEST_F(NetworkTableTest, OtherMachinesAreKnownAlsoWithoutAControlPlane) {
+  server.full = assignments({task("a")});
+  server.host_address = "10.255.0.1";
+  auto& peer = *server.full.mutable_peers()->add_peers();
+  peer.set_address("192.0.2.2");
+  peer.set_host_address("10.255.0.2");
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.host_address, "10.255.0.1");
+  EXPECT_THAT(networks.peers, ElementsAre(networks::Peer{"192.0.2.2", "10.255.0.2"}));
+  advance(seconds(1));
+  networks.peers.clear();
+  networks.host_address.clear();
+  kill_agent();
+  server.away = true;
+  start_agent();
+  settle();
+  EXPECT_EQ(networks.host_address, "10.255.0.1");
+  EXPECT_THAT(networks.peers, ElementsAre(networks::Peer{"192.0.2.2", "10.255.0.2"}));
+}
+
 TEST_F(NetworkTableTest, ServicesLeadToWhoServes) {
   server.full = assignments({task("a")});
   for (const std::string number : {"1", "2"}) {

@@ -4,6 +4,9 @@
 
 #include <charconv>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace orchion::node::networks {
 namespace {
 
@@ -77,6 +80,10 @@ Ipv6 link_local_of(Ipv4 address) {
 Mac mac_of(Ipv4 address) {
   const auto byte = [&](int shift) { return static_cast<std::uint8_t>(address.value >> shift); };
   return {0x02, 0x6f, byte(24), byte(16), byte(8), byte(0)};
+}
+
+std::string to_string(const Mac& mac) {
+  return fmt::format("{:02x}", fmt::join(mac, ":"));
 }
 
 }  // namespace orchion::node::networks

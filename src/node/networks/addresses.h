@@ -49,5 +49,6 @@ using Mac = std::array<std::uint8_t, 6>;
 // A link's hardware address made from its IPv4 address: who gets an address again gets the same hardware address,
 // and no neighbour's cache is stale.
 Mac mac_of(Ipv4 address);
+std::string to_string(const Mac& mac);  // "02:6f:0a:00:00:01"
 
 }  // namespace orchion::node::networks

@@ -21,6 +21,12 @@ base::Co<> FakeNetworks::set_address(std::string known_as, std::string) {
   co_return base::Result<>{};
 }
 
+base::Co<> FakeNetworks::set_peers(std::string own, std::vector<Peer> others) {
+  host_address = std::move(own);
+  peers = std::move(others);
+  co_return base::Result<>{};
+}
+
 base::Co<> FakeNetworks::set_virtual_addresses(std::vector<VirtualAddress> addresses) {
   virtual_addresses = std::move(addresses);
   co_return base::Result<>{};

@@ -25,6 +25,8 @@ class FakeNetworks final : public Networks {
   std::vector<VirtualAddress> virtual_addresses;
   Policies policies;
   std::string address;
+  std::string host_address;
+  std::vector<Peer> peers;
   std::uint16_t resolver_port = 0;
 
   // What tests set: the next attach() fails with it, once; remove_network() while it is set; ports other programs have.
@@ -33,6 +35,7 @@ class FakeNetworks final : public Networks {
   std::set<std::uint16_t> taken_ports;
 
   base::Co<> set_address(std::string known_as, std::string cluster_id) override;
+  base::Co<> set_peers(std::string own, std::vector<Peer> others) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;

@@ -35,6 +35,8 @@ class KernelNetworks::TaskTurn {
 
 namespace {
 
+constexpr Ipv4 kLoopbackAddress{0x7f000001};
+
 // A uid becomes a file's name: no other folder, no hidden file.
 base::Result<> check_uid(const std::string& uid) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
@@ -123,6 +125,29 @@ base::Result<> KernelNetworks::set_address(const std::string& address, const std
   return lead_to_machines();
 }
 
+base::Result<> KernelNetworks::set_peers(const std::string& host_address, const std::vector<Peer>& peers) {
+  const std::lock_guard turn(networks_turn_);
+  std::optional<Ipv4> own;
+  if (!host_address.empty()) {
+    ASSIGN_OR_RETURN(own, parse_ipv4(host_address));
+  }
+  std::vector<RemoteTask> hosts;
+  for (const auto& peer : peers) {
+    if (peer.address.empty() || peer.host_address.empty()) continue;
+    RemoteTask host;
+    ASSIGN_OR_RETURN(host.address, parse_ipv4(peer.host_address));
+    ASSIGN_OR_RETURN(host.machine, parse_ipv4(peer.address));
+    hosts.push_back(host);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    host_address_ = own;
+    hosts_ = std::move(hosts);
+    if (networks_.empty()) return {};
+  }
+  return lead_to_machines();
+}
+
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
   ASSIGN_OR_RETURN(Network network, read_network(config));
   const std::lock_guard turn(networks_turn_);
@@ -165,20 +190,26 @@ base::Result<std::vector<RemoteTask>> KernelNetworks::wanted_remotes(NetlinkSock
 // Nobody is listened to before it is named here.
 base::Result<> KernelNetworks::lead_to_machines() {
   std::optional<Overlay> overlay;
+  std::optional<Ipv4> host;
+  std::vector<RemoteTask> hosts;
   {
     const std::lock_guard lock(mutex_);
     overlay = overlay_;
+    host = host_address_;
+    hosts = hosts_;
   }
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   if (!overlay) {
     RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
     return firewall_.set_peers({});
   }
-  ASSIGN_OR_RETURN(const auto tasks, wanted_remotes(socket));
-  Peers peers{overlay->number, {}};
+  ASSIGN_OR_RETURN(auto tasks, wanted_remotes(socket));
+  Peers peers{overlay->number, {}, {}};
+  for (const auto& each : hosts) peers.hosts[to_string(each.address)] = to_string(mac_of(each.machine));
+  tasks.insert(tasks.end(), hosts.begin(), hosts.end());
   for (const auto& task : tasks) peers.machines.insert(to_string(task.machine));
   RETURN_IF_ERROR(firewall_.set_peers(peers));
-  RETURN_IF_ERROR(ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine}));
+  RETURN_IF_ERROR(ensure_overlay(socket, {names_.overlay(), overlay->number, overlay->machine, host}));
   return route_to(socket, names_.overlay(), tasks);
 }
 
@@ -196,7 +227,45 @@ base::Result<> KernelNetworks::set_remotes(const std::string& network_uid, const
 base::Result<> KernelNetworks::set_virtual_addresses(const std::vector<VirtualAddress>& addresses) {
   VirtualAddresses wanted;
   for (const auto& each : addresses) wanted[each.address] = each.members;
-  return firewall_.set_virtual(wanted);
+  const std::lock_guard turn(networks_turn_);
+  RETURN_IF_ERROR(firewall_.set_virtual(wanted));
+  return lead_machine_to(addresses);
+}
+
+// A connection needs a route before it can be translated. This one leads nowhere: who finds nobody behind the address
+// has none. Its metric says whose it is; from 127.0.0.1 the way out chooses the address.
+base::Result<> KernelNetworks::lead_machine_to(const std::vector<VirtualAddress>& addresses) {
+  std::set<Ipv4> wanted;
+  for (const auto& each : addresses) {
+    if (const auto address = parse_ipv4(each.address); address && !each.members.empty()) wanted.insert(*address);
+  }
+  const std::lock_guard lock(routes_mutex_);
+  if (virtual_routes_ == wanted) return {};
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  ASSIGN_OR_RETURN(const Link loopback, find_link(socket, "lo"));
+  if (!virtual_routes_) {
+    ASSIGN_OR_RETURN(const auto present, list_routes(socket, loopback.index));
+    virtual_routes_.emplace();
+    for (const auto& route : present) {
+      if (route.metric == names_.route_metric()) virtual_routes_->insert(*route.to);
+    }
+  }
+  NetlinkSteps steps;
+  Route<Ipv4> route{
+      .link_index = loopback.index, .prefix_length = 32, .source = kLoopbackAddress, .metric = names_.route_metric()};
+  for (const auto address : *virtual_routes_) {
+    route.to = address;
+    if (!wanted.contains(address)) steps.add_optional(delete_route(route));
+  }
+  for (const auto address : wanted) {
+    route.to = address;
+    if (!virtual_routes_->contains(address))
+      steps.add(put_route(route), "leading this machine to " + to_string(address));
+  }
+  virtual_routes_.reset();  // until it is done
+  RETURN_IF_ERROR(steps.run(socket));
+  virtual_routes_ = std::move(wanted);
+  return {};
 }
 
 base::Result<> KernelNetworks::remove_network(const std::string& uid) {
@@ -395,6 +464,7 @@ base::Result<> KernelNetworks::remove_all() {
   RETURN_IF_ERROR(sweep_unnamed({}, {}));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   RETURN_IF_ERROR(delete_if_there(socket, names_.overlay()));
+  RETURN_IF_ERROR(lead_machine_to({}));
   RETURN_IF_ERROR(firewall_.remove_all());
   ports_.forget_all();
   return base::remove_tree(folder_);

@@ -28,6 +28,7 @@ class KernelNetworks {
   KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder, PublishedPorts::HoldApart hold_apart);
 
   base::Result<> set_address(const std::string& address, const std::string& cluster_id);
+  base::Result<> set_peers(const std::string& host_address, const std::vector<Peer>& peers);
   base::Result<> ensure_network(const NetworkConfig& config);
   base::Result<> remove_network(const std::string& uid);
   base::Result<> set_remotes(const std::string& network_uid, const std::vector<Remote>& remotes);
@@ -77,6 +78,7 @@ class KernelNetworks {
   base::Result<> sweep_links(const std::vector<std::string>& task_uids);
   base::Result<std::vector<std::string>> namespace_files() const;
   base::Result<> lead_to_machines();
+  base::Result<> lead_machine_to(const std::vector<VirtualAddress>& addresses);
   base::Result<std::vector<RemoteTask>> wanted_remotes(NetlinkSocket& socket);
   base::Result<> remove_if_unused();
 
@@ -84,9 +86,13 @@ class KernelNetworks {
   const std::filesystem::path folder_;  // of the namespaces
   Firewall firewall_;
   PublishedPorts ports_;
-  std::mutex networks_turn_;  // networks come and go one at a time
-  mutable std::mutex mutex_;  // guards what follows
+  std::mutex networks_turn_;                      // networks and virtual addresses come and go one at a time
+  std::mutex routes_mutex_;                       // guards what follows
+  std::optional<std::set<Ipv4>> virtual_routes_;  // the machine's own; unset: whatever a former process left
+  mutable std::mutex mutex_;                      // guards what follows
   std::optional<Overlay> overlay_;
+  std::optional<Ipv4> host_address_;
+  std::vector<RemoteTask> hosts_;  // other machines themselves
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
   std::condition_variable task_done_;

@@ -83,13 +83,14 @@ void read(std::span<const std::uint8_t> bytes, std::optional<Ipv6>& out) {
   std::copy(bytes.begin(), bytes.end(), out->bytes.begin());
 }
 
-NetlinkRequest address_request(int link_index, const Raw& address, int prefix_length, std::uint8_t flags) {
+NetlinkRequest address_request(std::uint16_t type, int link_index, const Raw& address, int prefix_length,
+                               std::uint8_t flags) {
   ifaddrmsg body{};
   body.ifa_family = address.family;
   body.ifa_prefixlen = static_cast<std::uint8_t>(prefix_length);
   body.ifa_flags = flags;
   body.ifa_index = static_cast<std::uint32_t>(link_index);
-  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+  NetlinkRequest request(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0);
   request.body(body);
   put(request, IFA_LOCAL, address);
   put(request, IFA_ADDRESS, address);
@@ -114,6 +115,7 @@ NetlinkRequest route_request(std::uint16_t type, std::uint16_t flags, const Rout
   if (route.to) put(request, RTA_DST, raw(*route.to));
   if (route.gateway) put(request, RTA_GATEWAY, raw(*route.gateway));
   if (route.source) put(request, RTA_PREFSRC, raw(*route.source));
+  if (route.metric != 0) request.value(RTA_PRIORITY, route.metric);
   return request.value(RTA_OIF, route.link_index);
 }
 
@@ -132,6 +134,8 @@ base::Result<std::vector<Route<Address>>> routes_by(NetlinkSocket& socket, int l
     if (link.size() == sizeof(int)) std::memcpy(&route.link_index, link.data(), sizeof(int));
     read(message.attribute(sizeof(body), RTA_DST), route.to);
     read(message.attribute(sizeof(body), RTA_GATEWAY), route.gateway);
+    const auto metric = message.attribute(sizeof(body), RTA_PRIORITY);
+    if (metric.size() == sizeof(route.metric)) std::memcpy(&route.metric, metric.data(), sizeof(route.metric));
     const bool single = route.to && body.rtm_dst_len == raw(*route.to).bits();
     if (route.link_index == link_index && single && body.rtm_protocol == kOurProtocol) routes.push_back(route);
   }
@@ -188,20 +192,43 @@ base::Result<std::vector<Link>> list_links(NetlinkSocket& socket, std::string_vi
   return links;
 }
 
-base::Result<Link> link_with_address(NetlinkSocket& socket, Ipv4 address) {
+namespace {
+
+// Each with its link's index.
+base::Result<std::vector<std::pair<Ipv4, int>>> all_addresses(NetlinkSocket& socket) {
   NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP);
   ifaddrmsg filter{};
   filter.ifa_family = AF_INET;
   request.body(filter);
   ASSIGN_OR_RETURN(const auto messages, socket.query(std::move(request), "listing addresses"));
-  ASSIGN_OR_RETURN(const auto links, list_links(socket, ""));
+  std::vector<std::pair<Ipv4, int>> addresses;
   for (const auto& message : messages) {
     const auto body = message.body<ifaddrmsg>();
     std::optional<Ipv4> local;
     read(message.attribute(sizeof(body), IFA_LOCAL), local);
+    if (local) addresses.emplace_back(*local, static_cast<int>(body.ifa_index));
+  }
+  return addresses;
+}
+
+}  // namespace
+
+base::Result<std::vector<Ipv4>> list_addresses(NetlinkSocket& socket, int link_index) {
+  ASSIGN_OR_RETURN(const auto all, all_addresses(socket));
+  std::vector<Ipv4> addresses;
+  for (const auto& [address, index] : all) {
+    if (index == link_index) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+base::Result<Link> link_with_address(NetlinkSocket& socket, Ipv4 address) {
+  ASSIGN_OR_RETURN(const auto addresses, all_addresses(socket));
+  ASSIGN_OR_RETURN(const auto links, list_links(socket, ""));
+  for (const auto& [local, index] : addresses) {
     if (local != address) continue;
     for (const auto& link : links) {
-      if (link.index == static_cast<int>(body.ifa_index)) return link;
+      if (link.index == index) return link;
     }
   }
   return base::fail(base::Code::kNotFound,
@@ -294,11 +321,15 @@ NetlinkRequest delete_group(std::uint32_t group) {
 }
 
 NetlinkRequest add_address(int link_index, Ipv4 address, int prefix_length) {
-  return address_request(link_index, raw(address), prefix_length, 0);
+  return address_request(RTM_NEWADDR, link_index, raw(address), prefix_length, 0);
+}
+
+NetlinkRequest delete_address(int link_index, Ipv4 address, int prefix_length) {
+  return address_request(RTM_DELADDR, link_index, raw(address), prefix_length, 0);
 }
 
 NetlinkRequest add_address(int link_index, const Ipv6& address, int prefix_length) {
-  return address_request(link_index, raw(address), prefix_length, IFA_F_NODAD);
+  return address_request(RTM_NEWADDR, link_index, raw(address), prefix_length, IFA_F_NODAD);
 }
 
 NetlinkRequest put_route(const Route<Ipv4>& route) {

@@ -70,6 +70,10 @@ NetlinkRequest delete_group(std::uint32_t group);
 // One that is there already is no error; IPv6 ones are used at once, without asking whether somebody else has them.
 NetlinkRequest add_address(int link_index, Ipv4 address, int prefix_length);
 NetlinkRequest add_address(int link_index, const Ipv6& address, int prefix_length);
+NetlinkRequest delete_address(int link_index, Ipv4 address, int prefix_length);
+
+// Those of one link.
+base::Result<std::vector<Ipv4>> list_addresses(NetlinkSocket& socket, int link_index);
 
 // In place of what leads to the same range by the same family. `to` without a value: the default route.
 template <class Address>
@@ -79,13 +83,14 @@ struct Route {
   int prefix_length = 0;
   std::optional<Address> gateway;  // taken for a neighbour, whatever the link's addresses are
   std::optional<Address> source;   // what the machine itself sends from
+  std::uint32_t metric = 0;        // routes that lead to the same and differ in it stand beside each other
 };
 NetlinkRequest put_route(const Route<Ipv4>& route);
 NetlinkRequest put_route(const Route<Ipv6>& route);
 NetlinkRequest delete_route(const Route<Ipv4>& route);
 NetlinkRequest delete_route(const Route<Ipv6>& route);
 
-// Routes to single addresses that go by this link, of those that put_route() made; with their gateways.
+// Routes to single addresses that go by this link, of those that put_route() made; with their gateways and metrics.
 base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index);
 base::Result<std::vector<Route<Ipv6>>> list_routes6(NetlinkSocket& socket, int link_index);
 

@@ -71,6 +71,13 @@ base::Co<> LinuxNetworks::set_address(std::string address, std::string cluster_i
   co_return co_await run(std::move(job));
 }
 
+base::Co<> LinuxNetworks::set_peers(std::string host_address, std::vector<Peer> peers) {
+  auto job = [kernel = kernel_, host_address, peers = std::move(peers)] {
+    return kernel->set_peers(host_address, peers);
+  };
+  co_return co_await run(std::move(job));
+}
+
 base::Co<> LinuxNetworks::ensure_network(NetworkConfig config) {
   auto job = [kernel = kernel_, config] { return kernel->ensure_network(config); };
   co_return co_await run(std::move(job));

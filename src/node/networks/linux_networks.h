@@ -41,6 +41,7 @@ class LinuxNetworks final : public Networks {
   ~LinuxNetworks() override;
 
   base::Co<> set_address(std::string address, std::string cluster_id) override;
+  base::Co<> set_peers(std::string host_address, std::vector<Peer> peers) override;
   base::Co<> ensure_network(NetworkConfig config) override;
   base::Co<> remove_network(std::string uid) override;
   base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) override;

@@ -29,6 +29,9 @@ class Names {
   // Links that wait for their removal are in this group: the kernel removes a group in the time of one link.
   std::uint32_t removal_group() const { return removal_group_; }
 
+  // Of routes that have no link of ours: whose they are.
+  std::uint32_t route_metric() const { return removal_group_; }
+
   // The nftables table, and the comment on rules that had to go into others' tables.
   const std::string& table() const { return table_; }
 

@@ -32,6 +32,14 @@ struct Remote {
   auto operator<=>(const Remote&) const = default;
 };
 
+// Another machine of the cluster, whose own programs speak to tasks here.
+struct Peer {
+  std::string address;       // IPv4, of the machine, as Remote::node
+  std::string host_address;  // IPv4, from which they speak
+
+  auto operator<=>(const Peer&) const = default;
+};
+
 // A port that tasks on other machines publish on every address of theirs, the same port there.
 struct DistantPort {
   std::string owner;  // as TaskNetwork::owner
@@ -82,6 +90,11 @@ class Networks {
   // reaches this one. Said before tasks are attached: their links carry what fits the way to other machines.
   virtual base::Co<> set_address(std::string address, std::string cluster_id) = 0;
 
+  // `host_address`: IPv4, from which this machine's own programs speak to tasks of other machines; empty: they don't.
+  // `peers`: all other machines whose programs may do the same, in place of those named before. Where no policy hinders
+  // a machine's own programs on it, none hinders those of others. Nothing happens without the machine's address.
+  virtual base::Co<> set_peers(std::string host_address, std::vector<Peer> peers) = 0;
+
   // Makes the network's rules, or brings them to this.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
@@ -90,8 +103,8 @@ class Networks {
   // their machines alone are listened to. Nothing happens without the machine's address.
   virtual base::Co<> set_remotes(std::string network_uid, std::vector<Remote> remotes) = 0;
 
-  // All virtual addresses of all networks, in place of those before. Datagrams that went to who isn't behind one any
-  // more find another with the next.
+  // All virtual addresses of all networks, in place of those before. The machine's own programs reach them by IPv4.
+  // Datagrams that went to who isn't behind one any more find another with the next.
   virtual base::Co<> set_virtual_addresses(std::vector<VirtualAddress> addresses) = 0;
 
   // Who may talk to whom, in place of what held before. In force when it returns, for connections that begin from then

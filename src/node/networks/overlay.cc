@@ -66,6 +66,23 @@ void change_machines(NetlinkSteps& steps, int link_index, const std::vector<Ipv4
 
 }  // namespace
 
+namespace {
+
+// The link's only one, so that all routes by it have it as their source, and masquerading too.
+base::Result<> send_from(NetlinkSocket& socket, const std::string& name, std::optional<Ipv4> host) {
+  ASSIGN_OR_RETURN(const Link link, find_link(socket, name));
+  ASSIGN_OR_RETURN(const auto present, list_addresses(socket, link.index));
+  NetlinkSteps steps;
+  // First: with a link's last address all its routes would go.
+  if (host) steps.add(add_address(link.index, *host, 32), "giving this machine the address " + to_string(*host));
+  for (const auto address : present) {
+    if (address != host) steps.add_optional(delete_address(link.index, address, 32));
+  }
+  return steps.run(socket);
+}
+
+}  // namespace
+
 base::Result<int> ensure_overlay(NetlinkSocket& socket, const OverlayPlan& plan) {
   ASSIGN_OR_RETURN(const Link way, link_with_address(socket, plan.machine));
   const int mtu = way.mtu - kTunnelBytes;
@@ -82,8 +99,10 @@ base::Result<int> ensure_overlay(NetlinkSocket& socket, const OverlayPlan& plan)
   // The kernel takes none with the link's making.
   steps.add(with_alias(plan.name, alias), "naming " + plan.name);
   steps.add(with_mtu(plan.name, mtu), "setting up " + plan.name);
+  steps.add(as_gateway(plan.name), "setting up " + plan.name);
   steps.add(bring_up(plan.name), "bringing up " + plan.name);
   RETURN_IF_ERROR(steps.run(socket));
+  RETURN_IF_ERROR(send_from(socket, plan.name, plan.host));
   return mtu;
 }
 

@@ -23,6 +23,7 @@ struct OverlayPlan {
   std::string name;
   std::uint32_t number = 0;  // the cluster's
   Ipv4 machine;              // this one's address for others
+  std::optional<Ipv4> host;  // what the machine itself sends from
 };
 
 // Makes it, or makes it anew where it is another's. Returns what of a packet it carries, in bytes.

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "node/networks/lab_networks.h"
 #include "node/networks/links.h"
 #include "node/networks/names.h"
@@ -27,6 +29,9 @@ constexpr char kHere[] = "10.77.1.2";
 constexpr char kHere6[] = "fd77::a4d:102";
 constexpr char kThere[] = "10.77.1.9";
 constexpr char kThere6[] = "fd77::a4d:109";
+constexpr char kHostHere[] = "10.255.0.1";
+constexpr char kHostThere[] = "10.255.0.2";
+constexpr char kService[] = "10.77.1.100";
 
 class OverlayTest : public lab::NetworksTest {
  protected:
@@ -47,18 +52,33 @@ class OverlayTest : public lab::NetworksTest {
       const auto usable = wait_until_addressed(socket, link.index);
       ASSERT_TRUE(usable) << usable.error().message;
       const RemoteTask here{parse_ipv4(kHere).value(), parse_ipv6(kHere6).value(), parse_ipv4(kHostAddress).value()};
-      const auto routed = route_to(socket, "otheroverlay", {here});
+      const RemoteTask host{parse_ipv4(kHostHere).value(), std::nullopt, parse_ipv4(kHostAddress).value()};
+      const auto routed = route_to(socket, "otheroverlay", {here, host});
       ASSERT_TRUE(routed) << routed.error().message;
     });
   }
 
+  // It speaks as a machine now, no more as a task.
+  void make_other_a_host() {
+    lab::in_place(machine_.outside(), [] {
+      auto socket = NetlinkSocket::open().value();
+      const auto link = find_link(socket, "otheroverlay").value();
+      ASSERT_TRUE(socket.run_one(add_address(link.index, parse_ipv4(kHostThere).value(), 32), "giving"));
+      ASSERT_TRUE(socket.run_one(delete_address(link.index, parse_ipv4(kThere).value(), 32), "taking away"));
+    });
+  }
+
   void know_address(const std::string& address = kHostAddress) { expect_ok(networks_->set_address(address, kCluster)); }
-  void network(const std::string& uid = "blue") {
+  void network(const std::string& uid = "blue", bool internal = false) {
     expect_ok(networks_->ensure_network({.uid = uid,
                                          .subnet = "10.77.1.0/24",
                                          .gateway = "10.77.1.1",
+                                         .internal = internal,
                                          .subnet6 = "fd77::/64",
                                          .gateway6 = "fd77::a4d:101"}));
+  }
+  void peers(const std::string& machine = kOutsideAddress) {
+    expect_ok(networks_->set_peers(kHostHere, {{machine, kHostThere}}));
   }
   void remotes(std::vector<Remote> remotes) { expect_ok(networks_->set_remotes("blue", std::move(remotes))); }
 
@@ -122,6 +142,89 @@ TEST_F(OverlayTest, AnAddressThatMovesHereIsReachedHere) {
   const Place a = attach();
   const Server here(a, kHere, 80);
   EXPECT_EQ(ask({}, kHere, 80), "10.77.1.1");
+}
+
+TEST_F(OverlayTest, ThisMachineItselfReachesTasksOfAnother) {
+  peers();
+  know_address();
+  network();
+  remotes({{kThere, kThere6, kOutsideAddress}});
+  const Server there(machine_.outside(), kThere, 80);
+  const Server there_udp(machine_.outside(), kThere, 53, true);
+  EXPECT_EQ(ask({}, kThere, 80), kHostHere);
+  EXPECT_EQ(lab::ask_udp({}, kThere, 53), std::string(kHostHere) + " ?");
+}
+
+TEST_F(OverlayTest, ThisMachineItselfReachesServices) {
+  peers();
+  know_address();
+  network();
+  const Place a = attach();
+  remotes({{kThere, kThere6, kOutsideAddress}});
+  expect_ok(networks_->set_virtual_addresses({{kService, {kHere, kThere}}}));
+  const Server here(a, kHere, 80);
+  const Server there(machine_.outside(), kThere, 80);
+  const std::set<std::string> seen{ask({}, kService, 80), ask({}, kService, 80)};
+  EXPECT_THAT(seen, testing::UnorderedElementsAre("10.77.1.1", kHostHere)) << "both, in turn";
+  expect_ok(networks_->set_virtual_addresses({{kService, {kThere}}}));
+  EXPECT_EQ(ask({}, kService, 80), kHostHere);
+  renew();
+  know_address();
+  EXPECT_EQ(ask({}, kService, 80), kHostHere) << "the kernel goes on";
+  expect_ok(networks_->set_virtual_addresses({{kService, {}}}));
+  EXPECT_EQ(ask({}, kService, 80), "") << "nobody is behind it";
+}
+
+TEST_F(OverlayTest, AnotherMachineReachesTasksAsThisOneDoes) {
+  peers();
+  know_address();
+  network("blue", true);
+  const Place a = attach();
+  make_other_a_host();
+  const Server here(a, kHere, 80);
+  Policies nobody;
+  nobody.groups["shop/none"] = {};
+  nobody.tasks["a"] = {"a", {kHere, kHere6}, "shop/none", std::nullopt};
+  expect_ok(networks_->set_policies(nobody));
+  EXPECT_EQ(ask({}, kHere, 80), "10.77.1.1");
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "10.77.1.1");
+  expect_ok(networks_->set_peers(kHostHere, {}));
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "") << "it is none of the cluster's any more";
+}
+
+TEST_F(OverlayTest, AMachineSpeaksForItselfAlone) {
+  peers("192.0.2.77");
+  know_address();
+  network();
+  remotes({{"10.77.1.77", "", kOutsideAddress}});
+  const Place a = attach();
+  make_other_a_host();
+  const Server here(a, kHere, 80);
+  EXPECT_EQ(ask(machine_.outside(), kHere, 80), "") << "10.255.0.2 is another machine's";
+}
+
+TEST_F(OverlayTest, TasksDoNotReachOtherMachinesThemselves) {
+  peers();
+  know_address();
+  network();
+  const Place a = attach();
+  make_other_a_host();
+  const Server there(machine_.outside(), kHostThere, 80);
+  EXPECT_EQ(ask(a, kHostThere, 80), "");
+}
+
+TEST_F(OverlayTest, NothingIsLeftOfAMachinesWays) {
+  peers();
+  know_address();
+  network();
+  remotes({{kThere, "", kOutsideAddress}});
+  expect_ok(networks_->set_virtual_addresses({{kService, {kThere}}}));
+  auto socket = NetlinkSocket::open().value();
+  const auto loopback = find_link(socket, "lo").value().index;
+  EXPECT_EQ(list_routes(socket, loopback).value().size(), 1u);
+  renew();
+  expect_ok(networks_->sweep({}, {}));
+  EXPECT_THAT(list_routes(socket, loopback).value(), testing::IsEmpty());
 }
 
 TEST_F(OverlayTest, ANewProcessGoesOnWithWhatIsThere) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/node_addresses.h"
 #include "node/networks/listing.h"
 #include "node/networks/network_rules.h"
 #include "node/networks/overlay.h"
@@ -19,7 +20,7 @@ namespace {
 // {4} the port of VXLAN, {5} the mark of connections led to other machines, {6} what containers can't reach, {7}
 // refusing them the machine's loopback behind an uplink, {8} all our links, {9} the one to other machines, {10} the
 // mark of who
-// talks to itself, {11} the chain of policies.
+// talks to itself, {11} the chain of policies, {12} the range of machines' own addresses.
 //
 // guard: route_localnet, which published ports on 127.0.0.1 need, must not open the host's loopback to containers.
 // Before connection tracking, where answers to translated connections still carry the gateway's address. And nobody
@@ -27,18 +28,25 @@ namespace {
 //
 // prerouting: a virtual address means something to its own network alone.
 //
-// postrouting: 127.0.0.1 means nothing to a container. All other clients but a task itself keep their address.
+// output: the machine's own programs have the same virtual addresses as tasks, by a route that leaves them 127.0.0.1 as
+// their address.
+//
+// postrouting: 127.0.0.1 means nothing to a container, nor on another machine. A machine that speaks to a task, this or
+// another, has the network's gateway as its address there: to that there is a way out of every network, by the right
+// link. All other clients but a task itself keep their address.
 //
 // members: who is behind each port, as a record for the next process; no rule reads it.
 //
 // input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP.
 //
-// forward: tasks of one network reach each other; others, on this machine or elsewhere, only what is published. What
-// nobody has of a network's range goes nowhere, least of all out into the world by the machine's default route.
+// forward: tasks of one network reach each other, and machines all tasks; others, on this machine or elsewhere, only
+// what is published. What nobody has of a network's range goes nowhere, least of all out into the world by the
+// machine's default route.
 constexpr std::string_view kTable = R"(
 add set inet {0} members {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service; }}
 add set inet {0} tunnels {{ typeof @th,96,24; }}
 add set inet {0} peers {{ type ipv4_addr; }}
+add set inet {0} hosts {{ type ipv4_addr . ether_addr; }}
 add map inet {0} published {{ type inet_proto . inet_service : verdict; }}
 add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
@@ -65,7 +73,7 @@ flush chain inet {0} from_task
 flush chain inet {0} from_internal
 table inet {0} {{
   chain guard {{
-    iifname "{1}*" ip daddr {6} drop
+    iifname "{8}*" ip daddr {6} drop
     iifname "{8}*" fib saddr . iif oif missing drop
   }}
   chain resolver {{
@@ -83,6 +91,7 @@ table inet {0} {{
   }}
   chain output {{
     fib daddr type local meta l4proto {{ tcp, udp }} jump publish
+    ip daddr vmap @virtual
   }}
   chain sent {{
     oifname "lo" accept
@@ -92,7 +101,8 @@ table inet {0} {{
   }}
   chain postrouting {{
     ct mark and {10} == {10} masquerade
-    ip saddr 127.0.0.0/8 oifname "{1}*" masquerade
+    ip saddr 127.0.0.0/8 oifname "{8}*" masquerade
+    iifname "{9}" ip saddr {12} oifname "{1}*" masquerade
     iifname "{1}*" oifname != "{8}*" masquerade
     ct mark and {5} == {5} ct status dnat masquerade
   }}
@@ -104,6 +114,7 @@ table inet {0} {{
     {7}
     ct state established,related accept
     iifname "{1}*" ct status dnat fib daddr . iif oif exists ct mark set ct mark or {10} accept
+    iifname "{9}" ip saddr . ether saddr @hosts oifname "{1}*" accept
     oifname != "{8}*" ip daddr @subnets reject with icmp type host-unreachable
     oifname != "{8}*" ip6 daddr @subnets6 reject with icmpv6 type addr-unreachable
     jump {11}
@@ -236,14 +247,18 @@ std::string table_text(const Table& table, std::uint16_t resolver_port) {
   }
   return fmt::format("add table inet {}\n", table.name) + network_sets_text(table) + policies_base_text(table) +
          fmt::format(fmt::runtime(kTable), table.name, table.task_prefix, lead, admit, kTunnelPort, kDistantMark,
-                     guarded, refuse, table.link_prefix, table.overlay, kSelfMark, kPoliciesChain);
+                     guarded, refuse, table.link_prefix, table.overlay, kSelfMark, kPoliciesChain,
+                     core::kHostAddresses.text());
 }
 
 std::string set_peers_text(const Table& table, const Peers& peers) {
-  std::string text = fmt::format("flush set inet {0} tunnels\nflush set inet {0} peers\n", table.name);
+  std::string text =
+      fmt::format("flush set inet {0} tunnels\nflush set inet {0} peers\nflush set inet {0} hosts\n", table.name);
   if (peers.number != 0) text += fmt::format("add element inet {} tunnels {{ {} }}\n", table.name, peers.number);
   if (!peers.machines.empty())
     text += fmt::format("add element inet {} peers {{ {} }}\n", table.name, fmt::join(peers.machines, ", "));
+  for (const auto& [host, mac] : peers.hosts)
+    text += fmt::format("add element inet {} hosts {{ {} . {} }}\n", table.name, host, mac);
   return text;
 }
 

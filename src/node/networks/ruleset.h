@@ -73,10 +73,12 @@ inline constexpr std::uint32_t kSelfMark = 0x00200000;
 // queries are led nowhere.
 std::string table_text(const Table& table, std::uint16_t resolver_port);
 
-// Who may send what arrives by VXLAN with this number: these machines alone. In place of what was there.
+// Who may send what arrives by VXLAN with this number: these machines alone; and what they themselves speak from. In
+// place of what was there.
 struct Peers {
-  std::uint32_t number = 0;        // 0: nothing is said of any
-  std::set<std::string> machines;  // IPv4
+  std::uint32_t number = 0;                  // 0: nothing is said of any
+  std::set<std::string> machines;            // IPv4
+  std::map<std::string, std::string> hosts;  // IPv4, with the hardware address of the machine's end of the VXLAN
 
   bool operator==(const Peers&) const = default;
 };

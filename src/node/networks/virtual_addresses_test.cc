@@ -76,6 +76,21 @@ TEST_F(VirtualAddressesTest, ATaskReachesItselfThroughItsService) {
   EXPECT_EQ(ask(a, kService, 80), "10.77.1.1");
 }
 
+TEST_F(VirtualAddressesTest, TheMachineItselfReachesThem) {
+  network("blue", 1);
+  network("closed", 2, true);
+  const Place a = attach("a", "blue", 1, 3);
+  const Place b = attach("b", "closed", 2, 3);
+  const Server at_a(a, "10.77.1.3", 80);
+  const Server at_b(b, "10.77.2.3", 53, true);
+  lead({{kService, {"10.77.1.3"}}, {"10.77.2.100", {"10.77.2.3"}}});
+  EXPECT_EQ(ask({}, kService, 80), "10.77.1.1");
+  EXPECT_EQ(ask_udp({}, "10.77.2.100", 53), "10.77.2.1 ?");
+  lead({{kService, {}}});
+  EXPECT_EQ(ask({}, kService, 80), "");
+  EXPECT_EQ(ask_udp({}, "10.77.2.100", 53), "");
+}
+
 TEST_F(VirtualAddressesTest, MeansNothingOutsideOfItsNetwork) {
   network("blue", 1);
   network("red", 2);

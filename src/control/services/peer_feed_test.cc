@@ -1,0 +1,82 @@
+#include "control/services/peer_feed.h"
+
+#include "control/services/assignments.h"
+#include "control/services/services_fixture_test.h"
+
+namespace orchion::control::services {
+namespace {
+
+v1::Node node(const std::string& name, const std::string& number) {
+  v1::Node out;
+  out.mutable_meta()->set_name(name);
+  out.mutable_meta()->set_uid("uid-" + name);
+  out.mutable_status()->set_address("192.0.2." + number);
+  out.mutable_status()->set_host_address("10.255.0." + number);
+  return out;
+}
+
+// Every commit goes to the feed of "nas", as a session's does.
+class PeerFeedTest : public ServicesFixture {
+ protected:
+  PeerFeedTest() {
+    subscription_ = objects_->subscribe([this](const auto& commit) {
+      v1::Assignments out;
+      feed_.tell_changes(view(), *commit, out);
+      if (out.has_peers()) told_.push_back(out.peers());
+    });
+  }
+  ~PeerFeedTest() override { subscription_.reset(); }
+
+  void make(const v1::Node& node) {
+    store::Transaction transaction;
+    store::create(transaction, node);
+    store::put_status(transaction, node);
+    commit(std::move(transaction));
+  }
+
+  void write(const v1::Node& node) {
+    store::Transaction transaction;
+    store::put_status(transaction, node);
+    commit(std::move(transaction));
+  }
+
+  PeerFeed feed_{"uid-nas"};
+  std::vector<v1::Peers> told_;
+  std::shared_ptr<void> subscription_;
+};
+
+TEST_F(PeerFeedTest, AllOthersAreToldWheneverOneIsReachedOtherwise) {
+  make(node("nas", "1"));
+  make(node("pi", "2"));
+  make(node("desk", "3"));
+  ASSERT_EQ(told_.size(), 3u);
+  ASSERT_EQ(told_[2].peers_size(), 2);
+  EXPECT_EQ(told_[2].peers(0).node_uid(), "uid-desk");
+  EXPECT_EQ(told_[2].peers(1).address(), "192.0.2.2");
+  EXPECT_EQ(told_[2].peers(1).host_address(), "10.255.0.2");
+
+  v1::Node busy = *view().nodes().find("pi");
+  busy.mutable_status()->mutable_capabilities()->set_hostname("pi");
+  write(busy);
+  EXPECT_EQ(told_.size(), 3u) << "nothing that others need";
+  busy.mutable_status()->set_address("192.0.2.22");
+  write(busy);
+  ASSERT_EQ(told_.size(), 4u);
+  EXPECT_EQ(told_[3].peers(1).address(), "192.0.2.22");
+
+  store::Transaction gone;
+  store::remove(gone, *view().nodes().find("pi"));
+  commit(std::move(gone));
+  ASSERT_EQ(told_.size(), 5u);
+  EXPECT_EQ(told_[4].peers_size(), 1);
+}
+
+TEST_F(PeerFeedTest, AFullSetHasThemAlways) {
+  AssignmentFeed feed("uid-nas");
+  EXPECT_TRUE(feed.full(view()).has_peers()) << "none at all is said too";
+  make(node("pi", "2"));
+  EXPECT_EQ(feed.full(view()).peers().peers_size(), 1);
+}
+
+}  // namespace
+}  // namespace orchion::control::services
