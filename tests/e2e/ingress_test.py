@@ -16,6 +16,7 @@ import time
 import unittest
 
 import harness
+import lan
 
 IMAGE = "busybox-test:latest"
 
@@ -412,6 +413,52 @@ class OneMachine(unittest.TestCase):
         harness.wait_for("HAProxy to be gone", lambda: not self.cluster.ingress().exists())
         with self.assertRaises(ConnectionRefusedError):
             ask("web.test")
+
+
+class SeveralMachines(unittest.TestCase):
+    """The server's machine takes no HTTP; the other does, and the tasks are on either."""
+
+    def setUp(self):
+        lan.make_wire()
+        self.one, self.two = lan.Machine(1), lan.Machine(2)
+        self.addCleanup(self.one.close)
+        self.addCleanup(self.two.close)
+        self.one.start()
+        self.two.join(self.one, "--ingress")
+        harness.wait_for("both machines", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
+        harness.busybox_image(self.one, IMAGE, applets=("sh", "httpd", "cat", "echo", "env", "mkdir", "chmod", "printf"))
+
+    def up(self, replicas, node):
+        spec = service(node, [{"host": "web.test"}], more={"deploy": {
+            "replicas": replicas, "placement": {"constraints": [f"node.name == {node}"]} if node else {}}})
+        text = json.dumps({"name": "s", "services": {"web": spec}})
+        self.one.ok("up", "-f", harness.write(self.one.folder / "s", "compose.yaml", text), "--wait")
+
+    def test_tasks_of_other_machines_are_reached(self):
+        for node in ("machine-1", "machine-2", "machine-1"):
+            self.up(2, node)
+            harness.wait_for(f"the tasks on {node}", lambda: f"{node} at ." in (self.ask() or (0, ""))[1])
+        self.assertEqual({route["tasksServing"] for route in self.one.json("route", "ls")["routes"]}, {2})
+        # No control plane, and no agent on the machine that takes the requests.
+        self.one.stop()
+        self.two.ok("agent", "--stop")
+        self.assertIn("machine-1 at .", self.ask()[1])
+        self.one.start()
+        self.two.ok("agent", "--background", "--ingress")
+        harness.wait_for("both machines", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
+        self.one.ok("down", "--stack", "s", "--yes")
+        harness.wait_for("nobody to listen", lambda: self.ask() is None)
+
+    def ask(self):
+        connection = http.client.HTTPConnection(self.two.address, 80, timeout=10)
+        try:
+            connection.request("GET", "/", headers={"Host": "web.test"})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except OSError:
+            return None
+        finally:
+            connection.close()
 
 
 class Refusals(unittest.TestCase):

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ namespace {
 constexpr auto kAnswerLimit = std::chrono::seconds(5);
 constexpr auto kStartLimit = std::chrono::seconds(10);
 constexpr auto kLook = std::chrono::milliseconds(5);
+constexpr auto kSilenceMax = std::chrono::seconds(1);
 constexpr std::size_t kAnswerBytesMax = 16u << 20;
 
 // Commands sent at a time: HAProxy takes a line of 16 KiB.
@@ -152,8 +154,22 @@ base::Result<std::string> haproxy_version(const std::string& program) {
   return fmt::format("HAProxy {}.{}.{}", major, minor, patch);
 }
 
+// A master executes itself anew after a start and in a reload, and doesn't answer for a moment: only one that stays
+// silent isn't there.
+base::Result<std::string> Haproxy::ask_master(const std::string& command) const {
+  const auto deadline = std::chrono::steady_clock::now() + kSilenceMax;
+  while (true) {
+    auto answer = ask_haproxy(path(kMasterSocket), command, kAnswerLimit);
+    if (answer && !answer->empty()) return answer;
+    std::error_code error;
+    if (!std::filesystem::exists(path(kMasterSocket), error) || std::chrono::steady_clock::now() > deadline)
+      return answer ? base::fail(Code::kUnavailable, "HAProxy's master says nothing") : answer;
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
 std::optional<int> Haproxy::master_pid() const {
-  const auto answer = ask_haproxy(path(kMasterSocket), "show proc\n", kAnswerLimit);
+  const auto answer = ask_master("show proc\n");
   if (!answer) return std::nullopt;
   // "5968            master          0 [failed: 0]   …" behind a line of headings
   for (std::string_view rest = *answer; !rest.empty();) {
@@ -248,7 +264,7 @@ base::Result<> Haproxy::await_structure(const std::string& structure, bool is_re
     if (std::chrono::steady_clock::now() > deadline)
       return base::fail(Code::kDeadlineExceeded, "HAProxy doesn't take its new configuration");
     if (is_reload) {
-      const auto processes = ask_haproxy(path(kMasterSocket), "show proc\n", kAnswerLimit);
+      const auto processes = ask_master("show proc\n");
       const auto failed = processes ? processes->find("[failed: ") : std::string::npos;
       if (failed != std::string::npos && (*processes)[failed + 9] != '0')
         return base::fail(Code::kInternal, "HAProxy could not be reloaded and goes on with the routes it had");
@@ -309,13 +325,14 @@ void Haproxy::remove_old_files(const Config& config) const {
 base::Result<> Haproxy::end() {
   const std::lock_guard turn(turn_);
   const auto pid = master_pid();
+  const base::UniqueFd process(pid ? static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)) : -1);
   // To the master and, by it, to its workers: all at once, with what they have open.
   if (pid && ::kill(*pid, SIGTERM) != 0 && errno != ESRCH) return base::fail_errno(errno, "cannot end HAProxy");
-  const auto deadline = std::chrono::steady_clock::now() + kStartLimit;
-  while (pid && connect_to(path(kMasterSocket))) {
-    if (std::chrono::steady_clock::now() > deadline)
+  if (pid) {
+    pollfd ended{process.get(), POLLIN, 0};
+    constexpr int kLimitMs = static_cast<int>(std::chrono::milliseconds(kStartLimit).count());
+    if (process && ::poll(&ended, 1, kLimitMs) == 0)
       return base::fail(Code::kDeadlineExceeded, fmt::format("HAProxy (process {}) doesn't end", *pid));
-    std::this_thread::sleep_for(kLook);
   }
   return base::remove_tree(settings_.folder);
 }

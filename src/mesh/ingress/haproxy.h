@@ -40,6 +40,7 @@ class Haproxy {
   base::Result<> change_certificates(const Config& config) const;
   base::Result<bool> change_servers(const Config& config) const;
   void remove_old_files(const Config& config) const;
+  base::Result<std::string> ask_master(const std::string& command) const;
   base::Result<std::string> ask_worker(const std::string& commands) const;
   std::string running_structure() const;
   std::filesystem::path path(const std::string& name) const { return std::filesystem::path(settings_.folder) / name; }

@@ -80,6 +80,17 @@ std::string port_of(std::string_view address) {
   return std::string(address.substr(address.rfind(':') + 1));
 }
 
+// As a word that HAProxy reads as a format: a path holds neither quotes nor backslashes.
+std::string quoted_format(std::string_view path) {
+  std::string text = "\"";
+  for (const char c : path) {
+    if (c == '%') text += '%';
+    if (c == '$') text += '\\';
+    text += c;
+  }
+  return text + "\"";
+}
+
 class ConfigWriter {
  public:
   ConfigWriter(const HaproxySettings& settings, const std::vector<RoutedService>& services) : settings_(settings) {
@@ -265,7 +276,7 @@ class ConfigWriter {
       lines += fmt::format(
           "    http-request set-header X-Forwarded-Prefix {}\n"
           "    http-request set-path /%[path,bytes({})]\n",
-          path, path.size() + 1);
+          quoted_format(path), path.size() + 1);
     }
     return lines;
   }
