@@ -1,6 +1,7 @@
 #include "node/agent/route_keeper.h"
 
 #include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/task_group.h"
