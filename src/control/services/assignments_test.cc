@@ -15,7 +15,7 @@ constexpr char kNode[] = "node-1";
 // A view that transactions are played into, each as a commit, with what the feed says about it.
 class AssignmentFeedTest : public testing::Test {
  protected:
-  AssignmentFeedTest() : feed_(kNode) {
+  AssignmentFeedTest() {
     v1::Network network;
     network.mutable_meta()->set_stack("shop");
     network.mutable_meta()->set_name("default");
@@ -72,7 +72,9 @@ class AssignmentFeedTest : public testing::Test {
   }
 
   store::View view_;
-  AssignmentFeed feed_;
+  std::string certificate_ = " first";
+  AssignmentFeed feed_{kNode,
+                       [this](const auto& hosts) -> base::Result<std::string> { return hosts.front() + certificate_; }};
 };
 
 TEST_F(AssignmentFeedTest, TheFullSetHoldsTheNodesTasksTheirNetworksAndWhoAnswersThere) {
@@ -468,8 +470,6 @@ TEST_F(AssignmentFeedTest, ANodeThatIsWaitedForIsAskedToTakeANetworkDown) {
 class RoutedFeedTest : public AssignmentFeedTest {
  protected:
   void SetUp() override {
-    feed_ = AssignmentFeed(
-        kNode, [this](const auto& hosts) -> base::Result<std::string> { return hosts.front() + certificate_; });
     v1::Node node;
     node.mutable_meta()->set_name(kNode);
     node.mutable_meta()->set_uid(kNode);
@@ -485,7 +485,6 @@ class RoutedFeedTest : public AssignmentFeedTest {
     route.set_tls(v1::HttpRoute::INTERNAL_AUTHORITY);
   }
 
-  std::string certificate_ = " first";
   v1::Service service_;
 };
 
