@@ -25,6 +25,16 @@ base::log::Level log_level(const std::string& name) {
   return name == "error" ? base::log::Level::kError : base::log::Level::kInfo;
 }
 
+std::optional<daemon::IngressOptions> ingress_of(const cli::IngressFlags& flags) {
+  if (!flags.on) return std::nullopt;
+  return daemon::IngressOptions{.http = flags.http, .https = flags.https};
+}
+
+void add_ingress(const cli::IngressFlags& flags, std::vector<std::string>& arguments) {
+  if (flags.on)
+    arguments.insert(arguments.end(), {"--ingress", "--ingress-http", flags.http, "--ingress-https", flags.https});
+}
+
 base::Result<> start_server(const client::ConnectionSettings& settings) {
   const auto data = std::filesystem::absolute(client::data_folder(settings));
   return daemon::start_in_background(data, {"server", "--data", data.string()});
@@ -72,6 +82,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
     if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
     if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
     add_mesh(arguments, flags.mesh);
+    add_ingress(flags.ingress, arguments);
     auto started = daemon::start_in_background(data, std::move(arguments));
     return started ? cli::kExitOk : context.fail(started.error());
   }
@@ -84,6 +95,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .mesh_port = mesh_port(flags.mesh),
                                       .agent = !flags.no_agent,
                                       .executor = flags.executor,
+                                      .ingress = ingress_of(flags.ingress),
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
                                       .node_lost_after = std::chrono::seconds(flags.lost_seconds)};
   auto served = daemon::run_server(options, [] { daemon::tell_ready(); });
@@ -111,6 +123,7 @@ int start_agent(cli::Context& context, const cli::AgentFlags& flags) {
   if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
   add_mesh(arguments, flags.mesh);
   for (const auto& label : flags.labels) arguments.insert(arguments.end(), {"--label", label});
+  add_ingress(flags.ingress, arguments);
   auto started = daemon::start_in_background(data, std::move(arguments));
   return started ? cli::kExitOk : context.fail(started.error());
 }
@@ -123,6 +136,7 @@ int serve_agent(cli::Context& context, const cli::AgentFlags& flags, daemon::Age
   options.advertise = flags.advertise;
   options.mesh_port = mesh_port(flags.mesh);
   options.executor = flags.executor;
+  options.ingress = ingress_of(flags.ingress);
   auto served = daemon::run_agent(options, [] { daemon::tell_ready(); });
   return served ? cli::kExitOk : context.refuse(served.error());
 }

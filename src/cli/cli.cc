@@ -97,6 +97,7 @@ void add_commands(CommandTree& tree, const CliHooks& hooks) {
   add_node_commands(tree, hooks);
   add_image_commands(tree);
   add_network_commands(tree);
+  add_route_commands(tree);
   add_channel_commands(tree);
   add_server_commands(tree, hooks);
   add_context_commands(tree);

@@ -14,6 +14,13 @@ struct MeshFlags {
   int port = 4604;  // UDP
 };
 
+// Whether this machine takes HTTP for services, and where.
+struct IngressFlags {
+  bool on = false;
+  std::string http = "0.0.0.0:80";
+  std::string https = "0.0.0.0:443";
+};
+
 struct ServerFlags {
   std::string http = "127.0.0.1:4600";
   std::string grpc = "127.0.0.1:4601";
@@ -24,6 +31,7 @@ struct ServerFlags {
   std::string executor;     // what runs tasks that ask for nothing; empty: what is found first
   bool background = false;  // start one in the background where none answers, return when it is ready
   bool stop = false;        // end the one that runs on this data folder; its containers run on
+  IngressFlags ingress;
   int heartbeat_seconds = 5;
   int lost_seconds = 30;
   std::string log_level = "info";
@@ -34,7 +42,8 @@ struct AgentFlags {
   std::vector<std::string> labels;  // "name=value"
   std::string advertise;            // where other nodes reach this one
   MeshFlags mesh;
-  std::string executor;     // what runs tasks that ask for nothing; empty: what is found first
+  std::string executor;  // what runs tasks that ask for nothing; empty: what is found first
+  IngressFlags ingress;
   bool background = false;  // start it in the background, return when it is ready
   bool stop = false;        // end the one that runs on this data folder; its containers run on
   std::string log_level = "info";

@@ -54,12 +54,24 @@ void add_agent_options(CLI::App* command, AgentFlags& flags) {
       ->check(check_variable);
   command->add_option("--advertise", flags.advertise, "IPv4 address at which other nodes reach this one");
   add_mesh_options(command, flags.mesh);
+  add_ingress_options(command, flags.ingress);
   add_log_level(command, flags.log_level);
 }
 
 void add_mesh_options(CLI::App* command, MeshFlags& mesh) {
   command->add_flag("--mesh", mesh.on, "Encrypt what goes to other nodes that have this too, by WireGuard");
   bound(command->add_option("--mesh-port", mesh.port, "UDP port for that")->capture_default_str(), 1, 65535);
+}
+
+void add_ingress_options(CLI::App* command, IngressFlags& flags) {
+  command->add_flag("--ingress", flags.on, "Take HTTP for services with routes, by HAProxy")
+      ->envname("ORCHION_INGRESS");
+  command->add_option("--ingress-http", flags.http, "Where it takes HTTP")
+      ->capture_default_str()
+      ->envname("ORCHION_INGRESS_HTTP");
+  command->add_option("--ingress-https", flags.https, "Where it takes HTTPS")
+      ->capture_default_str()
+      ->envname("ORCHION_INGRESS_HTTPS");
 }
 
 void add_log_level(CLI::App* command, std::string& level) {

@@ -313,6 +313,18 @@ const Examples kOfMachines = {
   orchion network policy test shop/web api.example.com 443
   orchion network policy test shop/web shop/dns 53/udp
 )"},
+    {"orchion route", R"(
+  orchion route ls                        which requests lead to which service
+  orchion route ca > ca.pem
+)"},
+    {"orchion route ls", R"(
+  orchion route ls                        of all stacks
+  orchion route ls --stack shop -o wide   with names and priorities
+)"},
+    {"orchion route ca", R"(
+  orchion route ca > ca.pem               whoever trusts it trusts routes with `tls: internal`
+  curl --cacert ca.pem https://shop.example.com
+)"},
     {"orchion channel", R"(
   orchion channel set ops --webhook https://hooks.example.org/orchion --secret-file ops.key
   orchion channel test ops                does it arrive?

@@ -24,6 +24,7 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   add_mesh_options(server, flags->mesh);
   server->add_flag("--no-agent", flags->no_agent, "Run nothing on this machine");
   add_executor(server, flags->executor);
+  add_ingress_options(server, flags->ingress);
   server->add_flag("--background", flags->background, "Start one in the background where none answers");
   server->add_flag("--stop", flags->stop, "End the one on this data folder; its containers run on");
   bound(server->add_option("--heartbeat", flags->heartbeat_seconds, "Seconds between a node's signs of life")

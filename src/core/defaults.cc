@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "core/timestamps.h"
 
 namespace orchion::core {
@@ -36,10 +38,21 @@ void fill_container(v1::ContainerSpec& container) {
     container.add_networks()->set_network(kDefaultNetwork);
 }
 
+void fill_routes(v1::ServiceSpec& spec) {
+  for (int i = 0; i < spec.routes_size(); ++i) {
+    auto& route = *spec.mutable_routes(i);
+    if (route.name().empty()) route.set_name(i == 0 ? "main" : fmt::format("main-{}", i + 1));
+    for (auto& host : *route.mutable_hosts())
+      std::ranges::transform(host, host.begin(),
+                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  }
+}
+
 }  // namespace
 
 void fill_defaults(v1::ServiceSpec& spec) {
   fill_container(*spec.mutable_container());
+  fill_routes(spec);
   if (!spec.has_replicas()) spec.set_replicas(1);
   spec.mutable_restart();
   for (auto& dependency : *spec.mutable_depends_on())

@@ -19,7 +19,11 @@ void shorten_own_networks(std::string_view stack, v1::StackSpec& spec) {
     for (auto& attachment : *container.mutable_networks())
       attachment.set_network(attachment_name(stack, network_of(stack, attachment.network())));
   };
-  for (auto& service : *spec.mutable_services()) shorten(*service.mutable_spec()->mutable_container());
+  for (auto& service : *spec.mutable_services()) {
+    shorten(*service.mutable_spec()->mutable_container());
+    for (auto& route : *service.mutable_spec()->mutable_routes())
+      if (!route.network().empty()) route.set_network(attachment_name(stack, network_of(stack, route.network())));
+  }
   for (auto& job : *spec.mutable_jobs()) shorten(*job.mutable_spec()->mutable_container());
 }
 

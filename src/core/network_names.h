@@ -23,7 +23,7 @@ NetworkName network_of(std::string_view stack, std::string_view attachment);
 // What an attachment in a manifest of `stack` calls that network.
 std::string attachment_name(std::string_view stack, const NetworkName& network);
 
-// Has attachments call networks of `stack` itself by their name alone.
+// Has attachments and routes call networks of `stack` itself by their name alone.
 void shorten_own_networks(std::string_view stack, v1::StackSpec& spec);
 
 // Whether the container is in that network.

@@ -14,6 +14,7 @@
 #include "core/network_names.h"
 #include "core/network_policy.h"
 #include "core/network_validation.h"
+#include "core/routes.h"
 
 namespace orchion::core {
 
@@ -209,6 +210,7 @@ void check_service(const v1::ServiceSpec& spec, const std::string& at, Violation
   if (spec.replicas() > kReplicasMax)
     violations.push_back({at + "/replicas", fmt::format("{} is more than {}", spec.replicas(), kReplicasMax)});
   check_recovery(spec, at, violations);
+  check_routes(spec, at, violations);
   for (int i = 0; i < spec.constraints_size(); ++i)
     if (const auto constraint = parse_constraint(spec.constraints(i)); !constraint)
       violations.push_back({fmt::format("{}/constraints/{}", at, i), constraint.error().message});

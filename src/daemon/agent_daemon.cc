@@ -27,7 +27,8 @@ class AgentDaemon {
 
   base::Co<> start(std::string short_id) {
     CO_RETURN_IF_ERROR(options_.server.empty() ? connect_as_node() : connect_locally());
-    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor, mesh_port_));
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders_, short_id, options_.executor, mesh_port_,
+                                                options_.ingress));
     CO_ASSIGN_OR_RETURN(const auto key_lifetime, read_mesh_key_lifetime());
     auto agent = agent_options(folders_, hostname_.empty() ? host_name() : hostname_);
     agent.labels = labels_;

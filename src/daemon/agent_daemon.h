@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "daemon/ingress_options.h"
 
 namespace orchion::daemon {
 
@@ -19,6 +20,7 @@ struct AgentOptions {
   std::string advertise;  // where other nodes reach this one; empty: as said at joining, or by the way to the server
   std::uint16_t mesh_port =
       0;  // UDP, of WireGuard to other nodes that have it too; 0: as said at joining, or unencrypted
+  std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services
 };
 
 // Runs the agent of this machine for a control plane elsewhere, until SIGTERM or SIGINT. `ready` is called once, when

@@ -82,11 +82,13 @@ NodeParts::~NodeParts() = default;
 
 base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor, base::Clock& clock,
                                                          const Folders& folders, const std::string& short_id,
-                                                         const std::string& preferred, std::uint16_t mesh_port) {
+                                                         const std::string& preferred, std::uint16_t mesh_port,
+                                                         const std::optional<IngressOptions>& ingress) {
   RETURN_IF_ERROR(check_machine());
   std::unique_ptr<NodeParts> parts(new NodeParts(folders));
   const auto run = folders.run(short_id);
   RETURN_IF_ERROR(base::make_folders(run));
+  RETURN_IF_ERROR(parts->open_ingress(run, ingress));
   ASSIGN_OR_RETURN(parts->image_limits_, read_image_limits());
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
@@ -133,6 +135,19 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   return parts;
 }
 
+// One that isn't wanted any more is ended, whoever started it.
+base::Result<> NodeParts::open_ingress(const std::filesystem::path& run, const std::optional<IngressOptions>& options) {
+  const auto folder = run / "ingress";
+  if (!options) return mesh::ingress::end_haproxy(folder);
+  if (is_rootless())
+    return base::fail(base::Code::kFailedPrecondition,
+                      "an ingress needs root: without it containers' networks are apart from the machine's; start "
+                      "without --ingress, and publish a port instead");
+  ASSIGN_OR_RETURN(ingress_, mesh::ingress::HaproxyIngress::open(
+                                 {.http = options->http, .https = options->https, .folder = folder}, workers_));
+  return {};
+}
+
 void NodeParts::serve(node::agent::Agent& agent) {
   agent_ = &agent;
   executors_->wire_by([&agent](std::string task_uid, std::filesystem::path path) {
@@ -155,9 +170,10 @@ base::Co<> NodeParts::keep_uplink() {
 }
 
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {
-  auto capabilities = [data = folders_.data, executors = executors_.get()] {
+  auto capabilities = [data = folders_.data, executors = executors_.get(), ingress = ingress_.get()] {
     auto found = node::devices::read_capabilities(data, executors->described());
     found.set_agent_version(kVersion);
+    if (ingress != nullptr) *found.mutable_ingress() = ingress->info();
     return found;
   };
   return {.link = link,
@@ -172,7 +188,8 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
           .look_for_executors = [executors = executors_.get()] { return executors->look_again(); },
           .workers = &workers_,
           .mesh = tunnels_.get(),
-          .log_keeper = log_keeper_.get()};
+          .log_keeper = log_keeper_.get(),
+          .ingress = ingress_.get()};
 }
 
 }  // namespace orchion::daemon

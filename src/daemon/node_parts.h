@@ -8,9 +8,11 @@
 
 #include "base/worker_pool.h"
 #include "daemon/folders.h"
+#include "daemon/ingress_options.h"
 #include "daemon/node_executors.h"
 #include "mesh/dns/dns_server.h"
 #include "mesh/dns/records.h"
+#include "mesh/ingress/haproxy_ingress.h"
 #include "node/agent/agent.h"
 #include "node/images/image_store.h"
 #include "node/networks/linux_networks.h"
@@ -33,10 +35,12 @@ base::Co<> wait_for_session(const node::agent::Agent* agent, base::Clock* clock,
 // One executor; destroyed on it, after the agent.
 class NodeParts {
  public:
-  // `preferred`: as ExecutorParts'. `mesh_port`: UDP; 0: this node isn't in the mesh. Blocks for a moment.
+  // `preferred`: as ExecutorParts'. `mesh_port`: UDP; 0: this node isn't in the mesh. kFailedPrecondition: what is
+  // missing, or in the way. Blocks for a moment.
   static base::Result<std::unique_ptr<NodeParts>> open(base::Executor executor, base::Clock& clock,
                                                        const Folders& folders, const std::string& short_id,
-                                                       const std::string& preferred, std::uint16_t mesh_port);
+                                                       const std::string& preferred, std::uint16_t mesh_port,
+                                                       const std::optional<IngressOptions>& ingress);
   ~NodeParts();
 
   node::agent::AgentParts for_agent(node::agent::ControlLink& link, base::Clock& clock);
@@ -56,6 +60,7 @@ class NodeParts {
  private:
   class GatewayResolver;
   explicit NodeParts(Folders folders);
+  base::Result<> open_ingress(const std::filesystem::path& run, const std::optional<IngressOptions>& options);
 
   Folders folders_;
   base::WorkerPool workers_;
@@ -71,7 +76,8 @@ class NodeParts {
   mesh::dns::RecordTable records_;
   std::unique_ptr<mesh::dns::DnsServer> dns_;
   std::unique_ptr<GatewayResolver> resolver_;
-  node::agent::Agent* agent_ = nullptr;  // once there is one
+  std::unique_ptr<mesh::ingress::HaproxyIngress> ingress_;  // where it was asked for
+  node::agent::Agent* agent_ = nullptr;                     // once there is one
 };
 
 }  // namespace orchion::daemon

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "control/auth/node_authenticator.h"
+#include "control/auth/route_authority.h"
 #include "control/auth/token_authenticator.h"
 #include "control/controllers/controller_set.h"
 #include "control/notify/channel_controller.h"
@@ -17,6 +18,7 @@
 #include "control/services/channel_service.h"
 #include "control/services/handlers.h"
 #include "control/services/join_service.h"
+#include "control/services/route_service.h"
 #include "control/services/run_inputs.h"
 #include "control/serving/health.h"
 #include "control/serving/http_guard.h"
@@ -96,6 +98,7 @@ class ControlPlane {
     tokens_ = std::make_unique<control::auth::TokenAuthenticator>(*objects_, clock_, options_.data);
     check_ = std::make_unique<IdentityCheck>(*tokens_, *objects_, cluster_);
     CO_ASSIGN_OR_RETURN(authority_, control::auth::CertificateAuthority::open(options_.data, cluster_, clock_.wall()));
+    CO_ASSIGN_OR_RETURN(route_authority_, control::auth::RouteAuthority::open(options_.data, cluster_, clock_.wall()));
     CO_ASSIGN_OR_RETURN(const auto token_file, co_await tokens_->ensure_admin_token());
     base::log::info("the administrator's token is in {}", token_file.string());
     liveness_ = std::make_unique<control::controllers::NodeLiveness>(clock_.now());
@@ -110,12 +113,15 @@ class ControlPlane {
         std::make_shared<control::services::JoinService>(
             context, *authority_,
             control::services::JoinOptions{.cluster_id = cluster_, .address = door_.address, .advice = door_.advice}));
+    control::services::add_route_service(
+        methods_, context, {.authority = route_authority_->certificate(), .certificate_for = certificate_for()});
     control::services::add_channel_service(
         methods_, std::make_shared<control::services::ChannelService>(
                       context, [this](v1::Channel channel) { return channels_->send_test(std::move(channel)); }));
     health_.add_to(methods_);
     control::serving::add_reflection(methods_);
     calls_.spawn("the writer of reports", dispatcher_->run());
+    calls_.spawn("the renewal of certificates", dispatcher_->renew_certificates());
     calls_.spawn("the sweeper of inputs", control::services::sweep_inputs(context, inputs));
     control::controllers::ControllerOptions controllers;
     controllers.node_lost_after = options_.node_lost_after;
@@ -133,7 +139,8 @@ class ControlPlane {
   base::Co<> start_agent() {
     const Folders folders{options_.data};
     CO_ASSIGN_OR_RETURN(
-        parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor, options_.mesh_port));
+        parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor, options_.mesh_port,
+                                options_.ingress));
     CO_ASSIGN_OR_RETURN(const auto key_lifetime, read_mesh_key_lifetime());
     link_ = std::make_unique<LocalLink>(methods_, calls_);
     auto agent = agent_options(folders, host_name());
@@ -189,7 +196,14 @@ class ControlPlane {
             .heartbeat_seconds = static_cast<std::uint32_t>(options_.heartbeat.count()),
             .lease_seconds = static_cast<std::uint32_t>(options_.node_lost_after.count()),
             .heard = [this](const std::string& uid) { liveness_->heard(uid, clock_.now()); },
-            .left = [this](const std::string& uid) { liveness_->left(uid); }};
+            .left = [this](const std::string& uid) { liveness_->left(uid); },
+            .certificate_for = certificate_for()};
+  }
+
+  control::services::CertificateFor certificate_for() {
+    return [this](const std::vector<std::string>& hosts) {
+      return route_authority_->certificate_for(hosts, clock_.wall());
+    };
   }
 
   base::Executor executor_;
@@ -209,6 +223,7 @@ class ControlPlane {
   std::unique_ptr<control::auth::TokenAuthenticator> tokens_;
   std::unique_ptr<IdentityCheck> check_;
   std::optional<control::auth::CertificateAuthority> authority_;
+  std::optional<control::auth::RouteAuthority> route_authority_;
   std::unique_ptr<control::controllers::NodeLiveness> liveness_;
   std::unique_ptr<control::services::NodeStreams> streams_;
   std::unique_ptr<control::services::Dispatcher> dispatcher_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "daemon/ingress_options.h"
 
 namespace orchion::daemon {
 
@@ -17,7 +18,8 @@ struct ServerOptions {
   std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
   std::uint16_t mesh_port = 0;  // UDP, of WireGuard to other machines that have it too; 0: unencrypted
   bool agent = true;
-  std::string executor;  // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
+  std::string executor;                   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
+  std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services
   std::chrono::seconds heartbeat{5};
   std::chrono::seconds node_lost_after{30};
 };

@@ -35,6 +35,8 @@ const KeyChild kChildren[] = {
     {kServiceKeys, "x-orchion", kOrchionKeys, Below::kItself},
     {kOrchionKeys, "health", kProbesKeys, Below::kItself},
     {kOrchionKeys, "recovery", kRecoveryKeys, Below::kItself},
+    {kOrchionKeys, "routes", kRouteKeys, Below::kItems},
+    {kRouteKeys, "tls", kRouteTlsKeys, Below::kItself},
     {kProbesKeys, "liveness", kProbeKeys, Below::kItself},
     {kProbesKeys, "readiness", kProbeKeys, Below::kItself},
     {kProbesKeys, "startup", kProbeKeys, Below::kItself},

@@ -159,7 +159,22 @@ constexpr Key kOrchionKeyList[] = {
     {"executor", kText, true,
      "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"},
     {"health", kMap},
-    {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"}};
+    {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"},
+    {"routes", kList, true, "or labels of Traefik"}};
+constexpr Key kRouteKeyList[] = {{"name", kText},
+                                 {"host", kText, true, "`*.example.com` for one label more"},
+                                 {"hosts", kList},
+                                 {"path", kText},
+                                 {"exact", kFlag},
+                                 {"port", kNumber},
+                                 {"network", kText},
+                                 {"priority", kNumber},
+                                 {"tls", kAny, true, "`internal`, or a map with `certificate` and `key`"},
+                                 {"plain_too", kFlag},
+                                 {"strip_path", kFlag},
+                                 {"sticky", kFlag},
+                                 {"service_tls", kFlag}};
+constexpr Key kRouteTlsKeyList[] = {{"certificate", kText}, {"key", kText}};
 constexpr Key kRecoveryKeyList[] = {{"command", kTextOrList, true, "run in the container, for 30 s at most"}};
 constexpr Key kProbesKeyList[] = {{"liveness", kMap}, {"readiness", kMap}, {"startup", kMap}};
 constexpr Key kProbeKeyList[] = {{"http", kAny, true, "one of `http`, `tcp`, `grpc` and `command`"},
@@ -402,6 +417,8 @@ const KeyTable kLimitsKeys{"deploy.resources.limits", kLimitsKeyList};
 const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsKeyList};
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
 const KeyTable kOrchionKeys{"x-orchion", kOrchionKeyList};
+const KeyTable kRouteKeys{"a route", kRouteKeyList};
+const KeyTable kRouteTlsKeys{"tls of a route", kRouteTlsKeyList};
 const KeyTable kRecoveryKeys{"x-orchion.recovery", kRecoveryKeyList};
 const KeyTable kProbesKeys{"x-orchion.health", kProbesKeyList};
 const KeyTable kProbeKeys{"a check of x-orchion.health", kProbeKeyList};
@@ -464,7 +481,7 @@ std::span<const KeyTable* const> all_key_tables() {
       &kProbeKeys,         &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys,
       &kStackOrchionKeys,  &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,
       &kOutputKeys,        &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,  &kEgressRuleKeys,
-      &kPolicyPeerKeys};
+      &kPolicyPeerKeys,    &kRouteKeys,         &kRouteTlsKeys};
   return kAll;
 }
 

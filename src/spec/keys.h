@@ -46,6 +46,8 @@ extern const KeyTable kLimitsKeys;
 extern const KeyTable kReservationsKeys;
 extern const KeyTable kRestartPolicyKeys;
 extern const KeyTable kOrchionKeys;
+extern const KeyTable kRouteKeys;
+extern const KeyTable kRouteTlsKeys;
 extern const KeyTable kRecoveryKeys;
 extern const KeyTable kProbesKeys;
 extern const KeyTable kProbeKeys;

@@ -147,10 +147,14 @@ void NetworkLoader::load_external(const Node::Entry& entry, LoadContext& context
 }
 
 void NetworkLoader::apply(v1::StackSpec& spec) const {
-  for (auto& service : *spec.mutable_services())
-    for (auto& attachment : *service.mutable_spec()->mutable_container()->mutable_networks())
-      if (const auto external = externals_.find(attachment.network()); external != externals_.end())
-        attachment.set_network(external->second);
+  const auto name = [&](auto& part) {
+    if (const auto external = externals_.find(part.network()); external != externals_.end())
+      part.set_network(external->second);
+  };
+  for (auto& service : *spec.mutable_services()) {
+    for (auto& attachment : *service.mutable_spec()->mutable_container()->mutable_networks()) name(attachment);
+    for (auto& route : *service.mutable_spec()->mutable_routes()) name(route);
+  }
 }
 
 void VolumeLoader::load(const Node::Entry& entry, v1::NamedVolume& volume, LoadContext& context) {

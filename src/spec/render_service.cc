@@ -260,7 +260,9 @@ class ServiceRenderer {
     const auto& executor = spec.container().executor();
     const bool has_probes = needs_probes(spec.container());
     const bool recovers = spec.recovery().action() != v1::Recovery::RESTART;
-    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers) return;
+    if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers &&
+        spec.routes().empty())
+      return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
     yaml_.begin_map();
@@ -268,6 +270,7 @@ class ServiceRenderer {
     yaml_.field("executor", executor);
     if (has_probes) render_probes(spec.container(), yaml_);
     if (recovers) recovery(spec.recovery());
+    if (!spec.routes().empty()) render_routes(spec, yaml_);
     yaml_.end_map();
   }
 

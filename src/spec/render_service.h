@@ -35,6 +35,7 @@ void render_options(const v1::ContainerSpec& container, RenderWriter& yaml);
 // Whether it has checks that `healthcheck` has no words for, and those checks, as `health` of `x-orchion`.
 bool needs_probes(const v1::ContainerSpec& container);
 void render_probes(const v1::ContainerSpec& container, RenderWriter& yaml);
+void render_routes(const v1::ServiceSpec& spec, RenderWriter& yaml);
 
 // Whether `healthcheck` has no words for this one.
 bool is_probe(const v1::HealthCheck& check);

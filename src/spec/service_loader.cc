@@ -46,6 +46,7 @@ class ServiceLoader {
     if (const auto* node = find("deploy")) load_deploy(*node, spec_, context_);
     load_resources(node_, container(), context_);
     load_orchion();
+    load_routes(node_, spec_, context_);
     load_platform();
     load_replicas();
     load_container_name();

@@ -40,6 +40,7 @@ void load_names(const Node& service, v1::ContainerSpec& container, LoadContext& 
 void load_networks(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_health_check(const Node& node, v1::ContainerSpec& container, LoadContext& context);
 void load_probes(const Node& service, v1::ContainerSpec& container, LoadContext& context);
+void load_routes(const Node& service, v1::ServiceSpec& spec, LoadContext& context);
 void load_recovery(const Node& service, v1::ServiceSpec& spec, LoadContext& context);
 void load_logging(const Node& node, v1::ContainerSpec& container, LoadContext& context);
 void load_files(const Node& service, v1::ContainerSpec& container, LoadContext& context);

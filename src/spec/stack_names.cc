@@ -68,6 +68,8 @@ void StackNames::apply(v1::StackSpec& spec) const {
     service.set_name(label_of(services, old));
     for (auto& dependency : *service.mutable_spec()->mutable_depends_on())
       dependency.set_service(label_of(services, dependency.service()));
+    for (auto& route : *service.mutable_spec()->mutable_routes())
+      if (!route.network().empty()) route.set_network(label_of(networks, route.network()));
     for (auto& mount : *container.mutable_mounts())
       if (mount.type() == v1::Mount::VOLUME) mount.set_source(label_of(volumes, mount.source()));
     std::ranges::transform(old, old.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

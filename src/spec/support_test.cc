@@ -39,6 +39,10 @@ const std::map<std::string_view, std::string> kFrames = {
     {"deploy.restart_policy", "{services: {web: {image: a, deploy: {restart_policy: {@}}}}}"},
     {"deploy.placement", "{services: {web: {image: a, deploy: {placement: {@}}}}}"},
     {"x-orchion", "{services: {web: {image: a, x-orchion: {@}}}}"},
+    {"a route",
+     "{services: {web: {image: a, x-orchion: {routes: [{host: a.test, path: /x, port: 80, tls: internal, @}]}}}}"},
+    {"tls of a route",
+     "{services: {web: {image: a, x-orchion: {routes: [{port: 80, tls: {certificate: ./key, @}}]}}}}"},
     {"x-orchion.recovery", "{services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: {@}}}}}"},
     {"x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {@}}}}}"},
     {"a check of x-orchion.health", "{services: {web: {image: a, x-orchion: {health: {readiness: {tcp: 80, @}}}}}}"},
@@ -104,6 +108,9 @@ const std::map<std::pair<std::string_view, std::string_view>, std::string_view> 
      "{services: {web: {image: a, x-orchion: {health: {readiness: {grpc: 50051}}}}}}"},
     {{"a check of x-orchion.health", "command"},
      "{services: {web: {image: a, x-orchion: {health: {readiness: {command: [pg_isready, -q]}}}}}}"},
+    {{"a route", "hosts"},
+     "{services: {web: {image: a, x-orchion: {routes: [{port: 80, hosts: [shop.example.com, "
+     "'*.shop.example.com']}]}}}}"},
     {{"the file", "services"}, "{services: {web: {image: b}}}"},
     {{"a peer of a network policy", "except"},
      "{services: {web: {image: a}}, x-orchion: {network_policies: {p: {egress: [{to: [{range: 10.0.0.0/8, except: "

@@ -169,6 +169,8 @@ ROWS = {
     "GET /v1/networks": Row(),
     "GET /v1/stacks/{stack}/networks/{name}": Row({"stack": "shop", "name": "default"}),
     "GET /v1/networkPolicies": Row(),
+    "GET /v1/routes": Row(),
+    "GET /v1/routeAuthority": Row(),
     "GET /v1/networkPolicies/test": Row(query="from=192.0.2.7&to=shop/web&port=80"),
     "GET /v1/stacks/{stack}/networkPolicies/{name}": Row({"stack": "shop", "name": "web-only"}),
     "POST /v1/stacks/{stack}/networks": Row({"stack": "small"}, {"name": "more"}, makes=True, before=forget_network),

@@ -46,6 +46,7 @@ ASKING = {
     "job queues": [], "job rm": ["shop/task"], "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
     "network policy ls": [], "network policy inspect": ["shop/x"], "network policy test": ["shop/web", "shop/web", "80"],
+    "route ls": [], "route ca": [],
     "network ls": [], "network inspect": ["shop/default"], "network create": ["shop/more"], "network rm": ["shop/more"],
     "network connect": ["shop/default", "shop/web", "--alias", "x"], "network disconnect": ["shop/default", "shop/web"],
     "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],

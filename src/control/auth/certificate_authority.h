@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "control/auth/authority_folder.h"
 
 namespace orchion::control::auth {
 
@@ -19,8 +20,8 @@ class CertificateAuthority {
   static base::Result<CertificateAuthority> open(const std::filesystem::path& data_folder, std::string cluster_id,
                                                  base::WallTime now);
 
-  const std::string& certificate() const { return certificate_; }  // PEM
-  const std::string& fingerprint() const { return fingerprint_; }  // SHA-256, hexadecimal
+  const std::string& certificate() const { return authority_.certificate; }  // PEM
+  const std::string& fingerprint() const { return authority_.fingerprint; }  // SHA-256, hexadecimal
 
   // A new key and certificate for the server, the authority's own at the end of the chain, so that who knows only its
   // fingerprint gets it. It ends with the authority: it lies beside that key, and a short life would protect nothing.
@@ -35,19 +36,11 @@ class CertificateAuthority {
                                           base::WallTime now) const;
 
  private:
-  CertificateAuthority(std::string cluster_id, std::string key, std::string certificate, std::string fingerprint,
-                       base::WallTime not_after)
-      : cluster_id_(std::move(cluster_id)),
-        key_(std::move(key)),
-        certificate_(std::move(certificate)),
-        fingerprint_(std::move(fingerprint)),
-        not_after_(not_after) {}
+  CertificateAuthority(std::string cluster_id, Authority authority)
+      : cluster_id_(std::move(cluster_id)), authority_(std::move(authority)) {}
 
   std::string cluster_id_;
-  std::string key_;
-  std::string certificate_;
-  std::string fingerprint_;
-  base::WallTime not_after_;
+  Authority authority_;
 };
 
 // How certificates name a node: "orchion://CLUSTER/node/UID".

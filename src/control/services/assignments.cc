@@ -158,6 +158,8 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   *out.mutable_distant_ports() = told_ports_;
   policies_.tell_all(view, out);
   peers_.tell_all(view, out);
+  routes_.clear();
+  tell_routes(view, out);
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -185,13 +187,25 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
     if (const auto* task = after != nullptr ? after : before)
       ports_touched |= distant_ports_.put(*task, after != nullptr && is_reachable(*after));
   }
-  if (!out.removed_tasks().empty()) drop_unused_networks(out);
+  const bool rerouted = routes_.is_touched_by(commit) && tell_routes(view, out);
+  if (rerouted || !out.removed_tasks().empty()) drop_unused_networks(out);
   if (ports_touched) tell_distant_ports(view, out);
   policies_.tell_changes(view, commit, !tasks_.empty(), out);
   peers_.tell_changes(view, commit, out);
+  return numbered(std::move(out));
+}
+
+std::optional<v1::Assignments> AssignmentFeed::renew(const store::View& view) {
+  v1::Assignments out;
+  if (tell_routes(view, out)) drop_unused_networks(out);
+  return numbered(std::move(out));
+}
+
+// What says nothing isn't sent.
+std::optional<v1::Assignments> AssignmentFeed::numbered(v1::Assignments out) {
   if (out.tasks().empty() && out.removed_tasks().empty() && out.networks().empty() && out.removed_networks().empty() &&
       out.endpoints().empty() && out.removed_endpoints().empty() && out.removed_volumes().empty() &&
-      !out.has_distant_ports() && !out.has_policies() && !out.has_peers())
+      !out.has_distant_ports() && !out.has_policies() && !out.has_routes() && !out.has_peers())
     return std::nullopt;
   out.set_sequence(++sequence_);
   return out;
@@ -234,18 +248,29 @@ void AssignmentFeed::add_networks(const store::View& view, const v1::Task& task,
   auto& mine = tasks_[task.meta().uid()];
   for (const auto& address : task.spec().assignment().addresses()) {
     mine.insert(address.network_uid());
-    if (networks_.contains(address.network_uid())) continue;
-    const auto network = view.networks().find_uid(address.network_uid());
-    if (!network) continue;
-    networks_.insert(address.network_uid());
-    *out.add_networks() = network_assignment(*network);
-    // Of whatever stack. All are looked at, but only when the node joins a network.
-    for (const auto& [name, neighbour] : view.tasks().all()) visit_endpoints(view, nullptr, neighbour.get(), out);
+    join_network(view, address.network_uid(), out);
   }
 }
 
+void AssignmentFeed::join_network(const store::View& view, const std::string& uid, v1::Assignments& out) {
+  if (networks_.contains(uid)) return;
+  const auto network = view.networks().find_uid(uid);
+  if (!network) return;
+  networks_.insert(uid);
+  *out.add_networks() = network_assignment(*network);
+  // Of whatever stack. All are looked at, but only when the node joins a network.
+  for (const auto& [name, neighbour] : view.tasks().all()) visit_endpoints(view, nullptr, neighbour.get(), out);
+}
+
+// Who serves a route is told as if the node had a task there. False: nothing is new.
+bool AssignmentFeed::tell_routes(const store::View& view, v1::Assignments& out) {
+  if (!routes_.tell(view, out)) return false;
+  for (const auto& uid : routes_.networks()) join_network(view, uid, out);
+  return true;
+}
+
 void AssignmentFeed::drop_unused_networks(v1::Assignments& out) {
-  std::set<std::string> used;
+  auto used = routes_.networks();
   for (const auto& [uid, networks] : tasks_) used.insert(networks.begin(), networks.end());
   for (auto it = networks_.begin(); it != networks_.end();) {
     if (used.contains(*it)) {

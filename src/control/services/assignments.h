@@ -1,7 +1,7 @@
 #pragma once
 
 // What one node must know, computed from the view: its tasks, their networks, who is there and answers to which name,
-// and which ports lead away.
+// which ports lead away, and which HTTP routes it serves.
 
 #include <map>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "control/services/distant_ports.h"
 #include "control/services/peer_feed.h"
 #include "control/services/policy_feed.h"
+#include "control/services/route_feed.h"
 #include "control/store/object_store.h"
 #include "v1/dispatcher.pb.h"
 
@@ -20,8 +21,12 @@ namespace orchion::control::services {
 // Remembers what one session was told, and says what to tell it next. Not a coroutine, no I/O.
 class AssignmentFeed {
  public:
-  explicit AssignmentFeed(std::string node_uid)
-      : node_uid_(std::move(node_uid)), distant_ports_(node_uid_), peers_(node_uid_) {}
+  // `certificate_for`: as RouteFeed's; may be empty.
+  explicit AssignmentFeed(std::string node_uid, CertificateFor certificate_for = {})
+      : node_uid_(std::move(node_uid)),
+        distant_ports_(node_uid_),
+        peers_(node_uid_),
+        routes_(node_uid_, std::move(certificate_for)) {}
 
   // The full set, sequence number 1.
   v1::Assignments full(const store::View& view);
@@ -29,11 +34,17 @@ class AssignmentFeed {
   // What a commit changed for this node; nullopt: nothing.
   std::optional<v1::Assignments> delta(const store::View& view, const store::ObjectStore::Commit& commit);
 
+  // What time changed: certificates of routes that are due; nullopt: nothing.
+  std::optional<v1::Assignments> renew(const store::View& view);
+
  private:
   void visit_task(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);
   void add_task(const store::View& view, const v1::Task& task, v1::Assignments& out);
   void drop_task(const std::string& uid, v1::Assignments& out);
   void add_networks(const store::View& view, const v1::Task& task, v1::Assignments& out);
+  void join_network(const store::View& view, const std::string& uid, v1::Assignments& out);
+  bool tell_routes(const store::View& view, v1::Assignments& out);
+  std::optional<v1::Assignments> numbered(v1::Assignments out);
   void drop_unused_networks(v1::Assignments& out);
   void visit_volume(const v1::Volume& volume, v1::Assignments& out) const;
   void visit_network(const v1::Network* before, const v1::Network& network, v1::Assignments& out) const;
@@ -55,6 +66,7 @@ class AssignmentFeed {
   v1::DistantPorts told_ports_;
   PolicyFeed policies_;
   PeerFeed peers_;
+  RouteFeed routes_;
 };
 
 // The task with all that a node needs to start it; nullopt where its revision is gone.

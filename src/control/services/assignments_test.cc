@@ -15,7 +15,7 @@ constexpr char kNode[] = "node-1";
 // A view that transactions are played into, each as a commit, with what the feed says about it.
 class AssignmentFeedTest : public testing::Test {
  protected:
-  AssignmentFeedTest() : feed_(kNode) {
+  AssignmentFeedTest() {
     v1::Network network;
     network.mutable_meta()->set_stack("shop");
     network.mutable_meta()->set_name("default");
@@ -72,7 +72,9 @@ class AssignmentFeedTest : public testing::Test {
   }
 
   store::View view_;
-  AssignmentFeed feed_;
+  std::string certificate_ = " first";
+  AssignmentFeed feed_{kNode,
+                       [this](const auto& hosts) -> base::Result<std::string> { return hosts.front() + certificate_; }};
 };
 
 TEST_F(AssignmentFeedTest, TheFullSetHoldsTheNodesTasksTheirNetworksAndWhoAnswersThere) {
@@ -462,6 +464,78 @@ TEST_F(AssignmentFeedTest, ANodeThatIsWaitedForIsAskedToTakeANetworkDown) {
   ASSERT_TRUE(delta.has_value());
   EXPECT_EQ(delta->removed_networks(0), "net");
   EXPECT_EQ(feed_.full(view_).removed_networks(0), "net") << "the next session is asked again";
+}
+
+// A node without a task there, which takes HTTP for the service.
+class RoutedFeedTest : public AssignmentFeedTest {
+ protected:
+  void SetUp() override {
+    v1::Node node;
+    node.mutable_meta()->set_name(kNode);
+    node.mutable_meta()->set_uid(kNode);
+    node.mutable_status()->mutable_capabilities()->mutable_ingress()->set_http("0.0.0.0:80");
+    create(node);
+    service_.mutable_meta()->set_stack("shop");
+    service_.mutable_meta()->set_name("web");
+    service_.mutable_meta()->set_uid("service");
+    service_.mutable_spec()->mutable_container()->add_networks()->set_network("default");
+    auto& route = *service_.mutable_spec()->add_routes();
+    route.set_name("main");
+    route.add_hosts("a.test");
+    route.set_tls(v1::HttpRoute::INTERNAL_AUTHORITY);
+  }
+
+  v1::Service service_;
+};
+
+TEST_F(RoutedFeedTest, ANodeWithAnIngressIsToldRoutesWithTheirNetworkAndWhoServes) {
+  create(task("theirs", "node-2", v1::RUNNING));
+  feed_.full(view_);
+  const auto told = feed_.delta(view_, create(service_));
+  ASSERT_TRUE(told);
+  ASSERT_EQ(told->routes().routes_size(), 1);
+  EXPECT_EQ(told->routes().routes(0).service(), "web");
+  EXPECT_EQ(told->routes().routes(0).network_uid(), "net");
+  EXPECT_EQ(told->routes().routes(0).route().certificate().pem(), "a.test first");
+  ASSERT_EQ(told->networks_size(), 1);
+  ASSERT_EQ(told->endpoints_size(), 1);
+  EXPECT_TRUE(told->endpoints(0).serving());
+  EXPECT_EQ(feed_.full(view_).routes().routes_size(), 1);
+}
+
+TEST_F(RoutedFeedTest, OthersAreToldNone) {
+  AssignmentFeed other("node-2");
+  create(service_);
+  EXPECT_EQ(other.full(view_).routes().routes_size(), 0);
+  EXPECT_EQ(other.full(view_).networks_size(), 0);
+}
+
+TEST_F(RoutedFeedTest, WithItsLastRouteTheNodeLeavesTheNetwork) {
+  create(service_);
+  feed_.full(view_);
+  const auto stored = view_.services().find("shop", "web");
+  v1::Service without = *stored;
+  without.mutable_spec()->clear_routes();
+  store::Transaction transaction;
+  store::put_spec(transaction, without);
+  const auto told = feed_.delta(view_, play(std::move(transaction)));
+  ASSERT_TRUE(told);
+  EXPECT_TRUE(told->has_routes());
+  EXPECT_EQ(told->routes().routes_size(), 0);
+  ASSERT_EQ(told->removed_networks_size(), 1);
+  EXPECT_EQ(told->removed_networks(0), "net");
+}
+
+TEST_F(RoutedFeedTest, ACertificateThatWasRenewedIsToldWithoutACommit) {
+  create(service_);
+  feed_.full(view_);
+  EXPECT_FALSE(feed_.renew(view_));
+  certificate_ = " second";
+  const auto told = feed_.renew(view_);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->sequence(), 2u);
+  EXPECT_EQ(told->routes().routes(0).route().certificate().pem(), "a.test second");
+  EXPECT_FALSE(feed_.renew(view_));
 }
 
 }  // namespace

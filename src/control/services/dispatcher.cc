@@ -38,6 +38,9 @@ constexpr int kImageTries = 50;
 
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 
+// Certificates are renewed weeks before they end.
+constexpr auto kRenewalLook = std::chrono::hours(1);
+
 // The last finalizer taken away removes the object.
 template <class T>
 store::Transaction without_finalizer(T object, const std::string& finalizer) {
@@ -219,7 +222,7 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   session->offer(std::move(welcome));
 
   // From here on without a co_await: the full set and the deltas after it leave no gap.
-  session->feed = std::make_unique<AssignmentFeed>(session->node_uid);
+  session->feed = std::make_unique<AssignmentFeed>(session->node_uid, options_.certificate_for);
   v1::ToAgent full;
   *full.mutable_assignments() = session->feed->full(context_.objects.view());
   session->offer(std::move(full));
@@ -264,6 +267,11 @@ base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStr
       v1::ToAgent answer;
       answer.set_heartbeat(true);
       session->offer(std::move(answer));
+    }
+    if (message->has_mesh()) {
+      // An answer to what comes after a new key says that it is stored.
+      CO_RETURN_IF_ERROR(co_await handle(session, std::move(*message)));
+      continue;
     }
     CO_RETURN_IF_ERROR(co_await session->incoming.send(std::move(*message)));
   }
@@ -393,6 +401,19 @@ base::Co<> Dispatcher::run() {
     base::log::error("cannot store what the agents report, trying again: {}", written.error().message);
     for (auto& pending : batch) reports_.try_emplace(pending.report.task_uid(), std::move(pending));
     CO_RETURN_IF_ERROR(co_await context_.clock.sleep(kRetryDelay));
+  }
+}
+
+base::Co<> Dispatcher::renew_certificates() {
+  while (true) {
+    CO_RETURN_IF_ERROR(co_await context_.clock.sleep(kRenewalLook));
+    for (const auto& [uid, session] : newest_) {
+      auto renewed = session->feed ? session->feed->renew(context_.objects.view()) : std::nullopt;
+      if (!renewed) continue;
+      v1::ToAgent message;
+      *message.mutable_assignments() = *std::move(renewed);
+      session->offer(std::move(message));
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/channel.h"
 #include "control/services/context.h"
 #include "control/services/node_streams.h"
+#include "control/services/route_feed.h"
 #include "core/methods.h"
 #include "v1/dispatcher.pb.h"
 
@@ -27,6 +28,8 @@ struct DispatcherOptions {
   // Told of each sign of life and of orderly leaving; not stored. The node controller decides what silence means.
   std::function<void(const std::string& node_uid)> heard;
   std::function<void(const std::string& node_uid)> left;
+
+  CertificateFor certificate_for = {};  // of HTTP routes; see there
 };
 
 using SessionStream = core::TypedStream<v1::FromAgent, v1::ToAgent>;
@@ -40,6 +43,9 @@ class Dispatcher {
 
   // Writes what the agents report, until it is cancelled. Exactly one runs.
   base::Co<> run();
+
+  // Tells nodes of certificates that were renewed, until it is cancelled. Exactly one runs.
+  base::Co<> renew_certificates();
 
   // DispatcherService.Session: runs until the agent goes away. A node known by its certificate is that one, or nobody.
   base::Co<> serve(core::CallContext call, SessionStream stream);

@@ -5,6 +5,7 @@
 #include "control/services/bind.h"
 #include "control/services/network_rules.h"
 #include "control/services/paging.h"
+#include "control/services/route_rules.h"
 #include "control/services/standing_service.h"
 #include "control/services/view_wait.h"
 #include "core/carry_over.h"
@@ -132,6 +133,7 @@ base::Co<v1::Service> ServiceService::create_once(core::CallContext call, v1::Cr
   CO_RETURN_IF_ERROR(validate(request, stack.spec(), place_of(stack.spec(), *added)));
   CO_RETURN_IF_ERROR(
       check_joined_networks(context_.objects.view(), request.stack(), added->spec().container(), "/spec/container"));
+  CO_RETURN_IF_ERROR(check_route_rules(context_.objects.view(), request.stack(), stack.spec()));
   if (request.dry_run()) co_return imagined_service(context_.objects.view(), request.stack(), *added);
   const bool is_first = context_.objects.view().services().find(request.stack(), request.name()) == nullptr;
   v1::NamedService named = *added;

@@ -3,6 +3,7 @@
 #include "control/services/bind.h"
 #include "control/services/network_rules.h"
 #include "control/services/paging.h"
+#include "control/services/route_rules.h"
 #include "core/carry_over.h"
 #include "core/defaults.h"
 #include "core/difference.h"
@@ -57,6 +58,7 @@ base::Co<v1::ApplyStackResponse> StackService::apply_once(core::CallContext call
   if (call.if_match && *call.if_match != revision) co_return std::unexpected(stack_moved(request.name()));
   if (present && core::is_deleted(present->meta())) co_return std::unexpected(stack_going(request.name()));
   CO_RETURN_IF_ERROR(check_network_rules(context_.objects.view(), request.name(), request.spec()));
+  CO_RETURN_IF_ERROR(check_route_rules(context_.objects.view(), request.name(), request.spec()));
   v1::ApplyStackResponse response;
   *response.mutable_plan() = core::difference(present ? present->spec() : v1::StackSpec(), request.spec());
   response.mutable_plan()->set_base_revision(revision);

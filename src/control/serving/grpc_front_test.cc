@@ -87,7 +87,7 @@ TEST_F(GrpcFrontTest, Reflection) {
   const auto services =
       ask<rf::ServerReflectionResponse>("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", list);
   ASSERT_TRUE(services);
-  EXPECT_EQ(services->list_services_response().service_size(), 16);
+  EXPECT_EQ(services->list_services_response().service_size(), 17);
   rf::ServerReflectionRequest symbol;
   symbol.set_file_containing_symbol("orchion.v1.StackService");
   const auto files =

@@ -98,6 +98,8 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
       table, "NetworkPolicyService.ListNetworkPolicies");
   unimplemented<v1::TestNetworkPoliciesRequest, v1::TestNetworkPoliciesResponse>(
       table, "NetworkPolicyService.TestNetworkPolicies");
+  unimplemented<v1::ListRoutesRequest, v1::ListRoutesResponse>(table, "RouteService.ListRoutes");
+  unimplemented<v1::GetRouteAuthorityRequest, v1::RouteAuthority>(table, "RouteService.GetRouteAuthority");
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
   unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
   unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");

@@ -51,7 +51,8 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                     [this](const std::string& uid) {
                                       gone_networks_.insert(uid);
                                       say_gone_networks();
-                                    }}),
+                                    },
+                                .ingress = parts_.ingress}),
       image_reporter_(executor, parts_.clock, parts_.images, outbox_),
       image_fetcher_(executor, parts_.link, parts_.clock, parts_.images),
       inputs_(executor, parts_.link, parts_.clock, options_.folder / "inputs", parts_.workers),
@@ -122,6 +123,7 @@ base::Co<> Agent::start() {
   group_.spawn("networks", network_table_.keep());
   group_.spawn("policies", policies_.keep());
   group_.spawn("network checkpoint", network_table_.save_changes());
+  group_.spawn("routes", network_table_.keep_routes());
   group_.spawn("images", image_reporter_.run());
   group_.spawn("lease", keep_lease());
   group_.spawn("the mesh's key", mesh_.keep());

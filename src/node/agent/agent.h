@@ -53,9 +53,10 @@ struct AgentParts {
   std::function<v1::NodeCapabilities()> capabilities;  // called on a worker; may take a millisecond
   // Adds to `executors` what can be found now; empty: there is nothing to find.
   std::function<base::Co<>()> look_for_executors = {};
-  base::WorkerPool* workers = nullptr;    // null: everything inline, for simulations on one thread
-  networks::MeshKeys* mesh = nullptr;     // null: this node speaks to others unencrypted
-  logs::LogKeeper* log_keeper = nullptr;  // null: a gone task's output goes with it, none is compressed
+  base::WorkerPool* workers = nullptr;        // null: everything inline, for simulations on one thread
+  networks::MeshKeys* mesh = nullptr;         // null: this node speaks to others unencrypted
+  logs::LogKeeper* log_keeper = nullptr;      // null: a gone task's output goes with it, none is compressed
+  mesh::ingress::Ingress* ingress = nullptr;  // null: no HTTP is taken here
 };
 
 // One executor. start(), then run(); shutdown() before it is destroyed.

@@ -8,6 +8,7 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include "base/log.h"
+#include "base/timeout.h"
 
 namespace orchion::node::agent {
 
@@ -20,6 +21,9 @@ constexpr auto kSaveDelay = std::chrono::milliseconds(200);
 
 // From a task's word that it stops to the last node that leads to it: the word's way through the control plane.
 constexpr auto kDrainTime = std::chrono::milliseconds(200);
+
+// A reload that is under way is over by then.
+constexpr auto kRouteLimit = std::chrono::seconds(3);
 
 bool same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -38,7 +42,11 @@ struct Busy {
 
 }  // namespace
 
-NetworkTable::NetworkTable(base::Executor executor, Parts parts) : parts_(parts), changed_(std::move(executor)) {}
+NetworkTable::NetworkTable(base::Executor executor, Parts parts)
+    : parts_(parts),
+      changed_(executor),
+      routes_(executor, parts_.clock, parts_.ingress,
+              [this](const v1::RouteAssignment& route) { return servers_of(route); }) {}
 
 void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector<v1::TaskCheckpoint>& tasks) {
   for (const auto& network : names.networks()) put_network(network);
@@ -48,6 +56,7 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
   put_distant_ports(names.distant_ports());
   put_policies(names.policies());
+  routes_.set_routes(names.routes());
   put_peers(names.peers());
   host_address_ = names.host_address();
   mesh_address_ = names.mesh_address();
@@ -77,9 +86,11 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   for (const auto& key : assignments.removed_endpoints()) remove_endpoint({key.task_uid(), key.network_uid()});
   if (assignments.full() || assignments.has_distant_ports()) put_distant_ports(assignments.distant_ports());
   if (assignments.full() || assignments.has_policies()) put_policies(assignments.policies());
+  if (assignments.full() || assignments.has_routes()) routes_.set_routes(assignments.routes());
   if (assignments.full() || assignments.has_peers()) put_peers(assignments.peers());
   unsaved_ = true;
   changed_.notify();
+  routes_.notify();
   parts_.policies.notify();
 }
 
@@ -288,6 +299,7 @@ void NetworkTable::set_ready(const std::string& task_uid, bool ready) {
   if (!changed) return;
   services_led_ = false;
   changed_.notify();
+  routes_.notify();
   for (auto it = endpoints_.lower_bound({task_uid, ""}); it != endpoints_.end() && it->first.first == task_uid; ++it) {
     if (ready) {
       put_record(it->second);
@@ -295,6 +307,18 @@ void NetworkTable::set_ready(const std::string& task_uid, bool ready) {
       parts_.records.remove(task_uid, it->first.second);
     }
   }
+}
+
+// Who serves a route: the tasks of its service in its network.
+std::vector<mesh::ingress::Server> NetworkTable::servers_of(const v1::RouteAssignment& route) const {
+  std::vector<mesh::ingress::Server> servers;
+  for (const auto& [key, endpoint] : endpoints_) {
+    if (key.second != route.network_uid() || endpoint.stack() != route.stack() ||
+        endpoint.service() != route.service() || endpoint.of_run() || !is_serving(endpoint))
+      continue;
+    servers.push_back({endpoint.task_uid(), endpoint.address()});
+  }
+  return servers;
 }
 
 bool NetworkTable::has_stand_in(const std::string& task_uid) const {
@@ -317,6 +341,8 @@ base::Co<> NetworkTable::drain(std::string task_uid) {
   if (!was_led_to) co_return base::Result<>{};
   auto led = co_await lead_services();
   if (!led) base::log::warn("virtual addresses: {}", led.error().message);
+  auto routed = co_await base::with_timeout(parts_.clock, kRouteLimit, "leading requests elsewhere", routes_.lead());
+  if (!routed) base::log::warn("routes: {}", routed.error().message);
   co_return co_await parts_.clock.sleep(kDrainTime);
 }
 
@@ -491,6 +517,7 @@ v1::NetworkCheckpoint NetworkTable::checkpoint() const {
   for (const auto& [key, endpoint] : endpoints_) *result.add_endpoints() = endpoint;
   *result.mutable_distant_ports() = distant_ports_;
   *result.mutable_policies() = policies_;
+  *result.mutable_routes() = routes_.routes();
   *result.mutable_peers() = peers_;
   result.set_host_address(host_address_);
   result.set_mesh_address(mesh_address_);

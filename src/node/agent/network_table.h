@@ -14,6 +14,7 @@
 #include "node/agent/checkpoint_folder.h"
 #include "node/agent/policy_keeper.h"
 #include "node/agent/resolver.h"
+#include "node/agent/route_keeper.h"
 #include "node/networks/networks.h"
 
 namespace orchion::node::agent {
@@ -34,6 +35,7 @@ class NetworkTable {
     std::function<std::string()> address;     // as AgentOptions::address
     bool in_mesh = false;
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
+    mesh::ingress::Ingress* ingress = nullptr;         // null: this machine has none
   };
   NetworkTable(base::Executor executor, Parts parts);
 
@@ -46,9 +48,11 @@ class NetworkTable {
   // The networks and names of an assignment; its tasks are another's.
   void apply(const v1::Assignments& assignments);
 
-  // Until cancelled; exactly one of each runs. The first makes and removes networks, the second keeps the checkpoint.
+  // Until cancelled; exactly one of each runs. The first makes and removes networks, the second keeps the checkpoint,
+  // the third leads what the ingress takes.
   base::Co<> keep();
   base::Co<> save_changes();
+  base::Co<> keep_routes() { return routes_.keep(); }
 
   // Returns when the network is there. kUnavailable: nobody has told this node about it.
   base::Co<> ensure(std::string uid);
@@ -99,6 +103,7 @@ class NetworkTable {
   bool has_gateway_of_another(const Entry& entry) const;
   bool is_serving(const v1::Endpoint& endpoint) const;
   bool has_stand_in(const std::string& task_uid) const;
+  std::vector<mesh::ingress::Server> servers_of(const v1::RouteAssignment& route) const;
   void drop_unnamed(const v1::Assignments& assignments);
   base::Co<> make(std::shared_ptr<Entry> entry);
   base::Co<> lead(std::shared_ptr<Entry> entry);
@@ -125,6 +130,7 @@ class NetworkTable {
   std::string address_problem_;
   bool unsaved_ = false;
   ChangeSignal changed_;
+  RouteKeeper routes_;
 };
 
 }  // namespace orchion::node::agent

@@ -39,7 +39,9 @@ std::unexpected<base::Error> fail_openssl(Code code, std::string_view action) {
 
 base::Result<KeyPtr> parse_key(std::string_view pem) {
   ASSIGN_OR_RETURN(const auto bio, open_pem(pem, "key"));
-  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  // One that a password protects is none that can be used: nobody is there to be asked.
+  constexpr auto kNoPassword = [](char*, int, int, void*) { return -1; };
+  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, kNoPassword, nullptr));
   if (!key) return fail_openssl(Code::kInvalidArgument, "this is no private key in PEM");
   return key;
 }

@@ -1,0 +1,137 @@
+#include "control/services/route_service.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "control/services/paging.h"
+#include "core/lifecycle.h"
+#include "core/routes.h"
+#include "core/task_state.h"
+#include "core/timestamps.h"
+#include "v1/control.pb.h"
+#include "wire/tls/certificates.h"
+
+namespace orchion::control::services {
+
+namespace {
+
+// What the nodes with an ingress have in common, as far as one line can say it: the first that is ready speaks for all.
+struct Entrance {
+  bool is_there = false;
+  std::uint32_t http_port = 0;
+  std::uint32_t https_port = 0;
+  std::string problem;  // of one of them
+};
+
+std::uint32_t port_of(const std::string& address) {
+  std::uint32_t port = 0;
+  const auto colon = address.rfind(':');
+  if (colon != std::string::npos) std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  return port;
+}
+
+Entrance entrance_of(const store::View& view) {
+  Entrance entrance;
+  for (const auto& [name, node] : view.nodes().all()) {
+    if (node->status().state() != v1::NodeStatus::READY || !node->status().capabilities().has_ingress()) continue;
+    const auto& ingress = node->status().capabilities().ingress();
+    if (!entrance.is_there) {
+      entrance.http_port = port_of(ingress.http());
+      entrance.https_port = port_of(ingress.https());
+    }
+    entrance.is_there = true;
+    if (entrance.problem.empty() && !ingress.message().empty())
+      entrance.problem = fmt::format("node {}: {}", node->meta().name(), ingress.message());
+  }
+  return entrance;
+}
+
+std::uint32_t tasks_serving(const store::View& view, const v1::Service& service) {
+  std::uint32_t count = 0;
+  for (const auto& task : view.tasks_of_service(service.meta().stack(), service.meta().name()))
+    if (task->spec().desired_state() == v1::DESIRED_RUNNING && task->status().state() == v1::RUNNING &&
+        core::is_ready(task->status()))
+      ++count;
+  return count;
+}
+
+// Of what is shown, whoever made it; nullopt: nothing is.
+std::optional<base::WallTime> expiry_of(const v1::HttpRoute& route, const CertificateFor& certificate_for) {
+  std::string pem = route.certificate().pem();
+  if (route.tls() == v1::HttpRoute::INTERNAL_AUTHORITY && certificate_for)
+    pem = certificate_for({route.hosts().begin(), route.hosts().end()}).value_or("");
+  const auto certificate = wire::tls::read_certificate(pem);
+  if (!certificate) return std::nullopt;
+  return certificate->not_after;
+}
+
+std::string message_of(const Entrance& entrance, const v1::RouteView& route, bool has_network, bool is_expired) {
+  if (!entrance.is_there)
+    return "no node takes HTTP: start the server with `orchion server --ingress`, or another node with `orchion agent "
+           "--ingress`";
+  if (!entrance.problem.empty()) return entrance.problem;
+  if (!has_network) return "its network isn't made yet";
+  if (is_expired) return "its certificate has expired: apply the stack with a new one";
+  if (route.tasks_serving() == 0) return "no task of the service answers";
+  return "";
+}
+
+struct RouteReader {
+  ServiceContext context;
+  RouteServiceOptions options;
+
+  v1::RouteView view_of(const Entrance& entrance, const v1::Service& service, const v1::HttpRoute& route) const {
+    const auto& view = context.objects.view();
+    v1::RouteView out;
+    out.set_stack(service.meta().stack());
+    out.set_service(service.meta().name());
+    *out.mutable_route() = route;
+    for (auto& address : core::route_addresses(route, entrance.http_port, entrance.https_port))
+      out.add_addresses(std::move(address));
+    out.set_tasks_serving(tasks_serving(view, service));
+    const auto expiry = route.tls() == v1::HttpRoute::PLAIN ? std::nullopt : expiry_of(route, options.certificate_for);
+    if (expiry) *out.mutable_certificate_expires_at() = core::to_timestamp(*expiry);
+    const bool is_expired = expiry && *expiry < context.clock.wall();
+    out.set_message(message_of(entrance, out, network_of_route(view, service, route) != nullptr, is_expired));
+    return out;
+  }
+};
+
+base::Co<v1::ListRoutesResponse> list(std::shared_ptr<const RouteReader> reader, v1::ListRoutesRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
+  const auto& view = reader->context.objects.view();
+  v1::ListRoutesResponse response;
+  response.set_revision(reader->context.objects.bookmark().text());
+  const auto entrance = entrance_of(view);
+  auto wanted = [&](const v1::Service& service) {
+    return (request.stack().empty() || request.stack() == service.meta().stack()) && !service.spec().routes().empty() &&
+           !core::is_deleted(service.meta());
+  };
+  for (const auto& service : page_of(view.services(), page, wanted, *response.mutable_next_page_token()))
+    for (const auto& route : service->spec().routes())
+      *response.add_routes() = reader->view_of(entrance, *service, route);
+  co_return response;
+}
+
+base::Co<v1::RouteAuthority> get_authority(std::shared_ptr<const RouteReader> reader) {
+  v1::RouteAuthority authority;
+  authority.set_certificate(reader->options.authority);
+  co_return authority;
+}
+
+}  // namespace
+
+void add_route_service(core::MethodTable& table, ServiceContext context, RouteServiceOptions options) {
+  const auto reader = std::make_shared<const RouteReader>(RouteReader{context, std::move(options)});
+  table.unary<v1::ListRoutesRequest, v1::ListRoutesResponse>(
+      "orchion.v1.RouteService.ListRoutes",
+      [reader](core::CallContext, v1::ListRoutesRequest request) { return list(reader, std::move(request)); });
+  table.unary<v1::GetRouteAuthorityRequest, v1::RouteAuthority>(
+      "orchion.v1.RouteService.GetRouteAuthority",
+      [reader](core::CallContext, v1::GetRouteAuthorityRequest) { return get_authority(reader); });
+}
+
+}  // namespace orchion::control::services
