@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/shared_network.h"
 #include "core/timestamps.h"
 
 namespace orchion::core {
@@ -42,6 +43,7 @@ void fill_defaults(v1::ServiceSpec& spec) {
   fill_container(*spec.mutable_container());
   if (!spec.has_replicas()) spec.set_replicas(1);
   spec.mutable_restart();
+  depend_on_shared_network(spec);
   for (auto& dependency : *spec.mutable_depends_on())
     if (dependency.condition() == v1::Dependency::CONDITION_UNSPECIFIED)
       dependency.set_condition(v1::Dependency::STARTED);

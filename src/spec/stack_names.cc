@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/naming.h"
+#include "core/shared_network.h"
 
 namespace orchion::spec {
 
@@ -68,6 +69,7 @@ void StackNames::apply(v1::StackSpec& spec) const {
     service.set_name(label_of(services, old));
     for (auto& dependency : *service.mutable_spec()->mutable_depends_on())
       dependency.set_service(label_of(services, dependency.service()));
+    if (core::shares_network(container)) container.set_network_service(label_of(services, container.network_service()));
     for (auto& mount : *container.mutable_mounts())
       if (mount.type() == v1::Mount::VOLUME) mount.set_source(label_of(volumes, mount.source()));
     std::ranges::transform(old, old.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

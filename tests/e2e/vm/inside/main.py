@@ -15,7 +15,7 @@ USAGE = "Usage.test_figures_are_right Usage.test_processor_time_is_the_process_s
 POWER_OFF = "sync; systemctl poweroff"
 BOOTS = (
     (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "rootless_test.py",
-      "boots.py begin"], "systemctl reboot"),
+      "vlan_test.py", "boots.py begin"], "systemctl reboot"),
     (["boots.py again"], "echo b > /proc/sysrq-trigger"),
     (["boots.py end"], POWER_OFF),
 )
