@@ -24,7 +24,8 @@ Row network_row(const v1::Network& network, const NetworkUsers& users) {
           {name, or_dash(status.subnet()), or_dash(status.subnet6()), network.spec().internal() ? "yes" : "no",
            std::to_string(users.services_in(network).size()), std::to_string(users.tasks_in(network).size()),
            network.meta().has_deleted_at() ? "being removed" : status.message()},
-          {or_dash(status.gateway()), or_dash(status.gateway6()),
+          {network.spec().driver() == v1::MACVLAN ? "macvlan " + network.spec().parent() : "bridge",
+           or_dash(status.gateway()), or_dash(status.gateway6()),
            network.spec().mtu() == 0 ? "-" : std::to_string(network.spec().mtu()), network.meta().uid()}};
 }
 
@@ -54,7 +55,7 @@ int run_network_ls(Context& context) {
   }
   return list_command<v1::ListNetworksResponse>(context, "orchion.v1.ResourceService.ListNetworks", request,
                                                 {"NETWORK", "SUBNET", "IPV6", "INTERNAL", "SERVICES", "TASKS", "NOTE"},
-                                                {"GATEWAY", "GATEWAY6", "MTU", "UID"},
+                                                {"DRIVER", "GATEWAY", "GATEWAY6", "MTU", "UID"},
                                                 [&](const v1::ListNetworksResponse& response) {
                                                   std::vector<Row> rows;
                                                   for (const auto& network : response.networks())

@@ -22,6 +22,9 @@ v1::NetworkSpec spec_of(const NetworkOptions& options) {
   spec.set_subnet6(options.subnet6);
   spec.set_internal(options.internal);
   spec.set_mtu(options.mtu);
+  spec.set_driver(options.driver == "macvlan" ? v1::MACVLAN : v1::ROUTED);
+  spec.set_parent(options.parent);
+  spec.set_address_range(options.range);
   for (const auto& label : options.labels) {
     const auto equals = label.find('=');
     (*spec.mutable_labels())[label.substr(0, equals)] = equals == label.npos ? "" : label.substr(equals + 1);

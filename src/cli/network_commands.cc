@@ -19,6 +19,10 @@ void add_create(CommandTree& tree, CLI::App& group) {
   create->add_option("--gateway", options->gateway, "One of them (default: the first)");
   create->add_flag("--ipv6", options->ipv6, "With IPv6 addresses too");
   create->add_option("--subnet6", options->subnet6, "Its IPv6 addresses, as fd00:12::/64 (default: chosen)");
+  create->add_option("--range", options->range, "The part of the subnet that tasks get (default: all of it)");
+  create->add_option("--driver", options->driver, "bridge, which every node routes, or macvlan (default: bridge)")
+      ->check(CLI::IsMember({"bridge", "macvlan"}));
+  create->add_option("--parent", options->parent, "Of macvlan: the nodes' interface, as eth0, or eth0.20 for a VLAN");
   create->add_flag("--internal", options->internal, "No way out of it");
   bound(create->add_option("--mtu", options->mtu, "Bytes of the largest packet (default: what fits)"), core::kMtuMin,
         core::kMtuMax);

@@ -22,6 +22,9 @@ struct NetworkOptions {
   std::string subnet6;  // IPv6 is on with it
   bool internal = false;
   std::uint32_t mtu = 0;
+  std::string driver = "bridge";
+  std::string parent;
+  std::string range;                // CIDR
   std::vector<std::string> labels;  // NAME=VALUE
 };
 int run_network_create(Context& context, const NetworkOptions& options);

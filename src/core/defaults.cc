@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/shared_network.h"
 #include "core/timestamps.h"
 
 namespace orchion::core {
@@ -55,6 +56,7 @@ void fill_defaults(v1::ServiceSpec& spec) {
   fill_routes(spec);
   if (!spec.has_replicas()) spec.set_replicas(1);
   spec.mutable_restart();
+  depend_on_shared_network(spec);
   for (auto& dependency : *spec.mutable_depends_on())
     if (dependency.condition() == v1::Dependency::CONDITION_UNSPECIFIED)
       dependency.set_condition(v1::Dependency::STARTED);

@@ -11,6 +11,7 @@
 #include "core/cron/cron.h"
 #include "core/jobs.h"
 #include "core/naming.h"
+#include "core/shared_network.h"
 #include "core/timestamps.h"
 #include "core/validation.h"
 
@@ -43,6 +44,9 @@ class JobCheck {
 
   void run() {
     check_container(spec_.container(), at_ + "/container", violations_);
+    if (shares_network(spec_.container()))
+      add("/container/networkMode",
+          "can't be OF_SERVICE: a job's tasks are on whatever node has room; let the job join the service's networks");
     check_parameters();
     check_numbers();
     check_times();

@@ -1,5 +1,6 @@
 #include "core/network_validation.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -41,8 +42,10 @@ class NetworkCheck {
   void run() {
     const auto subnet = check_subnet();
     check_gateway(subnet);
+    check_range(subnet);
     check_subnet6();
     check_mtu();
+    check_driver();
     for (const auto& [key, value] : spec_.labels())
       if (key.empty()) add("/labels", "has a label without a name");
   }
@@ -79,6 +82,44 @@ class NetworkCheck {
     else if (*gateway == subnet->base || *gateway == subnet->last())
       add("/gateway", fmt::format("{} is the first or the last address of {}, which nobody can have", spec_.gateway(),
                                   subnet->text()));
+  }
+
+  void check_range(const std::optional<Subnet>& subnet) {
+    if (spec_.address_range().empty()) return;
+    const auto range = parse_subnet(spec_.address_range());
+    if (!range) return add("/addressRange", range.error().message);
+    if (spec_.subnet().empty())
+      return add("/addressRange", fmt::format("{} is part of a subnet: say which in `subnet` too", range->text()));
+    if (subnet && (!subnet->contains(range->base) || range->prefix < subnet->prefix))
+      add("/addressRange", fmt::format("{} isn't part of the subnet {}", range->text(), subnet->text()));
+  }
+
+  void check_driver() {
+    if (spec_.driver() == v1::MACVLAN) return check_macvlan();
+    if (!spec_.parent().empty())
+      add("/parent", "means something with the driver MACVLAN only: the nodes choose the way of all others");
+  }
+
+  void check_macvlan() {
+    if (spec_.parent().empty())
+      add("/parent", "is empty: a macvlan network needs the nodes' interface that it is on, such as eth0 or eth0.20");
+    else if (!is_interface(spec_.parent()))
+      add("/parent", fmt::format("\"{}\" is no interface: write it like eth0, or eth0.20 for a VLAN", spec_.parent()));
+    if (spec_.subnet().empty())
+      add("/subnet", "is empty: a macvlan network needs that of the network behind its parent, such as 192.168.1.0/24");
+    if (spec_.enable_ipv6()) add("/enableIpv6", "can't be on with the driver MACVLAN, whose tasks have IPv4 alone");
+    if (spec_.internal())
+      add("/internal",
+          "can't be kept with the driver MACVLAN, since the network is others' too: leave the gateway out "
+          "for a network without a way out");
+  }
+
+  // A link's name, as the kernel takes it.
+  static bool is_interface(std::string_view name) {
+    constexpr std::size_t kInterfaceBytesMax = 15;
+    const auto is_plain = [](unsigned char c) { return c > ' ' && c < 127 && c != '/' && c != ':'; };
+    return name.size() <= kInterfaceBytesMax && name != "." && name != ".." && name != "lo" &&
+           std::all_of(name.begin(), name.end(), is_plain);
   }
 
   void check_subnet6() {

@@ -229,9 +229,28 @@ class OptionCheck {
   }
 
   void check_network_mode() {
+    if (container_.network_mode() != v1::OF_SERVICE && !container_.network_service().empty())
+      add("/networkService", "means something with the networkMode OF_SERVICE only");
     if (container_.network_mode() == v1::IN_NETWORKS) return;
     if (!container_.networks().empty()) add("/networks", "must be empty where networkMode says something else");
     if (!container_.ports().empty()) add("/ports", "must be empty where networkMode says something else");
+    if (container_.network_mode() == v1::OF_SERVICE) check_shared_network();
+  }
+
+  // As Docker has it: what is the network's is said by the service whose network it is.
+  void check_shared_network() {
+    if (container_.network_service().empty()) add("/networkService", "is empty: name the service whose network it is");
+    const auto refuse = [this](bool set, const char* pointer) {
+      if (set)
+        add(pointer,
+            fmt::format("is said by service {}, whose network this is: leave it out", container_.network_service()));
+    };
+    refuse(!container_.hostname().empty(), "/hostname");
+    refuse(!container_.domainname().empty(), "/domainname");
+    refuse(container_.has_dns(), "/dns");
+    refuse(container_.has_dns_search(), "/dnsSearch");
+    refuse(!container_.dns_options().empty(), "/dnsOptions");
+    refuse(!container_.extra_hosts().empty(), "/extraHosts");
   }
 
   const v1::ContainerSpec& container_;

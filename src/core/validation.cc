@@ -14,7 +14,9 @@
 #include "core/network_names.h"
 #include "core/network_policy.h"
 #include "core/network_validation.h"
+#include "core/policy_labels.h"
 #include "core/routes.h"
+#include "core/shared_network.h"
 
 namespace orchion::core {
 
@@ -69,6 +71,14 @@ class StackCheck {
     check_service(service, at, violations_);
     check_what_it_uses(service.container(), at);
     check_dependencies(index, at);
+    if (!service.container().ports().empty() && is_beside_nodes(service.container()))
+      add(at + "/container/ports",
+          fmt::format("can't be published: {} is in macvlan networks only, where it is reached "
+                      "by its own address; leave them out, or have it join another network",
+                      spec_.services(index).name()));
+    if (!shares_network(service.container()) || service.container().network_service().empty()) return;
+    if (auto problem = shared_network_problem(spec_, spec_.services(index)); !problem.empty())
+      add(at + "/container/networkService", std::move(problem));
   }
 
   void check_one_job(int index) {
@@ -112,9 +122,41 @@ class StackCheck {
   void check_network_policies(std::set<std::string> programs) {
     programs.insert(service_names_.begin(), service_names_.end());
     names_of(spec_.network_policies(), "networkPolicies", "network policy");
-    for (int i = 0; i < spec_.network_policies_size(); ++i)
-      check_network_policy(spec_.network_policies(i).spec(), programs, fmt::format("/spec/networkPolicies/{}/spec", i),
-                           violations_);
+    for (int i = 0; i < spec_.network_policies_size(); ++i) {
+      const auto& policy = spec_.network_policies(i).spec();
+      const auto at = fmt::format("/spec/networkPolicies/{}/spec", i);
+      check_network_policy(policy, programs, at, violations_);
+      check_policy_holds(policy, at);
+    }
+  }
+
+  // No node sees its packets: all of its networks are others' wires. Of another stack's network nothing is known here.
+  bool is_beside_nodes(const v1::ContainerSpec& container) const {
+    const auto is_macvlan = [&](const v1::NetworkAttachment& attachment) {
+      const auto found = std::find_if(spec_.networks().begin(), spec_.networks().end(), [&](const auto& network) {
+        return network_of(name_, attachment.network()) == NetworkName{std::string(name_), network.name()};
+      });
+      return found != spec_.networks().end() && found->spec().driver() == v1::MACVLAN;
+    };
+    return !container.networks().empty() &&
+           std::all_of(container.networks().begin(), container.networks().end(), is_macvlan);
+  }
+
+  // One address is under one set of policies: its owner's. And a node holds only what passes it.
+  void check_policy_holds(const v1::NetworkPolicySpec& policy, const std::string& at) {
+    for (const auto& service : spec_.services()) {
+      const auto& container = service.spec().container();
+      const auto labels = policy_labels(service.spec());
+      const PolicyTask task{std::string(name_), service.name(), {labels.begin(), labels.end()}};
+      if (is_beside_nodes(container) && is_about(std::string(name_), policy, task))
+        add(at,
+            fmt::format("would not hold for {}, which is in macvlan networks only, past every node: choose others by "
+                        "`service` or `labels`, or have it join another network instead",
+                        service.name()));
+      if (service.name() == policy.service() && shares_network(container))
+        add(at + "/service", fmt::format("{} is in the network of {}, whose policies hold for both: name {}",
+                                         service.name(), container.network_service(), container.network_service()));
+    }
   }
 
   static bool is_every_address(const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; }

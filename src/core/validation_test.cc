@@ -236,6 +236,108 @@ TEST(Validation, EachMistakeHasItsPlace) {
   }
 }
 
+// The second service in the network of the first.
+v1::StackSpec with_shared_network(const std::function<void(v1::StackSpec&)>& change = [](v1::StackSpec&) {}) {
+  v1::StackSpec stack = shop();
+  auto& db = *stack.mutable_services(1)->mutable_spec()->mutable_container();
+  stack.mutable_services(0)->mutable_spec()->clear_depends_on();
+  db.clear_networks();
+  db.set_network_mode(v1::OF_SERVICE);
+  db.set_network_service("web");
+  change(stack);
+  fill_defaults(stack);
+  return stack;
+}
+
+v1::ContainerSpec& db_container(v1::StackSpec& stack) {
+  return *stack.mutable_services(1)->mutable_spec()->mutable_container();
+}
+
+TEST(Validation, AServiceMayShareTheNetworkOfAnother) {
+  const auto stack = with_shared_network();
+  EXPECT_TRUE(validate_stack("shop", stack)) << validate_stack("shop", stack).error().message;
+  const auto& db = stack.services(1).spec();
+  EXPECT_EQ(db.container().networks_size(), 0);
+  ASSERT_EQ(db.depends_on_size(), 1);
+  EXPECT_EQ(db.depends_on(0).service(), "web");
+  EXPECT_EQ(db.depends_on(0).condition(), v1::Dependency::STARTED);
+  // What it says itself stays.
+  const auto healthy = with_shared_network([](v1::StackSpec& s) {
+    auto& dependency = *s.mutable_services(1)->mutable_spec()->add_depends_on();
+    dependency.set_service("web");
+    dependency.set_condition(v1::Dependency::HEALTHY);
+  });
+  ASSERT_EQ(healthy.services(1).spec().depends_on_size(), 1);
+  EXPECT_EQ(healthy.services(1).spec().depends_on(0).condition(), v1::Dependency::HEALTHY);
+}
+
+TEST(Validation, WhatASharedNetworkRulesOut) {
+  struct SharedCase {
+    const char* pointer;
+    const char* detail;
+    std::function<void(v1::StackSpec&)> change;
+  };
+  const std::string at = "/spec/services/1/spec/container";
+  const SharedCase cases[] = {
+      {"/networkService", "the stack has no service \"nobody\"",
+       [](auto& s) { db_container(s).set_network_service("nobody"); }},
+      {"/networkService", "is empty", [](auto& s) { db_container(s).clear_network_service(); }},
+      {"/networkService", "service web is in its node's network: write `network_mode: host`",
+       [](auto& s) {
+         web_container(s).set_network_mode(v1::HOST_NETWORK);
+         web_container(s).clear_ports();
+       }},
+      {"/networkService", "service web is in no network: give it one",
+       [](auto& s) {
+         web_container(s).set_network_mode(v1::NO_NETWORK);
+         web_container(s).clear_ports();
+       }},
+      {"/networkService", "service db shares the network of db: name db",
+       [](auto& s) { db_container(s).set_network_service("db"); }},
+      {"/networkService", "db has 3 replicas and web only 2",
+       [](auto& s) {
+         web_spec(s).set_replicas(2);
+         s.mutable_services(1)->mutable_spec()->set_replicas(3);
+       }},
+      {"/networkService", "Docker can't have db in the network of web",
+       [](auto& s) { db_container(s).set_executor("docker"); }},
+      {"/networkService", "Docker can't have db in the network of web",
+       [](auto& s) { web_container(s).set_executor("docker"); }},
+      {"/networkService", "means something with the networkMode OF_SERVICE only",
+       [](auto& s) { db_container(s).set_network_mode(v1::IN_NETWORKS); }},
+      {"/networks", "must be empty", [](auto& s) { db_container(s).add_networks()->set_network("default"); }},
+      {"/ports", "must be empty", [](auto& s) { db_container(s).add_ports()->set_container_port(80); }},
+      {"/hostname", "is said by service web, whose network this is",
+       [](auto& s) { db_container(s).set_hostname("db"); }},
+      {"/domainname", "is said by", [](auto& s) { db_container(s).set_domainname("example.com"); }},
+      {"/dns", "is said by", [](auto& s) { db_container(s).mutable_dns()->add_values("1.1.1.1"); }},
+      {"/dnsSearch", "is said by", [](auto& s) { db_container(s).mutable_dns_search()->add_values("a.example"); }},
+      {"/dnsOptions", "is said by", [](auto& s) { db_container(s).add_dns_options("ndots:1"); }},
+      {"/extraHosts", "is said by", [](auto& s) { db_container(s).add_extra_hosts("a=192.0.2.1"); }},
+  };
+  for (const auto& each : cases) {
+    const auto result = validate_stack("shop", with_shared_network(each.change));
+    ASSERT_FALSE(result) << each.detail;
+    const auto& fields = result.error().fields;
+    const auto fits = [&](const base::FieldViolation& field) {
+      return field.pointer == at + each.pointer && field.detail.find(each.detail) != std::string::npos;
+    };
+    EXPECT_TRUE(std::any_of(fields.begin(), fields.end(), fits)) << each.detail << "\n" << result.error().message;
+  }
+}
+
+TEST(Validation, PoliciesNameTheServiceWhoseNetworkItIs) {
+  const auto result = validate_stack("shop", with_shared_network([](v1::StackSpec& s) {
+                                       auto& policy = *s.add_network_policies();
+                                       policy.set_name("p");
+                                       policy.mutable_spec()->set_service("db");
+                                       policy.mutable_spec()->set_ingress(true);
+                                     }));
+  EXPECT_THAT(pointers(result), ::testing::ElementsAre("/spec/networkPolicies/0/spec/service"));
+  EXPECT_THAT(result.error().message,
+              ::testing::HasSubstr("db is in the network of web, whose policies hold for both"));
+}
+
 TEST(Validation, SaysAllAtOnce) {
   v1::StackSpec stack = shop();
   web_container(stack).clear_image();

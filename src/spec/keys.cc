@@ -89,7 +89,7 @@ constexpr Key kServiceKeyList[] = {
     {"uts", kText, true, "`host`"},
     {"userns_mode", kText, true, "`auto` (Podman's word: a range of users of the container's own) or `host`"},
     {"isolation", kText, true, "`default`"},
-    {"network_mode", kText, true, "`none`, `host`, `bridge` (the stack's default network)"},
+    {"network_mode", kText, true, "`none`, `host`, `bridge` (the stack's default network), `service:NAME`"},
     {"dns", kTextOrList, true, "asked after the cluster's own resolver"},
     {"dns_search", kTextOrList},
     {"dns_opt", kList},
@@ -236,7 +236,7 @@ constexpr Key kAttachmentKeyList[] = {{"aliases", kList},
                                       refused("link_local_ips", "remove it, and use the service's name"),
                                       refused("mac_address", "remove it; addresses are given by orchion"),
                                       refused("driver_opts", "remove it; there is one kind of network")};
-constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge` or `overlay`, which are one here"},
+constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge` or `overlay`, which are one here, or `macvlan`"},
                                    {"internal", kFlag},
                                    {"labels", kMapOrList},
                                    {"ipam", kMap},
@@ -248,7 +248,6 @@ constexpr Key kNetworkKeyList[] = {{"driver", kText, true, "`bridge` or `overlay
                                    {"enable_ipv4", kFlag, true, "`true`"},
                                    {"enable_ipv6", kFlag},
                                    {"driver_opts", kMap}};
-constexpr std::string_view kNoSuchOption = "remove it; networks are made in one way";
 constexpr Key kNetworkOptionKeyList[] = {
     {"com.docker.network.driver.mtu", kNumber},
     refused("com.docker.network.bridge.name", "remove it; networks have no bridge"),
@@ -257,14 +256,15 @@ constexpr Key kNetworkOptionKeyList[] = {
     refused("com.docker.network.bridge.enable_ip_masquerade", "write `internal: true` for a network without a way out"),
     refused("com.docker.network.bridge.host_binding_ipv4", "write the address before each of the `ports`"),
     refused("com.docker.network.container_iface_prefix", "remove it; interfaces are eth0, eth1 and so on"),
-    refused("encrypted", kNoSuchOption),
-    refused("parent", kNoSuchOption)};
+    {"parent", kText, true, "of macvlan: the nodes' interface; `eth0.20` is made where only `eth0` is there"},
+    {"macvlan_mode", kText, true, "`bridge`"},
+    refused("encrypted", "remove it; networks are made in one way")};
 constexpr Key kIpamKeyList[] = {{"config", kList},
                                 {"driver", kText, true, "`default`"},
                                 refused("options", "remove it; there is one kind of network")};
 constexpr Key kIpamConfigKeyList[] = {{"subnet", kText, true, "one of IPv4, one of IPv6"},
                                       {"gateway", kText, true, "of IPv4; that of IPv6 follows from it"},
-                                      refused("ip_range", "remove it; addresses are taken from the whole subnet"),
+                                      {"ip_range", kText, true, "of IPv4"},
                                       refused("aux_addresses", "remove it, or choose a subnet that isn't used")};
 constexpr Key kVolumeKeyList[] = {
     {"driver", kText, true, "`local`"},

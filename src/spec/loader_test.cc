@@ -220,7 +220,21 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"healthcheck: {test: [curl, x]}", "`test` isn't a check"},
         ErrorCase{"healthcheck: {test: []}", "`test` isn't a check"},
         ErrorCase{"logging: {driver: syslog}", "the logging driver `syslog` isn't supported"},
-        ErrorCase{"network_mode: 'service:db'", "`network_mode: service:db` isn't supported: let both services join"},
+        ErrorCase{"network_mode: 'service:cache'", "the stack has no service \"cache\""},
+        ErrorCase{"network_mode: 'service:web'", "service web shares the network of web"},
+        ErrorCase{"network_mode: 'service:'", "names no service: write one behind it"},
+        ErrorCase{"network_mode: 'service:db', deploy: {replicas: 2}", "web has 2 replicas and db only 1"},
+        ErrorCase{"network_mode: 'service:db', ports: ['80:80']",
+                  "`ports` means nothing with `network_mode: service:db`"},
+        ErrorCase{"network_mode: 'service:db', networks: [default]",
+                  "`networks` and `network_mode` can't both be there"},
+        ErrorCase{"network_mode: 'service:db', hostname: x",
+                  "`hostname` means nothing with `network_mode: service:db`"},
+        ErrorCase{"network_mode: 'service:db', dns: 1.1.1.1", "`dns` means nothing with `network_mode: service:db`"},
+        ErrorCase{"network_mode: 'service:db', extra_hosts: ['a=1.1.1.1']", "`extra_hosts` means nothing with"},
+        ErrorCase{"network_mode: 'service:db', expose: ['80']", "write it for `db`, whose network this is"},
+        ErrorCase{"network_mode: 'container:db'", "containers come and go with their services: write `service:NAME`"},
+        ErrorCase{"network_mode: mine", "`network_mode: mine` isn't supported: there are none, host, bridge and"},
         ErrorCase{"network_mode: host, ports: ['80:80']", "`ports` means nothing with `network_mode: host`"},
         ErrorCase{"network_mode: none, networks: [default]", "`networks` and `network_mode` can't both be there"},
         ErrorCase{"dns: nowhere", "`nowhere` isn't an IP address"},
@@ -282,8 +296,8 @@ TEST(Loader, FileErrors) {
               HasSubstr("`a b` can't be a name here, only a-z, 0-9 and `-` can, as in host names: call it `a-b`"));
   EXPECT_THAT(error_of("services: {web: {image: a}}\nvolumes: {'Db Data': }"),
               HasSubstr("compose.yaml:2:11: `Db Data` can't be a name here"));
-  EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: macvlan}}"),
-              HasSubstr("driver `macvlan` isn't supported: remove it, bridge is meant without it"));
+  EXPECT_THAT(error_of("services: {web: {image: a}}\nnetworks: {n: {driver: ipvlan}}"),
+              HasSubstr("driver `ipvlan` isn't supported: remove it, bridge is meant without it"));
   EXPECT_THAT(error_of("name: Big Shop\nservices: {web: {image: a}}"),
               HasSubstr("compose.yaml:1:7: `Big Shop` can't be"));
   EXPECT_EQ(Folder().error(), "there is no compose.yaml in /srv/shop: go to its folder, or name it with -f");
@@ -612,6 +626,23 @@ TEST(Loader, RefusesRecoveryThatCannotBe) {
                 .recovery()
                 .action(),
             v1::Recovery::NOTHING);
+}
+
+TEST(Loader, AServiceMayShareTheNetworkOfAnother) {
+  const auto stack = loaded("services: {Web_App: {image: a}, sidecar: {image: b, network_mode: 'service:Web_App'}}");
+  const auto& sidecar = stack.services(1).spec();
+  EXPECT_EQ(sidecar.container().network_mode(), v1::OF_SERVICE);
+  EXPECT_EQ(sidecar.container().network_service(), "web-app") << "as the service is called here";
+  EXPECT_EQ(sidecar.container().networks_size(), 0);
+  ASSERT_EQ(sidecar.depends_on_size(), 1);
+  EXPECT_EQ(sidecar.depends_on(0).service(), "web-app");
+  EXPECT_EQ(error_of("services: {a: {image: b, depends_on: [c]}, c: {image: d, network_mode: 'service:a'}}"),
+            "compose.yaml:1:39: `a` waits for `c`, and through it for itself: break the circle");
+  EXPECT_THAT(error_of("services: {a: {image: b}, c: {image: d, network_mode: 'service:a'}, e: {image: f, links: "
+                       "['c:x']}}"),
+              HasSubstr("`c` can have no further name, since it shares the network of `a`: link to that"));
+  EXPECT_THAT(error_of("services: {a: {image: b}}\nx-orchion: {jobs: {j: {image: c, network_mode: 'service:a'}}}"),
+              HasSubstr("a job can't share a service's network"));
 }
 
 TEST(Loader, AServiceMayBeAProgramOfTheNode) {

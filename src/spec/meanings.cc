@@ -376,14 +376,15 @@ constexpr Meaning kMeanings[] = {
      "the address of the node at which ports are published"},
     {"driver_opts of a network", "com.docker.network.container_iface_prefix", "how interfaces' names begin"},
     {"driver_opts of a network", "encrypted", "whether what goes between nodes is encrypted"},
-    {"driver_opts of a network", "parent", "the node's interface that it stands on"},
+    {"driver_opts of a network", "parent", "the nodes' interface that it is on", "", "eth0"},
+    {"driver_opts of a network", "macvlan_mode", "who of one interface reaches whom", "bridge", "bridge"},
     // ipam
     {"ipam", "config", "the address ranges", "chosen from the cluster's", "[{subnet: 10.5.0.0/24}]"},
     {"ipam", "driver", "who gives addresses", "default", "default"},
     {"ipam", "options", "settings of the driver"},
     // ipam.config
     {"ipam.config", "subnet", "the range, as `10.5.0.0/24`", "chosen from the cluster's", "10.5.0.0/24"},
-    {"ipam.config", "ip_range", "a part of the subnet that addresses are taken from"},
+    {"ipam.config", "ip_range", "a part of the subnet that addresses are taken from", "all of it", "10.5.0.128/25"},
     {"ipam.config", "gateway", "the gateway's address", "the subnet's first", "10.5.0.1"},
     {"ipam.config", "aux_addresses", "addresses that aren't given out"},
     // a volume

@@ -86,9 +86,35 @@ TEST(NetworkLoader, AJobJoinsAnotherStacksToo) {
   EXPECT_EQ(loaded(render("shop", stack)).DebugString(), stack.DebugString());
 }
 
+TEST(NetworkLoader, ANetworkOnTheNodesInterface) {
+  const auto stack = loaded(
+      "services: {cam: {image: a, networks: [lan]}}\n"
+      "networks:\n"
+      "  lan:\n"
+      "    driver: macvlan\n"
+      "    driver_opts: {parent: eth0.20, macvlan_mode: bridge}\n"
+      "    ipam: {config: [{subnet: 192.168.1.0/24, gateway: 192.168.1.1, ip_range: 192.168.1.128/28}]}\n");
+  const auto& lan = stack.networks(0).spec();
+  EXPECT_EQ(lan.driver(), v1::MACVLAN);
+  EXPECT_EQ(lan.parent(), "eth0.20");
+  EXPECT_EQ(lan.subnet(), "192.168.1.0/24");
+  EXPECT_EQ(lan.gateway(), "192.168.1.1");
+  EXPECT_EQ(lan.address_range(), "192.168.1.128/28");
+  EXPECT_EQ(loaded(render("shop", stack)).DebugString(), stack.DebugString()) << "written and read again";
+}
+
 TEST(NetworkLoader, MistakesHaveTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
-      {"{driver: macvlan}", "2:24: the driver `macvlan` isn't supported"},
+      {"{driver: ipvlan}", "2:24: the driver `ipvlan` isn't supported"},
+      {"{driver: macvlan}", "2:24: a macvlan network needs the nodes' interface that it is on"},
+      {"{driver: macvlan}", "2:24: a macvlan network needs the subnet of the network behind its parent"},
+      {"{driver: macvlan, driver_opts: {parent: 'eth 0'}}", "\"eth 0\" is no interface: write it like eth0"},
+      {"{driver: macvlan, driver_opts: {macvlan_mode: vepa}}", "the macvlan mode `vepa` isn't supported"},
+      {"{driver: macvlan, internal: true}", "can't be kept with the driver MACVLAN"},
+      {"{driver: macvlan, enable_ipv6: true}", "can't be on with the driver MACVLAN"},
+      {"{driver_opts: {parent: eth0}}", "means something with the driver MACVLAN only"},
+      {"{ipam: {config: [{subnet: 10.0.0.0/24, ip_range: 10.0.1.0/25}]}}", "10.0.1.0/25 isn't part of the subnet"},
+      {"{ipam: {config: [{ip_range: 10.0.1.0/25}]}}", "10.0.1.0/25 is part of a subnet: say which in `subnet` too"},
       {"{enable_ipv4: false}", "`enable_ipv4: false` isn't supported"},
       {"{driver_opts: {encrypted: ''}}", "`encrypted` isn't supported: remove it"},
       {"{driver_opts: {com.docker.network.driver.mtu: 500}}",

@@ -64,6 +64,15 @@ void load_gateway(const Node& node, v1::NetworkSpec& out, Problems& problems) {
   check(out, "/gateway", node, problems);
 }
 
+void load_range(const Node& node, v1::NetworkSpec& out, Problems& problems) {
+  const auto text = read_text(node, "ip_range", problems).value_or("");
+  if (text.find(':') != text.npos)
+    return problems.add(node.at, "a range of IPv6 isn't supported: remove it, addresses follow from those of IPv4");
+  if (!out.address_range().empty()) return problems.add(node.at, "a second `ip_range` isn't supported: keep one");
+  out.set_address_range(text);
+  check(out, "/addressRange", node, problems);
+}
+
 void load_ipam(const Node& ipam, v1::NetworkSpec& out, Problems& problems) {
   check_keys(ipam, kIpamKeys, problems);
   check_driver(ipam, {"default"}, problems);
@@ -74,16 +83,38 @@ void load_ipam(const Node& ipam, v1::NetworkSpec& out, Problems& problems) {
     check_keys(config, kIpamConfigKeys, problems);
     if (const auto* subnet = find_value(config, "subnet")) load_subnet(*subnet, out, problems);
     if (const auto* gateway = find_value(config, "gateway")) load_gateway(*gateway, out, problems);
+    if (const auto* range = find_value(config, "ip_range")) load_range(*range, out, problems);
   }
 }
 
 void load_network_options(const Node& node, v1::NetworkSpec& out, Problems& problems) {
   if (!expect_map(node, "driver_opts", problems)) return;
   check_keys(node, kNetworkOptionKeys, problems);
+  if (const auto* parent = find_value(node, "parent")) {
+    out.set_parent(read_text(*parent, "parent", problems).value_or(""));
+    check(out, "/parent", *parent, problems);
+  }
+  if (const auto* mode = find_value(node, "macvlan_mode"))
+    if (const auto text = read_text(*mode, "macvlan_mode", problems); text && *text != "bridge")
+      problems.add(mode->at,
+                   fmt::format("the macvlan mode `{}` isn't supported: remove it, bridge is meant without it", *text));
   const auto* mtu = find_value(node, kMtuOption);
   if (!mtu) return;
   const auto least = out.enable_ipv6() ? core::kMtuMinIpv6 : core::kMtuMin;
   out.set_mtu(static_cast<std::uint32_t>(read_integer(*mtu, kMtuOption, least, core::kMtuMax, problems).value_or(0)));
+}
+
+// What such a network needs and the file may not say at all, or says elsewhere.
+void check_macvlan(const Node& driver, const v1::NetworkSpec& out, Problems& problems) {
+  if (out.parent().empty())
+    problems.add(driver.at,
+                 "a macvlan network needs the nodes' interface that it is on: write it as "
+                 "`driver_opts: {parent: eth0}`");
+  if (out.subnet().empty())
+    problems.add(driver.at,
+                 "a macvlan network needs the subnet of the network behind its parent: write it as `ipam: "
+                 "{config: [{subnet: 192.168.1.0/24}]}`");
+  for (const auto* pointer : {"/internal", "/enableIpv6"}) check(out, pointer, driver, problems);
 }
 
 // "shop_front", as other programs write it, as it is written here.
@@ -101,7 +132,9 @@ void NetworkLoader::load(const Node::Entry& entry, v1::NamedNetwork& network, Lo
   auto& out = *network.mutable_spec();
   if (!expect_map(node, entry.key, problems)) return;
   check_keys(node, kNetworkKeys, problems);
-  check_driver(node, {"bridge", "overlay"}, problems);
+  check_driver(node, {"bridge", "overlay", "macvlan"}, problems);
+  const auto* driver = find_value(node, "driver");
+  if (driver && driver->is_scalar() && driver->text == "macvlan") out.set_driver(v1::MACVLAN);
   note_name(node, "networks belong to their stack", context);
   if (const auto* flag = find_value(node, "enable_ipv4"); flag && read_bool(*flag, "enable_ipv4", problems) == false)
     problems.add(flag->at, "`enable_ipv4: false` isn't supported: remove it; networks have IPv4 addresses");
@@ -117,6 +150,7 @@ void NetworkLoader::load(const Node::Entry& entry, v1::NamedNetwork& network, Lo
   if (const auto* ipam = node.find("ipam"); ipam && expect_map(*ipam, "ipam", problems))
     load_ipam(*ipam, out, problems);
   if (const auto* options = find_value(node, "driver_opts")) load_network_options(*options, out, problems);
+  if (out.driver() == v1::MACVLAN) check_macvlan(*driver, out, problems);
 }
 
 bool NetworkLoader::is_external(const Node::Entry& entry) {

@@ -77,6 +77,22 @@ Attachment load_attachment(const Node::Entry& entry, Problems& problems) {
   return result;
 }
 
+constexpr std::string_view kOfService = "service:";
+constexpr std::string_view kOfContainer = "container:";
+
+// The network, and all that belongs to it, is another service's. As Docker has it.
+void load_shared_network(const Node& service, const Node& node, std::string_view name, v1::ContainerSpec& container,
+                         Problems& problems) {
+  if (name.empty()) return problems.add(node.at, "`network_mode: service:` names no service: write one behind it");
+  container.set_network_mode(v1::OF_SERVICE);
+  container.set_network_service(std::string(name));
+  for (const auto* key : {"hostname", "domainname", "dns", "dns_search", "dns_opt", "extra_hosts", "expose", "links"})
+    if (const auto* other = find_value(service, key))
+      problems.add(other->at, fmt::format("`{}` means nothing with `network_mode: service:{}`: remove it, or write it "
+                                          "for `{}`, whose network this is",
+                                          key, name, name));
+}
+
 // False where the service is in no networks of the stack.
 bool load_mode(const Node& service, v1::ContainerSpec& container, Problems& problems) {
   const auto* node = find_value(service, "network_mode");
@@ -89,9 +105,15 @@ bool load_mode(const Node& service, v1::ContainerSpec& container, Problems& prob
     container.set_network_mode(v1::NO_NETWORK);
   } else if (*text == "host") {
     container.set_network_mode(v1::HOST_NETWORK);
+  } else if (text->starts_with(kOfService)) {
+    load_shared_network(service, *node, std::string_view(*text).substr(kOfService.size()), container, problems);
+  } else if (text->starts_with(kOfContainer)) {
+    problems.add(node->at, fmt::format("`network_mode: {}` isn't supported, since containers come and go with their "
+                                       "services: write `service:NAME` of a service in this file",
+                                       *text));
   } else {
-    problems.add(node->at, fmt::format("`network_mode: {}` isn't supported: let both services join one network, where "
-                                       "each reaches the other by name; there are none, host and bridge",
+    problems.add(node->at, fmt::format("`network_mode: {}` isn't supported: there are none, host, bridge and "
+                                       "service:NAME; networks of the stack stand under `networks`",
                                        *text));
   }
   if (const auto* ports = find_value(service, "ports"))

@@ -89,13 +89,15 @@ class Renderer {
 
   void network(const v1::NetworkSpec& network) {
     yaml_.begin_map();
+    if (network.driver() == v1::MACVLAN) yaml_.field("driver", "macvlan");
     yaml_.flag("internal", network.internal());
     yaml_.flag("enable_ipv6", network.enable_ipv6());
     yaml_.labels(network.labels());
-    if (network.mtu() != 0) {
+    if (network.mtu() != 0 || !network.parent().empty()) {
       yaml_.key("driver_opts");
       yaml_.begin_map();
-      yaml_.number("com.docker.network.driver.mtu", network.mtu());
+      yaml_.field("parent", network.parent());
+      yaml_.number_if("com.docker.network.driver.mtu", network.mtu());
       yaml_.end_map();
     }
     if (!network.subnet().empty() || !network.subnet6().empty()) ipam(network);
@@ -103,19 +105,20 @@ class Renderer {
   }
 
   void ipam(const v1::NetworkSpec& network) {
-    const auto range = [this](const std::string& subnet, const std::string& gateway) {
+    const auto range = [this](const std::string& subnet, const std::string& gateway, const std::string& part) {
       if (subnet.empty()) return;
       yaml_.begin_map();
       yaml_.field("subnet", subnet);
       yaml_.field("gateway", gateway);
+      yaml_.field("ip_range", part);
       yaml_.end_map();
     };
     yaml_.key("ipam");
     yaml_.begin_map();
     yaml_.key("config");
     yaml_.begin_list();
-    range(network.subnet(), network.gateway());
-    range(network.subnet6(), "");
+    range(network.subnet(), network.gateway(), network.address_range());
+    range(network.subnet6(), "", "");
     yaml_.end_list();
     yaml_.end_map();
   }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/cdi_name.h"
+#include "core/shared_network.h"
 #include "core/validation.h"
 #include "spec/render_service.h"
 
@@ -81,6 +82,7 @@ class OptionsRenderer {
 
   void names(const v1::ContainerSpec& container) {
     if (container.network_mode() == v1::NO_NETWORK) yaml_.field("network_mode", "none");
+    if (core::shares_network(container)) yaml_.field("network_mode", "service:" + container.network_service());
     // A program of the node is in its network without saying so.
     if (container.network_mode() == v1::HOST_NETWORK && container.executor() != core::kProcessExecutor)
       yaml_.field("network_mode", "host");

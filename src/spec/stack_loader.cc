@@ -9,6 +9,7 @@
 
 #include "core/naming.h"
 #include "core/run_queue.h"
+#include "core/shared_network.h"
 #include "spec/build_loader.h"
 #include "spec/files_loader.h"
 #include "spec/job_loader.h"
@@ -236,6 +237,7 @@ class StackLoader {
         if (mount.type() == v1::Mount::VOLUME && !volumes.contains(mount.source()))
           undeclared(service.name(), "volumes", mount.source());
       check_dependencies(service);
+      check_shared_network(service);
       for (const auto& binding : service.spec().models())
         if (std::ranges::find(spec_.models(), binding.model(), &v1::NamedModel::name) == spec_.models().end())
           undeclared(service.name(), "models", binding.model());
@@ -244,6 +246,23 @@ class StackLoader {
     auto& network = *spec_.add_networks();
     network.set_name("default");
     network.mutable_spec();
+  }
+
+  void check_shared_network(v1::NamedService& service) {
+    const auto name = service.spec().container().network_service();
+    if (name.empty()) return;
+    const auto at = place_of(service.name(), "network_mode", name);
+    if (job_names_.contains(service.name()))
+      problems_.add(at, "a job can't share a service's network: let it join the service's networks");
+    else if (inactive_.contains(name))
+      problems_.add(at, fmt::format("`{}` belongs to a profile that isn't active: activate it with --profile {}", name,
+                                    inactive_.at(name)));
+    else if (job_names_.contains(name))
+      problems_.add(at, fmt::format("`{}` is a job, whose network can't be shared: name a service", name));
+    else if (const auto problem = core::shared_network_problem(spec_, service); !problem.empty())
+      problems_.add(at, problem);
+    else
+      core::depend_on_shared_network(*service.mutable_spec());
   }
 
   void undeclared(const std::string& service, std::string_view kind, const std::string& name) {
@@ -296,6 +315,10 @@ class StackLoader {
       }
       for (auto& service : *spec_.mutable_services()) {
         if (service.name() != link.service || link.alias == link.service) continue;
+        if (core::shares_network(service.spec().container()))
+          problems_.add(link.at, fmt::format("`{}` can have no further name, since it shares the network of `{}`: link "
+                                             "to that",
+                                             link.service, service.spec().container().network_service()));
         for (auto& attachment : *service.mutable_spec()->mutable_container()->mutable_networks())
           add_alias(attachment, link.alias);
       }

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/naming.h"
+#include "core/shared_network.h"
 
 namespace orchion::spec {
 
@@ -70,6 +71,7 @@ void StackNames::apply(v1::StackSpec& spec) const {
       dependency.set_service(label_of(services, dependency.service()));
     for (auto& route : *service.mutable_spec()->mutable_routes())
       if (!route.network().empty()) route.set_network(label_of(networks, route.network()));
+    if (core::shares_network(container)) container.set_network_service(label_of(services, container.network_service()));
     for (auto& mount : *container.mutable_mounts())
       if (mount.type() == v1::Mount::VOLUME) mount.set_source(label_of(volumes, mount.source()));
     std::ranges::transform(old, old.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

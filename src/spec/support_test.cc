@@ -120,6 +120,12 @@ const std::map<std::pair<std::string_view, std::string_view>, std::string_view> 
     {{"ipam.config", "gateway"},
      "{services: {web: {image: a, networks: [n]}}, networks: {n: {ipam: {config: [{subnet: 10.5.0.0/24, gateway: "
      "10.5.0.1}]}}}}"},
+    {{"ipam.config", "ip_range"},
+     "{services: {web: {image: a, networks: [n]}}, networks: {n: {ipam: {config: [{subnet: 10.5.0.0/24, ip_range: "
+     "10.5.0.128/25}]}}}}"},
+    {{"driver_opts of a network", "parent"},
+     "{services: {web: {image: a, networks: [n]}}, networks: {n: {driver: macvlan, driver_opts: {parent: eth0}, ipam: "
+     "{config: [{subnet: 10.5.0.0/24}]}}}}"},
     {{"a job", "queue"}, "{x-orchion: {jobs: {j: {image: a, queue: gpu}}, queues: {gpu: {slots: 2}}}}"},
     {{"a volume of a service", "volume"},
      "{services: {web: {image: a, volumes: [{type: volume, source: v, target: /t, volume: {nocopy: true}}]}}, volumes: "

@@ -8,6 +8,7 @@
 
 #include "core/defaults.h"
 #include "core/lifecycle.h"
+#include "core/shared_network.h"
 #include "core/task_state.h"
 
 namespace orchion::testing {
@@ -97,7 +98,8 @@ void check_addresses(const View& view, Sentences& wrong) {
   };
   for (const auto& [name, service] : view.services().all())
     hold_all(service->status().virtual_addresses(), "service " + name.name);
-  for (const auto& [name, task] : view.tasks().all()) hold_all(task->spec().assignment().addresses(), name.name);
+  for (const auto& [name, task] : view.tasks().all())
+    if (!core::shares_network(*task)) hold_all(task->spec().assignment().addresses(), name.name);
 }
 
 void check_assignments(const View& view, Sentences& wrong) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/lifecycle.h"
+#include "core/shared_network.h"
 #include "core/task_state.h"
 
 namespace orchion::control::controllers {
@@ -44,7 +45,7 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
     for (const auto& port : assignment.ports())
       entry.ports.push_back(
           scheduler::HostPort::of(port, scheduler::HostPort::owner_of(entry.owner.stack, entry.owner.name)));
-  entry.addresses = parsed(assignment.addresses());
+  if (!core::shares_network(task)) entry.addresses = parsed(assignment.addresses());
   return entry;
 }
 
@@ -175,25 +176,27 @@ std::string Allocations::volume_claim(const std::string& volume_uid) const {
 base::Result<AddressRange> AddressRange::of(const v1::Network& network) {
   const auto subnet = core::parse_subnet(network.status().subnet());
   if (!subnet) return base::fail(base::Code::kFailedPrecondition, "it has no subnet yet");
-  return AddressRange{*subnet, core::parse_ipv4(network.status().gateway()).value_or(subnet->gateway())};
+  const auto part = core::parse_subnet(network.spec().address_range()).value_or(*subnet);
+  const bool is_routed = network.spec().driver() == v1::ROUTED;
+  const auto gateway = core::parse_ipv4(network.status().gateway()).value_or(is_routed ? subnet->gateway() : 0);
+  return AddressRange{*subnet, std::max(part.base, subnet->base + 1), std::min(part.last(), subnet->last() - 1),
+                      gateway};
 }
 
 AddressPicker::AddressPicker(const std::set<std::uint32_t>& taken, const std::set<std::uint32_t>& given,
                              const AddressRange& range)
-    : taken_(taken), given_(given), range_(range), candidate_(range.subnet.base + 1) {}
+    : taken_(taken), given_(given), range_(range), candidate_(range.first) {}
 
 std::uint32_t AddressPicker::next() {
   const auto is_taken = [&](std::uint32_t address) {
     return address == range_.gateway || taken_.contains(address) || given_.contains(address);
   };
-  const auto end = range_.subnet.last();
-  while (candidate_ < end && is_taken(candidate_)) ++candidate_;
-  return candidate_ < end ? candidate_++ : 0;
+  while (candidate_ <= range_.last && is_taken(candidate_)) ++candidate_;
+  return candidate_ <= range_.last ? candidate_++ : 0;
 }
 
 std::uint32_t highest_free_address(const std::set<std::uint32_t>& taken, const AddressRange& range) {
-  const std::uint64_t first = std::uint64_t{range.subnet.base} + 1;
-  for (std::uint64_t above = range.subnet.last(); above > first; --above) {
+  for (std::uint64_t above = std::uint64_t{range.last} + 1; above > range.first; --above) {
     const auto candidate = static_cast<std::uint32_t>(above - 1);
     if (candidate != range.gateway && !taken.contains(candidate)) return candidate;
   }

@@ -115,9 +115,12 @@ class Allocations {
   std::unordered_map<std::string, std::string> volume_claims_;
 };
 
-// What a network has for tasks and services: all between its base and its broadcast address but the gateway.
+// What a network has for tasks and services: all of its range that is between the subnet's base and its broadcast
+// address, but the gateway.
 struct AddressRange {
   core::Subnet subnet;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
   std::uint32_t gateway = 0;
 
   // kFailedPrecondition where the network has no subnet yet.

@@ -143,6 +143,34 @@ TEST(Allocations, ThePickerTakesTheLowestFreeAddressOnce) {
   EXPECT_EQ(all_of({taken, {*core::parse_ipv4("10.0.0.5")}, range("10.0.0.6")}), (Texts{"10.0.0.1", "10.0.0.3"}));
 }
 
+TEST(Allocations, APartOfTheSubnetIsAllThereIs) {
+  v1::Network network;
+  network.mutable_status()->set_subnet("192.168.1.0/24");
+  network.mutable_spec()->set_address_range("192.168.1.252/30");
+  network.mutable_status()->set_gateway("192.168.1.253");
+  const auto part = *AddressRange::of(network);
+  EXPECT_EQ(all_of({{}, {}, part}), (std::vector<std::string>{"192.168.1.252", "192.168.1.254"})) << "no broadcast";
+  EXPECT_EQ(core::format_ipv4(highest_free_address({}, part)), "192.168.1.254");
+  // A wire of others' has the gateway that is named, or none.
+  network.mutable_spec()->set_address_range("192.168.1.0/30");
+  network.mutable_status()->clear_gateway();
+  EXPECT_EQ(all_of({{}, {}, *AddressRange::of(network)}), (std::vector<std::string>{"192.168.1.2", "192.168.1.3"}));
+  network.mutable_spec()->set_driver(v1::MACVLAN);
+  EXPECT_EQ(all_of({{}, {}, *AddressRange::of(network)}),
+            (std::vector<std::string>{"192.168.1.1", "192.168.1.2", "192.168.1.3"}));
+}
+
+TEST(Allocations, TasksThatShareANetworkTakeNothingOfIt) {
+  Allocations allocations;
+  auto sharer = task("sidecar", "n1", 0, "10.0.0.2");
+  sharer.mutable_spec()->mutable_assignment()->set_network_of("main");
+  allocations.put(sharer, kCost);
+  EXPECT_FALSE(allocations.is_network_used("net"));
+  allocations.put(task("main", "n1", 0, "10.0.0.2"), kCost);
+  allocations.erase("sidecar");
+  EXPECT_TRUE(allocations.is_network_used("net"));
+}
+
 TEST(Allocations, ServicesTakeTheHighestFreeAddress) {
   std::set<std::uint32_t> taken;
   std::vector<std::string> picked;

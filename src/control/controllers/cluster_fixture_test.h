@@ -18,6 +18,7 @@
 #include "control/store/object_store.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
+#include "core/shared_network.h"
 #include "core/task_state.h"
 #include "core/validation.h"
 

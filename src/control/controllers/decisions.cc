@@ -48,6 +48,10 @@ core::Decision ServiceDecisions::too_many() const {
   return {"ScaledDown", fmt::format("service {} is scaled to {}", name, core::tasks_wanted(service_.spec())), user()};
 }
 
+core::Decision ServiceDecisions::without_network(const std::string& owner) const {
+  return {"NetworkGone", fmt::format("{}, whose network it shares, goes", owner), core::controller_actor(kServices)};
+}
+
 core::Decision ServiceDecisions::surplus() const {
   return {"Surplus", "another task is in its slot", core::controller_actor(kServices)};
 }

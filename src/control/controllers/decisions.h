@@ -32,7 +32,8 @@ class ServiceDecisions {
   core::Decision surplus() const;   // two in one slot
   core::Decision outdated(const v1::Task& task) const;
   core::Decision ended(const v1::Task& task) const;
-  core::Decision moved(const v1::Task& task) const;  // it can't live on its node
+  core::Decision moved(const v1::Task& task) const;                // it can't live on its node
+  core::Decision without_network(const std::string& owner) const;  // "web.2", whose network it shares, goes
   core::Decision lost(const v1::Task& task) const { return lost_with_node(task, kServices); }
 
   // Of a new task; with the uid of the one it comes after, if there was one.

@@ -65,8 +65,9 @@ base::Result<core::Subnet> choose_free(const NetworkSnapshot& snapshot) {
       fmt::format("the pool {} has no free subnet left; remove networks or name a subnet", core::kNetworkPool.text()));
 }
 
+// 0: it has none. That of a network that others made is theirs to choose.
 base::Result<std::uint32_t> choose_gateway(const v1::NetworkSpec& spec, const core::Subnet& subnet) {
-  if (spec.gateway().empty()) return subnet.gateway();
+  if (spec.gateway().empty()) return spec.driver() == v1::MACVLAN ? 0 : subnet.gateway();
   const auto gateway = core::parse_ipv4(spec.gateway());
   if (gateway && *gateway > subnet.base && *gateway < subnet.last()) return *gateway;
   const auto advice = spec.subnet().empty()
@@ -115,7 +116,7 @@ base::Result<> complete(const NetworkSnapshot& snapshot, v1::NetworkStatus& stat
     ASSIGN_OR_RETURN(const auto subnet, spec.subnet().empty() ? choose_free(snapshot) : choose_named(snapshot));
     ASSIGN_OR_RETURN(const auto gateway, choose_gateway(spec, subnet));
     status.set_subnet(subnet.text());
-    status.set_gateway(core::format_ipv4(gateway));
+    status.set_gateway(gateway == 0 ? "" : core::format_ipv4(gateway));
   }
   if (!spec.enable_ipv6() || !status.subnet6().empty()) return {};
   ASSIGN_OR_RETURN(const auto subnet6, spec.subnet6().empty() ? choose_free6(snapshot) : choose_named6(snapshot));

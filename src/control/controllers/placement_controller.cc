@@ -76,7 +76,17 @@ std::vector<PlacedTask> PlacementController::placed_tasks() const {
 
 void PlacementController::on_change(const store::ObjectChange& change) {
   if (context_.allocations.unassigned().empty()) return;
-  if (concerns_placement(change)) enqueue_all();
+  if (concerns_placement(change) || opens_network(change)) enqueue_all();
+}
+
+// A task has got a place; others of its stack, which may share its network, wait for one.
+bool PlacementController::opens_network(const store::ObjectChange& change) const {
+  const auto* task = change.kind == "Task" ? after<v1::Task>(change) : nullptr;
+  if (task == nullptr || !task->spec().has_assignment()) return false;
+  if (const auto* former = before<v1::Task>(change); former != nullptr && former->spec().has_assignment()) return false;
+  const auto& waiting = context_.allocations.unassigned();
+  const auto next = waiting.lower_bound({task->meta().stack(), ""});
+  return next != waiting.end() && next->stack == task->meta().stack();
 }
 
 void PlacementController::enqueue_all() {

@@ -15,6 +15,7 @@ class PlacementController final : public Controller {
   Plan plan(const Key& key) override;
   void on_change(const store::ObjectChange& change) override;
   void enqueue_all() override;
+  bool opens_network(const store::ObjectChange& change) const;
 
   std::vector<PlacedTask> placed_tasks() const;
   v1::JobSpec::Placement placement_of(const v1::Run* run) const;

@@ -13,6 +13,8 @@
 #include "core/image_reference.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
+#include "core/naming.h"
+#include "core/shared_network.h"
 
 namespace orchion::control::controllers {
 
@@ -67,10 +69,14 @@ class Placer {
     std::uint64_t port_owner = 0;
     std::vector<Joined> networks;
     std::vector<std::shared_ptr<const v1::Volume>> volumes;
+    TaskPtr network_owner;  // whose network they share; null: they have their own
   };
 
   TaskClass& class_of(const TaskToPlace& task) {
-    const auto [it, added] = classes_.try_emplace(std::pair(task.revision.get(), task.avoided));
+    const auto& container = task.revision->spec().template_().container();
+    const bool shares = core::shares_network(container);
+    const auto [it, added] =
+        classes_.try_emplace(std::tuple(task.revision.get(), task.avoided, shares ? task.slot : 0));
     if (!added) return it->second;
     TaskClass& made = it->second;
     made.revision = task.revision;
@@ -98,6 +104,7 @@ class Placer {
     find_image(spec.container(), wanted);
     find_networks(task.owner.stack, spec.container(), made);
     find_volumes(task.owner.stack, spec.container(), made, wanted);
+    if (shares) find_shared_network(task, made, wanted);
     input_.classes.push_back(std::move(wanted));
     return made;
   }
@@ -120,6 +127,18 @@ class Placer {
       } else if (made.obstacle.empty()) {
         made.obstacle = fmt::format("network {} {}", attachment.network(), obstacle);
       }
+    }
+  }
+
+  // A namespace is on one node, and so are all that are in it.
+  void find_shared_network(const TaskToPlace& task, TaskClass& made, scheduler::TaskClass& wanted) const {
+    const auto& service = task.revision->spec().template_().container().network_service();
+    made.network_owner = network_owner_of(cluster_, {task.owner.stack, service}, task.slot);
+    if (made.network_owner) {
+      wanted.constraints.push_back("node.id==" + made.network_owner->spec().assignment().node_uid());
+    } else if (made.obstacle.empty()) {
+      made.obstacle =
+          fmt::format("waits for {}, whose network it shares, to have a place", core::slot_name(service, task.slot));
     }
   }
 
@@ -151,8 +170,14 @@ class Placer {
     return it->second;
   }
 
+  static std::string why_not(const TaskClass& known, const std::string& reason) {
+    if (!known.network_owner) return reason;
+    return fmt::format("has to be on node {}, with {}, whose network it shares: {}",
+                       known.network_owner->spec().assignment().node(), short_name(*known.network_owner), reason);
+  }
+
   Placement finish(const TaskClass& known, const scheduler::Decision& decision) {
-    if (decision.node == scheduler::Decision::kNone) return {std::nullopt, decision.reason, {}};
+    if (decision.node == scheduler::Decision::kNone) return {std::nullopt, why_not(known, decision.reason), {}};
     const auto n = static_cast<std::size_t>(decision.node);
     const v1::Node& node = *input_.nodes[n].node;
     v1::Assignment assignment;
@@ -164,13 +189,17 @@ class Placer {
         return {std::nullopt,
                 fmt::format("network {} has no free address in {}: take something out of it, or make it anew with a "
                             "wider subnet",
-                            joined.name, joined.range.subnet.text()),
+                            joined.name, range_text(joined)),
                 {}};
       auto& entry = *assignment.add_addresses();
       entry.set_network(joined.name);
       entry.set_network_uid(joined.network->meta().uid());
       entry.set_address(core::format_ipv4(address));
       entry.set_address6(address6_of(*joined.network, address));
+    }
+    if (known.network_owner) {
+      assignment.set_network_of(known.network_owner->meta().uid());
+      *assignment.mutable_addresses() = known.network_owner->spec().assignment().addresses();
     }
     if (!add_ports(known, n, assignment))
       return {std::nullopt,
@@ -181,6 +210,11 @@ class Placer {
     for (const auto& volume : known.volumes)
       if (volume->status().node_uid().empty()) placement.pins.push_back(volume);
     return placement;
+  }
+
+  static std::string range_text(const Joined& joined) {
+    const auto& range = joined.network->spec().address_range();
+    return range.empty() ? joined.range.subnet.text() : range;
   }
 
   AddressPicker& picker_of(const Joined& joined) {
@@ -219,11 +253,21 @@ class Placer {
   scheduler::PlacementInput input_;
   std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
   std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
-  std::map<std::pair<const v1::Revision*, std::vector<std::string>>, TaskClass> classes_;
+  std::map<std::tuple<const v1::Revision*, std::vector<std::string>, std::uint32_t>, TaskClass> classes_;
   std::unordered_map<std::string, AddressPicker> pickers_;
 };
 
 }  // namespace
+
+TaskPtr network_owner_of(const ClusterSnapshot& cluster, const store::ObjectName& service, std::uint32_t slot) {
+  const auto tasks = cluster.network_owners.find(service);
+  if (tasks == cluster.network_owners.end()) return nullptr;
+  const auto slots = slots_of(tasks->second);
+  const auto found = slots.find(slot);
+  if (found == slots.end() || !found->second.current) return nullptr;
+  const v1::Task& task = *found->second.current;
+  return task.spec().has_assignment() && !is_ended(task) ? found->second.current : nullptr;
+}
 
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
                                    std::uint64_t seed, const AddressSets& given) {
@@ -268,7 +312,8 @@ scheduler::Strategy strategy_of(const WaitingTask& waiting) {
 TaskToPlace to_place(const WaitingTask& waiting) {
   const std::size_t turn = waiting.run ? waiting.run->spec().number() + waiting.task->spec().index() : 0;
   const auto& avoided = waiting.task->spec().avoided_nodes();
-  return {owner_of(*waiting.task), waiting.revision, strategy_of(waiting), turn, {avoided.begin(), avoided.end()}};
+  return {owner_of(*waiting.task),          waiting.revision,           strategy_of(waiting), turn,
+          {avoided.begin(), avoided.end()}, waiting.task->spec().slot()};
 }
 
 std::int32_t priority_of(const WaitingTask& waiting) {

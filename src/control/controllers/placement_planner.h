@@ -26,8 +26,13 @@ struct ClusterSnapshot {
   std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;
   std::map<store::ObjectName, std::shared_ptr<const v1::Volume>> volumes;  // of the stacks concerned
   std::map<std::string, std::shared_ptr<const v1::Image>> images;          // by full name, where known
-  std::map<std::string, NodeUsage> usage_if;                               // by node uid: goes before the allocations
+  std::map<store::ObjectName, std::vector<TaskPtr>> network_owners;  // tasks of services whose network others share
+  std::map<std::string, NodeUsage> usage_if;                         // by node uid: goes before the allocations
 };
+
+// The task in that slot whose network a task of another service can share from now on: it has a place and stays. Null:
+// there is none yet.
+TaskPtr network_owner_of(const ClusterSnapshot& cluster, const store::ObjectName& service, std::uint32_t slot);
 
 struct TaskToPlace {
   store::ObjectName owner;  // its service or run, see owner_of()
@@ -35,6 +40,7 @@ struct TaskToPlace {
   scheduler::Strategy strategy = scheduler::Strategy::kService;
   std::size_t turn = 0;                   // with kRoundRobin
   std::vector<std::string> avoided = {};  // TaskSpec.avoided_nodes: the last is wanted least
+  std::uint32_t slot = 0;                 // of a service's
 };
 
 // Either an assignment or a message.

@@ -12,6 +12,7 @@
 #include "core/lifecycle.h"
 #include "core/naming.h"
 #include "core/network_names.h"
+#include "core/shared_network.h"
 
 namespace orchion::control::controllers {
 
@@ -23,6 +24,14 @@ constexpr int kWorkers = 8;
 bool depends_on(const v1::Service& service, const std::string& name) {
   return std::any_of(service.spec().depends_on().begin(), service.spec().depends_on().end(),
                      [&](const v1::Dependency& dependency) { return dependency.service() == name; });
+}
+
+// Somebody may get into its network, or has to leave it.
+bool comes_or_goes(const v1::Task* before, const v1::Task* after) {
+  const auto has_network = [](const v1::Task* task) {
+    return task != nullptr && task->spec().has_assignment() && !core::is_deleted(task->meta()) && !is_ended(*task);
+  };
+  return has_network(before) != has_network(after);
 }
 
 bool is_newer(const v1::TaskRecord& a, const v1::TaskRecord& b) {
@@ -95,6 +104,7 @@ void ServiceController::on_change(const store::ObjectChange& change) {
     if (!change.after) seen_.forget_task(task->meta().uid());
     enqueue("Service", service);
     enqueue_dependents(service);
+    if (comes_or_goes(before<v1::Task>(change), after<v1::Task>(change))) enqueue_sharers(service);
   } else if (change.kind == "Network") {
     for (const auto& [name, service] : view().services().all())
       if (core::is_attached(name.stack, service->spec().container(), {change.name.stack, change.name.name}))
@@ -123,6 +133,13 @@ void ServiceController::enqueue_dependents(const store::ObjectName& name) {
   for (auto it = view().services().all().lower_bound({name.stack, ""});
        it != view().services().all().end() && it->first.stack == name.stack; ++it)
     if (it->second->status().revision().empty() && depends_on(*it->second, name.name)) enqueue("Service", it->first);
+}
+
+// Those whose tasks are in the networks of its tasks.
+void ServiceController::enqueue_sharers(const store::ObjectName& name) {
+  for (auto it = view().services().all().lower_bound({name.stack, ""});
+       it != view().services().all().end() && it->first.stack == name.stack; ++it)
+    if (it->second->spec().container().network_service() == name.name) enqueue("Service", it->first);
 }
 
 void ServiceController::enqueue_services_of_node(const std::string& node_uid) {
@@ -164,6 +181,11 @@ void add_container(const store::View& view, const std::string& stack, const v1::
     auto name = network_name(stack, attachment);
     if (auto network = view.networks().find(name.stack, name.name))
       cluster.networks.emplace(std::move(name), std::move(network));
+  }
+  if (core::shares_network(container)) {
+    store::ObjectName owner{stack, container.network_service()};
+    auto tasks = view.tasks_of_service(owner.stack, owner.name);
+    cluster.network_owners.emplace(std::move(owner), std::move(tasks));
   }
   const auto image_name = core::normalise_image(container.image());
   if (!image_name) return;

@@ -22,6 +22,7 @@ class ServiceController final : public Controller {
 
   ServiceSnapshot snapshot(const store::ObjectName& name);
   void on_service(const store::ObjectName& name, const v1::Service* before, const v1::Service* after);
+  void enqueue_sharers(const store::ObjectName& name);
   void enqueue_dependents(const store::ObjectName& name);
   void enqueue_lacking();
   void enqueue_services_of_node(const std::string& node_uid);

@@ -14,6 +14,7 @@
 #include "core/lifecycle.h"
 #include "core/naming.h"
 #include "core/recovery.h"
+#include "core/shared_network.h"
 #include "core/task_state.h"
 
 namespace orchion::control::controllers {
@@ -101,6 +102,7 @@ class ServicePlanner {
           why_.lost(*task));
     if (condition == NodeCondition::kLost && !ended) return settle_lost(task);
     if (condition == NodeCondition::kDrained && !ended) return move_away(task);
+    if (!ended && is_without_network(*task)) return follow_network(task);
     if (revisions_.is_outdated(*task)) return settle_outdated(task);
     if (ended && core::wants_replacement(spec_, *task)) return settle_ended(task);
     look_at_current(task, condition);
@@ -171,6 +173,28 @@ class ServicePlanner {
     in_transition_ = true;
   }
 
+  // It shares a network that goes, or is gone, with the task whose it is.
+  bool is_without_network(const v1::Task& task) const {
+    const auto& other = spec_.container().network_service();
+    // What shares another service's network is of another revision, and replaced by the update.
+    const auto is_its_revision = [&](const RevisionPtr& revision) {
+      return revision->meta().name() == task.spec().revision() &&
+             revision->spec().template_().container().network_service() == other;
+    };
+    if (!core::shares_network(task) || std::ranges::none_of(snapshot_.revisions, is_its_revision)) return false;
+    const auto owner = network_owner_of(snapshot_.cluster, {stack(), other}, task.spec().slot());
+    return !owner || owner->meta().uid() != task.spec().assignment().network_of();
+  }
+
+  // Into that of the next one, which its successor waits for.
+  void follow_network(const TaskPtr& task) {
+    const auto owner = core::slot_name(spec_.container().network_service(), task->spec().slot());
+    plan_.units.push_back(with(stop(*task, why_.without_network(owner)),
+                               event(*task, v1::Event::INFO, "TaskMoves",
+                                     fmt::format("{} follows {}, whose network it shares", short_name(*task), owner))));
+    in_transition_ = true;
+  }
+
   void settle_outdated(const TaskPtr& task) {
     outdated_ = true;
     if (task->spec().has_assignment() && !is_ended(*task)) {
@@ -204,6 +228,7 @@ class ServicePlanner {
     if (!obstacle_.empty() || !looks_for_another_node(spec_, task)) return false;
     TaskToPlace wanted{{stack(), name()}, revisions_.current()};
     wanted.avoided = avoided_after(task);
+    wanted.slot = task.spec().slot();
     const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0, taken_by(virtual_addresses_)).front();
     if (!placement.assignment || !is_better_elsewhere(task, placement.assignment->node_uid())) return false;
     v1::Task leaving = task;
@@ -291,7 +316,10 @@ class ServicePlanner {
   void make_tasks() {
     std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
     if (wanted.empty()) return;
-    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].avoided = new_tasks_[i].avoided;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      wanted[i].avoided = new_tasks_[i].avoided;
+      wanted[i].slot = new_tasks_[i].slot;
+    }
     const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next(), taken_by(virtual_addresses_));
     const Cost cost = Cost::of(spec_.container());
     for (std::size_t i = 0; i < placements.size(); ++i) {

@@ -58,6 +58,7 @@ constexpr base::Duration kSettleTime = std::chrono::seconds(10);
 // - tasks on nodes that are drained or leaving stopped and replaced; tasks on lost nodes replaced where on_node_loss
 //   is REPLACE and replacement isn't paused, where it is FENCE only after the time in which the node's agent, deaf to
 //   everybody, has stopped them itself; tasks of nodes that were removed replaced in any case, after the same time;
+// - tasks that share the network of another service's task stopped when that one goes, and replaced with the next;
 // - a virtual address in each of its networks, see plan_virtual_addresses();
 // - its status, and events for what was decided.
 Plan plan_service(const ServiceSnapshot& snapshot, Now now, base::Random& random);

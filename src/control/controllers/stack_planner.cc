@@ -51,6 +51,8 @@ constexpr const char* finalizer_of(const v1::NetworkPolicy&) {
 // What holds to a network's last day: from the first, or since it has the addresses that were asked for.
 void keep_what_is_fixed(const v1::Network& present, v1::NetworkSpec& wanted) {
   wanted.set_internal(present.spec().internal());
+  wanted.set_driver(present.spec().driver());
+  wanted.set_parent(present.spec().parent());
   if (!present.status().subnet().empty()) {
     wanted.set_subnet(present.spec().subnet());
     wanted.set_gateway(present.spec().gateway());

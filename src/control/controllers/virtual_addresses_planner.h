@@ -16,7 +16,7 @@ struct VirtualAddresses {
 
 // What the service has stays as long as it is in the network: its spec says so, or a task of it that hasn't ended is
 // still there. What it lacks is the highest address that nobody has; a network that isn't ready is left for later.
-// With TASK_ADDRESSES it has none.
+// With TASK_ADDRESSES it has none, and none in a macvlan network.
 VirtualAddresses plan_virtual_addresses(const v1::Service& service, const std::vector<TaskPtr>& tasks,
                                         const ClusterSnapshot& cluster);
 

@@ -89,6 +89,13 @@ TEST(VirtualAddresses, OneInEachNetworkFarFromTheTasks) {
   EXPECT_THAT(shop.settle(), IsEmpty());
 }
 
+TEST(VirtualAddresses, NoneOnAWireOfOthers) {
+  Shop shop;
+  shop.add_network("shop", "front", "10.0.0.0/29").mutable_spec()->set_driver(v1::MACVLAN);
+  EXPECT_THAT(shop.settle(), ElementsAre("back 10.0.1.6"));
+  EXPECT_EQ(shop.message, "");
+}
+
 TEST(VirtualAddresses, NeitherATasksNorTheGateways) {
   Shop shop;
   shop.add_network("shop", "front", "10.0.0.0/29").mutable_status()->set_gateway("10.0.0.6");

@@ -40,6 +40,8 @@ v1::NetworkAssignment network_assignment(const v1::Network& network) {
   out.set_subnet6(network.status().subnet6());
   out.set_gateway6(network.status().gateway6());
   out.set_mtu(network.spec().mtu());
+  out.set_driver(network.spec().driver());
+  out.set_parent(network.spec().parent());
   return out;
 }
 

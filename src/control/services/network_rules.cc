@@ -138,6 +138,11 @@ class NetworkRules {
     hold(spec.subnet(), status.subnet(), "subnet");
     hold(spec.gateway(), status.gateway(), "gateway");
     hold(spec.subnet6(), status.subnet6(), "subnet6");
+    const auto driver_of = [](const v1::NetworkSpec& each) {
+      return each.driver() == v1::MACVLAN ? std::string("macvlan") : std::string("bridge");
+    };
+    hold(driver_of(spec), driver_of(network->spec()), "driver");
+    hold(spec.parent(), network->spec().parent(), "parent");
   }
 
   const store::View& view_;

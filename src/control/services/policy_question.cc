@@ -9,6 +9,7 @@
 #include "core/naming.h"
 #include "core/network_policy.h"
 #include "core/policy_labels.h"
+#include "core/shared_network.h"
 
 namespace orchion::control::services {
 
@@ -42,8 +43,14 @@ End program(const std::string& stack, const std::string& name, const v1::Service
   return out;
 }
 
+// One that shares another's network is spoken of as that one: their packets look alike.
 std::optional<End> find_program(const store::View& view, const std::string& stack, const std::string& name) {
-  if (const auto service = view.services().find(stack, name)) return program(stack, name, service->spec());
+  if (const auto service = view.services().find(stack, name)) {
+    const auto& container = service->spec().container();
+    const auto owner =
+        core::shares_network(container) ? view.services().find(stack, container.network_service()) : nullptr;
+    return owner ? program(stack, owner->meta().name(), owner->spec()) : program(stack, name, service->spec());
+  }
   const auto job = view.jobs().find(stack, name);
   if (!job) return std::nullopt;
   v1::ServiceSpec spec;

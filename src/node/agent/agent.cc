@@ -52,7 +52,8 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                                       gone_networks_.insert(uid);
                                       say_gone_networks();
                                     },
-                                .ingress = parts_.ingress}),
+                                .ingress = parts_.ingress,
+                                .share_changed = [this](const std::string& uid) { tasks_.look_again(uid); }}),
       image_reporter_(executor, parts_.clock, parts_.images, outbox_),
       image_fetcher_(executor, parts_.link, parts_.clock, parts_.images),
       inputs_(executor, parts_.link, parts_.clock, options_.folder / "inputs", parts_.workers),

@@ -69,6 +69,18 @@ const v1::NetworkAssignment* find_network(const ContainerInputs& inputs, const s
   return found == inputs.networks.end() ? nullptr : &*found;
 }
 
+// Where the task has its machine: the gateway of its first routed network, or where tasks without one have it. Empty:
+// of none of its networks anything is known.
+std::string machine_for(const ContainerInputs& inputs) {
+  std::string machine;
+  for (const auto& address : inputs.assignment.task().spec().assignment().addresses()) {
+    const auto* network = find_network(inputs, address.network_uid());
+    if (network != nullptr && network->driver() == v1::ROUTED) return network->gateway();
+    if (network != nullptr) machine = networks::kNamesGateway;
+  }
+  return machine;
+}
+
 std::vector<std::string> strings(const google::protobuf::RepeatedPtrField<std::string>& list) {
   return {list.begin(), list.end()};
 }
@@ -106,9 +118,8 @@ void add_names(runtimes::ContainerConfig& config, const ContainerInputs& inputs)
     return;
   }
   config.hosts[config.hostname] = addresses[0].address();
-  std::string gateway;
-  if (const auto* network = find_network(inputs, addresses[0].network_uid())) {
-    gateway = network->gateway();
+  const auto gateway = machine_for(inputs);
+  if (!gateway.empty()) {
     config.nameservers.push_back(gateway);
     config.hosts["host.docker.internal"] = gateway;
   }

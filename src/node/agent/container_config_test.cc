@@ -174,6 +174,20 @@ TEST(ImageReference, IsPinnedToAKnownDigest) {
   EXPECT_EQ(image_reference(spec), "nginx@sha256:cd");
 }
 
+TEST(ContainerConfig, AsksTheNodeByARoutedNetworkOrByALinkForNames) {
+  auto in = inputs();
+  in.networks[0].set_driver(v1::MACVLAN);
+  EXPECT_THAT(container_config(in)->nameservers, ElementsAre(networks::kNamesGateway));
+  EXPECT_EQ(container_config(in)->hosts.at("host.docker.internal"), networks::kNamesGateway);
+  auto& address = *in.assignment.mutable_task()->mutable_spec()->mutable_assignment()->add_addresses();
+  address.set_network_uid("routed");
+  address.set_address("10.1.0.5");
+  auto& network = in.networks.emplace_back();
+  network.set_uid("routed");
+  network.set_gateway("10.1.0.1");
+  EXPECT_THAT(container_config(in)->nameservers, ElementsAre("10.1.0.1"));
+}
+
 TEST(ContainerConfig, NamesOfTheService) {
   auto in = inputs();
   auto& spec = *in.assignment.mutable_container();

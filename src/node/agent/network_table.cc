@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "base/timeout.h"
+#include "core/shared_network.h"
+#include "core/task_state.h"
 
 namespace orchion::node::agent {
 
@@ -24,6 +26,11 @@ constexpr auto kDrainTime = std::chrono::milliseconds(200);
 
 // A reload that is under way is over by then.
 constexpr auto kRouteLimit = std::chrono::seconds(3);
+
+// Where the machine is for the network's tasks.
+std::string machine_in(const v1::NetworkAssignment& network) {
+  return network.driver() == v1::MACVLAN ? networks::kNamesGateway : network.gateway();
+}
 
 bool same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -44,6 +51,7 @@ struct Busy {
 
 NetworkTable::NetworkTable(base::Executor executor, Parts parts)
     : parts_(parts),
+      shares_(parts.share_changed),
       changed_(executor),
       routes_(executor, parts_.clock, parts_.ingress,
               [this](const v1::RouteAssignment& route) { return servers_of(route); }) {}
@@ -52,6 +60,10 @@ void NetworkTable::restore(const v1::NetworkCheckpoint& names, const std::vector
   for (const auto& network : names.networks()) put_network(network);
   for (const auto& task : tasks) {
     for (const auto& network : task.networks()) put_network(network);
+    // Before any of them goes on: whose network it is must not clean it up.
+    const auto& kept = task.assignment().task();
+    if (core::shares_network(kept) && !task.removed() && !core::is_terminal(task.status().state()))
+      shares_.enter(kept.spec().assignment().network_of(), kept.meta().uid());
   }
   for (const auto& endpoint : names.endpoints()) put_endpoint(endpoint);
   put_distant_ports(names.distant_ports());
@@ -151,7 +163,8 @@ void NetworkTable::put_network(const v1::NetworkAssignment& network) {
   if (!entry) entry = std::make_shared<Entry>();
   if (!same(entry->network, network)) {
     entry->ready = false;
-    parts_.policies.table().put_network(network);
+    // What others have beside it in its range is outside, as anywhere.
+    if (network.driver() == v1::ROUTED) parts_.policies.table().put_network(network);
   }
   entry->network = network;
   entry->wanted = true;
@@ -270,7 +283,10 @@ base::Co<> NetworkTable::know_address() {
 void NetworkTable::hold(const v1::Task& task) {
   const auto& uid = task.meta().uid();
   const bool held = !held_tasks_.insert(uid).second;
-  if (!held) parts_.policies.table().hold(uid);
+  const bool shares = core::shares_network(task);
+  if (shares) shares_.enter(task.spec().assignment().network_of(), uid);
+  // What holds for an address is what holds for the task whose it is.
+  if (!held && !shares) parts_.policies.table().hold(uid);
   for (const auto& address : task.spec().assignment().addresses()) {
     // Again at each call: a network may be heard of later than its task.
     if (const auto found = entries_.find(address.network_uid()); found != entries_.end())
@@ -286,6 +302,7 @@ void NetworkTable::hold(const v1::Task& task) {
 
 void NetworkTable::release(const std::string& task_uid) {
   unready_tasks_.erase(task_uid);
+  shares_.leave(task_uid);
   if (held_tasks_.erase(task_uid) == 0) return;
   parts_.records.remove_local(task_uid);
   parts_.policies.table().release(task_uid);
@@ -387,7 +404,8 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                  .internal = network.internal(),
                                  .subnet6 = network.subnet6(),
                                  .gateway6 = network.gateway6(),
-                                 .mtu = static_cast<int>(network.mtu())};
+                                 .mtu = static_cast<int>(network.mtu()),
+                                 .parent = network.parent()};
   CO_RETURN_IF_ERROR(co_await know_peers());
   std::ignore = co_await know_address();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
@@ -396,10 +414,12 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   CO_RETURN_IF_ERROR(co_await lead(entry));
   services_led_ = false;  // likewise
   CO_RETURN_IF_ERROR(co_await lead_services());
-  CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(network.gateway()));
-  parts_.records.put_network(network.uid(), {.gateway = network.gateway(),
+  CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(machine_in(network)));
+  // Of a network that isn't ours others know whose its addresses are.
+  const bool ours = network.driver() == v1::ROUTED;
+  parts_.records.put_network(network.uid(), {.gateway = machine_in(network),
                                              .gateway6 = network.gateway6(),
-                                             .subnet = network.subnet(),
+                                             .subnet = ours ? network.subnet() : "",
                                              .subnet6 = network.subnet6()});
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
@@ -408,13 +428,14 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
 // Names may change meanwhile: then it isn't as they say, and done again.
 base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
   const auto uid = entry->network.uid();
-  std::vector<networks::Remote> remotes;
+  std::set<networks::Remote> remotes;  // tasks that share a network have one address
   for (const auto& [key, endpoint] : endpoints_) {
     if (key.second == uid && !endpoint.node_address().empty())
-      remotes.push_back({endpoint.address(), endpoint.address6(), endpoint.node_address()});
+      remotes.insert({endpoint.address(), endpoint.address6(), endpoint.node_address()});
   }
   entry->led = true;
-  auto done = co_await parts_.networks.set_remotes(uid, std::move(remotes));
+  if (entry->network.driver() == v1::MACVLAN) co_return base::Result<>{};  // its tasks find each other
+  auto done = co_await parts_.networks.set_remotes(uid, {remotes.begin(), remotes.end()});
   if (!done) entry->led = false;
   co_return done;
 }
@@ -422,7 +443,7 @@ base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
 // A range can be another network's before this one is quite gone.
 bool NetworkTable::has_gateway_of_another(const Entry& entry) const {
   return std::ranges::any_of(entries_, [&](const auto& each) {
-    return each.second.get() != &entry && each.second->network.gateway() == entry.network.gateway();
+    return each.second.get() != &entry && machine_in(each.second->network) == machine_in(entry.network);
   });
 }
 
@@ -430,7 +451,7 @@ base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
   const auto uid = entry->network.uid();
   entry->ready = false;
-  if (!has_gateway_of_another(*entry)) parts_.resolver.remove_address(entry->network.gateway());
+  if (!has_gateway_of_another(*entry)) parts_.resolver.remove_address(machine_in(entry->network));
   parts_.records.remove_network(uid);
   CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
   if (!entry->wanted && entry->holders.empty()) {

@@ -12,6 +12,7 @@
 #include "mesh/dns/records.h"
 #include "node/agent/change_signal.h"
 #include "node/agent/checkpoint_folder.h"
+#include "node/agent/network_shares.h"
 #include "node/agent/policy_keeper.h"
 #include "node/agent/resolver.h"
 #include "node/agent/route_keeper.h"
@@ -36,6 +37,7 @@ class NetworkTable {
     bool in_mesh = false;
     std::function<void(const std::string& uid)> gone;  // called when nothing of a network is left here
     mesh::ingress::Ingress* ingress = nullptr;         // null: this machine has none
+    std::function<void(const std::string& task_uid)> share_changed = {};  // as NetworkShares
   };
   NetworkTable(base::Executor executor, Parts parts);
 
@@ -60,6 +62,10 @@ class NetworkTable {
   // The task is about to be in its networks; from now on they stay, and the resolver knows who asks.
   void hold(const v1::Task& task);
   void release(const std::string& task_uid);
+
+  // Whose networks tasks here share. Who shares enters by hold(), and leaves by release().
+  NetworkShares& shares() { return shares_; }
+  const NetworkShares& shares() const { return shares_; }
 
   // Whether names may lead to this task, which runs here: said before the control plane says it, and without it.
   void set_ready(const std::string& task_uid, bool ready);
@@ -116,6 +122,7 @@ class NetworkTable {
   std::map<std::string, std::shared_ptr<Entry>> entries_;  // by network uid
   std::map<EndpointKey, v1::Endpoint> endpoints_;
   std::set<std::string> held_tasks_;
+  NetworkShares shares_;
   std::set<std::string> unready_tasks_;
   v1::DistantPorts distant_ports_;
   v1::PolicyAssignments policies_;

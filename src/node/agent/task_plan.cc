@@ -40,6 +40,7 @@ Step clean_up(const TaskView& view, base::Time now) {
   const bool stays = view.wanted || view.kept;
   if (stays && !view.holds_resources) return {StepKind::kWait};
   if (now < view.not_before) return {StepKind::kWait, view.not_before};
+  if (view.network_shared) return {StepKind::kWait};
   return {stays ? StepKind::kRelease : StepKind::kRemove};
 }
 
@@ -64,6 +65,7 @@ Step run(const TaskView& view, base::Time now) {
   if (now < view.not_before) return {StepKind::kWait, std::min(view.not_before, view.fenced_at)};
   if (view.running) return {view.ready ? StepKind::kPublish : StepKind::kWithdraw};
   if (!view.image_ready) return {StepKind::kPrepareImage};
+  if (!view.network_there) return {StepKind::kWait, view.fenced_at};
   if (!view.container_ready) return {StepKind::kPrepareContainer};
   return {StepKind::kStart};
 }

@@ -46,6 +46,8 @@ struct TaskView {
   base::Time not_before;                     // of the next try, after a failure
   base::Time fenced_at = base::Time::max();  // from then on it must not run
   bool holds_resources = false;              // a container, a network or a file may be on the node
+  bool network_there = true;                 // the one that it shares; true where it has its own
+  bool network_shared = false;               // others are in its network
 };
 
 enum class StepKind {

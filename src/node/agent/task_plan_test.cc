@@ -55,6 +55,33 @@ INSTANTIATE_TEST_SUITE_P(
     Table, Plan,
     testing::Values(
         PlanCase{"Fresh", [](TaskView&) {}, {StepKind::kPrepareImage}},
+        PlanCase{"WithoutTheNetworkThatItShares",
+                 [](TaskView& v) {
+                   v.image_ready = true;
+                   v.network_there = false;
+                 },
+                 {StepKind::kWait, base::Time::max()}},
+        PlanCase{"FetchesItsImageMeanwhile", [](TaskView& v) { v.network_there = false; }, {StepKind::kPrepareImage}},
+        PlanCase{"RunsOnWhenTheNetworkThatItSharesGoes",
+                 [](TaskView& v) {
+                   run(v);
+                   v.network_there = false;
+                 },
+                 {StepKind::kWait, base::Time::max()}},
+        PlanCase{"EndedWithOthersInItsNetwork",
+                 [](TaskView& v) {
+                   end_as(v, v1::STOPPED);
+                   v.wanted = false;
+                   v.network_shared = true;
+                 },
+                 {StepKind::kWait, base::Time::max()}},
+        PlanCase{"StopsWithOthersInItsNetwork",
+                 [](TaskView& v) {
+                   run(v);
+                   v.wanted = false;
+                   v.network_shared = true;
+                 },
+                 {StepKind::kStop}},
         PlanCase{"Ill", [](TaskView& v) { run(v), v.unhealthy = true; }, {StepKind::kInterrupt}},
         PlanCase{"IllAndToBeLeft",
                  [](TaskView& v) {

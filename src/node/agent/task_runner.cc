@@ -73,6 +73,7 @@ TaskRunner::TaskRunner(TaskTools& tools, v1::TaskCheckpoint checkpoint,
   stop_signalled_ = status().state() == v1::STOPPING && !running_;
   holds_resources_ = true;
   if (!core::is_terminal(status().state())) tools.network_table.hold(task());
+  if (running_) has_network();
 }
 
 base::Co<> TaskRunner::run() {
@@ -91,6 +92,7 @@ base::Co<> TaskRunner::run() {
     } else if (wish_unsaved_) {
       CO_RETURN_IF_ERROR(co_await save(Durability::kDisk));
     } else {
+      say_what_it_waits_for();
       CO_RETURN_IF_ERROR(co_await changed_.wait_until(tools_.clock, step.until, seen));
     }
   }
@@ -122,6 +124,8 @@ TaskView TaskRunner::view() const {
   view.grace_ends = grace_ends_;
   view.not_before = not_before_;
   view.holds_resources = holds_resources_;
+  view.network_there = has_network_to_enter();
+  view.network_shared = tools_.network_table.shares().is_shared(uid());
   if (checkpoint_.assignment().on_node_loss() == v1::FENCE) view.fenced_at = tools_.lease.ends();
   return view;
 }

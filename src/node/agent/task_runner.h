@@ -77,6 +77,9 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   void unassign();
   void may_forget();
 
+  // Something that its next step depends on has changed.
+  void look_again() { changed_.notify(); }
+
   // The network namespace at `path` is the container's, whose program waits for this: see runtimes::WireNamespace.
   base::Co<> wire(std::filesystem::path path);
 
@@ -146,6 +149,11 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   bool has_ports() const;
   bool uses_host_network() const;
   bool is_wired_at_start() const;
+  void has_network();
+  bool has_network_to_enter() const;
+  void say_what_it_waits_for();
+  base::Result<> check_shared_network() const;
+  const std::string& network_owner() const { return task().spec().assignment().network_of(); }
   v1::TaskStatus& status_now() { return *checkpoint_.mutable_status(); }
   const v1::Task& task() const { return checkpoint_.assignment().task(); }
   const std::string& uid() const { return task().meta().uid(); }

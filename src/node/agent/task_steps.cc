@@ -12,7 +12,9 @@
 #include "core/defaults.h"
 #include "core/health_check.h"
 #include "core/log_source.h"
+#include "core/naming.h"
 #include "core/recovery.h"
+#include "core/shared_network.h"
 #include "core/task_changes.h"
 #include "core/task_state.h"
 #include "core/timestamps.h"
@@ -105,7 +107,39 @@ base::Co<images::ImageRecord> TaskRunner::find_imported_image(v1::ContainerSpec 
                   spec.image()));
 }
 
+// Of its own, from now on or since an earlier process.
+void TaskRunner::has_network() {
+  if (uses_host_network() || core::shares_network(task())) return;
+  tools_.network_table.shares().set_network(
+      uid(), is_wired_at_start() ? NetworkShares::Network::kOfEachStart : NetworkShares::Network::kWired);
+}
+
+bool TaskRunner::has_network_to_enter() const {
+  return !core::shares_network(task()) ||
+         tools_.network_table.shares().network_of(network_owner()) != NetworkShares::Network::kAbsent;
+}
+
+void TaskRunner::say_what_it_waits_for() {
+  if (has_network_to_enter() || status().state() != v1::PREPARING || !status().message().empty()) return;
+  status_now().set_message(
+      fmt::format("waits for {}, whose network it shares",
+                  core::slot_name(checkpoint_.assignment().container().network_service(), task().spec().slot())));
+  report();
+}
+
+base::Result<> TaskRunner::check_shared_network() const {
+  if (!core::shares_network(task())) return {};
+  const bool comes_with_start =
+      tools_.network_table.shares().network_of(network_owner()) == NetworkShares::Network::kOfEachStart;
+  if (!is_wired_at_start() && !comes_with_start) return {};
+  return base::fail(base::Code::kFailedPrecondition,
+                    fmt::format("Docker can't have it in the network of {}: use the executor oci, podman or containerd "
+                                "for both",
+                                checkpoint_.assignment().container().network_service()));
+}
+
 base::Co<> TaskRunner::prepare_container() {
+  CO_RETURN_IF_ERROR(check_shared_network());
   if (!slot_) {
     CO_ASSIGN_OR_RETURN(slot_, co_await tools_.slots.acquire());
   }
@@ -140,7 +174,8 @@ base::Co<> TaskRunner::build() {
   inputs.networks = tools_.network_table.networks_of(task());
   inputs.image = *image_;
   // In the node's own network there is nothing to wire.
-  if (!uses_host_network()) inputs.network_namespace = tools_.networks.namespace_path(uid());
+  if (!uses_host_network())
+    inputs.network_namespace = tools_.networks.namespace_path(core::shares_network(task()) ? network_owner() : uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
   auto add = [files = tools_.node_files, has_hooks = !lacks_hooks(executor_->runtime), config = std::move(config)] {
@@ -152,11 +187,13 @@ base::Co<> TaskRunner::build() {
 
 base::Co<> TaskRunner::attach() {
   if (attached_ || uses_host_network() || (is_wired_at_start() && !running_)) co_return base::Result<>{};
+  if (core::shares_network(task())) co_return base::Result<>{};
   auto network = task_network(task());
   for (const auto& attachment : network.attachments)
     CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
   CO_RETURN_IF_ERROR(co_await tools_.networks.attach(std::move(network)));
   attached_ = true;
+  has_network();
   co_return base::Result<>{};
 }
 
@@ -166,6 +203,7 @@ base::Co<> TaskRunner::wire(std::filesystem::path path) {
     CO_RETURN_IF_ERROR(co_await tools_.network_table.ensure(attachment.network_uid));
   CO_RETURN_IF_ERROR(co_await tools_.networks.attach_at(std::move(network), std::move(path)));
   attached_ = true;
+  has_network();
   co_return base::Result<>{};
 }
 
@@ -390,6 +428,7 @@ base::Co<> TaskRunner::remove() {
 }
 
 base::Co<> TaskRunner::clean_up(bool keep_logs) {
+  tools_.network_table.shares().set_network(uid(), NetworkShares::Network::kAbsent);
   // Without an executor nothing was begun.
   if (executor_ != nullptr) {
     auto [removed, detached] = co_await (executor_->runtime.remove(uid(), keep_logs) && tools_.networks.detach(uid()));

@@ -99,6 +99,12 @@ base::Co<> TaskTable::wire(std::string task_uid, std::filesystem::path path) {
   co_return co_await runner->wire(std::move(path));
 }
 
+void TaskTable::look_again(const std::string& task_uid) {
+  for (auto& [uid, runner] : runners_)
+    if (uid == task_uid || runner->assignment().task().spec().assignment().network_of() == task_uid)
+      runner->look_again();
+}
+
 const TaskRunner* TaskTable::find(const std::string& task_uid) const {
   const auto found = runners_.find(task_uid);
   return found == runners_.end() ? nullptr : found->second.get();

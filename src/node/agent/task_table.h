@@ -33,6 +33,9 @@ class TaskTable {
   // As Agent::wire().
   base::Co<> wire(std::string task_uid, std::filesystem::path path);
 
+  // What this task shares with others has changed, for it and for who shares its network.
+  void look_again(const std::string& task_uid);
+
   // nullptr where this node has no such task.
   const TaskRunner* find(const std::string& task_uid) const;
   bool has_task_in(const std::string& network_uid) const;

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "node/networks/namespaces.h"
+#include "node/networks/parents.h"
 
 namespace orchion::node::networks {
 
@@ -86,6 +87,7 @@ base::Result<std::vector<RemoteTask>> read_remotes(const LegAddress<Ipv4>& range
 KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::path run_folder,
                                PublishedPorts::HoldApart hold_apart, std::shared_ptr<Tunnels> tunnels)
     : names_(cluster_short_id),
+      is_apart_(hold_apart != nullptr),
       folder_(run_folder / "netns"),
       tunnels_(std::move(tunnels)),
       firewall_({names_.table(), names_.prefix(), names_.veth_prefix(), names_.overlay(), names_.tunnel(),
@@ -93,11 +95,12 @@ KernelNetworks::KernelNetworks(std::string cluster_short_id, std::filesystem::pa
       ports_(firewall_, std::move(hold_apart)) {}
 
 base::Result<KernelNetworks::Network> KernelNetworks::read_network(const NetworkConfig& config) {
-  Network network{.internal = config.internal, .mtu = config.mtu};
+  Network network{.internal = config.internal, .mtu = config.mtu, .parent = config.parent};
   ASSIGN_OR_RETURN(const Subnet subnet, parse_subnet(config.subnet));
-  ASSIGN_OR_RETURN(network.v4.gateway, parse_ipv4(config.gateway));
   network.v4.subnet = subnet.base;
   network.v4.prefix_length = subnet.prefix_length;
+  if (!config.parent.empty() && config.gateway.empty()) return network;
+  ASSIGN_OR_RETURN(network.v4.gateway, parse_ipv4(config.gateway));
   if (!subnet.contains(network.v4.gateway)) {
     return base::fail(base::Code::kInvalidArgument,
                       fmt::format("the gateway {} is not in the subnet {}", config.gateway, config.subnet));
@@ -194,6 +197,7 @@ base::Result<TunnelEnds> KernelNetworks::lead_tunnels(const Overlay& overlay, co
 base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
   ASSIGN_OR_RETURN(Network network, read_network(config));
   const std::lock_guard turn(networks_turn_);
+  if (!config.parent.empty()) return ensure_macvlan(config, std::move(network));
   RETURN_IF_ERROR(forward_ipv4());
   if (network.v6) RETURN_IF_ERROR(forward_ipv6());
   // The rules first: at no moment is a network open that should be closed.
@@ -206,6 +210,20 @@ base::Result<> KernelNetworks::ensure_network(const NetworkConfig& config) {
     networks_.insert_or_assign(config.uid, std::move(network));
   }
   return lead_to_machines();
+}
+
+// Nothing of it passes this machine: there are neither rules nor routes.
+base::Result<> KernelNetworks::ensure_macvlan(const NetworkConfig& config, Network network) {
+  if (is_apart_)
+    return base::fail(base::Code::kFailedPrecondition,
+                      fmt::format("this node's agent has no root, and so no access to its interface {}: run it as root "
+                                  "for macvlan networks",
+                                  config.parent));
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(ensure_parent(socket, names_.table(), config.parent, config.uid));
+  const std::lock_guard lock(mutex_);
+  networks_.insert_or_assign(config.uid, std::move(network));
+  return {};
 }
 
 // Those that are named; and of networks that nobody spoke of yet whom a former process led to.
@@ -324,6 +342,8 @@ base::Result<> KernelNetworks::remove_network(const std::string& uid) {
     const std::lock_guard lock(mutex_);
     networks_.erase(uid);
   }
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(leave_parents(socket, names_.table(), uid));
   RETURN_IF_ERROR(firewall_.remove_network(uid));
   RETURN_IF_ERROR(lead_to_machines());
   return remove_if_unused();
@@ -353,21 +373,23 @@ base::Result<> KernelNetworks::set_distant_ports(std::vector<DistantPort> ports)
   return tunnels_ ? lead_to_machines() : base::Result<>{};
 }
 
-base::Result<Leg> KernelNetworks::plan_leg(const Attachment& attachment, const std::string& task_uid,
-                                           std::size_t index) const {
+base::Result<Leg> KernelNetworks::plan_leg(const Attachment& attachment) const {
   const auto found = networks_.find(attachment.network_uid);
   if (found == networks_.end()) {
     return base::fail(base::Code::kFailedPrecondition,
                       fmt::format("the network {} is not set up on this machine", attachment.network_uid));
   }
   const Network& network = found->second;
-  Leg leg{.host_link = names_.veth(task_uid, index),
-          .task_link = fmt::format("eth{}", index),
+  const bool macvlan = !network.parent.empty();
+  Leg leg{.kind = macvlan ? Leg::Kind::kMacvlan : Leg::Kind::kRouted,
+          .host_link = {},
+          .task_link = {},
+          .parent = network.parent,
           .v4 = network.v4,
           .v6 = network.v6,
-          .way_out = !network.internal,
+          .way_out = macvlan ? network.v4.gateway != Ipv4{} : !network.internal,
           .mtu = network.mtu};
-  if (leg.mtu == 0 && overlay_) leg.mtu = overlay_->mtu;
+  if (leg.mtu == 0 && overlay_ && !macvlan) leg.mtu = overlay_->mtu;
   ASSIGN_OR_RETURN(leg.v4.address, parse_ipv4(attachment.address));
   if (!is_for_tasks(network.v4, leg.v4.address)) {
     return base::fail(base::Code::kInvalidArgument,
@@ -387,11 +409,36 @@ base::Result<std::vector<Leg>> KernelNetworks::plan_legs(const TaskNetwork& task
   }
   const std::lock_guard lock(mutex_);
   std::vector<Leg> legs;
+  std::size_t on_machine = 0;
   for (const auto& attachment : task.attachments) {
-    ASSIGN_OR_RETURN(auto leg, plan_leg(attachment, task.task_uid, legs.size()));
+    ASSIGN_OR_RETURN(auto leg, plan_leg(attachment));
+    leg.task_link = fmt::format("eth{}", legs.size());
     legs.push_back(std::move(leg));
   }
+  add_names_leg(legs);
+  for (auto& leg : legs) {
+    if (leg.kind != Leg::Kind::kMacvlan) leg.host_link = names_.veth(task.task_uid, on_machine++);
+  }
   return legs;
+}
+
+// A link on a machine's interface doesn't reach that machine. Who is in no routed network has a way to it for names.
+void KernelNetworks::add_names_leg(std::vector<Leg>& legs) const {
+  const auto is_routed = [](const Leg& leg) { return leg.kind == Leg::Kind::kRouted; };
+  if (legs.empty() || std::ranges::any_of(legs, is_routed)) return;
+  Leg leg{.kind = Leg::Kind::kNames, .host_link = {}, .task_link = "eth-names", .parent = {}, .v4 = legs.front().v4};
+  leg.v4.gateway = parse_ipv4(kNamesGateway).value_or(Ipv4{});
+  legs.push_back(std::move(leg));
+}
+
+// By that link it gets to the resolver, and to nobody else: like an internal network of its own.
+base::Result<> KernelNetworks::admit_names(const std::string& task_uid, const std::vector<Leg>& legs) {
+  if (legs.empty() || legs.back().kind != Leg::Kind::kNames) return {};
+  return firewall_.put_network(task_uid, {.subnet = to_string(legs.back().v4.address),
+                                          .gateway = kNamesGateway,
+                                          .subnet6 = {},
+                                          .gateway6 = {},
+                                          .internal = true});
 }
 
 base::Result<> KernelNetworks::attach(const TaskNetwork& task) {
@@ -417,19 +464,24 @@ base::Result<> KernelNetworks::attach_at(const TaskNetwork& task, const std::fil
 
 base::Result<> KernelNetworks::attach_in_turn(const TaskNetwork& task) {
   ASSIGN_OR_RETURN(const auto legs, plan_legs(task));
-  if (legs.empty() && !task.ports.empty()) {
-    return base::fail(base::Code::kInvalidArgument, "a task without a network can't publish ports: give it a network");
+  const auto is_routed = [](const Leg& leg) { return leg.kind == Leg::Kind::kRouted; };
+  if (!task.ports.empty() && std::ranges::none_of(legs, is_routed)) {
+    return base::fail(base::Code::kInvalidArgument,
+                      legs.empty() ? "a task without a network can't publish ports: give it a network"
+                                   : "a task in macvlan networks only can't publish ports, since it is reached by its "
+                                     "own address: leave them out, or give it another network");
   }
   RETURN_IF_ERROR(base::make_folders(folder_));
   const auto path = namespace_path(task.task_uid);
   const bool existed = is_namespace(path);
-  auto done = wire_task(path, legs);
-  if (done && !legs.empty()) {
-    auto leg = std::find_if(legs.begin(), legs.end(), [](const Leg& each) { return each.way_out; });
-    if (leg == legs.end()) leg = legs.begin();
-    done = ports_.reserve(task.task_uid, task.owner, to_string(leg->v4.address), task.ports);
-  }
-  if (done) return {};
+  auto done = admit_names(task.task_uid, legs);
+  if (done) done = wire_task(path, legs);
+  auto leg = std::ranges::find_if(legs, [&](const Leg& each) { return is_routed(each) && each.way_out; });
+  if (leg == legs.end()) leg = std::ranges::find_if(legs, is_routed);
+  if (done && leg != legs.end())
+    done = ports_.reserve(task.task_uid, task.owner,
+                          {to_string(leg->v4.address), leg->v6 ? to_string(leg->v6->address) : ""}, task.ports);
+  if (done) return note_wired(task.task_uid, std::ranges::all_of(legs, is_routed));
   // A namespace that was there may have a container in it.
   if (!existed) {
     RETURN_IF_ERROR(release_in_turn(task.task_uid));
@@ -438,12 +490,29 @@ base::Result<> KernelNetworks::attach_in_turn(const TaskNetwork& task) {
   return std::unexpected(done.error());
 }
 
+base::Result<> KernelNetworks::note_wired(const std::string& task_uid, bool routed) {
+  const std::lock_guard lock(mutex_);
+  if (routed) {
+    routed_tasks_.insert(task_uid);
+  } else {
+    routed_tasks_.erase(task_uid);
+  }
+  return {};
+}
+
 base::Result<> KernelNetworks::release_in_turn(const std::string& task_uid) {
   RETURN_IF_ERROR(ports_.withdraw(task_uid));
   return unlink_in_turn(task_uid);
 }
 
 base::Result<> KernelNetworks::unlink_in_turn(const std::string& task_uid) {
+  bool routed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    routed = routed_tasks_.erase(task_uid) > 0;
+  }
+  // What has no end here would stay on its network until the kernel gets round to its namespace.
+  if (!routed) RETURN_IF_ERROR(unwire_task(namespace_path(task_uid)));
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
   // Made in order, so the first that isn't there is the end: listing every link of the machine would cost more. Should
   // one remain after a crash it goes with its other end in the namespace.
@@ -452,7 +521,8 @@ base::Result<> KernelNetworks::unlink_in_turn(const std::string& task_uid) {
     ASSIGN_OR_RETURN(const bool marked, mark_if_there(socket, link, names_.removal_group()));
     if (!marked) break;
   }
-  return remove_namespace(namespace_path(task_uid));
+  RETURN_IF_ERROR(remove_namespace(namespace_path(task_uid)));
+  return routed ? base::Result<>{} : firewall_.remove_network(task_uid);
 }
 
 base::Result<> KernelNetworks::release(const std::string& task_uid) {
@@ -489,9 +559,12 @@ base::Result<> KernelNetworks::sweep_unnamed(const std::vector<std::string>& net
   RETURN_IF_ERROR(delete_released());
   RETURN_IF_ERROR(sweep_links(task_uids));
   const std::set<std::string> networks(network_uids.begin(), network_uids.end());
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::open());
+  RETURN_IF_ERROR(sweep_parents(socket, names_.table(), networks));
   ASSIGN_OR_RETURN(const auto ruled, firewall_.networks());
+  // A task's uid stands for its way to the resolver.
   for (const auto& [uid, rules] : ruled) {
-    if (!networks.contains(uid)) RETURN_IF_ERROR(firewall_.remove_network(uid));
+    if (!networks.contains(uid) && !tasks.contains(uid)) RETURN_IF_ERROR(firewall_.remove_network(uid));
   }
   const std::lock_guard lock(mutex_);
   std::erase_if(networks_, [&](const auto& entry) { return !networks.contains(entry.first); });

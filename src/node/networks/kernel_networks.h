@@ -61,6 +61,7 @@ class KernelNetworks {
     std::optional<LegAddress<Ipv6>> v6;
     bool internal = false;
     int mtu = 0;                                     // 0: what fits
+    std::string parent;                              // of a macvlan network
     std::optional<std::vector<RemoteTask>> remotes;  // tasks of it on other machines; unset: nobody said yet
   };
   // As Networks::set_address.
@@ -90,7 +91,11 @@ class KernelNetworks {
   base::Result<> attach_in_turn(const TaskNetwork& task);
   base::Result<> unlink_in_turn(const std::string& task_uid);
   base::Result<> release_in_turn(const std::string& task_uid);
-  base::Result<Leg> plan_leg(const Attachment& attachment, const std::string& task_uid, std::size_t index) const;
+  base::Result<Leg> plan_leg(const Attachment& attachment) const;
+  void add_names_leg(std::vector<Leg>& legs) const;
+  base::Result<> ensure_macvlan(const NetworkConfig& config, Network network);
+  base::Result<> note_wired(const std::string& task_uid, bool routed);
+  base::Result<> admit_names(const std::string& task_uid, const std::vector<Leg>& legs);
   base::Result<> sweep_unnamed(const std::vector<std::string>& network_uids, const std::vector<std::string>& task_uids);
   base::Result<> sweep_links(const std::vector<std::string>& task_uids);
   base::Result<std::vector<std::string>> namespace_files() const;
@@ -100,6 +105,7 @@ class KernelNetworks {
   base::Result<> remove_if_unused();
 
   const Names names_;
+  const bool is_apart_;                     // in a namespace that has none of the machine's interfaces
   const std::filesystem::path folder_;      // of the namespaces
   const std::shared_ptr<Tunnels> tunnels_;  // null: none
   Firewall firewall_;
@@ -112,6 +118,7 @@ class KernelNetworks {
   Around around_;
   std::map<std::string, Network> networks_;
   std::set<std::string> busy_tasks_;
+  std::set<std::string> routed_tasks_;  // that this process wired without any macvlan
   std::condition_variable task_done_;
 };
 

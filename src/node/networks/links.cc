@@ -1,6 +1,7 @@
 #include "node/networks/links.h"
 
 #include <arpa/inet.h>
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
@@ -12,7 +13,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <initializer_list>
 #include <span>
+#include <utility>
 
 namespace orchion::node::networks {
 namespace {
@@ -108,7 +111,7 @@ NetlinkRequest route_request(std::uint16_t type, std::uint16_t flags, const Rout
   rtmsg body{};
   body.rtm_family = raw(Address{}).family;
   body.rtm_dst_len = static_cast<std::uint8_t>(route.prefix_length);
-  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_table = route.table == 0 ? std::uint8_t{RT_TABLE_MAIN} : route.table;
   body.rtm_protocol = kOurProtocol;
   body.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
   body.rtm_type = RTN_UNICAST;
@@ -255,6 +258,31 @@ NetlinkRequest make_veth(const VethPlan& plan) {
   return request.close(peer).close(data).close(info);
 }
 
+NetlinkRequest make_macvlan(const MacvlanPlan& plan) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
+  request.text(IFLA_IFNAME, plan.name);
+  request.value(IFLA_ADDRESS, plan.mac);
+  if (plan.mtu != 0) request.value(IFLA_MTU, plan.mtu);
+  request.value(IFLA_LINK, plan.parent);
+  request.value(IFLA_NET_NS_FD, plan.namespace_fd);
+  const auto info = request.open(IFLA_LINKINFO);
+  request.text(IFLA_INFO_KIND, "macvlan");
+  const auto data = request.open(IFLA_INFO_DATA);
+  request.value(IFLA_MACVLAN_MODE, std::uint32_t{MACVLAN_MODE_BRIDGE});
+  return request.close(data).close(info);
+}
+
+NetlinkRequest make_vlan(const std::string& name, int parent, std::uint16_t id) {
+  NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
+  request.text(IFLA_IFNAME, name);
+  request.value(IFLA_LINK, parent);
+  const auto info = request.open(IFLA_LINKINFO);
+  request.text(IFLA_INFO_KIND, "vlan");
+  const auto data = request.open(IFLA_INFO_DATA);
+  request.value(IFLA_VLAN_ID, id);
+  return request.close(data).close(info);
+}
+
 NetlinkRequest make_vxlan(const VxlanPlan& plan) {
   NetlinkRequest request = link_request(RTM_NEWLINK, kCreate);
   request.text(IFLA_IFNAME, plan.name);
@@ -287,15 +315,27 @@ NetlinkRequest without_ipv6(const std::string& name) {
   return request.close(inet6).close(families);
 }
 
-NetlinkRequest as_gateway(const std::string& name) {
+namespace {
+
+NetlinkRequest with_ipv4_settings(const std::string& name,
+                                  std::initializer_list<std::pair<std::uint16_t, std::uint32_t>> values) {
   NetlinkRequest request = link_request(RTM_SETLINK, 0);
   request.text(IFLA_IFNAME, name);
   const auto families = request.open(IFLA_AF_SPEC);
   const auto inet = request.open(AF_INET);
   const auto settings = request.open(IFLA_INET_CONF);
-  request.value(IPV4_DEVCONF_ROUTE_LOCALNET, std::uint32_t{1});
-  request.value(IPV4_DEVCONF_SEND_REDIRECTS, std::uint32_t{0});
+  for (const auto& [setting, value] : values) request.value(setting, value);
   return request.close(settings).close(inet).close(families);
+}
+
+}  // namespace
+
+NetlinkRequest as_gateway(const std::string& name) {
+  return with_ipv4_settings(name, {{IPV4_DEVCONF_ROUTE_LOCALNET, 1}, {IPV4_DEVCONF_SEND_REDIRECTS, 0}});
+}
+
+NetlinkRequest with_announcement(const std::string& name) {
+  return with_ipv4_settings(name, {{IPV4_DEVCONF_ARP_NOTIFY, 1}});
 }
 
 NetlinkRequest bring_up(const std::string& name) {
@@ -357,6 +397,31 @@ NetlinkRequest delete_route(const Route<Ipv4>& route) {
 
 NetlinkRequest delete_route(const Route<Ipv6>& route) {
   return route_request(RTM_DELROUTE, 0, route);
+}
+
+namespace {
+
+NetlinkRequest rule_request(std::uint16_t type, std::uint16_t flags, Ipv4 from, std::uint8_t table) {
+  const Raw address = raw(from);
+  fib_rule_hdr body{};
+  body.family = address.family;
+  body.src_len = static_cast<std::uint8_t>(address.bits());
+  body.table = table;
+  body.action = FR_ACT_TO_TBL;
+  NetlinkRequest request(type, flags);
+  request.body(body);
+  put(request, FRA_SRC, address);
+  return request.value(FRA_PRIORITY, std::uint32_t{table});
+}
+
+}  // namespace
+
+NetlinkRequest add_rule(Ipv4 from, std::uint8_t table) {
+  return rule_request(RTM_NEWRULE, kCreate, from, table);
+}
+
+NetlinkRequest delete_rule(Ipv4 from, std::uint8_t table) {
+  return rule_request(RTM_DELRULE, 0, from, table);
 }
 
 base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index) {

@@ -45,6 +45,23 @@ struct VethPlan {
 };
 NetlinkRequest make_veth(const VethPlan& plan);
 
+// A machine of its own on the network of the link `parent` of this namespace: in the other namespace, down. EADDRINUSE
+// while another with the same hardware address is on that parent.
+struct MacvlanPlan {
+  int parent = 0;    // index
+  std::string name;  // in the namespace
+  Mac mac{};
+  int namespace_fd = -1;
+  int mtu = 0;  // 0: the parent's
+};
+NetlinkRequest make_macvlan(const MacvlanPlan& plan);
+
+// The VLAN `id` of the link `parent`, down.
+NetlinkRequest make_vlan(const std::string& name, int parent, std::uint16_t id);
+
+// Says to everybody on the wire who has its address as soon as it has it: switches learn where it is now.
+NetlinkRequest with_announcement(const std::string& name);
+
 // VXLAN that learns nothing: it sends where the forwarding entries say.
 struct VxlanPlan {
   std::string name;
@@ -88,11 +105,16 @@ struct Route {
   std::optional<Address> gateway;  // taken for a neighbour, whatever the link's addresses are
   std::optional<Address> source;   // what the machine itself sends from
   std::uint32_t metric = 0;        // routes that lead to the same and differ in it stand beside each other
+  std::uint8_t table = 0;          // asked where a rule leads to it; 0: the main one
 };
 NetlinkRequest put_route(const Route<Ipv4>& route);
 NetlinkRequest put_route(const Route<Ipv6>& route);
 NetlinkRequest delete_route(const Route<Ipv4>& route);
 NetlinkRequest delete_route(const Route<Ipv6>& route);
+
+// What is sent from this address asks `table` before all others. Its number is the rule's place too, the least first.
+NetlinkRequest add_rule(Ipv4 from, std::uint8_t table);
+NetlinkRequest delete_rule(Ipv4 from, std::uint8_t table);
 
 // Routes to single addresses that go by this link, of those that put_route() made; with their gateways and metrics.
 base::Result<std::vector<Route<Ipv4>>> list_routes(NetlinkSocket& socket, int link_index);

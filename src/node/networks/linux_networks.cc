@@ -135,7 +135,9 @@ base::Result<> LinuxNetworks::sync_relays() {
                        LoopbackRelay::start(executor_, std::move(port.socket), port.key.udp, std::move(make)));
     }
     std::vector<LoopbackRelay::Target> targets;
-    for (const auto& member : port.members) targets.push_back({member.address, member.port});
+    // What a former process published is the kernel's to lead to.
+    for (const auto& member : port.members)
+      if (!member.address.empty()) targets.push_back({member.address, member.port});
     const auto relay = relays_.find(port.key);
     if (relay != relays_.end() && relay->second) RETURN_IF_ERROR(relay->second->set_targets(targets));
   }

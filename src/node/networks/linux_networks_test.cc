@@ -147,6 +147,107 @@ TEST_F(LinuxNetworksTest, APortCanBePublishedOnOneAddress) {
   EXPECT_THAT(elsewhere.error().message, HasSubstr("198.51.100.7 is not an address of this machine"));
 }
 
+// The machine and its outside with IPv6 too.
+class Ipv6PortsTest : public LinuxNetworksTest {
+ protected:
+  static constexpr char kHost6[] = "fd00:2::1";
+  static constexpr char kOutside6[] = "fd00:2::2";
+
+  Ipv6PortsTest() {
+    give(host_, kHost6);
+    give(machine_.outside(), kOutside6);
+  }
+
+  static void give(const Place& place, const char* address) {
+    lab::in_place(place, [&] {
+      auto socket = NetlinkSocket::open().value();
+      const auto link = find_link(socket, "up0").value();
+      ASSERT_TRUE(socket.run_one(add_address(link.index, parse_ipv6(address).value(), 64), "an address"));
+      // The link's own address is asked about for a second or two.
+      bool usable = false;
+      for (int i = 0; i < 5 && !usable; ++i) usable = wait_until_addressed(socket, link.index).has_value();
+      ASSERT_TRUE(usable);
+    });
+  }
+
+  void green() {
+    expect_ok(networks_->ensure_network({.uid = "green",
+                                         .subnet = "10.77.3.0/24",
+                                         .gateway = "10.77.3.1",
+                                         .subnet6 = "fd77:3::/64",
+                                         .gateway6 = "fd77:3::a4d:301"}));
+  }
+  static Attachment place_in_green() { return {"green", "10.77.3.2", "fd77:3::a4d:302"}; }
+};
+
+TEST_F(Ipv6PortsTest, APortOnAnIpv6AddressKeepsTheClientsAddress) {
+  green();
+  const Place a = attach("a", {place_in_green()},
+                         {{.host_ip = "fd00:2:0::1", .host_port = 8080, .container_port = 80},
+                          {.host_ip = kHost6, .host_port = 5300, .container_port = 53, .udp = true}});
+  const Server server(a, "fd77:3::a4d:302", 80);
+  const Server datagrams(a, "fd77:3::a4d:302", 53, true);
+  EXPECT_EQ(ask(machine_.outside(), kHost6, 8080), kOutside6);
+  EXPECT_EQ(ask_udp(machine_.outside(), kHost6, 5300, "hi"), std::string(kOutside6) + " hi");
+  EXPECT_EQ(ask(host_, kHost6, 8080), kHost6);
+  EXPECT_EQ(ask(host_, "::1", 8080), "") << "not where it was published";
+  EXPECT_EQ(ask(machine_.outside(), kHostAddress, 8080), "");
+  EXPECT_THROW(Server(host_, kHost6, 8080), std::runtime_error) << "held";
+  expect_ok(networks_->unpublish("a"));
+  EXPECT_EQ(ask(machine_.outside(), kHost6, 8080), "");
+  expect_ok(networks_->publish("a"));
+  EXPECT_EQ(ask(machine_.outside(), kHost6, 8080), kOutside6);
+}
+
+TEST_F(Ipv6PortsTest, APortOnEveryIpv6AddressIsServedOnTheLoopbackToo) {
+  green();
+  const Place a = attach("a", {place_in_green()}, {{.host_ip = "::", .host_port = 8080, .container_port = 80}});
+  const Server by4(a, "10.77.3.2", 80);
+  const Server by6(a, "fd77:3::a4d:302", 80);
+  EXPECT_EQ(ask(machine_.outside(), kHost6, 8080), kOutside6);
+  EXPECT_EQ(ask(host_, "::1", 8080), "10.77.3.1") << "by the relay";
+  EXPECT_EQ(ask(machine_.outside(), kHostAddress, 8080), "");
+}
+
+TEST_F(Ipv6PortsTest, ATaskWithIpv4AloneIsReachedByTheRelay) {
+  network("blue", 1);
+  const Place a = attach("a", {{"blue", "10.77.1.2"}}, {{.host_ip = kHost6, .host_port = 8080, .container_port = 80}});
+  const Server server(a, "10.77.1.2", 80);
+  EXPECT_EQ(ask(machine_.outside(), kHost6, 8080), "10.77.1.1");
+}
+
+TEST_F(Ipv6PortsTest, ConnectionsGoRoundTheTasksAndTheNextProcessGoesOn) {
+  green();
+  const auto publish = [&](const std::string& task, int last) {
+    const std::string v6 = "fd77:3::a4d:30" + std::to_string(last);
+    expect_ok(networks_->attach({.task_uid = task,
+                                 .owner = "web",
+                                 .attachments = {{"green", "10.77.3." + std::to_string(last), v6}},
+                                 .ports = {{.host_ip = kHost6, .host_port = 8080, .container_port = 80}}}));
+    expect_ok(networks_->publish(task));
+  };
+  publish("a", 2);
+  publish("b", 3);
+  const Server at_a(networks_->namespace_path("a"), "fd77:3::a4d:302", 80);
+  const auto answered = [&] {
+    int count = 0;
+    for (int i = 0; i < 6; ++i) count += ask(machine_.outside(), kHost6, 8080).empty() ? 0 : 1;
+    return count;
+  };
+  EXPECT_EQ(answered(), 3) << "b has no server";
+  renew();
+  expect_ok(networks_->sweep({"green"}, {"a", "b"}));
+  EXPECT_EQ(answered(), 3) << "while nobody holds it";
+  green();
+  publish("a", 2);
+  publish("b", 3);
+  EXPECT_EQ(answered(), 3);
+  expect_ok(networks_->detach("b"));
+  EXPECT_EQ(answered(), 6);
+  expect_ok(networks_->detach("a"));
+  EXPECT_EQ(answered(), 0);
+}
+
 TEST_F(LinuxNetworksTest, ATakenPortSaysWhoHasItAndLeavesNothing) {
   network("blue", 1);
   const Traces before = traces();

@@ -14,14 +14,20 @@
 
 namespace orchion::node::networks {
 
+// Where tasks without a routed network ask for names: this machine, on a link that leads to nothing else.
+inline constexpr const char* kNamesGateway = "169.254.53.1";
+
 struct NetworkConfig {
   std::string uid;
   std::string subnet;     // "10.192.0.0/20"
-  std::string gateway;    // "10.192.0.1": this machine, for the tasks of the network
+  std::string gateway;    // "10.192.0.1": this machine, for the tasks of the network; with a parent: a router there, or
+                          // empty, for no way out
   bool internal = false;  // no way out
   std::string subnet6;    // "fd12:3456::/64"; empty: no IPv6
   std::string gateway6;
-  int mtu = 0;  // of its tasks' links, in bytes; 0: what fits
+  int mtu = 0;         // of its tasks' links, in bytes; 0: what fits
+  std::string parent;  // "eth0": a macvlan network, its tasks are machines of their own on the network of that
+                       // interface; "eth0.20" is made, as the VLAN it names, where it isn't there. Empty: routed here
 };
 
 // A task of a network on another machine.
@@ -98,7 +104,8 @@ struct TaskNetwork {
                                         // connections are spread over them
   std::vector<Attachment> attachments;  // eth0, eth1, … in order; the default route goes through the first that
                                         // isn't internal
-  std::vector<PublishedPort> ports;     // lead to that one's address, or to the first's where all are internal
+  std::vector<PublishedPort> ports;     // lead to the first routed one's that isn't internal, or to the first routed
+                                        // one's
 };
 
 // One executor; blocking work happens elsewhere. Idempotent, safe to repeat after a crash.
@@ -114,7 +121,8 @@ class Networks {
   // as it doesn't those of this machine. Nothing happens without the machine's address.
   virtual base::Co<> set_machines(Machines machines) = 0;
 
-  // Makes the network's rules, or brings them to this.
+  // Makes the network's rules, or brings them to this; of a macvlan network, sees to its parent: kFailedPrecondition
+  // where that isn't there or is down.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
 

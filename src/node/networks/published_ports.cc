@@ -6,13 +6,12 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "node/networks/addresses.h"
 
 namespace orchion::node::networks {
 namespace {
 
-bool is_v6(const std::string& ip) {
-  return ip.find(':') != std::string::npos;
-}
+constexpr const char* kLoopback6 = "::1";
 
 // Whether two ports can't be had at once. An IPv6 address other than ::1 meets only itself; ::1 is also part of
 // "every address".
@@ -20,13 +19,16 @@ bool overlap(const PortKey& a, const PortKey& b) {
   if (a.port != b.port || a.udp != b.udp) return false;
   if (a.host_ip == b.host_ip) return true;
   const auto covers = [](const std::string& all, const std::string& one) {
-    return (all.empty() && (!is_v6(one) || one == "::1")) || (all == "::" && is_v6(one));
+    const bool v6 = one.find(':') != std::string::npos;
+    return (all.empty() && (!v6 || one == kLoopback6)) || (all == kEveryIpv6 && v6);
   };
   return covers(a.host_ip, b.host_ip) || covers(b.host_ip, a.host_ip);
 }
 
-// "0.0.0.0" is every IPv4 address, like none at all.
+// "0.0.0.0" is every IPv4 address, like none at all; and an IPv6 one is written in many ways, of which the kernel knows
+// one.
 PortKey key_of(const PublishedPort& port) {
+  if (const auto v6 = parse_ipv6(port.host_ip)) return {to_string(*v6), port.udp, port.host_port};
   return {port.host_ip == "0.0.0.0" ? "" : port.host_ip, port.udp, port.host_port};
 }
 
@@ -51,6 +53,21 @@ PortKey PublishedPorts::in_kernel(PortKey key) const {
   return key;
 }
 
+// Nothing from ::1 leaves the machine; and a namespace apart has none of the machine's IPv6 addresses.
+bool PublishedPorts::is_translated(const PortKey& key) const {
+  return !is_ipv6(key) || (key.host_ip != kLoopback6 && !hold_apart_);
+}
+
+// Whom the kernel leads to.
+std::vector<PortMember> PublishedPorts::led_to(const PortKey& key, const std::vector<PortMember>& members) {
+  if (!is_ipv6(key)) return members;
+  std::vector<PortMember> result;
+  for (const auto& member : members) {
+    if (!member.address6.empty()) result.push_back({member.task_uid, member.address6, member.port});
+  }
+  return result;
+}
+
 PortKey PublishedPorts::on_machine(PortKey key) const {
   if (hold_apart_ && key.host_ip == kLoopbackApart) key.host_ip = kLoopback;
   return key;
@@ -60,7 +77,7 @@ std::set<PortKey> PublishedPorts::held() {
   const std::lock_guard lock(mutex_);
   std::set<PortKey> keys;
   for (const auto& [key, port] : ports_) {
-    if (!is_v6(key.host_ip)) keys.insert(key);
+    if (!is_ipv6(key)) keys.insert(key);
   }
   return keys;
 }
@@ -70,6 +87,9 @@ base::Result<> PublishedPorts::adopt() {
   ASSIGN_OR_RETURN(auto listed, firewall_.list_ports());
   for (auto& [key, members] : listed) {
     auto& port = ports_[on_machine(key)];
+    if (is_ipv6(key)) {
+      for (auto& member : members) member.address6 = std::exchange(member.address, "");
+    }
     port.shown = std::move(members);
     (is_distant(port.shown) ? port.distant : port.members) = port.shown;
   }
@@ -95,7 +115,7 @@ base::Result<> PublishedPorts::check_free(const std::string& task_uid, const std
 }
 
 base::Result<> PublishedPorts::hold(Port& port, const PortKey& key) const {
-  const bool v6 = is_v6(key.host_ip);
+  const bool v6 = is_ipv6(key);
   const auto have = [this](const PortKey& wanted) {
     return hold_apart_ ? hold_apart_(host_port(wanted)) : hold_port(host_port(wanted));
   };
@@ -104,7 +124,7 @@ base::Result<> PublishedPorts::hold(Port& port, const PortKey& key) const {
     port.holds.push_back(std::move(held));
   }
   if (!v6 && !key.host_ip.empty()) return {};
-  const PortKey relay{v6 ? key.host_ip : "::1", key.udp, key.port};
+  const PortKey relay{v6 ? key.host_ip : kLoopback6, key.udp, key.port};
   auto held = have(relay);
   // Without IPv6 nobody comes by ::1; only who asked for it by name is told.
   if (!held && (v6 || held.error().code != base::Code::kUnimplemented)) return std::unexpected(held.error());
@@ -140,8 +160,8 @@ base::Result<> PublishedPorts::give_way(const std::string& owner, const PortKey&
   return {};
 }
 
-base::Result<> PublishedPorts::reserve(const std::string& task_uid, const std::string& owner,
-                                       const std::string& address, const std::vector<PublishedPort>& ports) {
+base::Result<> PublishedPorts::reserve(const std::string& task_uid, const std::string& owner, Addresses to,
+                                       const std::vector<PublishedPort>& ports) {
   if (ports.empty()) return {};
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(adopt());
@@ -152,7 +172,7 @@ base::Result<> PublishedPorts::reserve(const std::string& task_uid, const std::s
     release(task_uid);
     return reserved;
   }
-  tasks_[task_uid] = {address, ports};
+  tasks_[task_uid] = {std::move(to), ports};
   return {};
 }
 
@@ -176,7 +196,8 @@ base::Result<> PublishedPorts::change_members(const std::string& task_uid, bool 
     // A task may lead two of its ports to one of the machine's: the newest counts.
     auto& after = results.try_emplace(key, ports_[key].members).first->second;
     std::erase_if(after, [&](const PortMember& member) { return member.task_uid == task_uid; });
-    if (published) after.push_back({task_uid, task->second.address, wanted.container_port});
+    const auto& [v4, v6] = task->second.addresses;
+    if (published) after.push_back({task_uid, v4, wanted.container_port, v6});
   }
   const bool changes = std::any_of(results.begin(), results.end(),
                                    [&](const auto& entry) { return !same(entry.second, ports_[entry.first].members); });
@@ -199,8 +220,9 @@ base::Result<> PublishedPorts::show(const Members& members, const Members& dista
   }
   std::vector<PortChange> changes;
   for (const auto& [key, after] : shown) {
-    const auto& before = ports_[key].shown;
-    if (!same(before, after) && !is_v6(key.host_ip)) changes.push_back({in_kernel(key), before, after});
+    if (!is_translated(key)) continue;
+    const auto before = led_to(key, ports_[key].shown), now = led_to(key, after);
+    if (!same(before, now)) changes.push_back({in_kernel(key), before, now});
   }
   RETURN_IF_ERROR(firewall_.change_ports(changes));
   for (auto& [key, after] : shown) ports_[key].shown = std::move(after);

@@ -17,8 +17,8 @@
 
 namespace orchion::node::networks {
 
-// A port that a relay has to serve, since the kernel doesn't translate it: one on an IPv6 address; as the way to other
-// machines from 127.0.0.1, one on every address.
+// A port that a relay has to serve, where the kernel doesn't translate it: ::1, and one on another IPv6 address whose
+// tasks have IPv4 alone; as the way to other machines from 127.0.0.1, one on every address.
 struct RelayPort {
   PortKey key;            // its host_ip is IPv6, or empty
   base::UniqueFd socket;  // bound, not listening; empty where it was taken before
@@ -39,7 +39,12 @@ class PublishedPorts {
       : firewall_(firewall), hold_apart_(std::move(hold_apart)) {}
 
   // All of the task's ports or none; a task that has reserved keeps what it has. kFailedPrecondition: one is taken.
-  base::Result<> reserve(const std::string& task_uid, const std::string& owner, const std::string& address,
+  // `to`: the task's addresses that they lead to.
+  struct Addresses {
+    std::string v4;
+    std::string v6;  // empty: none
+  };
+  base::Result<> reserve(const std::string& task_uid, const std::string& owner, Addresses to,
                          const std::vector<PublishedPort>& ports);
   base::Result<> publish(const std::string& task_uid);
   base::Result<> unpublish(const std::string& task_uid);
@@ -76,7 +81,7 @@ class PublishedPorts {
   static bool is_unused(const Port& port) { return port.tasks.empty() && port.members.empty() && port.distant.empty(); }
   using Members = std::map<PortKey, std::vector<PortMember>>;
   struct Task {
-    std::string address;
+    Addresses addresses;
     std::vector<PublishedPort> ports;
   };
 
@@ -85,6 +90,8 @@ class PublishedPorts {
   base::Result<> give_way(const std::string& owner, const PortKey& key);
   base::Result<> reserve_port(const std::string& task_uid, const std::string& owner, const PortKey& key);
   base::Result<> hold(Port& port, const PortKey& key) const;
+  bool is_translated(const PortKey& key) const;
+  static std::vector<PortMember> led_to(const PortKey& key, const std::vector<PortMember>& members);
   PortKey in_kernel(PortKey key) const;
   PortKey on_machine(PortKey key) const;
   void release(const std::string& task_uid);

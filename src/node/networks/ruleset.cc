@@ -36,6 +36,8 @@ namespace {
 // another, has the network's gateway as its address there: to that there is a way out of every network, by the right
 // link. All other clients but a task itself keep their address.
 //
+// publish: ::1 never leaves the machine, whatever is translated: a relay has it.
+//
 // members: who is behind each port, as a record for the next process; no rule reads it.
 //
 // input: another VXLAN on the machine, with other numbers, is not our concern. The number is 12 bytes into UDP. A
@@ -46,11 +48,14 @@ namespace {
 // machine's default route.
 constexpr std::string_view kTable = R"(
 add set inet {0} members {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr . inet_service; }}
+add set inet {0} members6 {{ type ipv6_addr . inet_proto . inet_service . ipv6_addr . inet_service; }}
 add set inet {0} tunnels {{ typeof @th,96,24; }}
 add set inet {0} peers {{ type ipv4_addr; }}
 add set inet {0} hosts {{ type ipv4_addr . ether_addr; }}
 add map inet {0} published {{ type inet_proto . inet_service : verdict; }}
 add map inet {0} published_on {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
+add map inet {0} published6 {{ type inet_proto . inet_service : verdict; }}
+add map inet {0} published_on6 {{ type ipv6_addr . inet_proto . inet_service : verdict; }}
 add chain inet {0} guard {{ type filter hook prerouting priority raw; policy accept; }}
 add chain inet {0} prerouting {{ type nat hook prerouting priority dstnat; policy accept; }}
 add chain inet {0} output {{ type nat hook output priority -100; policy accept; }}
@@ -82,6 +87,9 @@ table inet {0} {{
     {2}
   }}
   chain publish {{
+    ip6 daddr ::1 return
+    ip6 daddr . meta l4proto . th dport vmap @published_on6
+    meta nfproto ipv6 meta l4proto . th dport vmap @published6
     ip daddr . meta l4proto . th dport vmap @published_on
     meta l4proto . th dport vmap @published
   }}
@@ -159,25 +167,34 @@ std::string_view protocol_of(const PortKey& key) {
 std::string chain_of(const PortKey& key) {
   std::string host = key.host_ip;
   for (char& c : host) {
-    if (c == '.') c = '_';
+    if (c == '.' || c == ':') c = '_';
   }
-  return fmt::format("port_{}_{}{}{}", protocol_of(key), key.port, host.empty() ? "" : "_", host);
+  return fmt::format("port{}_{}_{}{}{}", is_ipv6(key) ? "6" : "", protocol_of(key), key.port, host.empty() ? "" : "_",
+                     host);
 }
 
-// As in `published` or `published_on`.
+// As in the map for its family and for one address or every one.
 std::string element_of(const PortKey& key) {
-  if (key.host_ip.empty()) return fmt::format("published {{ {} . {}", protocol_of(key), key.port);
-  return fmt::format("published_on {{ {} . {} . {}", key.host_ip, protocol_of(key), key.port);
+  const char* family = is_ipv6(key) ? "6" : "";
+  if (key.host_ip.empty() || key.host_ip == kEveryIpv6)
+    return fmt::format("published{} {{ {} . {}", family, protocol_of(key), key.port);
+  return fmt::format("published_on{} {{ {} . {} . {}", family, key.host_ip, protocol_of(key), key.port);
 }
 
-// As in `members`.
+const char* record_set(const PortKey& key) {
+  return is_ipv6(key) ? "members6" : "members";
+}
+
+// As in that set.
 std::string record_of(const PortKey& key, const PortMember& member) {
   return fmt::format("{} . {} . {} . {} . {}", key.host_ip.empty() ? "0.0.0.0" : key.host_ip, protocol_of(key),
                      key.port, member.address, member.port);
 }
 
-std::string target_of(const std::vector<PortMember>& members) {
-  if (members.size() == 1) return fmt::format("{}:{}", members[0].address, members[0].port);
+std::string target_of(const PortKey& key, const std::vector<PortMember>& members) {
+  if (members.size() == 1)
+    return fmt::format("{}{}{}:{}", is_ipv6(key) ? "[" : "", members[0].address, is_ipv6(key) ? "]" : "",
+                       members[0].port);
   std::string choices;
   for (std::size_t i = 0; i < members.size(); ++i)
     choices += fmt::format("{}{} : {} . {}", i == 0 ? "" : ", ", i, members[i].address, members[i].port);
@@ -188,11 +205,12 @@ std::string change_records_text(const Table& table, const PortChange& change) {
   std::string text;
   for (const auto& member : change.before) {
     if (std::find(change.after.begin(), change.after.end(), member) == change.after.end())
-      text += fmt::format("delete element inet {} members {{ {} }}\n", table.name, record_of(change.key, member));
+      text += fmt::format("delete element inet {} {} {{ {} }}\n", table.name, record_set(change.key),
+                          record_of(change.key, member));
   }
   for (const auto& member : change.after) {
     if (std::find(change.before.begin(), change.before.end(), member) == change.before.end())
-      text += fmt::format("add element inet {} members {{ {} comment \"{}\" }}\n", table.name,
+      text += fmt::format("add element inet {} {} {{ {} comment \"{}\" }}\n", table.name, record_set(change.key),
                           record_of(change.key, member), member.task_uid);
   }
   return text;
@@ -211,8 +229,9 @@ std::string change_port_text(const Table& table, const PortChange& change) {
   // What comes to the host's loopback can't leave the machine: a relay has it.
   if (distant) text += fmt::format("add rule inet {} {} ip daddr 127.0.0.0/8 return\n", table.name, chain);
   const std::string mark = distant ? fmt::format("ct mark set ct mark or {} ", kDistantMark) : "";
-  text += fmt::format("add rule inet {} {} meta l4proto {} {}dnat ip to {}\n", table.name, chain,
-                      protocol_of(change.key), mark, target_of(change.after));
+  text +=
+      fmt::format("add rule inet {} {} meta l4proto {} {}dnat {} to {}\n", table.name, chain, protocol_of(change.key),
+                  mark, is_ipv6(change.key) ? "ip6" : "ip", target_of(change.key, change.after));
   return text + fmt::format("add element inet {} {} : goto {} }}\n", table.name, element_of(change.key), chain);
 }
 
@@ -270,6 +289,10 @@ std::string set_peers_text(const Table& table, const Peers& peers) {
   return text;
 }
 
+bool is_ipv6(const PortKey& key) {
+  return key.host_ip.find(':') != std::string::npos;
+}
+
 std::string change_ports_text(const Table& table, const std::vector<PortChange>& changes) {
   std::string text;
   for (const auto& change : changes) text += change_port_text(table, change);
@@ -278,8 +301,10 @@ std::string change_ports_text(const Table& table, const std::vector<PortChange>&
 
 std::map<PortKey, std::vector<PortMember>> parse_ports(std::string_view listing) {
   std::map<PortKey, std::vector<PortMember>> ports;
-  for (const auto& element : list_elements(listing, "members")) {
-    if (auto record = parse_record(element)) ports[record->first].push_back(record->second);
+  for (const char* set : {"members", "members6"}) {
+    for (const auto& element : list_elements(listing, set)) {
+      if (auto record = parse_record(element)) ports[record->first].push_back(record->second);
+    }
   }
   return ports;
 }

@@ -24,7 +24,7 @@ struct Table {
   bool apart = false;       // in a namespace apart from the machine's: see kRangeApart
 };
 
-// A port of this machine that is published: `host_ip` empty stands for every address.
+// A port of this machine that is published: `host_ip` empty stands for every IPv4 address, "::" for every IPv6 one.
 struct PortKey {
   std::string host_ip;
   bool udp = false;
@@ -32,6 +32,10 @@ struct PortKey {
 
   auto operator<=>(const PortKey&) const = default;
 };
+
+inline constexpr const char* kEveryIpv6 = "::";
+
+bool is_ipv6(const PortKey& key);
 
 // Where networks are apart from the machine's: the range between the two, of those that documentation has to itself;
 // who has the machine's clients for its own address, on the way to its loopback; what stands for the machine's
@@ -45,8 +49,9 @@ inline constexpr const char* kLoopback = "127.0.0.1";
 // One task behind it; or another machine, which has tasks behind the same port.
 struct PortMember {
   std::string task_uid;  // kDistant for a machine
-  std::string address;   // the container's, or the machine's
+  std::string address;   // the container's, or the machine's; of the port's family where the kernel is told
   std::uint16_t port = 0;
+  std::string address6 = {};  // the container's, where it has one and `address` is IPv4
 
   bool operator==(const PortMember&) const = default;
 };
@@ -59,7 +64,7 @@ inline constexpr std::string_view kDistant = "on-another-machine";
 inline constexpr std::uint32_t kDistantMark = 0x00400000;
 
 // Who gets connections to a port before and after a change. New connections go round the members, which are all tasks
-// here or all machines.
+// here or all machines, with addresses of the port's own family.
 struct PortChange {
   PortKey key;
   std::vector<PortMember> before;

@@ -1,9 +1,12 @@
 #include "node/networks/wiring.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/file.h"
 #include "node/networks/namespaces.h"
@@ -13,6 +16,9 @@ namespace {
 
 constexpr Mac kHostMac{0x02, 0x6f, 0xff, 0xff, 0xff, 0xfe};
 
+// Of a task's own routing tables, one for each of its routed networks; below those that the kernel names.
+constexpr std::uint8_t kFirstTable = 100;
+
 // Of the machine, on every link: fe80::1.
 constexpr Ipv6 kHostLinkLocal{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
@@ -21,6 +27,17 @@ constexpr Ipv6 kHostLinkLocal{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 base::Result<> make_pairs(NetlinkSocket& host, NetlinkSocket& inside, int namespace_fd, const std::vector<Leg>& legs) {
   NetlinkSteps steps;
   for (const auto& leg : legs) {
+    if (leg.kind == Leg::Kind::kMacvlan) {
+      if (find_link(inside, leg.task_link)) continue;
+      ASSIGN_OR_RETURN(const Link parent, find_link(host, leg.parent));
+      steps.add(make_macvlan({.parent = parent.index,
+                              .name = leg.task_link,
+                              .mac = mac_of(leg.v4.address),
+                              .namespace_fd = namespace_fd,
+                              .mtu = leg.mtu}),
+                fmt::format("giving a task a place on {} with the address {}", leg.parent, to_string(leg.v4.address)));
+      continue;
+    }
     const auto own = find_link(host, leg.host_link);
     if (find_link(inside, leg.task_link) && own && !own->in_bridge) continue;
     steps.add_optional(delete_link(leg.host_link));
@@ -38,8 +55,10 @@ base::Result<> make_pairs(NetlinkSocket& host, NetlinkSocket& inside, int namesp
 void add_routes(NetlinkSteps& steps, const Link& link, const Leg& leg, bool is_default) {
   const auto& v4 = leg.v4;
   const std::string action = "routing a task through " + to_string(v4.gateway);
-  steps.add(put_route(Route<Ipv4>{link.index, v4.gateway, 32, std::nullopt, v4.address}), action);
-  steps.add(put_route(Route<Ipv4>{link.index, v4.subnet, v4.prefix_length, v4.gateway, v4.address}), action);
+  if (leg.kind != Leg::Kind::kMacvlan)
+    steps.add(put_route(Route<Ipv4>{link.index, v4.gateway, 32, std::nullopt, v4.address}), action);
+  if (leg.kind == Leg::Kind::kRouted)
+    steps.add(put_route(Route<Ipv4>{link.index, v4.subnet, v4.prefix_length, v4.gateway, v4.address}), action);
   if (is_default) steps.add(put_route(Route<Ipv4>{link.index, std::nullopt, 0, v4.gateway, v4.address}), action);
   if (!leg.v6) return;
   const auto& v6 = *leg.v6;
@@ -49,21 +68,37 @@ void add_routes(NetlinkSteps& steps, const Link& link, const Leg& leg, bool is_d
   if (is_default) steps.add(put_route(Route<Ipv6>{link.index, std::nullopt, 0, kHostLinkLocal, v6.address}), action6);
 }
 
+// Answers go the way that questions came: clients on a macvlan's network reach published ports through the machine.
+void add_way_back(NetlinkSteps& steps, const Link& link, const Leg& leg, std::uint8_t table) {
+  const std::string action = "routing answers of a task through " + to_string(leg.v4.gateway);
+  Route<Ipv4> way{link.index, std::nullopt, 0, leg.v4.gateway, leg.v4.address};
+  way.table = table;
+  steps.add(put_route(way), action);
+  steps.add_optional(delete_rule(leg.v4.address, table));
+  steps.add(add_rule(leg.v4.address, table), action);
+}
+
 base::Result<> configure_inside(NetlinkSocket& inside, const std::vector<Leg>& legs) {
   NetlinkSteps steps;
   steps.add(bring_up("lo"), "bringing up a task's loopback");
+  const bool mixed = std::ranges::any_of(legs, [](const Leg& leg) { return leg.kind == Leg::Kind::kMacvlan; });
+  std::uint8_t table = kFirstTable;
   bool routed = false;
   for (const auto& leg : legs) {
     ASSIGN_OR_RETURN(const Link link, find_link(inside, leg.task_link));
     steps.add_optional(without_ipv6(leg.task_link));
     if (leg.mtu != 0) steps.add(with_mtu(leg.task_link, leg.mtu), "setting up a task's " + leg.task_link);
+    if (leg.kind == Leg::Kind::kMacvlan) steps.add_optional(with_announcement(leg.task_link));
     steps.add(bring_up(leg.task_link), "bringing up a task's " + leg.task_link);
-    steps.add(add_address(link.index, leg.v4.address, 32), "giving a task the address " + to_string(leg.v4.address));
+    if (leg.kind != Leg::Kind::kNames)
+      steps.add(add_address(link.index, leg.v4.address, leg.kind == Leg::Kind::kMacvlan ? leg.v4.prefix_length : 32),
+                "giving a task the address " + to_string(leg.v4.address));
     if (leg.v6) {
       steps.add(add_address(link.index, leg.v6->address, 128),
                 "giving a task the address " + to_string(leg.v6->address));
     }
     add_routes(steps, link, leg, leg.way_out && !routed);
+    if (mixed && leg.kind == Leg::Kind::kRouted) add_way_back(steps, link, leg, table++);
     routed = routed || leg.way_out;
   }
   return steps.run(inside);
@@ -72,6 +107,7 @@ base::Result<> configure_inside(NetlinkSocket& inside, const std::vector<Leg>& l
 base::Result<> configure_outside(NetlinkSocket& host, const std::vector<Leg>& legs) {
   NetlinkSteps steps;
   for (const auto& leg : legs) {
+    if (leg.kind == Leg::Kind::kMacvlan) continue;
     ASSIGN_OR_RETURN(const Link link, find_link(host, leg.host_link));
     const std::string action = "setting up " + leg.host_link;
     steps.add_optional(without_ipv6(leg.host_link));
@@ -93,6 +129,12 @@ base::Result<> configure_outside(NetlinkSocket& host, const std::vector<Leg>& le
 base::Result<> open_up(NetlinkSocket& host, NetlinkSocket& inside, const std::vector<Leg>& legs) {
   RETURN_IF_ERROR(configure_outside(host, legs));
   for (const auto& leg : legs) {
+    if (leg.kind == Leg::Kind::kMacvlan) {
+      // A cable that isn't plugged in holds no task up.
+      const auto usable = wait_until_usable(inside, leg.task_link);
+      if (!usable && usable.error().code != base::Code::kDeadlineExceeded) return std::unexpected(usable.error());
+      continue;
+    }
     RETURN_IF_ERROR(wait_until_usable(inside, leg.task_link));
     RETURN_IF_ERROR(wait_until_usable(host, leg.host_link));
     if (!leg.v6) continue;
@@ -175,6 +217,18 @@ base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Le
     RETURN_IF_ERROR(make_pairs(*host, inside, namespace_fd, legs));
     RETURN_IF_ERROR(configure_inside(inside, legs));
     return open_up(*host, inside, legs);
+  };
+  return run_in_namespace(path, std::move(work));
+}
+
+base::Result<> unwire_task(const std::filesystem::path& path) {
+  if (!is_namespace(path)) return {};
+  NamespaceWork work;
+  work.inside = [](int) -> base::Result<> {
+    ASSIGN_OR_RETURN(NetlinkSocket inside, NetlinkSocket::open());
+    ASSIGN_OR_RETURN(const auto links, list_links(inside, "eth"));
+    for (const auto& link : links) RETURN_IF_ERROR(delete_if_there(inside, link.name));
+    return {};
   };
   return run_in_namespace(path, std::move(work));
 }

@@ -23,8 +23,15 @@ struct LegAddress {
 };
 
 struct Leg {
-  std::string host_link;
+  enum class Kind {
+    kRouted,
+    kMacvlan,  // on the network of `parent`, whose gateway is a router there; IPv4 alone
+    kNames,    // to the machine, which has v4.gateway, by the address of a macvlan leg; to nowhere else
+  };
+  Kind kind = Kind::kRouted;
+  std::string host_link;  // kMacvlan: none
   std::string task_link;  // in the namespace: "eth0", …
+  std::string parent;     // kMacvlan: the machine's interface
   LegAddress<Ipv4> v4;
   std::optional<LegAddress<Ipv6>> v6;
   bool way_out = false;  // the default route goes through the first leg that has one
@@ -33,6 +40,10 @@ struct Leg {
 
 // Makes the namespace at `path` and its links, or completes what is there. Blocks.
 base::Result<> wire_task(const std::filesystem::path& path, const std::vector<Leg>& legs);
+
+// Takes a task's own ends out of the namespace at `path`: what has none on the machine is then gone from the network
+// too, and its hardware address free. No error where there is no namespace. Blocks.
+base::Result<> unwire_task(const std::filesystem::path& path);
 
 // Lets the machine pass packets on. Interfaces that learn their IPv6 routes from routers go on doing so, which the
 // kernel would end with forwarding.
