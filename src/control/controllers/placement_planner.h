@@ -33,9 +33,13 @@ struct TaskToPlace {
   store::ObjectName owner;  // its service or run, see owner_of()
   RevisionPtr revision;
   scheduler::Strategy strategy = scheduler::Strategy::kService;
-  std::size_t turn = 0;                   // with kRoundRobin
-  std::vector<std::string> avoided = {};  // TaskSpec.avoided_nodes: the last is wanted least
+  std::size_t turn = 0;                       // with kRoundRobin
+  std::vector<std::string> avoided = {};      // TaskSpec.avoided_nodes: the last is wanted least
+  const v1::PlacementRules* rules = nullptr;  // null: none; outlives the call
 };
+
+scheduler::Strategy strategy_of(v1::JobSpec::Placement placement);
+scheduler::Strategy strategy_of(const v1::PlacementRules* rules);  // of a service
 
 // Either an assignment or a message.
 struct Placement {
@@ -59,6 +63,7 @@ struct WaitingTask {
   RevisionPtr revision;                                          // what it is made from
   std::shared_ptr<const v1::Run> run;                            // null: it is a service's
   v1::JobSpec::Placement placement = v1::JobSpec::LEAST_LOADED;  // of a run's: its job's, or its queue's
+  const v1::PlacementRules* rules = nullptr;                     // its service's or job's; null: none
 };
 
 // A run's task that has a place and hasn't ended.

@@ -13,10 +13,10 @@ constexpr std::uint32_t kWholeGpu = 1000;  // thousandths
 using GpuModel = std::uint32_t;
 
 struct GpuDemand {
-  std::uint32_t count = 0;         // of GPUs; 0: none
-  std::uint32_t milli = 0;         // of each: kWholeGpu, or less where `count` is 1
-  std::int64_t memory_bytes = 0;   // that each must have; of a share: that it takes; 0: any
-  std::vector<GpuModel> models;    // that will do; empty: any
+  std::uint32_t count = 0;        // of GPUs; 0: none
+  std::uint32_t milli = 0;        // of each: kWholeGpu, or less where `count` is 1
+  std::int64_t memory_bytes = 0;  // that each must have; of a share: that it takes; 0: any
+  std::vector<GpuModel> models;   // that will do; empty: any
 
   bool is_share() const { return milli < kWholeGpu; }
   std::uint64_t total_milli() const { return std::uint64_t{count} * milli; }

@@ -15,19 +15,16 @@ constexpr std::uint8_t kUnknown = 0, kNo = 1, kYes = 2;
 constexpr std::size_t kRankingsMax = 28;
 
 // A class is ranked when what it has looked at without would have paid for this many looks at all nodes.
-constexpr std::size_t kLooksBeforeRanking = 2;
+constexpr std::size_t kLooksBeforeRanking = 4;
 
-// Catching up with more changes than this costs more than a sample.
-constexpr std::size_t kCatchUpMax = 256;
+// Catching up with more changes than this costs more than a sample: each is a score and a path through a tree that
+// isn't in the cache.
+constexpr std::size_t kCatchUpMax = 16;
 
 // Unsigned numbers in the order of the floats.
 std::uint32_t ordered(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value + 0.0F);  // no negative zero
   return (bits >> 31) != 0 ? ~bits : bits | 0x8000'0000U;
-}
-
-double share(std::int64_t part, std::int64_t whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
 std::uint64_t capped(std::uint64_t value, unsigned bits) {
@@ -114,19 +111,21 @@ std::uint64_t PlacementEngine::next_random() {  // SplitMix64
 
 // --- whether a node will do ---
 
-bool PlacementEngine::is_allowed(ClassState& state, NodeIndex node) const {
+inline bool PlacementEngine::is_allowed(ClassState& state, NodeIndex node) const {
   if (!state.rules.allowed) return true;
   const auto kind = kinds_[node];
+  if (kind < state.allowed.size() && state.allowed[kind] != kUnknown) return state.allowed[kind] == kYes;
   if (state.allowed.size() <= kind) state.allowed.resize(kind + 1, kUnknown);
   auto& known = state.allowed[kind];
   if (known == kUnknown) known = state.rules.allowed(node) ? kYes : kNo;
   return known == kYes;
 }
 
-bool PlacementEngine::has_room(const ClassState& state, NodeIndex node) const {
+inline bool PlacementEngine::has_room(const ClassState& state, NodeIndex node) const {
   const auto& rules = state.rules;
   if (!nodes_.fits(node, rules.demand)) return false;
   if (rules.tasks_per_node_max > 0 && count_at(groups_[rules.group], node) >= rules.tasks_per_node_max) return false;
+  if (rules.volumes.empty() && rules.ports.empty()) return true;
   const auto at = static_cast<ClassIndex>(&state - classes_.data());
   return (rules.volumes.empty() || missing_volume(at, node) == nullptr) &&
          (rules.ports.empty() || collision(at, node) == nullptr);
@@ -278,8 +277,11 @@ ScoreKey PlacementEngine::score(ClassState& state, NodeIndex node, const DomainC
   const auto& demand = rules.demand;
   if (!rules.neighbours.empty() && !accepts_neighbours(state, node, counts)) return ScoreKey::none();
   const bool evenly = rules.strategy == Strategy::kService || rules.strategy == Strategy::kSpread;
-  std::uint64_t first = capped(count_at(state.avoided, node), 8) << 56;
-  first |= capped(count_at(state.unloved, node) + (rules.neighbours.empty() ? 0 : unmet(state, node, counts)), 8) << 48;
+  std::uint64_t first = 0;
+  if (!state.avoided.empty()) first |= capped(count_at(state.avoided, node), 8) << 56;
+  std::uint32_t against = state.unloved.empty() ? 0 : count_at(state.unloved, node);
+  if (!rules.neighbours.empty()) against += unmet(state, node, counts);
+  first |= capped(against, 8) << 48;
   for (std::size_t i = 0; i < rules.spread_over.size(); ++i) {
     const auto domain = domains_[rules.spread_over[i]][node];
     // Nodes without the label come after those that have it.
@@ -287,8 +289,8 @@ ScoreKey PlacementEngine::score(ClassState& state, NodeIndex node, const DomainC
     first |= capped(there, 16) << (32 - 16 * i);
   }
   if (evenly) first |= capped(count_at(groups_[rules.group], node), 16);
-  const double free_cpus = share(nodes_.free_cpus(node) - demand.nano_cpus, nodes_.cpus(node));
-  const double free_memory = share(nodes_.free_memory(node) - demand.memory_bytes, nodes_.memory(node));
+  const double free_cpus = nodes_.cpus_share(node, nodes_.free_cpus(node) - demand.nano_cpus);
+  const double free_memory = nodes_.memory_share(node, nodes_.free_memory(node) - demand.memory_bytes);
   const auto gpus = nodes_.gpus(node);
   double free_gpus = 0;  // of those it has, for who wants some
   if (demand.gpus.count > 0 && rules.strategy != Strategy::kFragmentation) {
@@ -372,8 +374,9 @@ std::optional<NodeIndex> PlacementEngine::best_of_sample(ClassState& state) {
   const auto size = nodes_.size();
   ScoreKey best = ScoreKey::none();
   NodeIndex found = 0, node = static_cast<NodeIndex>(next_random() % size);
+  const auto wanted = state.rules.strategy == Strategy::kFragmentation ? kSampledForGpus : kSampled;
   std::size_t able = 0, looked = 0;
-  for (; looked < size && able < kSampled; ++looked, node = node + 1 < size ? node + 1 : 0) {
+  for (; looked < size && able < wanted; ++looked, node = node + 1 < size ? node + 1 : 0) {
     const auto key = score(state, node, {});
     if (key == ScoreKey::none()) continue;
     ++able;
@@ -391,7 +394,6 @@ void PlacementEngine::drop_oldest_ranking() {
   for (auto& state : classes_)
     if (state.ranking && (oldest == nullptr || state.ranking->used < oldest->ranking->used)) oldest = &state;
   oldest->ranking.reset();
-  oldest->looked = 0;
   --rankings_;
 }
 
@@ -411,6 +413,7 @@ void PlacementEngine::make_ranking(ClassState& state) {
 }
 
 std::optional<NodeIndex> PlacementEngine::best_ranked(ClassState& state) {
+  if (!state.ranking) make_ranking(state);
   auto& ranking = *state.ranking;
   ranking.used = decisions_;
   const auto end = journal_begin_ + journal_.size();
@@ -434,11 +437,15 @@ std::optional<NodeIndex> PlacementEngine::find(ClassState& state) {
   if (state.rules.strategy == Strategy::kRoundRobin) return next_in_turn(state);
   // A volume's place and a domain's count change many nodes at once.
   if (looks_at_domains(state.rules) || !state.rules.volumes.empty()) return best_of_all(state);
-  const bool exact = nodes_.size() <= kExactNodes;
-  if (!state.ranking && state.looked >= kLooksBeforeRanking * nodes_.size()) make_ranking(state);
-  if (!state.ranking) return exact ? best_of_all(state) : best_of_sample(state);
-  const auto behind = journal_begin_ + journal_.size() - state.ranking->seen;
-  return exact || behind <= kCatchUpMax ? best_ranked(state) : best_of_sample(state);
+  const auto now = journal_begin_ + journal_.size();
+  if (now - state.decided_at > kCatchUpMax) state.looked = 0;
+  state.decided_at = now;
+  if (state.ranking && now - state.ranking->seen <= kCatchUpMax) return best_ranked(state);
+  if (state.looked >= kLooksBeforeRanking * nodes_.size()) {
+    state.looked = 0;
+    return best_ranked(state);
+  }
+  return nodes_.size() <= kExactNodes ? best_of_all(state) : best_of_sample(state);
 }
 
 std::optional<Spot> PlacementEngine::decide(ClassIndex wanted) {

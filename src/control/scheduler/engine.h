@@ -22,7 +22,7 @@
 namespace orchion::control::scheduler {
 
 using ClassIndex = std::uint32_t;
-using GroupIndex = std::uint32_t;   // tasks that are counted together: those of one service
+using GroupIndex = std::uint32_t;    // tasks that are counted together: those of one service
 using DomainColumn = std::uint32_t;  // a label, by whose values nodes belong together
 
 // Near the tasks of a group, or away from them.
@@ -59,15 +59,17 @@ struct Spot {
 
 // One executor. Pure: the same calls give the same answers.
 //
-// Up to kExactNodes nodes every decision is exact: no node would have had a better score. Above, a class that comes
-// seldom is placed on the best of kSampled nodes that can, found from a place that the seed chooses; what has cost as
-// much as looking at all nodes twice gets its nodes sorted once (WinnerTree), and is exact from then on at the cost of
-// the nodes that changed since and log N each. Whether it fits nowhere is always said by all nodes. Classes that are
-// spread over domains or want neighbours look at all nodes, since one task changes what many are worth.
+// Up to kExactNodes nodes every decision is exact: no node would have had a better score. Above, a class is placed on
+// the best of kSampled nodes that can, found from a place that the seed chooses. Where its tasks come in a row, as
+// replicas do, it gets a ranking of its nodes (WinnerTree) once the samples have cost as much as that; it is exact from
+// then on, at the cost of the nodes that changed since the last of the row and log N each. Whether it fits nowhere is
+// always said by all nodes. Classes that are spread over domains or want neighbours look at all nodes, since one task
+// changes what many are worth.
 class PlacementEngine {
  public:
   static constexpr std::size_t kExactNodes = 200;
-  static constexpr std::size_t kSampled = 64;
+  static constexpr std::size_t kSampled = 32;
+  static constexpr std::size_t kSampledForGpus = 64;  // with kFragmentation, where a poor choice stays
 
   explicit PlacementEngine(std::uint64_t seed = 0) : seed_(seed), random_(seed) {}
 
@@ -115,8 +117,9 @@ class PlacementEngine {
     std::unordered_map<NodeIndex, std::uint32_t> avoided;
     std::unordered_map<NodeIndex, std::uint32_t> unloved;
     std::size_t placed = 0;
-    std::size_t looked = 0;  // nodes, since it has no ranking
+    std::size_t looked = 0;  // at nodes, since its tasks come in a row
     std::uint64_t failed_at = UINT64_MAX;
+    std::uint64_t decided_at = 0;  // of the journal
     std::unique_ptr<Ranking> ranking;
   };
   // Of one decision of a class that looks at domains.
@@ -166,7 +169,7 @@ class PlacementEngine {
   std::vector<ClassState> classes_;
   std::size_t rankings_ = 0;
   std::uint64_t decisions_ = 0;
-  std::uint64_t releases_ = 0;  // and whatever else may let something fit that didn't
+  std::uint64_t releases_ = 0;      // and whatever else may let something fit that didn't
   std::vector<NodeIndex> journal_;  // nodes that changed, the last ones
   std::uint64_t journal_begin_ = 0;
   WorkMix mix_;

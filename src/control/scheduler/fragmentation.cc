@@ -7,8 +7,8 @@ namespace orchion::control::scheduler {
 
 namespace {
 
-constexpr double kMemoryOfMix = 16384;   // arrivals after which older ones count half
-constexpr std::size_t kKindsMax = 128;   // the rarest beyond these say little
+constexpr double kMemoryOfMix = 16384;    // arrivals after which older ones count half
+constexpr std::size_t kKindsMax = 128;    // the rarest beyond these say little
 constexpr std::uint64_t kSettleMin = 32;  // arrivals between two looks at the counts, at first
 
 }  // namespace

@@ -3,11 +3,11 @@
 // How much free GPU of a node the usual work can't use.
 //
 // After "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent" (Weng et al.,
-// USENIX ATC 2023): a node's fragmentation is the expectation, over the mix of tasks, of the free GPU that a task of the
-// mix finds there and can't use, and a task goes where it lets that grow least. Theirs asks whether one task would fit,
-// and so calls GPUs usable that are out of reach when its processors or memory are gone, and remainders that no second
-// task can use. Here the mean is taken of that and of what stays unused when tasks of the one kind fill the node: what is
-// lost next, and what is lost in the end.
+// USENIX ATC 2023): a node's fragmentation is the expectation, over the mix of tasks, of the free GPU that a task of
+// the mix finds there and can't use, and a task goes where it lets that grow least. Theirs asks whether one task would
+// fit, and so calls GPUs usable that are out of reach when its processors or memory are gone, and remainders that no
+// second task can use. Here the mean is taken of that and of what stays unused when tasks of the one kind fill the
+// node: what is lost next, and what is lost in the end.
 
 #include <cstdint>
 #include <span>

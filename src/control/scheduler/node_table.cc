@@ -12,8 +12,9 @@ bool GpuState::can_give(const GpuDemand& wanted) const {
 
 NodeIndex NodeTable::add(const Capacity& capacity) {
   const auto node = static_cast<NodeIndex>(size());
-  cpus_.push_back(capacity.nano_cpus);
-  memory_.push_back(capacity.memory_bytes);
+  const auto inverse = [](std::int64_t all) { return all > 0 ? 1.0 / static_cast<double>(all) : 0; };
+  per_cpus_.push_back(inverse(capacity.nano_cpus));
+  per_memory_.push_back(inverse(capacity.memory_bytes));
   free_cpus_.push_back(capacity.nano_cpus);
   free_memory_.push_back(capacity.memory_bytes);
   free_disk_.push_back(capacity.disk_bytes);
@@ -64,9 +65,8 @@ void NodeTable::reserve_gpu(NodeIndex node, std::size_t gpu, std::uint32_t milli
 }
 
 std::size_t NodeTable::bytes() const {
-  return (cpus_.capacity() + memory_.capacity() + free_cpus_.capacity() + free_memory_.capacity() +
-          free_disk_.capacity()) *
-             sizeof(std::int64_t) +
+  return (per_cpus_.capacity() + per_memory_.capacity()) * sizeof(double) +
+         (free_cpus_.capacity() + free_memory_.capacity() + free_disk_.capacity()) * sizeof(std::int64_t) +
          (tasks_.capacity() + first_gpu_.capacity()) * sizeof(std::uint32_t) + gpus_.capacity() * sizeof(GpuState);
 }
 

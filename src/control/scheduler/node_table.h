@@ -56,8 +56,9 @@ class NodeTable {
   // How many of its GPUs could be given to the demand.
   std::uint32_t gpus_that_can(NodeIndex node, const GpuDemand& wanted) const;
 
-  std::int64_t cpus(NodeIndex node) const { return cpus_[node]; }
-  std::int64_t memory(NodeIndex node) const { return memory_[node]; }
+  // Of all that the node has; 0 where it has none.
+  double cpus_share(NodeIndex node, std::int64_t part) const { return static_cast<double>(part) * per_cpus_[node]; }
+  double memory_share(NodeIndex node, std::int64_t part) const { return static_cast<double>(part) * per_memory_[node]; }
   std::int64_t free_cpus(NodeIndex node) const { return free_cpus_[node]; }
   std::int64_t free_memory(NodeIndex node) const { return free_memory_[node]; }
   std::int64_t free_disk(NodeIndex node) const { return free_disk_[node]; }
@@ -76,7 +77,8 @@ class NodeTable {
  private:
   void move(NodeIndex node, const Demand& demand, GpuSet gpus, int sign);
 
-  std::vector<std::int64_t> cpus_, memory_, free_cpus_, free_memory_, free_disk_;
+  std::vector<double> per_cpus_, per_memory_;  // one over what there is
+  std::vector<std::int64_t> free_cpus_, free_memory_, free_disk_;
   std::vector<std::uint32_t> tasks_;
   std::vector<std::uint32_t> first_gpu_{0};  // in gpus_; one more than there are nodes
   std::vector<GpuState> gpus_;

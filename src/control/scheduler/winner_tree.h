@@ -40,7 +40,9 @@ class WinnerTree {
 
   std::size_t winner() const { return size() > 1 ? winners_[1] : 0; }
 
-  std::size_t bytes() const { return keys_.capacity() * sizeof(ScoreKey) + winners_.capacity() * sizeof(std::uint32_t); }
+  std::size_t bytes() const {
+    return keys_.capacity() * sizeof(ScoreKey) + winners_.capacity() * sizeof(std::uint32_t);
+  }
 
  private:
   // Leaves are numbered from size() on; inner nodes from 1.
