@@ -16,6 +16,7 @@ class PlacementController final : public Controller {
   void on_change(const store::ObjectChange& change) override;
   void enqueue_all() override;
 
+  PlacementRulesPtr rules_of(const v1::Task& task, const std::shared_ptr<const v1::Run>& run) const;
   std::vector<PlacedTask> placed_tasks() const;
   v1::JobSpec::Placement placement_of(const v1::Run* run) const;
 };

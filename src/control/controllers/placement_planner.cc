@@ -265,8 +265,8 @@ scheduler::Strategy strategy_of(v1::JobSpec::Placement placement) {
   }
 }
 
-scheduler::Strategy strategy_of(const v1::PlacementRules* rules) {
-  return rules != nullptr && rules->has_strategy() ? strategy_of(rules->strategy()) : scheduler::Strategy::kService;
+scheduler::Strategy strategy_of(const PlacementRulesPtr& rules) {
+  return rules && rules->has_strategy() ? strategy_of(rules->strategy()) : scheduler::Strategy::kService;
 }
 
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
@@ -312,12 +312,12 @@ TaskToPlace to_place(const WaitingTask& waiting) {
 
 std::int32_t priority_of(const WaitingTask& waiting) {
   if (waiting.run) return waiting.run->spec().template_().priority();
-  return waiting.rules != nullptr ? waiting.rules->priority() : 0;
+  return waiting.rules ? waiting.rules->priority() : 0;
 }
 
 bool preempts(const WaitingTask& waiting) {
   if (waiting.run) return waiting.run->spec().template_().preempts();
-  return waiting.rules != nullptr && waiting.rules->preempts();
+  return waiting.rules && waiting.rules->preempts();
 }
 
 Unit make_room(const WaitingTask& waiting, const std::vector<TaskPtr>& victims, Now now, base::Random& random) {
