@@ -1,4 +1,4 @@
-#include "daemon/bench_place.h"
+#include "daemon/placement_replay.h"
 
 #include <gtest/gtest.h>
 
