@@ -1,5 +1,7 @@
 #include "control/scheduler/synthetic_load.h"
 
+#include <deque>
+
 namespace orchion::control::scheduler {
 
 namespace {
@@ -9,6 +11,7 @@ constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 constexpr std::uint32_t kKinds = 16;
 constexpr std::uint64_t kClasses = 40;
 constexpr std::uint64_t kBoundOfTen = 3;
+constexpr std::size_t kReplicas = 500;
 
 }  // namespace
 
@@ -26,7 +29,7 @@ SyntheticLoad::SyntheticLoad(std::size_t nodes, std::uint64_t seed) : random_(se
   placed_ = refused_ = 0;
 }
 
-// Half of them are services; with kBinPack the other half. What is bound may run on two to five of the sixteen kinds.
+// Half of them are services, the others are packed. What is bound may run on two to five of the sixteen kinds.
 void SyntheticLoad::add_classes() {
   for (std::uint64_t i = 0; i < kClasses; ++i) {
     ClassRules rules;
@@ -79,8 +82,15 @@ void SyntheticLoad::run(std::size_t decisions) {
 
 void SyntheticLoad::run_replicas(std::size_t decisions) {
   const auto wanted = free_classes_.front();
-  for (std::size_t i = 0; i < decisions; ++i)
-    if (const auto spot = engine_.decide(wanted)) engine_.release(wanted, *spot);
+  std::deque<Spot> there;
+  for (std::size_t i = 0; i < decisions; ++i) {
+    const auto spot = engine_.decide(wanted);
+    if (spot) there.push_back(*spot);
+    if (there.empty() || (spot && there.size() < kReplicas)) continue;
+    engine_.release(wanted, there.front());
+    there.pop_front();
+  }
+  for (const auto& spot : there) engine_.release(wanted, spot);
 }
 
 }  // namespace orchion::control::scheduler

@@ -22,7 +22,7 @@ class SyntheticLoad {
   // Decides until `decisions` were made, and lets tasks go in between.
   void run(std::size_t decisions);
 
-  // Decides for replicas of one service, each of which goes again at once.
+  // Decides for replicas of one service, of which the oldest goes as one comes once there are 500.
   void run_replicas(std::size_t decisions);
 
   const PlacementEngine& engine() const { return engine_; }
