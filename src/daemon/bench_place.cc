@@ -108,7 +108,7 @@ int bench_synthetic(cli::Context& context, const cli::BenchPlaceFlags& flags) {
 int run_bench_place(cli::Context& context, const cli::BenchPlaceFlags& flags) {
   if (flags.synthetic > 0) return bench_synthetic(context, flags);
   if (flags.nodes.empty())
-    return context.fail({base::Code::kInvalidArgument, "say what to place: --nodes with --tasks, or --synthetic"});
+    return context.refuse({base::Code::kInvalidArgument, "say what to place: --nodes with --tasks, or --synthetic"});
   const auto trace = read_files(flags);
   if (!trace) return context.fail(trace.error());
   std::vector<Replay> runs;

@@ -14,14 +14,18 @@ class PlacementRulesLife : public ClusterFixture {
   }
 
   void give_gpus(const std::string& node, int count, const std::string& model = "T4") {
-    change_node(node, [&](v1::Node& n) {
-      for (int i = 0; i < count; ++i) {
-        auto& gpu = *n.mutable_status()->mutable_capabilities()->add_gpus();
-        gpu.set_id(node + "-gpu-" + std::to_string(i));
-        gpu.set_model(model);
-        gpu.set_memory_bytes(std::int64_t{16} << 30);
-      }
-    });
+    v1::Node changed = *view().nodes().find(node);
+    auto& gpus = *changed.mutable_status()->mutable_capabilities()->mutable_gpus();
+    for (int i = 0; i < count; ++i) {
+      const auto id = node + "-gpu-" + std::to_string(gpus.size());
+      auto& gpu = *gpus.Add();
+      gpu.set_id(id);
+      gpu.set_model(model);
+      gpu.set_memory_bytes(std::int64_t{16} << 30);
+    }
+    store::Transaction transaction;
+    store::put_status(transaction, changed);
+    commit(std::move(transaction));
   }
 };
 
