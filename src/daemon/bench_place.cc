@@ -93,13 +93,9 @@ int bench_synthetic(cli::Context& context, const cli::BenchPlaceFlags& flags) {
                                                                                  {"placed", load.placed()},
                                                                                  {"refused", load.refused()},
                                                                                  {"bytesPerNode", bytes}}));
-  std::cout << fmt::format(
-      "{} nodes: {:.0f} decisions a second of a mix ({} placed, {} refused), {:.0f} of one service's replicas; {} "
-      "bytes "
-      "a node
-      ",
-      nodes,
-      mixed, load.placed(), load.refused(), replicas, bytes);
+  std::cout << fmt::format("{} nodes: {:.0f} decisions a second of a mix ({} placed, {} refused)\n", nodes, mixed,
+                           load.placed(), load.refused())
+            << fmt::format("{:.0f} of one service's replicas; {} bytes a node\n", replicas, bytes);
   return cli::kExitOk;
 }
 
