@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "daemon/agent_daemon.h"
 #include "daemon/background.h"
+#include "daemon/bench_place.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
 #include "daemon/server_daemon.h"
@@ -184,5 +185,6 @@ int main(int argc, char** argv) {
                        .start_server = start_server,
                        .server = run_server,
                        .agent = run_agent,
-                       .join = run_join});
+                       .join = run_join,
+                       .bench_place = daemon::run_bench_place});
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -56,6 +57,15 @@ struct JoinFlags {
   bool foreground = false;
 };
 
+struct BenchPlaceFlags {
+  std::string nodes, tasks;  // CSV files; empty where the load is made up
+  int synthetic = 0;         // nodes of a load that is made up; 0: none
+  double arrivals = 1;       // GPUs asked for, of those that there are
+  std::uint64_t seed = 42;
+  int runs = 1;  // with seeds that follow
+  std::string strategy = "fragmentation";
+};
+
 // What main gives the command line: the commands that run parts of the system in this process.
 struct CliHooks {
   std::string version;
@@ -63,6 +73,7 @@ struct CliHooks {
   std::function<int(Context&, const ServerFlags&)> server;
   std::function<int(Context&, const AgentFlags&)> agent;
   std::function<int(Context&, const JoinFlags&)> join;
+  std::function<int(Context&, const BenchPlaceFlags&)> bench_place;
 };
 
 // The whole program: parses, runs one command, returns the exit code.

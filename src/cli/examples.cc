@@ -441,6 +441,12 @@ const Examples kOfTools = {
   orchion doctor
   orchion doctor --bundle report.tar.gz           for whoever helps; it holds no tokens, keys or values of variables
 )"},
+    {"orchion bench place", R"(
+  orchion bench place --nodes nodes.csv --tasks tasks.csv --arrivals 1.3          how much of the GPUs is given away
+  orchion bench place --nodes nodes.csv --tasks tasks.csv --strategy bin-pack --seed 42 -o json
+  orchion bench place --nodes nodes.csv --tasks tasks.csv --arrivals 1.3 --runs 10    the mean of ten orders
+  orchion bench place --synthetic 10000           how many decisions a second, on a cluster that is made up
+)"},
 };
 
 void add(CLI::App& command, const std::string& path) {

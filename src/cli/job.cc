@@ -61,6 +61,7 @@ std::string placement_text(v1::JobSpec::Placement placement) {
     case v1::JobSpec::BIN_PACK: return "bin-pack";
     case v1::JobSpec::ROUND_ROBIN: return "round-robin";
     case v1::JobSpec::SPREAD_OUT: return "spread";
+    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
     default: return "least-loaded";
   }
 }

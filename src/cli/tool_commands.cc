@@ -34,12 +34,45 @@ void add_doctor(CommandTree& tree, const CliHooks& hooks) {
   doctor->add_option("--bundle", *bundle, "Write that, and what the server knows without its secrets, to this tar.gz");
 }
 
+void add_bench(CommandTree& tree, const CliHooks& hooks) {
+  auto* bench = tree.add_group("bench", "Measure parts of orchion on this machine, without a server");
+  auto flags = std::make_shared<BenchPlaceFlags>();
+  auto* place = tree.add(*bench, "place", "Place the tasks of a trace on the nodes of one, and say how well it went",
+                         [flags, &hooks](Context& context) { return hooks.bench_place(context, *flags); });
+  auto* nodes =
+      place->add_option("--nodes", flags->nodes, "CSV file with the columns cpu_milli, memory_mib, gpu and model");
+  auto* tasks = place->add_option("--tasks", flags->tasks,
+                                  "CSV file with the columns cpu_milli, memory_mib, num_gpu, gpu_milli and gpu_spec");
+  nodes->needs(tasks);
+  tasks->needs(nodes);
+  bound(place
+            ->add_option("--synthetic", flags->synthetic,
+                         "No files: a load made up for this many nodes, with churn, and how fast it is placed")
+            ->excludes(nodes)
+            ->excludes(tasks),
+        1, 100'000);
+  place
+      ->add_option("--arrivals", flags->arrivals,
+                   "Tasks come, beyond the file drawn anew, until they have asked for this many times the nodes' GPUs")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 100.0));
+  place->add_option("--seed", flags->seed, "Of the order in which they come")->capture_default_str();
+  bound(place->add_option("--runs", flags->runs, "This many, each with the next seed, and their mean")
+            ->capture_default_str(),
+        1, 1000);
+  offer(
+      place->add_option("--strategy", flags->strategy, "Which of the nodes that can is chosen")->capture_default_str(),
+      {"bin-pack", "spread", "round-robin", "fragmentation"});
+  tree.keep_local(place);
+}
+
 }  // namespace
 
 void add_tool_commands(CommandTree& tree, const CliHooks& hooks) {
   add_completion(tree);
   add_man(tree, hooks);
   add_doctor(tree, hooks);
+  add_bench(tree, hooks);
 }
 
 }  // namespace orchion::cli

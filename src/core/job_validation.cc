@@ -11,6 +11,7 @@
 #include "core/cron/cron.h"
 #include "core/jobs.h"
 #include "core/naming.h"
+#include "core/placement_validation.h"
 #include "core/shared_network.h"
 #include "core/timestamps.h"
 #include "core/validation.h"
@@ -55,6 +56,8 @@ class JobCheck {
     check_queue();
     check_inputs();
     check_outputs();
+    check_placement(spec_.placement_rules(), at_ + "/placementRules", violations_);
+    check_gpus(spec_.container().gpus(), at_ + "/container/gpus", violations_);
     for (int i = 0; i < spec_.constraints_size(); ++i)
       if (const auto constraint = parse_constraint(spec_.constraints(i)); !constraint)
         add(fmt::format("/constraints/{}", i), constraint.error().message);

@@ -14,6 +14,7 @@
 #include "core/network_names.h"
 #include "core/network_policy.h"
 #include "core/network_validation.h"
+#include "core/placement_validation.h"
 #include "core/policy_labels.h"
 #include "core/routes.h"
 #include "core/shared_network.h"
@@ -249,10 +250,12 @@ void check_recovery(const v1::ServiceSpec& spec, const std::string& at, Violatio
 
 void check_service(const v1::ServiceSpec& spec, const std::string& at, Violations& violations) {
   check_container(spec.container(), at + "/container", violations);
+  check_gpus(spec.container().gpus(), at + "/container/gpus", violations);
   if (spec.replicas() > kReplicasMax)
     violations.push_back({at + "/replicas", fmt::format("{} is more than {}", spec.replicas(), kReplicasMax)});
   check_recovery(spec, at, violations);
   check_routes(spec, at, violations);
+  check_placement(spec.placement(), at + "/placement", violations);
   for (int i = 0; i < spec.constraints_size(); ++i)
     if (const auto constraint = parse_constraint(spec.constraints(i)); !constraint)
       violations.push_back({fmt::format("{}/constraints/{}", at, i), constraint.error().message});

@@ -76,9 +76,27 @@ std::string compact_constraint(const std::string& text) {
   return fmt::format("{}{}{}", trim(whole.substr(0, at)), whole.substr(at, 2), trim(whole.substr(at + 2)));
 }
 
+void load_preferences(const Node& node, v1::PlacementRules& rules, Problems& problems) {
+  if (!expect_list(node, "preferences", problems)) return;
+  for (const auto& item : node.items) {
+    const auto* spread = item.is_map() ? find_value(item, "spread") : nullptr;
+    const auto text = spread ? read_text(*spread, "spread", problems) : std::nullopt;
+    if (text && item.entries.size() == 1 && text->starts_with("node.labels."))
+      rules.add_spread_over(*text);
+    else
+      problems.add(item.at, "a preference is written as `spread: node.labels.NAME`");
+  }
+}
+
 void load_placement(const Node& node, v1::ServiceSpec& spec, Problems& problems) {
   if (!expect_map(node, "placement", problems)) return;
   check_keys(node, kPlacementKeys, problems);
+  if (const auto* preferences = find_value(node, "preferences"))
+    load_preferences(*preferences, *spec.mutable_placement(), problems);
+  if (const auto* most = find_value(node, "max_replicas_per_node"))
+    spec.mutable_placement()->set_tasks_per_node_max(
+        static_cast<std::uint32_t>(read_integer(*most, "max_replicas_per_node", 0, 1'000'000, problems).value_or(0)));
+  if (spec.placement().ByteSizeLong() == 0) spec.clear_placement();
   const auto* constraints = find_value(node, "constraints");
   if (!constraints || !expect_list(*constraints, "constraints", problems)) return;
   for (const auto& item : constraints->items) {

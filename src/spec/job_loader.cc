@@ -23,22 +23,23 @@ constexpr std::array<std::string_view, 2> kOrchionWords = {"executor", "on_node_
 // Of `deploy` the rest is about replicas.
 constexpr std::array<std::string_view, 3> kDeployParts = {"resources", "placement", "labels"};
 
-template <class Choice>
-using Choices = std::array<std::pair<std::string_view, Choice>, 4>;
+template <class Choice, std::size_t count>
+using Choices = std::array<std::pair<std::string_view, Choice>, count>;
 
-constexpr Choices<v1::JobSpec::Concurrency> kConcurrency = {{{"queue", v1::JobSpec::QUEUE_BEHIND},
-                                                             {"skip", v1::JobSpec::SKIP},
-                                                             {"replace", v1::JobSpec::REPLACE_RUNNING},
-                                                             {"side-by-side", v1::JobSpec::SIDE_BY_SIDE}}};
-constexpr Choices<v1::JobSpec::Placement> kPlacement = {{{"least-loaded", v1::JobSpec::LEAST_LOADED},
-                                                         {"bin-pack", v1::JobSpec::BIN_PACK},
-                                                         {"round-robin", v1::JobSpec::ROUND_ROBIN},
-                                                         {"spread", v1::JobSpec::SPREAD_OUT}}};
+constexpr Choices<v1::JobSpec::Concurrency, 4> kConcurrency = {{{"queue", v1::JobSpec::QUEUE_BEHIND},
+                                                                {"skip", v1::JobSpec::SKIP},
+                                                                {"replace", v1::JobSpec::REPLACE_RUNNING},
+                                                                {"side-by-side", v1::JobSpec::SIDE_BY_SIDE}}};
+constexpr Choices<v1::JobSpec::Placement, 5> kPlacement = {{{"least-loaded", v1::JobSpec::LEAST_LOADED},
+                                                            {"bin-pack", v1::JobSpec::BIN_PACK},
+                                                            {"round-robin", v1::JobSpec::ROUND_ROBIN},
+                                                            {"spread", v1::JobSpec::SPREAD_OUT},
+                                                            {"least-fragmentation", v1::JobSpec::LEAST_FRAGMENTATION}}};
 
 // What the map says at the key, which is a word of `what`.
-template <class Choice>
-std::optional<Choice> choose(const Node& map, std::string_view key, const char* what, const Choices<Choice>& choices,
-                             Problems& problems) {
+template <class Choice, std::size_t count>
+std::optional<Choice> choose(const Node& map, std::string_view key, const char* what,
+                             const Choices<Choice, count>& choices, Problems& problems) {
   const auto* node = find_value(map, key);
   const auto text = node ? read_text(*node, key, problems) : std::nullopt;
   if (!text) return std::nullopt;

@@ -192,10 +192,9 @@ constexpr Key kHttpProbeKeyList[] = {{"port", kNumber},
                                      {"host", kText},
                                      {"headers", kMapOrList}};
 constexpr Key kGrpcProbeKeyList[] = {{"port", kNumber}, {"service", kText}};
-constexpr Key kPlacementKeyList[] = {
-    {"constraints", kList},
-    refused("preferences", "remove it; tasks are spread over the nodes that have room"),
-    refused("max_replicas_per_node", "remove it; tasks are spread over the nodes that have room")};
+constexpr Key kPlacementKeyList[] = {{"constraints", kList},
+                                     {"preferences", kList, true, "at most two, each `spread: node.labels.NAME`"},
+                                     {"max_replicas_per_node", kNumber}};
 constexpr Key kDependencyKeyList[] = {{"condition", kText},
                                       {"required", kFlag},
                                       {"restart", kFlag, true, "`false`; tasks aren't restarted because of another's"}};
@@ -365,8 +364,9 @@ constexpr Key kPolicyPeerKeyList[] = {{"service", kText},
                                       {"range", kText, true, "instead of tasks, and never one"},
                                       {"except", kTextOrList, true, "within `range`"},
                                       {"name", kText, true, "in `to`; `*.example.com` for all that ends so"}};
-constexpr Key kQueueKeyList[] = {{"slots", kNumber},
-                                 {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"}};
+constexpr Key kQueueKeyList[] = {
+    {"slots", kNumber},
+    {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin`, `spread` or `least-fragmentation`"}};
 constexpr Key kJobKeyList[] = {
     {"schedule", kAny, true, "a line of cron, a list of them, or a map"},
     {"parameters", kMap, true, "a name with its default, with nothing where each run must say it, or with a map"},
@@ -382,7 +382,7 @@ constexpr Key kJobKeyList[] = {
     {"queue", kText, true, "one of the file's `queues`; its `placement` goes for the job"},
     {"inputs", kMap, true, "a name with the absolute path, or with a map"},
     {"outputs", kMap, true, "a name with the absolute path, or with a map"},
-    {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin` or `spread`"},
+    {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin`, `spread` or `least-fragmentation`"},
     {"keep", kText, true, "at most 100 ended runs of a job are kept in any case"},
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},

@@ -70,6 +70,8 @@ services:
       restart_policy: {condition: any, max_attempts: 5}
       placement:
         constraints: ["node.hostname == nas", node.labels.gpu!=none]
+        preferences: [{spread: node.labels.zone}]
+        max_replicas_per_node: 2
     labels: {a: "1", b: }
     user: 1000:1000
     working_dir: /srv
@@ -130,7 +132,8 @@ TEST(Loader, TheWholeOfWhatIsSupported) {
       R"("tty":true,"stdinOpen":true,"readOnlyRoot":true,"capAdd":["NET_ADMIN"],"capDrop":["ALL"]},"replicas":3,)"
       R"("restart":{"condition":"ALWAYS","maxAttempts":5},"dependsOn":[{"service":"db","condition":"STARTED"},)"
       R"({"service":"migrate","condition":"COMPLETED_SUCCESSFULLY"}],)"
-      R"("constraints":["node.hostname==nas","node.labels.gpu!=none"],"labels":{"tier":"web"}})");
+      R"("constraints":["node.hostname==nas","node.labels.gpu!=none"],"labels":{"tier":"web"},)"
+      R"("placement":{"spreadOver":["node.labels.zone"],"tasksPerNodeMax":2}})");
   expect_message(stack->spec.services(1).spec(),
                  R"({"container":{"image":"db","networks":[{"network":"default"}],)"
                  R"("limits":{"nanoCpus":"2000000000","memoryBytes":"1073741824"}},"replicas":2,)"

@@ -295,8 +295,10 @@ constexpr Meaning kMeanings[] = {
     // deploy.placement
     {"deploy.placement", "constraints", "conditions that a node must meet, such as `node.labels.disk==ssd`", "",
      "[node.labels.disk==ssd]"},
-    {"deploy.placement", "preferences", "what tasks are spread over"},
-    {"deploy.placement", "max_replicas_per_node", "how many tasks of the service one node may have"},
+    {"deploy.placement", "preferences",
+     "labels of nodes over whose values tasks are spread evenly, the first before the second", "",
+     "[{spread: node.labels.zone}]"},
+    {"deploy.placement", "max_replicas_per_node", "how many tasks of the service one node may have", "any number", "2"},
     // depends_on
     {"depends_on", "condition",
      "what is waited for: `service_started`, `service_healthy` or `service_completed_successfully`", "service_started",

@@ -10,6 +10,7 @@ std::string placement_word(v1::JobSpec::Placement placement) {
     case v1::JobSpec::BIN_PACK: return "bin-pack";
     case v1::JobSpec::ROUND_ROBIN: return "round-robin";
     case v1::JobSpec::SPREAD_OUT: return "spread";
+    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
     default: return "";
   }
 }
@@ -23,6 +24,7 @@ class JobRenderer {
     *part.mutable_container() = spec_.container();
     *part.mutable_constraints() = spec_.constraints();
     *part.mutable_labels() = spec_.labels();
+    *part.mutable_placement() = spec_.placement_rules();
     render_service_part(part, yaml_);
     schedule();
     parameters();

@@ -219,10 +219,35 @@ class ServiceRenderer {
     yaml_.end_map();
   }
 
+  static bool says_where(const v1::ServiceSpec& spec) {
+    const auto& rules = spec.placement();
+    return !spec.constraints().empty() || !rules.spread_over().empty() || rules.tasks_per_node_max() > 0;
+  }
+
+  void placement(const v1::ServiceSpec& spec) {
+    if (!says_where(spec)) return;
+    const auto& rules = spec.placement();
+    yaml_.key("placement");
+    yaml_.begin_map();
+    if (!spec.constraints().empty()) yaml_.list("constraints", spec.constraints());
+    if (!rules.spread_over().empty()) {
+      yaml_.key("preferences");
+      yaml_.begin_list();
+      for (const auto& label : rules.spread_over()) {
+        yaml_.begin_map();
+        yaml_.field("spread", label);
+        yaml_.end_map();
+      }
+      yaml_.end_list();
+    }
+    yaml_.number_if("max_replicas_per_node", rules.tasks_per_node_max());
+    yaml_.end_map();
+  }
+
   void deploy(const v1::ServiceSpec& spec) {
     const auto& container = spec.container();
     const bool has_resources = container.limits().ByteSizeLong() + container.reservations().ByteSizeLong() != 0;
-    if (of_job_ && !has_resources && spec.labels().empty() && spec.constraints().empty()) return;
+    if (of_job_ && !has_resources && spec.labels().empty() && !says_where(spec)) return;
     yaml_.key("deploy");
     yaml_.begin_map();
     if (!of_job_) yaml_.number("replicas", spec.replicas());
@@ -246,12 +271,7 @@ class ServiceRenderer {
       yaml_.duration("delay", spec.restart().has_delay(), spec.restart().delay());
       yaml_.end_map();
     }
-    if (!spec.constraints().empty()) {
-      yaml_.key("placement");
-      yaml_.begin_map();
-      yaml_.list("constraints", spec.constraints());
-      yaml_.end_map();
-    }
+    placement(spec);
     yaml_.end_map();
   }
 

@@ -180,6 +180,8 @@ class StackLoader {
       auto& spec = *job.mutable_spec() = std::move(found->second);
       *spec.mutable_container() = std::move(*service.mutable_spec()->mutable_container());
       *spec.mutable_constraints() = std::move(*service.mutable_spec()->mutable_constraints());
+      if (service.spec().has_placement())
+        *spec.mutable_placement_rules() = std::move(*service.mutable_spec()->mutable_placement());
       *spec.mutable_labels() = std::move(*service.mutable_spec()->mutable_labels());
       spec.set_on_node_loss(service.spec().on_node_loss());
     }

@@ -13,7 +13,14 @@ store::ObjectName owner_of(const v1::Task& task) {
 }
 
 Cost Cost::of(const v1::ContainerSpec& container) {
-  return {container.reservations().nano_cpus(), container.reservations().memory_bytes()};
+  const auto& reserved = container.reservations();
+  return {reserved.nano_cpus(), reserved.memory_bytes(), reserved.disk_bytes()};
+}
+
+std::vector<scheduler::GpuUse> gpus_of(const v1::Assignment& assignment) {
+  std::vector<scheduler::GpuUse> uses;
+  for (const auto& gpu : assignment.gpus()) uses.push_back({gpu.id(), gpu.share_milli(), gpu.memory_bytes()});
+  return uses;
 }
 
 namespace {
@@ -41,6 +48,7 @@ Allocations::Entry Allocations::entry_of(const v1::Task& task, const Cost& cost)
   const auto& assignment = task.spec().assignment();
   entry.node_uid = assignment.node_uid();
   entry.live = !core::is_terminal(task.status().state());
+  if (entry.live) entry.gpus = gpus_of(assignment);
   if (entry.live)
     for (const auto& port : assignment.ports())
       entry.ports.push_back(
@@ -69,6 +77,8 @@ void Allocations::insert(const std::string& uid, Entry entry) {
     auto& node = nodes_[entry.node_uid];
     node.nano_cpus += entry.cost.nano_cpus;
     node.memory_bytes += entry.cost.memory_bytes;
+    node.disk_bytes += entry.cost.disk_bytes;
+    node.gpus.insert(node.gpus.end(), entry.gpus.begin(), entry.gpus.end());
     ++node.tasks;
     node.ports.insert(node.ports.end(), entry.ports.begin(), entry.ports.end());
     ++owners_[entry.owner][entry.node_uid];
@@ -88,6 +98,8 @@ void Allocations::erase(const std::string& uid) {
     auto& node = nodes_[entry.node_uid];
     node.nano_cpus -= entry.cost.nano_cpus;
     node.memory_bytes -= entry.cost.memory_bytes;
+    node.disk_bytes -= entry.cost.disk_bytes;
+    for (const auto& gpu : entry.gpus) node.gpus.erase(std::find(node.gpus.begin(), node.gpus.end(), gpu));
     --node.tasks;
     for (const auto& port : entry.ports) node.ports.erase(std::find(node.ports.begin(), node.ports.end(), port));
     if (node.tasks == 0) nodes_.erase(entry.node_uid);

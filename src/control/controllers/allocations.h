@@ -24,15 +24,20 @@ struct NodeUsage {
   std::int64_t memory_bytes = 0;
   std::uint32_t tasks = 0;
   std::vector<scheduler::HostPort> ports;
+  std::int64_t disk_bytes = 0;
+  std::vector<scheduler::GpuUse> gpus;
 };
 
 // Whose task it is: its service, or its run. Runs' names have a dot, so that neither is taken for the other.
 store::ObjectName owner_of(const v1::Task& task);
 
+std::vector<scheduler::GpuUse> gpus_of(const v1::Assignment& assignment);
+
 // What one task needs of its node beside its ports: the reservations of its container.
 struct Cost {
   std::int64_t nano_cpus = 0;
   std::int64_t memory_bytes = 0;
+  std::int64_t disk_bytes = 0;
 
   static Cost of(const v1::ContainerSpec& container);
   bool operator==(const Cost&) const = default;
@@ -92,6 +97,7 @@ class Allocations {
     bool waiting = false;  // for an assignment
     Cost cost;
     std::vector<scheduler::HostPort> ports;
+    std::vector<scheduler::GpuUse> gpus;
     std::vector<std::pair<std::string, std::uint32_t>> addresses;
   };
   struct Claimed {

@@ -45,9 +45,10 @@ Plan PlacementController::plan(const Key&) {
     if (stacks.insert(name.stack).second) add_stack(view(), name.stack, snapshot.cluster);
     add_container(view(), name.stack, revision->spec().template_().container(), snapshot.cluster);
     auto run = task->spec().run().empty() ? nullptr : view().runs().find(name.stack, task->spec().run());
-    somebody_preempts = somebody_preempts || (run && run->spec().template_().preempts());
+    auto rules = rules_of(*task, run);
+    somebody_preempts = somebody_preempts || (run ? run->spec().template_().preempts() : rules && rules->preempts());
     const auto placement = placement_of(run.get());
-    snapshot.tasks.push_back({task, revision, std::move(run), placement});
+    snapshot.tasks.push_back({task, revision, std::move(run), placement, std::move(rules)});
   }
   if (somebody_preempts) snapshot.placed = placed_tasks();
   return plan_placement(snapshot, now(), random_);
@@ -60,6 +61,13 @@ v1::JobSpec::Placement PlacementController::placement_of(const v1::Run* run) con
   const auto stack = spec.queue().empty() ? nullptr : view().stacks().find(run->meta().stack());
   const auto* queue = stack ? core::find_queue(stack->spec(), spec.queue()) : nullptr;
   return queue != nullptr ? queue->placement() : spec.placement();
+}
+
+// As its service says now, whatever it said when the task was made.
+PlacementRulesPtr PlacementController::rules_of(const v1::Task& task, const std::shared_ptr<const v1::Run>& run) const {
+  if (run) return {run, &run->spec().template_().placement_rules()};
+  const auto service = view().services().find(task.meta().stack(), task.spec().service());
+  return service ? PlacementRulesPtr(service, &service->spec().placement()) : nullptr;
 }
 
 std::vector<PlacedTask> PlacementController::placed_tasks() const {

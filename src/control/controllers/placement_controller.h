@@ -17,6 +17,7 @@ class PlacementController final : public Controller {
   void enqueue_all() override;
   bool opens_network(const store::ObjectChange& change) const;
 
+  PlacementRulesPtr rules_of(const v1::Task& task, const std::shared_ptr<const v1::Run>& run) const;
   std::vector<PlacedTask> placed_tasks() const;
   v1::JobSpec::Placement placement_of(const v1::Run* run) const;
 };

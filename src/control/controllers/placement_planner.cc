@@ -34,7 +34,8 @@ class Placer {
       const auto& usage =
           assumed != cluster.usage_if.end() ? assumed->second : cluster.allocations->of_node(node->meta().uid());
       indexes_.emplace(node->meta().uid(), input_.nodes.size());
-      input_.nodes.push_back({node, usage.nano_cpus, usage.memory_bytes, usage.tasks, usage.ports});
+      input_.nodes.push_back(
+          {node, usage.nano_cpus, usage.memory_bytes, usage.tasks, usage.ports, usage.disk_bytes, usage.gpus});
     }
   }
 
@@ -86,6 +87,8 @@ class Placer {
     const Cost cost = Cost::of(spec.container());
     wanted.nano_cpus = cost.nano_cpus;
     wanted.memory_bytes = cost.memory_bytes;
+    wanted.disk_bytes = cost.disk_bytes;
+    wanted.gpus = spec.container().gpus();
     wanted.constraints.assign(spec.constraints().begin(), spec.constraints().end());
     wanted.executor = spec.container().executor();
     wanted.oci_runtime = spec.container().oci_runtime();
@@ -95,9 +98,8 @@ class Placer {
     made.port_owner = scheduler::HostPort::owner_of(task.owner.stack, task.owner.name);
     for (const auto& port : spec.container().ports())
       if (port.host_port() != 0) wanted.ports.push_back(scheduler::HostPort::of(port, made.port_owner));
-    for (const auto& [node, count] : cluster_.allocations->nodes_of_owner(task.owner))
-      if (const auto found = indexes_.find(node); found != indexes_.end())
-        wanted.siblings.emplace_back(found->second, count);
+    wanted.group = group_of(task.owner);
+    if (task.rules) follow(*task.rules, task.owner, wanted);
     for (std::uint32_t rank = 1; const auto& node : task.avoided)
       if (const auto found = indexes_.find(node); found != indexes_.end())
         wanted.avoided.emplace_back(found->second, rank++);
@@ -107,6 +109,27 @@ class Placer {
     if (shares) find_shared_network(task, made, wanted);
     input_.classes.push_back(std::move(wanted));
     return made;
+  }
+
+  std::size_t group_of(const store::ObjectName& owner) {
+    const auto [it, added] = groups_.try_emplace(owner, input_.groups.size());
+    if (!added) return it->second;
+    scheduler::TaskGroup group{owner.name, {}};
+    for (const auto& [node, count] : cluster_.allocations->nodes_of_owner(owner))
+      if (const auto found = indexes_.find(node); found != indexes_.end())
+        group.placed.emplace_back(found->second, count);
+    input_.groups.push_back(std::move(group));
+    return it->second;
+  }
+
+  void follow(const v1::PlacementRules& rules, const store::ObjectName& owner, scheduler::TaskClass& wanted) {
+    wanted.spread_over.assign(rules.spread_over().begin(), rules.spread_over().end());
+    wanted.tolerations.assign(rules.tolerations().begin(), rules.tolerations().end());
+    for (const auto& affinity : rules.affinities())
+      wanted.affinities.push_back(
+          {group_of({owner.stack, affinity.service()}), affinity.domain(), affinity.away(), affinity.preferred()});
+    wanted.tasks_per_node_max = rules.tasks_per_node_max();
+    wanted.together = rules.together();
   }
 
   void find_image(const v1::ContainerSpec& container, scheduler::TaskClass& wanted) const {
@@ -206,6 +229,12 @@ class Placer {
               fmt::format("node {} has no free host port between {} and {}", node.meta().name(), kHostPortFirst,
                           kHostPortLast),
               {}};
+    for (const auto& gpu : decision.gpus) {
+      auto& share = *assignment.add_gpus();
+      share.set_id(gpu.id);
+      share.set_share_milli(gpu.share_milli);
+      share.set_memory_bytes(gpu.memory_bytes);
+    }
     Placement placement{std::move(assignment), {}, {}};
     for (const auto& volume : known.volumes)
       if (volume->status().node_uid().empty()) placement.pins.push_back(volume);
@@ -253,6 +282,7 @@ class Placer {
   scheduler::PlacementInput input_;
   std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
   std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
+  std::map<store::ObjectName, std::size_t> groups_;
   std::map<std::tuple<const v1::Revision*, std::vector<std::string>, std::uint32_t>, TaskClass> classes_;
   std::unordered_map<std::string, AddressPicker> pickers_;
 };
@@ -267,6 +297,20 @@ TaskPtr network_owner_of(const ClusterSnapshot& cluster, const store::ObjectName
   if (found == slots.end() || !found->second.current) return nullptr;
   const v1::Task& task = *found->second.current;
   return task.spec().has_assignment() && !is_ended(task) ? found->second.current : nullptr;
+}
+
+scheduler::Strategy strategy_of(v1::JobSpec::Placement placement) {
+  switch (placement) {
+    case v1::JobSpec::BIN_PACK: return scheduler::Strategy::kBinPack;
+    case v1::JobSpec::ROUND_ROBIN: return scheduler::Strategy::kRoundRobin;
+    case v1::JobSpec::SPREAD_OUT: return scheduler::Strategy::kSpread;
+    case v1::JobSpec::LEAST_FRAGMENTATION: return scheduler::Strategy::kFragmentation;
+    default: return scheduler::Strategy::kLeastLoaded;
+  }
+}
+
+scheduler::Strategy strategy_of(const PlacementRulesPtr& rules) {
+  return rules && rules->has_strategy() ? strategy_of(rules->strategy()) : scheduler::Strategy::kService;
 }
 
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
@@ -298,30 +342,27 @@ namespace {
 // Tasks that may preempt in one pass: each looks at all nodes with everything on them. The next pass is for the next.
 constexpr int kPreemptionsMax = 16;
 
-scheduler::Strategy strategy_of(const WaitingTask& waiting) {
-  if (!waiting.run) return scheduler::Strategy::kService;
-  switch (waiting.placement) {
-    case v1::JobSpec::BIN_PACK: return scheduler::Strategy::kBinPack;
-    case v1::JobSpec::ROUND_ROBIN: return scheduler::Strategy::kRoundRobin;
-    case v1::JobSpec::SPREAD_OUT: return scheduler::Strategy::kSpread;
-    default: return scheduler::Strategy::kLeastLoaded;
-  }
-}
-
 // Runs take turns too, so that jobs of one task go round.
 TaskToPlace to_place(const WaitingTask& waiting) {
   const std::size_t turn = waiting.run ? waiting.run->spec().number() + waiting.task->spec().index() : 0;
   const auto& avoided = waiting.task->spec().avoided_nodes();
-  return {owner_of(*waiting.task),          waiting.revision,           strategy_of(waiting), turn,
-          {avoided.begin(), avoided.end()}, waiting.task->spec().slot()};
+  return {owner_of(*waiting.task),
+          waiting.revision,
+          waiting.run ? strategy_of(waiting.placement) : strategy_of(waiting.rules),
+          turn,
+          {avoided.begin(), avoided.end()},
+          waiting.task->spec().slot(),
+          waiting.rules};
 }
 
 std::int32_t priority_of(const WaitingTask& waiting) {
-  return waiting.run ? waiting.run->spec().template_().priority() : 0;
+  if (waiting.run) return waiting.run->spec().template_().priority();
+  return waiting.rules ? waiting.rules->priority() : 0;
 }
 
 bool preempts(const WaitingTask& waiting) {
-  return waiting.run && waiting.run->spec().template_().preempts();
+  if (waiting.run) return waiting.run->spec().template_().preempts();
+  return waiting.rules && waiting.rules->preempts();
 }
 
 Unit make_room(const WaitingTask& waiting, const std::vector<TaskPtr>& victims, Now now, base::Random& random) {

@@ -17,6 +17,7 @@ namespace orchion::control::controllers {
 using NodePtr = std::shared_ptr<const v1::Node>;
 using TaskPtr = std::shared_ptr<const v1::Task>;
 using RevisionPtr = std::shared_ptr<const v1::Revision>;
+using PlacementRulesPtr = std::shared_ptr<const v1::PlacementRules>;
 
 // What placing needs to know of the cluster. Plain: pointers to objects that don't change.
 struct ClusterSnapshot {
@@ -41,7 +42,11 @@ struct TaskToPlace {
   std::size_t turn = 0;                   // with kRoundRobin
   std::vector<std::string> avoided = {};  // TaskSpec.avoided_nodes: the last is wanted least
   std::uint32_t slot = 0;                 // of a service's
+  PlacementRulesPtr rules = nullptr;      // null: none
 };
+
+scheduler::Strategy strategy_of(v1::JobSpec::Placement placement);
+scheduler::Strategy strategy_of(const PlacementRulesPtr& rules);  // of a service
 
 // Either an assignment or a message.
 struct Placement {
@@ -65,6 +70,7 @@ struct WaitingTask {
   RevisionPtr revision;                                          // what it is made from
   std::shared_ptr<const v1::Run> run;                            // null: it is a service's
   v1::JobSpec::Placement placement = v1::JobSpec::LEAST_LOADED;  // of a run's: its job's, or its queue's
+  PlacementRulesPtr rules = nullptr;                             // its service's or job's; null: none
 };
 
 // A run's task that has a place and hasn't ended.

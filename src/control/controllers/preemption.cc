@@ -10,6 +10,10 @@ namespace {
 void take_off(const PlacedTask& placed, NodeUsage& usage) {
   usage.nano_cpus -= placed.cost.nano_cpus;
   usage.memory_bytes -= placed.cost.memory_bytes;
+  usage.disk_bytes -= placed.cost.disk_bytes;
+  for (const auto& gpu : gpus_of(placed.task->spec().assignment()))
+    if (const auto found = std::find(usage.gpus.begin(), usage.gpus.end(), gpu); found != usage.gpus.end())
+      usage.gpus.erase(found);
   if (usage.tasks > 0) --usage.tasks;
   const auto owner = owner_of(*placed.task);
   for (const auto& port : placed.task->spec().assignment().ports()) {

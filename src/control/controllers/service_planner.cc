@@ -226,7 +226,7 @@ class ServicePlanner {
   // It is stopped first: what takes its slot finds on it which nodes to avoid.
   bool leave_node(const v1::Task& task) {
     if (!obstacle_.empty() || !looks_for_another_node(spec_, task)) return false;
-    TaskToPlace wanted{{stack(), name()}, revisions_.current()};
+    TaskToPlace wanted = to_place();
     wanted.avoided = avoided_after(task);
     wanted.slot = task.spec().slot();
     const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0, taken_by(virtual_addresses_)).front();
@@ -312,9 +312,16 @@ class ServicePlanner {
     if (obstacle_.empty()) new_tasks_.push_back(std::move(made));
   }
 
+  TaskToPlace to_place() const {
+    TaskToPlace wanted{{stack(), name()}, revisions_.current()};
+    wanted.rules = {snapshot_.service, &spec_.placement()};
+    wanted.strategy = strategy_of(wanted.rules);
+    return wanted;
+  }
+
   // Born with an assignment where there is a place: one durable write less per task.
   void make_tasks() {
-    std::vector<TaskToPlace> wanted(new_tasks_.size(), TaskToPlace{{stack(), name()}, revisions_.current()});
+    std::vector<TaskToPlace> wanted(new_tasks_.size(), to_place());
     if (wanted.empty()) return;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       wanted[i].avoided = new_tasks_[i].avoided;

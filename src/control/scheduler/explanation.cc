@@ -21,6 +21,14 @@ std::string_view form(int count, std::string_view one, std::string_view more) {
   return count == 1 ? one : more;
 }
 
+// "need 2", "need 0.25 of one with 8 GiB"
+std::string wanted_gpus(const v1::GpuRequest& wanted) {
+  std::string text = wanted.share_milli() > 0 ? fmt::format("need {:g} of one", wanted.share_milli() / 1000.0)
+                                              : fmt::format("need {}", wanted.count());
+  if (wanted.memory_bytes() > 0) text += fmt::format(" with {}", core::format_bytes(wanted.memory_bytes()));
+  return text;
+}
+
 std::string sentence(const TaskClass& wanted, Filter filter, const std::string& detail, const Tally& tally) {
   const auto is = form(tally.count, "is", "are");
   switch (filter) {
@@ -34,6 +42,18 @@ std::string sentence(const TaskClass& wanted, Filter filter, const std::string& 
     case Filter::kConstraint: return fmt::format("{} not match {}", form(tally.count, "does", "do"), detail);
     case Filter::kPlatform: return fmt::format("{} {} (the image is {})", is, detail, wanted.architecture);
     case Filter::kExecutor: return fmt::format("{} {}", form(tally.count, "lacks", "lack"), detail);
+    case Filter::kTaint: return fmt::format("{} the taint {}", form(tally.count, "has", "have"), detail);
+    case Filter::kGpuModel: return fmt::format("{} {}", form(tally.count, "has", "have"), detail);
+    case Filter::kAffinity: return fmt::format("{} not where its neighbours are to be", is);
+    case Filter::kTasksPerNode:
+      return fmt::format("{} {} of its tasks, as many as may be", form(tally.count, "has", "have"),
+                         wanted.tasks_per_node_max);
+    case Filter::kDisk:
+      return fmt::format("{} disk ({})", form(tally.count, "lacks", "lack"),
+                         core::format_need_bytes(wanted.disk_bytes, tally.free));
+    case Filter::kGpus:
+      return fmt::format("{} GPUs ({}, can give {})", form(tally.count, "lacks", "lack"), wanted_gpus(wanted.gpus),
+                         std::max<std::int64_t>(tally.free, 0));
     case Filter::kPorts: return fmt::format("{} port {} taken", form(tally.count, "has", "have"), detail);
     case Filter::kCpus:
       return fmt::format("{} processors (need {}, free {})", form(tally.count, "lacks", "lack"),

@@ -1,249 +1,224 @@
 #include "control/scheduler/scheduler.h"
 
 #include <algorithm>
-#include <functional>
-#include <optional>
-#include <tuple>
+#include <map>
+#include <set>
+#include <unordered_map>
 
-#include <fmt/core.h>
+#include "control/scheduler/engine.h"
+#include "control/scheduler/node_filters.h"
 
-#include "control/scheduler/explanation.h"
 #include "core/constraints.h"
-#include "core/lifecycle.h"
 
 namespace orchion::control::scheduler {
 
 namespace {
 
-// Among what a runtime lacks: it can't give containers users of their own.
-constexpr std::string_view kLacksUsers = "users";
+constexpr std::string_view kLabelPrefix = "node.labels.";
+constexpr std::string_view kTogether = "its tasks are started together, and not all find a place: ";
 
-Refusal check_condition(const v1::Node& node) {
-  if (core::is_deleted(node.meta())) return {Filter::kLeaving, {}};
-  switch (node.spec().availability()) {
-    case v1::NodeSpec::DRAINED: return {Filter::kDrained, {}};
-    case v1::NodeSpec::PAUSED: return {Filter::kPaused, {}};
-    default: break;
-  }
-  if (node.status().state() == v1::NodeStatus::LOST) return {Filter::kLost, {}};
-  if (node.status().state() != v1::NodeStatus::READY) return {Filter::kNotReady, {}};
-  return {};
-}
-
-// What of the node would run it; an agent that names none has the default alone.
-Refusal check_executor(const v1::Node& node, const TaskClass& wanted) {
-  if (wanted.executor.empty() && wanted.oci_runtime.empty() && !wanted.own_users) return {};
-  for (const auto& runtime : node.status().capabilities().runtimes()) {
-    const bool meant = wanted.executor.empty() ? runtime.is_default() : runtime.executor() == wanted.executor;
-    if (!meant) continue;
-    const auto& lacks = runtime.lacks();
-    if (wanted.own_users && std::find(lacks.begin(), lacks.end(), kLacksUsers) != lacks.end())
-      return {Filter::kExecutor, fmt::format("users of its own in {}", runtime.executor())};
-    const auto& names = runtime.oci_runtimes();
-    if (wanted.oci_runtime.empty() || std::find(names.begin(), names.end(), wanted.oci_runtime) != names.end())
-      return {};
-    return {Filter::kExecutor, fmt::format("{} in {}", wanted.oci_runtime, runtime.executor())};
-  }
-  if (wanted.executor.empty() && wanted.oci_runtime.empty()) return {};
-  return {Filter::kExecutor, wanted.executor.empty() ? wanted.oci_runtime : wanted.executor};
-}
-
-Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
-  for (const auto& text : wanted.constraints) {
-    const auto constraint = core::parse_constraint(text);
-    if (!constraint || !core::matches(*constraint, node)) return {Filter::kConstraint, text};
-  }
-  const auto& architecture = node.status().capabilities().architecture();
-  if (!wanted.architecture.empty() && !architecture.empty() && architecture != wanted.architecture &&
-      std::find(wanted.image_on.begin(), wanted.image_on.end(), node.meta().name()) == wanted.image_on.end())
-    return {Filter::kPlatform, architecture};
-  return check_executor(node, wanted);
-}
-
-// What is better has the smaller tuple.
-struct Score {
-  std::uint32_t avoided = 0;
-  std::uint32_t siblings = 0;
-  double share = 0;  // of the node
-  std::uint32_t tasks = 0;
-  std::size_t order = 0;
-
-  auto key() const { return std::tie(avoided, siblings, share, tasks, order); }
-};
-
-// Nodes as columns of numbers; texts are looked at once per class and node, before the first placement.
+// Objects as numbers for an engine, and its answers as words.
 class Placer {
  public:
-  explicit Placer(const PlacementInput& input)
-      : input_(input), volumes_(input.volumes), taken_ports_(input.nodes.size()), classes_(input.classes.size()) {
-    for (const auto& view : input.nodes) {
-      const auto& capabilities = view.node->status().capabilities();
-      total_cpus_.push_back(capabilities.nano_cpus());
-      total_memory_.push_back(capabilities.memory_bytes());
-      free_cpus_.push_back(capabilities.nano_cpus() - view.reserved_nano_cpus);
-      free_memory_.push_back(capabilities.memory_bytes() - view.reserved_memory_bytes);
-      tasks_.push_back(view.tasks);
+  explicit Placer(const PlacementInput& input) : input_(input), engine_(input.seed) {
+    for (std::size_t n = 0; n < input.nodes.size(); ++n) add_node(input.nodes[n], static_cast<std::uint32_t>(n));
+    for (const auto& volume : input.volumes)
+      engine_.add_volume(volume.node == VolumeView::kAnywhere ? PlacementEngine::kAnywhere
+                         : volume.node == VolumeView::kGone   ? kGone
+                                                              : volume.node);
+    for (const auto& group : input.groups) {
+      const auto index = add_group();
+      for (const auto& [node, count] : group.placed) engine_.count_in(index, static_cast<NodeIndex>(node), count);
     }
+    for (const auto& wanted : input.classes) add_class(wanted);
+    for (const auto& [request, tasks] : input.mix) add_to_mix(request, tasks);
   }
 
-  Decision place(std::size_t index) {
-    ClassState& state = prepared(index);
-    if (!state.failure.empty()) return {Decision::kNone, state.failure};
-    const TaskClass& wanted = input_.classes[index];
-    std::optional<std::size_t> best;
-    Score best_score;
-    for (std::size_t n = 0; n < tasks_.size(); ++n) {
-      if (!state.allowed[n] || !fits(wanted, n)) continue;
-      const Score score = score_of(wanted, state, n);
-      if (best && !(score.key() < best_score.key())) continue;
-      best = n;
-      best_score = score;
+  std::vector<Decision> place() {
+    for (const auto task : input_.tasks) engine_.arrived(static_cast<ClassIndex>(task));
+    std::vector<Decision> decisions;
+    decisions.reserve(input_.tasks.size());
+    for (const auto task : input_.tasks) {
+      decisions.push_back(place(task, decisions.size()));
+      if (input_.classes[task].together && decisions.back().node == Decision::kNone) give_back(task, decisions);
     }
-    if (!best) {
-      state.failure = explain(wanted, refusals(wanted));
-      return {Decision::kNone, state.failure};
-    }
-    take(wanted, state, *best);
-    return {static_cast<int>(*best), {}};
+    return decisions;
   }
 
  private:
-  struct ClassState {
-    bool prepared = false;
-    std::vector<std::uint8_t> allowed;  // by what doesn't change while tasks are placed
-    std::vector<std::uint32_t> siblings, avoided;
-    std::size_t placed = 0;
-    std::string failure;  // once a task didn't fit, none of its class will: nothing is freed here
-  };
+  static constexpr std::int64_t kGone = -2;
 
-  ClassState& prepared(std::size_t index) {
-    ClassState& state = classes_[index];
-    if (state.prepared) return state;
-    const TaskClass& wanted = input_.classes[index];
-    state.prepared = true;
-    for (const auto& view : input_.nodes)
-      state.allowed.push_back(check_condition(*view.node).filter == Filter::kPassed &&
-                              check_attributes(*view.node, wanted).filter == Filter::kPassed);
-    state.siblings.resize(input_.nodes.size());
-    for (const auto& [node, count] : wanted.siblings) state.siblings[node] += count;
-    state.avoided.resize(input_.nodes.size());
-    for (const auto& [node, rank] : wanted.avoided) state.avoided[node] = rank;
-    return state;
+  void add_node(const NodeView& view, std::uint32_t index) {
+    const auto& capabilities = view.node->status().capabilities();
+    const auto& system = view.node->spec().reserved();
+    Capacity capacity{capabilities.nano_cpus(), capabilities.memory_bytes(), capabilities.disk_bytes(), {}};
+    for (const auto& gpu : capabilities.gpus()) capacity.gpus.push_back({model_of(gpu.model()), gpu.memory_bytes()});
+    const auto node = engine_.add_node(capacity, index);
+    const auto gpus = static_cast<std::size_t>(std::min<int>(capabilities.gpus_size(), kGpusMax));
+    engine_.reserve(node,
+                    {view.reserved_nano_cpus + system.nano_cpus(),
+                     view.reserved_memory_bytes + system.memory_bytes(),
+                     view.reserved_disk_bytes + system.disk_bytes(),
+                     {}},
+                    view.tasks, view.ports);
+    for (const auto& use : view.gpus)
+      for (std::size_t i = 0; i < gpus; ++i)
+        if (const auto& gpu = capabilities.gpus(static_cast<int>(i)); gpu.id() == use.id)
+          engine_.reserve_gpu(node, i, use.share_milli,
+                              use.share_milli >= kWholeGpu ? gpu.memory_bytes() : use.memory_bytes);
   }
 
-  // The name of the volume that is elsewhere.
-  const std::string* missing_volume(const TaskClass& wanted, std::size_t n) const {
-    for (const auto v : wanted.volumes)
-      if (volumes_[v].node != VolumeView::kAnywhere && volumes_[v].node != static_cast<int>(n))
-        return &volumes_[v].name;
-    return nullptr;
+  GroupIndex add_group() {
+    ++groups_;
+    return engine_.add_group();
   }
 
-  const HostPort* collision(const TaskClass& wanted, std::size_t n) const {
-    for (const auto& port : wanted.ports) {
-      const auto collides = [&](const HostPort& other) { return port.collides(other); };
-      if (std::any_of(input_.nodes[n].ports.begin(), input_.nodes[n].ports.end(), collides) ||
-          std::any_of(taken_ports_[n].begin(), taken_ports_[n].end(), collides))
-        return &port;
+  GpuModel model_of(const std::string& name) {
+    return models_.try_emplace(name, static_cast<GpuModel>(models_.size() + 1)).first->second;
+  }
+
+  GpuDemand demand_of(const v1::GpuRequest& request) {
+    GpuDemand demand;
+    demand.count = request.share_milli() > 0 ? 1 : request.count();
+    demand.milli = request.share_milli() > 0 ? request.share_milli() : kWholeGpu;
+    demand.memory_bytes = request.memory_bytes();
+    for (const auto& model : request.models()) demand.models.push_back(model_of(model));
+    return demand;
+  }
+
+  // By the label's values; nodes without it are in none.
+  DomainColumn column_of(const std::string& key) {
+    const auto [it, added] = columns_.try_emplace(key, static_cast<DomainColumn>(columns_.size()));
+    if (!added) return it->second;
+    const std::string label = key.starts_with(kLabelPrefix) ? key.substr(kLabelPrefix.size()) : key;
+    std::map<std::string, std::uint32_t> numbers;
+    std::vector<std::uint32_t> values;
+    for (const auto& view : input_.nodes) {
+      const auto labels = core::node_labels(*view.node);
+      const auto found = labels.find(label);
+      values.push_back(
+          found == labels.end()
+              ? 0
+              : numbers.try_emplace(found->second, static_cast<std::uint32_t>(numbers.size() + 1)).first->second);
     }
-    return nullptr;
+    engine_.set_domains(it->second, std::move(values));
+    return it->second;
   }
 
-  // What isn't asked for is never lacking, also on a node that has promised more than it has.
-  bool lacks_cpus(const TaskClass& wanted, std::size_t n) const {
-    return wanted.nano_cpus > 0 && wanted.nano_cpus > free_cpus_[n];
-  }
-  bool lacks_memory(const TaskClass& wanted, std::size_t n) const {
-    return wanted.memory_bytes > 0 && wanted.memory_bytes > free_memory_[n];
-  }
-
-  bool fits(const TaskClass& wanted, std::size_t n) const {
-    return !lacks_cpus(wanted, n) && !lacks_memory(wanted, n) && missing_volume(wanted, n) == nullptr &&
-           collision(wanted, n) == nullptr;
-  }
-
-  Score score_of(const TaskClass& wanted, const ClassState& state, std::size_t n) const {
-    const std::size_t nodes = tasks_.size();
-    const std::uint32_t avoided = state.avoided[n];
-    const std::size_t shuffled = (n + input_.seed % nodes) % nodes;
-    const double free_cpus = share(free_cpus_[n] - wanted.nano_cpus, total_cpus_[n]);
-    const double free_memory = share(free_memory_[n] - wanted.memory_bytes, total_memory_[n]);
-    switch (wanted.strategy) {
-      case Strategy::kSpread: return {avoided, state.siblings[n], 0, tasks_[n], shuffled};
-      // What counts is the resource that will be scarcest.
-      case Strategy::kLeastLoaded: return {avoided, 0, -std::min(free_cpus, free_memory), tasks_[n], shuffled};
-      case Strategy::kBinPack: return {avoided, 0, free_cpus + free_memory, ~tasks_[n], shuffled};
-      case Strategy::kRoundRobin: return {avoided, 0, 0, 0, (n + nodes - (wanted.turn + state.placed) % nodes) % nodes};
-      default: break;
-    }
-    // What the task doesn't reserve says nothing.
-    const double left_over = (wanted.nano_cpus > 0 ? free_cpus : 0) + (wanted.memory_bytes > 0 ? free_memory : 0);
-    return {avoided, state.siblings[n], left_over, tasks_[n], shuffled};
+  // A class of a group that isn't described is the first of it.
+  void add_class(const TaskClass& wanted) {
+    while (groups_ <= wanted.group) add_group();
+    ClassRules rules;
+    rules.demand = {wanted.nano_cpus, wanted.memory_bytes, wanted.disk_bytes, demand_of(wanted.gpus)};
+    rules.strategy = wanted.strategy;
+    rules.turn = wanted.turn;
+    rules.group = static_cast<GroupIndex>(wanted.group);
+    rules.allowed = [this, &wanted](NodeIndex n) { return check(wanted, n).filter == Filter::kPassed; };
+    rules.ports = wanted.ports;
+    rules.volumes.assign(wanted.volumes.begin(), wanted.volumes.end());
+    for (const auto& [node, rank] : wanted.avoided) rules.avoided.emplace_back(static_cast<NodeIndex>(node), rank);
+    for (std::size_t n = 0; n < input_.nodes.size(); ++n)
+      if (prefers_others(*input_.nodes[n].node, wanted)) rules.unloved.push_back(static_cast<NodeIndex>(n));
+    for (const auto& key : wanted.spread_over) rules.spread_over.push_back(column_of(key));
+    for (const auto& affinity : wanted.affinities)
+      rules.neighbours.push_back({static_cast<GroupIndex>(affinity.group),
+                                  affinity.domain.empty() ? std::nullopt : std::optional(column_of(affinity.domain)),
+                                  affinity.away, affinity.preferred});
+    rules.tasks_per_node_max = wanted.tasks_per_node_max;
+    engine_.add_class(std::move(rules));
   }
 
-  static double share(std::int64_t part, std::int64_t whole) {
-    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+  // What runs already tells what will be wanted.
+  void add_to_mix(const v1::GpuRequest& request, std::uint32_t tasks) {
+    ClassRules rules;
+    rules.demand.gpus = demand_of(request);
+    rules.group = add_group();
+    const auto index = engine_.add_class(std::move(rules));
+    for (std::uint32_t i = 0; i < tasks; ++i) engine_.arrived(index);
   }
 
-  void take(const TaskClass& wanted, ClassState& state, std::size_t n) {
-    free_cpus_[n] -= wanted.nano_cpus;
-    free_memory_[n] -= wanted.memory_bytes;
-    ++tasks_[n];
-    ++state.siblings[n];
-    ++state.placed;
-    taken_ports_[n].insert(taken_ports_[n].end(), wanted.ports.begin(), wanted.ports.end());
-    for (const auto v : wanted.volumes) volumes_[v].node = static_cast<int>(n);
-  }
-
-  Refusal refusal(const TaskClass& wanted, std::size_t n) const {
+  Refusal check(const TaskClass& wanted, std::size_t n) const {
     const v1::Node& node = *input_.nodes[n].node;
     if (Refusal refused = check_condition(node); refused.filter != Filter::kPassed) return refused;
-    if (const auto* volume = missing_volume(wanted, n)) return {Filter::kVolume, *volume};
-    if (Refusal refused = check_attributes(node, wanted); refused.filter != Filter::kPassed) return refused;
-    if (const auto* port = collision(wanted, n)) return {Filter::kPorts, port->text()};
-    if (lacks_cpus(wanted, n)) return {Filter::kCpus, {}, free_cpus_[n]};
-    return {Filter::kMemory, {}, free_memory_[n]};
+    if (Refusal refused = check_taints(node, wanted); refused.filter != Filter::kPassed) return refused;
+    return check_attributes(node, wanted);
   }
 
-  std::vector<Refusal> refusals(const TaskClass& wanted) const {
+  // What goes together and doesn't fit as a whole leaves its places to who comes after.
+  void give_back(std::size_t index, std::vector<Decision>& decisions) {
+    auto& failure = failures_[index];
+    if (failure.starts_with(kTogether)) return;
+    failure = std::string(kTogether) + failure;
+    broken_.insert(index);
+    decisions.back().reason = failure;
+    for (const auto& [decision, spot] : together_[index]) {
+      engine_.release(static_cast<ClassIndex>(index), spot);
+      decisions[decision] = {Decision::kNone, failure, {}};
+    }
+    together_.erase(index);
+  }
+
+  Decision place(std::size_t index, std::size_t nth) {
+    if (broken_.contains(index)) return {Decision::kNone, failures_[index], {}};
+    const auto wanted = static_cast<ClassIndex>(index);
+    const auto spot = engine_.decide(wanted);
+    if (!spot) {
+      auto& failure = failures_[index];
+      // What wants neighbours may be told something else each time: others of the same call may have come.
+      if (failure.empty() || !input_.classes[index].affinities.empty())
+        failure = explain(input_.classes[index], refusals(wanted));
+      return {Decision::kNone, failure, {}};
+    }
+    if (input_.classes[index].together) together_[index].emplace_back(nth, *spot);
+    Decision decision{static_cast<int>(spot->node), {}, {}};
+    const auto& request = input_.classes[index].gpus;
+    const auto& gpus = input_.nodes[spot->node].node->status().capabilities().gpus();
+    for (int i = 0; i < gpus.size() && i < static_cast<int>(kGpusMax); ++i)
+      if ((spot->gpus >> i & 1) != 0)
+        decision.gpus.push_back({gpus[i].id(), request.share_milli() > 0 ? request.share_milli() : kWholeGpu,
+                                 request.share_milli() > 0 ? request.memory_bytes() : 0});
+    return decision;
+  }
+
+  Refusal refusal(ClassIndex index, NodeIndex n) const {
+    const auto& wanted = input_.classes[index];
+    if (Refusal refused = check_condition(*input_.nodes[n].node); refused.filter != Filter::kPassed) return refused;
+    if (Refusal refused = check_taints(*input_.nodes[n].node, wanted); refused.filter != Filter::kPassed)
+      return refused;
+    const auto filter = engine_.refusal(index, n);
+    switch (filter) {
+      case Filter::kVolume: return {filter, input_.volumes[*engine_.missing_volume(index, n)].name};
+      case Filter::kConstraint: return check_attributes(*input_.nodes[n].node, wanted);
+      case Filter::kPorts: return {filter, engine_.collision(index, n)->text()};
+      case Filter::kCpus: return {filter, {}, engine_.nodes().free_cpus(n)};
+      case Filter::kMemory: return {filter, {}, engine_.nodes().free_memory(n)};
+      case Filter::kDisk: return {filter, {}, engine_.nodes().free_disk(n)};
+      case Filter::kGpus: return {filter, {}, engine_.nodes().gpus_that_can(n, engine_.rules(index).demand.gpus)};
+      default: return {filter, {}};
+    }
+  }
+
+  std::vector<Refusal> refusals(ClassIndex index) const {
     std::vector<Refusal> all;
-    for (std::size_t n = 0; n < tasks_.size(); ++n) all.push_back(refusal(wanted, n));
+    for (NodeIndex n = 0; n < input_.nodes.size(); ++n) all.push_back(refusal(index, n));
     return all;
   }
 
   const PlacementInput& input_;
-  std::vector<VolumeView> volumes_;
-  std::vector<std::int64_t> total_cpus_, total_memory_, free_cpus_, free_memory_;
-  std::vector<std::uint32_t> tasks_;
-  std::vector<std::vector<HostPort>> taken_ports_;
-  std::vector<ClassState> classes_;
+  PlacementEngine engine_;
+  std::size_t groups_ = 0;
+  std::unordered_map<std::string, GpuModel> models_;
+  std::map<std::string, DomainColumn> columns_;
+  std::unordered_map<std::size_t, std::string> failures_;  // by class
+  // By class of what goes together: the decisions that were made, and the classes that gave theirs back.
+  std::unordered_map<std::size_t, std::vector<std::pair<std::size_t, Spot>>> together_;
+  std::set<std::size_t> broken_;
 };
 
 }  // namespace
 
-std::uint64_t HostPort::owner_of(const std::string& stack, const std::string& service) {
-  return std::hash<std::string>{}(stack + "/" + service) | 1;
-}
-
-HostPort HostPort::of(const v1::PortMapping& mapping, std::uint64_t owner) {
-  HostPort port;
-  port.owner = owner;
-  port.port_and_protocol = mapping.host_port() << 1 | (mapping.protocol() == "udp" ? 1 : 0);
-  const auto& ip = mapping.host_ip();
-  if (!ip.empty() && ip != "0.0.0.0" && ip != "::") port.address = std::hash<std::string>{}(ip) | 1;
-  return port;
-}
-
-std::string HostPort::text() const {
-  return fmt::format("{}/{}", port_and_protocol >> 1, (port_and_protocol & 1) != 0 ? "udp" : "tcp");
-}
-
 std::vector<Decision> place(const PlacementInput& input) {
-  Placer placer(input);
-  std::vector<Decision> decisions;
-  decisions.reserve(input.tasks.size());
-  for (const auto index : input.tasks) decisions.push_back(placer.place(index));
-  return decisions;
+  return Placer(input).place();
 }
 
 }  // namespace orchion::control::scheduler

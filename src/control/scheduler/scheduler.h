@@ -9,26 +9,20 @@
 #include <utility>
 #include <vector>
 
+#include "control/scheduler/demand.h"
+#include "control/scheduler/filter.h"
+#include "control/scheduler/host_port.h"
 #include "v1/objects.pb.h"
 
 namespace orchion::control::scheduler {
 
-// A port of a host as one comparable value. Ports on every address collide with those on any; tasks of one owner share
-// theirs, since a node spreads a published port's connections over the tasks behind it.
-struct HostPort {
-  std::uint32_t port_and_protocol = 0;  // port << 1 | udp
-  std::uint64_t address = 0;            // 0: every address; else a hash of its text
-  std::uint64_t owner = 0;              // of the service, see owner_of(); 0: shared with nobody
+// What a task has of one GPU.
+struct GpuUse {
+  std::string id;                 // Gpu.id
+  std::uint32_t share_milli = 0;  // kWholeGpu: all of it
+  std::int64_t memory_bytes = 0;  // 0: not counted
 
-  static HostPort of(const v1::PortMapping& mapping, std::uint64_t owner = 0);
-  static std::uint64_t owner_of(const std::string& stack, const std::string& service);
-  bool collides(const HostPort& other) const {
-    return port_and_protocol == other.port_and_protocol && (owner == 0 || owner != other.owner) &&
-           (address == other.address || address == 0 || other.address == 0);
-  }
-  std::string text() const;  // "8080/tcp"
-
-  bool operator==(const HostPort&) const = default;
+  bool operator==(const GpuUse&) const = default;
 };
 
 // One node and what its tasks, ended ones excepted, have reserved.
@@ -38,6 +32,8 @@ struct NodeView {
   std::int64_t reserved_memory_bytes = 0;
   std::uint32_t tasks = 0;
   std::vector<HostPort> ports;
+  std::int64_t reserved_disk_bytes = 0;
+  std::vector<GpuUse> gpus;
 };
 
 // A volume's data is on one node; tasks that mount it must run there.
@@ -48,13 +44,19 @@ struct VolumeView {
   int node = kAnywhere;  // an index into the nodes
 };
 
-// Which of the nodes that can is the best one.
-enum class Strategy : std::uint8_t {
-  kService,      // as place() says
-  kSpread,       // the one with the fewest tasks of the class, then the one with the fewest tasks
-  kLeastLoaded,  // the one of which the smallest share will be reserved, then the one with the fewest tasks
-  kBinPack,      // the one of which the largest share is reserved, then the one with the most tasks
-  kRoundRobin,   // the next in turn
+// Tasks that are counted together: those of one service, or of one run.
+struct TaskGroup {
+  std::string name;  // for messages
+  // Those that are placed already: index of the node and how many.
+  std::vector<std::pair<std::size_t, std::uint32_t>> placed;
+};
+
+// Near the tasks of a group, or away from them.
+struct Affinity {
+  std::size_t group = 0;
+  std::string domain;  // "node.labels.zone"; empty: the node itself
+  bool away = false;
+  bool preferred = false;  // goes before other good places; else no other place will do
 };
 
 // Tasks that are alike: the replicas of one revision, the tasks of one run.
@@ -69,18 +71,26 @@ struct TaskClass {
   std::string oci_runtime;            // empty: the executor's choice
   bool own_users = false;             // a range of users of its own
   std::vector<std::string> image_on;  // names of nodes that have the image, whatever its architecture
-  // Tasks of the service that are placed already: index of the node and how many.
-  std::vector<std::pair<std::size_t, std::uint32_t>> siblings;
+  std::size_t group = 0;              // an index into the groups
   // Nodes where it could not live: index of the node and how little it is wanted. Others go before them.
   std::vector<std::pair<std::size_t, std::uint32_t>> avoided;
   Strategy strategy = Strategy::kService;
   std::size_t turn = 0;  // of the first task of the class, counted through the nodes; with kRoundRobin
+  std::int64_t disk_bytes = 0;
+  v1::GpuRequest gpus;
+  std::vector<std::string> spread_over;  // "node.labels.zone", at most kSpreadMax: as evenly as can be over its values
+  std::vector<Affinity> affinities;
+  std::vector<v1::Toleration> tolerations;
+  std::uint32_t tasks_per_node_max = 0;  // of its group; 0: any number
+  bool together = false;                 // all tasks of the class in one call find a place, or none does
 };
 
 struct PlacementInput {
   std::vector<NodeView> nodes;
   std::vector<VolumeView> volumes;
+  std::vector<TaskGroup> groups;
   std::vector<TaskClass> classes;
+  std::vector<std::pair<v1::GpuRequest, std::uint32_t>> mix;  // what wants GPUs and runs already, and how many tasks
   std::vector<std::size_t> tasks;  // the class of each task, in the order in which they are placed
   std::uint64_t seed = 0;          // among equals
 };
@@ -89,12 +99,12 @@ struct Decision {
   static constexpr int kNone = -1;
   int node = kNone;    // an index into the nodes
   std::string reason;  // of kNone: "0 of 3 nodes: 2 lack memory (need 4 GiB, free 1.2), 1 is drained"
+  std::vector<GpuUse> gpus = {};
 };
 
-// Every node is looked at for every task, so the answer is exact: among nodes that can, where no other strategy is
-// asked for, the one with the fewest tasks of the same class; then, where the task reserves something, the one it fills
-// best, else the one with the fewest tasks. O(tasks × nodes) with a few additions each; tasks of a class that didn't
-// fit once are answered at once.
+// By a PlacementEngine made for the call: among nodes that can, where no other strategy is asked for, the one with the
+// fewest tasks of the same group; then, where the task reserves something, the one it fills best, else the one with the
+// fewest tasks. Tasks of a class that didn't fit once are answered at once.
 std::vector<Decision> place(const PlacementInput& input);
 
 }  // namespace orchion::control::scheduler

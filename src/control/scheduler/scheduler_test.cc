@@ -82,9 +82,10 @@ TEST(Scheduler, GoesWhereItHasNotFailedAndElseWhereThatIsLongestAgo) {
        {Strategy::kService, Strategy::kSpread, Strategy::kLeastLoaded, Strategy::kBinPack, Strategy::kRoundRobin}) {
     TaskClass wanted;
     wanted.strategy = strategy;
-    wanted.siblings = {{2, 5}};
     wanted.avoided = {{0, 1}, {1, 2}};
-    EXPECT_EQ(place(input({view("a"), view("b"), view("c")}, wanted))[0].node, 2);
+    PlacementInput crowded = input({view("a"), view("b"), view("c")}, wanted);
+    crowded.groups = {{"web", {{2, 5}}}};
+    EXPECT_EQ(place(crowded)[0].node, 2);
     EXPECT_EQ(place(input({view("a"), view("b"), view("c", {.availability = v1::NodeSpec::DRAINED})}, wanted))[0].node,
               0);
     wanted.avoided = {{0, 2}, {1, 1}};
@@ -158,9 +159,9 @@ TEST(Scheduler, ANodeThatIsLeavingGetsNothing) {
 }
 
 TEST(Scheduler, SpreadsReplicasEvenly) {
-  TaskClass wanted;
-  wanted.siblings = {{0, 2}};
-  const auto decisions = place(input({view("a"), view("b"), view("c")}, wanted, 7));
+  PlacementInput where = input({view("a"), view("b"), view("c")}, {}, 7);
+  where.groups = {{"web", {{0, 2}}}};
+  const auto decisions = place(where);
   std::map<int, int> counts{{0, 2}};
   for (const auto& decision : decisions) ++counts[decision.node];
   EXPECT_EQ(counts, (std::map<int, int>{{0, 3}, {1, 3}, {2, 3}}));

@@ -1,0 +1,24 @@
+#pragma once
+
+// What a node's object says about whether it will do: all that doesn't change while tasks are placed.
+
+#include <string>
+
+#include "control/scheduler/explanation.h"
+
+namespace orchion::control::scheduler {
+
+// Its state and what its owner wants of it.
+Refusal check_condition(const v1::Node& node);
+
+// Its taints, labels, platform, runtimes and models of GPUs.
+Refusal check_taints(const v1::Node& node, const TaskClass& wanted);
+Refusal check_attributes(const v1::Node& node, const TaskClass& wanted);
+
+// Whether it has a taint that says to prefer others, and that the class doesn't tolerate.
+bool prefers_others(const v1::Node& node, const TaskClass& wanted);
+
+// "key=value:NO_NEW_TASKS" as it is written: "key=value:no-new-tasks".
+std::string text_of(const v1::Taint& taint);
+
+}  // namespace orchion::control::scheduler
