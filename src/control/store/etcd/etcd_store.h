@@ -17,8 +17,8 @@ struct EtcdStoreOptions {
   EtcdAccess access;
   std::string prefix = "/orchion";  // what is below it is the store's, and nobody else's
 
-  // Of this server, the same each time it starts: its transactions are told from others' by it. Two servers of one name
-  // at once stay right, but wait for each other.
+  // Of this server, the same each time it starts: its transactions are told from others' by it. Two of one
+  // name at once wait for each other, and may not learn what became of a lost answer.
   std::string writer;
 
   // What EtcdLeadership::acquire() returned: nothing is written, and the store ends, once another leads. Nothing: no

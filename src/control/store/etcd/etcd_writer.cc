@@ -162,8 +162,8 @@ base::Co<std::optional<Revision>> EtcdWriter::attempt(Slot* slot, Pending pendin
   slot->use.token = random_.text(20);
   const auto answer = co_await ask(codec.encode(transaction, slot->use, known));
   if (!answer && EtcdClient::is_undecided(answer.error()) && !transaction.operations.empty()) {
-    auto settled = co_await settle(slot);
-    if (settled) co_return settled;
+    const auto settled = co_await settle(slot);
+    if (settled) co_return conclude(*settled);
     if (link_->feed->closed()) co_return std::unexpected(*link_->feed->closed());
     slot->state = Slot::State::kUnsettled;
     co_return std::unexpected(no_quorum(settled.error(), "and it isn't known whether this one was carried out"));
@@ -189,14 +189,23 @@ base::Result<std::optional<Revision>> EtcdWriter::conclude(Slot* slot, const Tra
   return std::unexpected(epoch_over());
 }
 
-// The revision, or nullopt where the transaction that has the slot was not applied and never will be.
-base::Co<std::optional<Revision>> EtcdWriter::settle(Slot* slot) {
+base::Result<std::optional<Revision>> EtcdWriter::conclude(const TransactionCodec::Settled& settled) const {
+  switch (settled.kind) {
+    case TransactionCodec::Settled::Kind::kApplied: return link_->codec.from_etcd(settled.slot_modified);
+    case TransactionCodec::Settled::Kind::kNever: return std::nullopt;
+    case TransactionCodec::Settled::Kind::kOverwritten: break;
+  }
+  return base::fail(Code::kUnavailable,
+                    "another server wrote under this one's name, and it isn't known whether the change was made: read "
+                    "before you try again, and let each server have a data folder of its own");
+}
+
+base::Co<TransactionCodec::Settled> EtcdWriter::settle(Slot* slot) {
   CO_ASSIGN_OR_RETURN(const auto answer, co_await link_->client->call<etcdserverpb::TxnResponse>(
                                              kTxnMethod, link_->codec.encode_settling(slot->use), kTryingLimit));
   CO_ASSIGN_OR_RETURN(const auto settled, link_->codec.decode_settling(slot->use, answer));
   slot->use.modified = settled.slot_modified;
-  if (!settled.applied) co_return std::optional<Revision>();
-  co_return link_->codec.from_etcd(settled.slot_modified);
+  co_return settled;
 }
 
 // The slot can't be used before; nobody waits for the answer any more.

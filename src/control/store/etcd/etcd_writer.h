@@ -52,8 +52,9 @@ class EtcdWriter : public std::enable_shared_from_this<EtcdWriter> {
   base::Co<Revision> write(Slot* slot, Pending pending);
   base::Co<std::optional<Revision>> attempt(Slot* slot, Pending pending);
   base::Co<etcdserverpb::TxnResponse> ask(etcdserverpb::TxnRequest request);
+  base::Result<std::optional<Revision>> conclude(const TransactionCodec::Settled& settled) const;
   base::Result<std::optional<Revision>> conclude(Slot* slot, const TransactionCodec::Verdict& verdict);
-  base::Co<std::optional<Revision>> settle(Slot* slot);
+  base::Co<TransactionCodec::Settled> settle(Slot* slot);
   base::Co<> settle_later(Slot* slot);
 
   std::shared_ptr<EtcdLink> link_;

@@ -11,7 +11,10 @@ using etcdserverpb::Compare;
 using etcdserverpb::RangeRequest;
 using etcdserverpb::TxnRequest;
 
-constexpr char kVoid[] = "void";
+// What settling leaves in the slot.
+std::string void_of(const std::string& token) {
+  return "never " + token;
+}
 
 // etcd's --max-txn-ops, for comparisons and for operations each, as it is unless told otherwise.
 constexpr std::size_t kEtcdOperationsMax = 128;
@@ -239,7 +242,7 @@ base::Result<TransactionCodec::Verdict> TransactionCodec::explain_failure(
 TxnRequest TransactionCodec::encode_settling(const SlotUse& slot) const {
   TxnRequest request;
   expect_modified(request, slot.key, slot.modified);
-  put_token(request, slot, kVoid);
+  put_token(request, slot, void_of(slot.token));
   request.add_failure()->mutable_request_range()->set_key(slot.key);
   return request;
 }
@@ -247,10 +250,13 @@ TxnRequest TransactionCodec::encode_settling(const SlotUse& slot) const {
 base::Result<TransactionCodec::Settled> TransactionCodec::decode_settling(
     const SlotUse& slot, const etcdserverpb::TxnResponse& response) const {
   if (response.responses_size() != 1) return not_understood();
-  if (response.succeeded()) return Settled{false, response.header().revision()};
+  if (response.succeeded()) return Settled{Settled::Kind::kNever, response.header().revision()};
   const auto* pair = found(response, 0);
   if (pair == nullptr) return not_understood();
-  return Settled{pair->value() == slot.token, pair->mod_revision()};
+  auto kind = Settled::Kind::kOverwritten;
+  if (pair->value() == slot.token) kind = Settled::Kind::kApplied;
+  if (pair->value() == void_of(slot.token)) kind = Settled::Kind::kNever;
+  return Settled{kind, pair->mod_revision()};
 }
 
 TxnRequest TransactionCodec::encode_asking_newest() const {

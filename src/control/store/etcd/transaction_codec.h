@@ -93,8 +93,13 @@ class TransactionCodec {
   etcdserverpb::TxnRequest encode_settling(const SlotUse& slot) const;
 
   struct Settled {
-    bool applied = false;
-    EtcdRevision slot_modified = 0;  // where it was applied: the transaction's own revision
+    enum class Kind {
+      kApplied,
+      kNever,
+      kOverwritten,  // another writer of the same name came after it, or instead of it
+    };
+    Kind kind = Kind::kNever;
+    EtcdRevision slot_modified = 0;  // kApplied: the transaction's own revision
   };
   base::Result<Settled> decode_settling(const SlotUse& slot, const etcdserverpb::TxnResponse& response) const;
 
