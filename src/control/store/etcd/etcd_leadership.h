@@ -29,8 +29,8 @@ class EtcdLeadership {
   // after close().
   base::Co<EtcdRevision> acquire();
 
-  // After acquire(). Keeps the lease; returns, with the reason, when etcd says that it is over. While etcd doesn't answer
-  // this server may lead or not: it reads on, and what it writes the fence judges. After close(): kUnavailable.
+  // After acquire(). Keeps the lease; returns, with the reason, when etcd says that it is over. While etcd doesn't
+  // answer this server may lead or not: it reads on, and what it writes the fence judges. After close(): kUnavailable.
   base::Co<> hold();
 
   // Gives the lead up, so that others needn't wait for the end of the lease. Best effort: a second at most.
