@@ -83,6 +83,14 @@ void CommitFeed::push(CommitPointer commit) {
   pushed_.notify();
 }
 
+void CommitFeed::skip_to(Revision newest) {
+  assert(newest > newest_);
+  newest_ = newest;
+  window_.begin_after(newest);
+  commits_.clear();
+  pushed_.notify();
+}
+
 void CommitFeed::close(base::Error error) {
   closed_ = std::move(error);
   pushed_.notify();

@@ -1,6 +1,6 @@
 #pragma once
 
-// The newest commits in memory, and the watches that read them. What memory and SQLite have in common.
+// The newest commits in memory, and the watches that read them. What all stores have in common.
 
 #include <deque>
 #include <functional>
@@ -34,6 +34,9 @@ class HistoryWindow {
   // Returns how many of the oldest fall out.
   std::size_t push(Revision revision, std::size_t bytes);
 
+  // Forgets all; the next that is pushed comes after `before`, with a gap.
+  void begin_after(Revision before) { *this = HistoryWindow(limits_, before); }
+
   // The smallest revision after which every commit is kept.
   Revision reaches_back_to() const { return reaches_back_to_; }
 
@@ -56,6 +59,9 @@ class CommitFeed {
 
   // Wakes the watches; they run before whatever is posted to the executor afterwards.
   void push(CommitPointer commit);
+
+  // What came up to `newest` is unknown: watches that haven't come so far are told to list again.
+  void skip_to(Revision newest);
 
   // Every watch ends with `error`.
   void close(base::Error error);

@@ -1,7 +1,7 @@
 #pragma once
 
 // The cluster's durable memory: a map from keys to bytes with revisions, transactions and a watch. Behind it
-// stand memory, SQLite and, later, etcd; all pass one conformance test. Only this folder knows which.
+// stand memory, SQLite and etcd; all pass one conformance test. Only this folder knows which.
 
 #include <cstdint>
 #include <memory>
@@ -15,8 +15,8 @@
 
 namespace orchion::control::store {
 
-// Counts transactions that changed something; the first has revision 1. The same number never names two
-// states within an epoch.
+// Rises from 1 on with each transaction that changed something; others who write to one etcd leave gaps. The same
+// number never names two states within an epoch.
 using Revision = std::uint64_t;
 
 // A transaction may hold this much at the most, in every store: etcd's limits are 128 and 1.5 MiB.
@@ -105,7 +105,7 @@ class Store {
 
   // All or nothing. Returned means fsynced. kAborted: a precondition doesn't hold, nothing was done.
   // kInvalidArgument: too large, or a key twice. kResourceExhausted: no space; nothing was done. kUnavailable: the
-  // store can't write any more (a failed fsync); the process must start anew. A transaction without operations
+  // store can't write, for good (a failed fsync) or for now (etcd): it says which. A transaction without operations
   // only checks, and one that changes nothing (it removes what isn't there) makes no revision; both return the
   // current one. Once begun, cancelling the caller doesn't undo it.
   virtual base::Co<Revision> commit(Transaction transaction) = 0;
