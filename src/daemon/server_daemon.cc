@@ -138,9 +138,8 @@ class ControlPlane {
   // This machine's agent, on the same loop.
   base::Co<> start_agent() {
     const Folders folders{options_.data};
-    CO_ASSIGN_OR_RETURN(
-        parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor, options_.mesh_port,
-                                options_.ingress));
+    CO_ASSIGN_OR_RETURN(parts_, NodeParts::open(executor_, clock_, folders, short_id(cluster_), options_.executor,
+                                                options_.mesh_port, options_.ingress));
     CO_ASSIGN_OR_RETURN(const auto key_lifetime, read_mesh_key_lifetime());
     link_ = std::make_unique<LocalLink>(methods_, calls_);
     auto agent = agent_options(folders, host_name());

@@ -105,7 +105,9 @@ TEST(TraefikRule, NoiseIsReadOrRefused) {
     for (auto i = random.below(12); i > 0; --i) rule += kPieces[random.below(std::size(kPieces))];
     const auto matches = parse_traefik_rule(rule);
     read += matches.has_value();
-    if (!matches) ASSERT_FALSE(matches.error().message.empty());
+    if (!matches) {
+      ASSERT_FALSE(matches.error().message.empty());
+    }
   }
   EXPECT_GT(read, 0);
 }

@@ -27,8 +27,8 @@ struct NetworkSnapshot {
 // nodes', and the gateway that its spec names, or the first address; with MACVLAN it has no gateway but the one that is
 // named. With IPv6 it also gets the subnet that its spec names, or the lowest free /64 of the cluster's own prefix. It
 // gets all of it or nothing, and keeps it as long as it exists. Where that can't be, its message and an event say why.
-// One that is being deleted goes when no service is in it, nobody holds an address of it and the nodes where it was have
-// taken it down. A lost one isn't waited for: when it comes back it learns that it has no such network.
+// One that is being deleted goes when no service is in it, nobody holds an address of it and the nodes where it was
+// have taken it down. A lost one isn't waited for: when it comes back it learns that it has no such network.
 Plan plan_network(const NetworkSnapshot& snapshot, Now now, base::Random& random);
 
 // The cluster's own part of fd00::/8 (RFC 4193), a /48.
