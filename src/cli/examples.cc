@@ -441,6 +441,9 @@ const Examples kOfTools = {
   orchion doctor
   orchion doctor --bundle report.tar.gz           for whoever helps; it holds no tokens, keys or values of variables
 )"},
+    {"orchion bench", R"(
+  orchion bench place --nodes nodes.csv --tasks tasks.csv    how well tasks are placed
+)"},
     {"orchion bench place", R"(
   orchion bench place --nodes nodes.csv --tasks tasks.csv --arrivals 1.3          how much of the GPUs is given away
   orchion bench place --nodes nodes.csv --tasks tasks.csv --strategy bin-pack --seed 42 -o json

@@ -21,7 +21,7 @@ struct Case {
 
 const Case kCases[] = {
     {"", "", [](auto&) {}},
-    {"", "", [](auto& n) { n.set_subnet("10.0.0.0/8"); }},
+    {"", "", [](auto& n) { n.set_subnet("11.0.0.0/8"); }},
     {"", "", [](auto& n) { n.set_subnet("192.168.7.0/30"); }},
     {"/subnet", "is no IPv4 subnet", [](auto& n) { n.set_subnet("fd00::/64"); }},
     {"/subnet", "between /8 and /30", [](auto& n) { n.set_subnet("10.0.0.0/31"); }},

@@ -5,6 +5,7 @@ mount namespaces, so that bridges, ports and rules never meet the host's.
 """
 
 import ctypes
+import glob
 import hashlib
 import io
 import json
@@ -253,6 +254,16 @@ def fetch(url, timeout=5):
         return None
 
 
+def below(root, pattern):
+    """All paths that fit; those that others remove meanwhile are left out."""
+    found = []
+    for folder in glob.glob(f"{root}/{pattern}"):
+        found.append(folder)
+        for parent, folders, files in os.walk(folder):
+            found += [os.path.join(parent, name) for name in (*folders, *files)]
+    return found
+
+
 def host_state(cluster):
     """What this cluster's containers leave on a host: mounts, cgroups, links, rules, files, processes. Two of these are
     compared. What is made carries the short id of the data folder; links and rules are those of the machine's network
@@ -267,10 +278,11 @@ def host_state(cluster):
 
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
     return {"mounts": ours(mounts),
-            "cgroups": ours(p for p in pathlib.Path("/sys/fs/cgroup").glob("**/orchion*") if p.is_dir()),
+            "cgroups": ours(os.path.join(parent, name) for parent, folders, _ in os.walk("/sys/fs/cgroup")
+                            for name in folders if name.startswith("orchion")),
             "links": sorted(line.split(":")[1].strip() for line in lines("ip", "-o", "link")),
             "rules": re.sub(r"(counter packets|handle) \S+", "", "\n".join(lines("nft", "list", "ruleset"))),
-            "run": ours(pathlib.Path("/run").glob("orchion*/**/*")),
+            "run": ours(below("/run", "orchion*/*")),
             # The compiled seccomp profile and the shim itself serve every container to come.
             "containers": ours(p for p in (cluster.data / "containers").glob("*/*")
                                if p.parent.name not in ("seccomp", "shim")),

@@ -125,13 +125,14 @@ base::Result<> KernelNetworks::set_address(const std::string& address, const std
   {
     const std::lock_guard lock(mutex_);
     overlay_ = overlay;
+    address_said_ = true;
   }
   ASSIGN_OR_RETURN(const bool needed, is_needed());
   return needed ? lead_to_machines() : base::Result<>{};
 }
 
 base::Result<KernelNetworks::Around> KernelNetworks::read_machines(const Machines& machines) {
-  Around around;
+  Around around{.said = true};
   if (!machines.host_address.empty()) {
     ASSIGN_OR_RETURN(around.host, parse_ipv4(machines.host_address));
   }
@@ -188,7 +189,7 @@ base::Result<TunnelEnds> KernelNetworks::lead_tunnels(const Overlay& overlay, co
   }
   if (around.tunnel) {
     RETURN_IF_ERROR(tunnels_->lead(*around.tunnel, overlay.machine, std::move(peers)));
-  } else {
+  } else if (around.said) {
     RETURN_IF_ERROR(tunnels_->remove());
   }
   return ends;
@@ -254,6 +255,7 @@ base::Result<> KernelNetworks::lead_to_machines() {
   Around around;
   {
     const std::lock_guard lock(mutex_);
+    if (!address_said_) return {};
     overlay = overlay_;
     around = around_;
   }
