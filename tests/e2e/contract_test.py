@@ -279,7 +279,8 @@ class Contract(unittest.TestCase):
         cls.operations = {f"{verb.upper()} {path}": operation for path, item in cls.document["paths"].items()
                           for verb, operation in item.items() if verb in VERBS}
         status, _, text = cls.cluster.request("PUT", "/v1/stacks/shop", body={"spec": {
-            "services": [{"name": "web", "spec": service()}], "volumes": [{"name": "data"}],
+            "services": [{"name": "web", "spec": {**service(), "routes": [
+                {"name": "shop", "hosts": ["shop.example.com"], "port": 80}]}}], "volumes": [{"name": "data"}],
             "queues": [{"name": "line", "spec": {"slots": 3}}],
             "networkPolicies": [{"name": "web-only", "spec": {"service": "web", "ingress": True}}],
             "jobs": [{"name": "short", "spec": {**job("sh", "-c", ":"), "queue": "line", "inputs": [
@@ -489,13 +490,18 @@ class Contract(unittest.TestCase):
         make_service(self)
         self.call("PUT", "/v1/stacks/second", {"spec": {"volumes": [{"name": "a"}, {"name": "b"}]}})
 
+        def name_of(thing):
+            if "route" in thing:  # part of a service
+                return thing["stack"], thing["service"], thing["route"]["name"]
+            return thing["meta"]["uid"] or thing["meta"]["name"]
+
         def check(verb, path, row, operation):
             def page(query):
                 status, _, text = self.call(verb, self.target(path, row, query))
                 self.assertEqual(status, 200, text)
                 answer = json.loads(text)
                 objects, = (value for value in answer.values() if isinstance(value, list))
-                return [o["meta"]["uid"] or o["meta"]["name"] for o in objects], answer["nextPageToken"]
+                return [name_of(o) for o in objects], answer["nextPageToken"]
             row = dataclasses.replace(row, query=row.query.replace("pageSize=1", ""))
             for size in (1, 2):
                 before, token = page("pageSize=0")
