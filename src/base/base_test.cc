@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -146,6 +147,15 @@ TEST(Process, ReturnsOutputAndExitCode) {
   EXPECT_EQ(output->exit_code, 3);
   EXPECT_EQ(output->standard_output, "hello");
   EXPECT_EQ(output->standard_error, "oops\n");
+}
+
+// A daemon that such a program leaves behind would hold a port of ours for as long as it runs.
+TEST(Process, IsGivenNothingThatIsOpenHere) {
+  const UniqueFd kept(::open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+  ASSERT_TRUE(kept);
+  auto output = run_process({.arguments = {"sh", "-c", "[ -e /proc/$$/fd/$0 ]", std::to_string(kept.get())}});
+  ASSERT_TRUE(output.has_value()) << output.error().message;
+  EXPECT_EQ(output->exit_code, 1);
 }
 
 TEST(Process, IsKilledAtItsLimit) {

@@ -143,6 +143,9 @@ Result<ProcessOutput> run_process(const Command& command) {
   posix_spawn_file_actions_adddup2(&actions, input.read.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, error.write.get(), STDERR_FILENO);
+  // Not all that this process has open is closed by itself (Boost.Asio's sockets aren't): what such a program leaves
+  // behind would hold a port for as long as it runs.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   // SIGPIPE is ignored here; the child must have the default back.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

@@ -36,7 +36,8 @@ struct ProcessOutput {
   std::string standard_error;
 };
 
-// Blocks: call it on a WorkerPool. kNotFound where the program doesn't exist. A non-zero exit is no error.
+// The program is given its three streams and nothing else that is open here. Blocks: call it on a WorkerPool.
+// kNotFound where the program doesn't exist. A non-zero exit is no error.
 Result<ProcessOutput> run_process(const Command& command);
 
 // As run_process, but a non-zero exit is kInternal with the program's last line on standard error.

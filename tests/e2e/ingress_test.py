@@ -120,22 +120,37 @@ class Cluster(harness.Cluster):
         return harness.write(self.folder / name, "compose.yaml", text)
 
     def up(self, name, services, **more):
-        return self.ok("up", "-f", self.stack(name, services, **more), "--wait", timeout=180)
+        """Returns when HAProxy, which hears of tasks and routes a moment after they are there, leads to them."""
+        self.ok("up", "-f", self.stack(name, services, **more), "--wait", timeout=180)
+        harness.wait_for("HAProxy to lead where the routes say", lambda: self.led() == {
+            f"{r['stack']}.{r['service']}.{r['route']['name']}": r["tasksServing"]
+            for r in self.json("route", "ls")["routes"]})
 
     def ingress(self):
         """The folder of its HAProxy."""
         return pathlib.Path(f"/run/orchion-{(self.data / 'cluster-id').read_text()[:6]}/ingress")
 
-    def master(self):
-        """Pids of HAProxy's master and of its newest worker; None where there is none."""
+    def ask_haproxy(self, which, command):
+        """What its master or its newest worker answers; nothing where there is none."""
         try:
             with socket.socket(socket.AF_UNIX) as talk:
-                talk.connect(str(self.ingress() / "master.sock"))
-                talk.sendall(b"show proc\n")
+                talk.connect(str(self.ingress() / f"{which}.sock"))
+                talk.sendall(command + b"\n")
                 talk.shutdown(socket.SHUT_WR)
-                text = b"".join(iter(lambda: talk.recv(65536), b"")).decode()
+                return b"".join(iter(lambda: talk.recv(65536), b"")).decode()
         except OSError:
-            return None
+            return ""
+
+    def led(self):
+        """How many servers HAProxy leads to, by the route."""
+        backends = self.ask_haproxy("worker", b"show backend").splitlines()
+        servers = [line.split() for line in self.ask_haproxy("worker", b"show servers state").splitlines()]
+        return {name: sum(len(words) > 6 and words[1] == name and words[6] == "0" for words in servers)
+                for name in backends if "." in name}
+
+    def master(self):
+        """Pids of HAProxy's master and of its newest worker; None where there is none."""
+        text = self.ask_haproxy("master", b"show proc")
         master = re.search(r"^(\d+)\s+master", text, re.M)
         worker = re.search(r"^(\d+)\s+worker", text, re.M)
         return (int(master[1]), int(worker[1])) if master and worker else None
@@ -266,7 +281,7 @@ class OneMachine(unittest.TestCase):
             self.assertEqual(os.stat(folder).st_mode & 0o777, 0o700)
             for file in files:
                 self.assertEqual(os.stat(os.path.join(folder, file)).st_mode & 0o077, 0, file)
-        shown = self.cluster.ok("service", "inspect", "s/web", "-o", "json") + self.cluster.log.read_text()
+        shown = self.cluster.ok("inspect", "s/web", "-o", "json") + self.cluster.log.read_text()
         self.assertNotIn("PRIVATE KEY", shown)
 
     def test_a_websocket_stays_while_routes_change(self):
@@ -499,8 +514,8 @@ class Refusals(unittest.TestCase):
             cluster.arguments = []
             cluster.start()
             self.assertFalse(cluster.ingress().exists())
-            route = cluster.json("route", "ls")["routes"][0]
-            self.assertIn("no node takes HTTP", route["message"])
+            harness.wait_for("the node to tell that it takes no HTTP", lambda: (
+                "no node takes HTTP" in cluster.json("route", "ls")["routes"][0]["message"]))
             cluster.ok("down", "--stack", "s", "--yes")
         finally:
             cluster.close()
