@@ -247,6 +247,7 @@ class ServicePlanner {
     const auto state = task->status().state();
     if (!task->spec().has_assignment()) unplaced_.push_back(task);
     if (state == v1::RUNNING && condition != NodeCondition::kLost) ++running_;
+    if (state == v1::RUNNING && !core::is_ready(task->status())) has_unready_ = true;
     if (state == v1::SUCCEEDED) ++completed_;
     if (state == v1::FAILED || state == v1::STOPPED) failing_.push_back(task);
     if (is_settled(*task)) return;
@@ -269,6 +270,8 @@ class ServicePlanner {
   void update_one() {
     if (outdated_live_.empty() || in_transition_ || !failing_.empty() || !new_tasks_.empty() || !obstacle_.empty())
       return;
+    // What comes takes over before more goes.
+    if (has_unready_) return;
     // Those that don't run have least to lose.
     const auto first = std::find_if(outdated_live_.begin(), outdated_live_.end(),
                                     [](const TaskPtr& task) { return task->status().state() != v1::RUNNING; });
@@ -485,6 +488,7 @@ class ServicePlanner {
   bool outdated_ = false;
   bool retrying_ = false;       // a task that comes after a failed one doesn't run yet
   bool in_transition_ = false;  // a slot is empty, or what is in it doesn't run yet
+  bool has_unready_ = false;    // a task of the current revision runs, and names don't lead to it yet
   std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
 };
 

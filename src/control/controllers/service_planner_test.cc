@@ -235,6 +235,20 @@ TEST(ServicePlanner, NothingIsPinnedThatTheUserSettledOtherwise) {
   EXPECT_EQ(pins(scene), Pins{});
 }
 
+TEST(ServicePlanner, AnUpdateGoesOnWhenTheNewTaskIsReady) {
+  Scene scene(2);
+  scene.add(2, v1::RUNNING).mutable_status()->set_readiness(v1::HEALTH_BAD);  // of the old ones none is waited for
+  scene.change_image("app:2");
+  scene.keep_revision();
+  auto& status = *scene.add(1, v1::RUNNING).mutable_status();
+  for (const auto unready : {v1::HEALTH_STARTING, v1::HEALTH_BAD}) {
+    status.set_readiness(unready);
+    EXPECT_EQ(actions(scene.plan()), Actions{}) << unready;
+  }
+  status.set_readiness(v1::HEALTH_GOOD);
+  EXPECT_EQ(actions(scene.plan()), Actions{"-2"});
+}
+
 TEST(ServicePlanner, OneOfTwoInASlotGoes) {
   Scene scene(1);
   scene.add(1, v1::STARTING);

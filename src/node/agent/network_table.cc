@@ -100,6 +100,7 @@ void NetworkTable::apply(const v1::Assignments& assignments) {
   if (assignments.full() || assignments.has_policies()) put_policies(assignments.policies());
   if (assignments.full() || assignments.has_routes()) routes_.set_routes(assignments.routes());
   if (assignments.full() || assignments.has_peers()) put_peers(assignments.peers());
+  if (assignments.full()) routes_.take_over();
   unsaved_ = true;
   changed_.notify();
   routes_.notify();

@@ -46,6 +46,7 @@ base::Co<> RouteKeeper::lead() {
   std::vector<mesh::ingress::RoutedService> services;
   for (int i = 0; i < routes_.routes_size(); ++i)
     services.push_back({routes_.routes(i), servers[static_cast<std::size_t>(i)]});
+  is_ours_ = true;
   led_ = false;
   led_version_ = version_;
   led_servers_ = std::move(servers);
@@ -56,9 +57,10 @@ base::Co<> RouteKeeper::lead() {
 }
 
 base::Co<> RouteKeeper::look_after() {
-  if (led_ && routes_.routes_size() > 0) {
+  if (!is_ours_ || (led_ && routes_.routes_size() > 0)) {
     auto is_up = co_await ingress_->is_up();
     if (!is_up) co_return std::unexpected(is_up.error());
+    if (!is_ours_ && *is_up) co_return base::Result<>{};
     if (!*is_up) led_ = false;
   }
   co_return co_await lead();

@@ -25,6 +25,10 @@ class RouteKeeper {
   void set_routes(const v1::RouteAssignments& routes);
   const v1::RouteAssignments& routes() const { return routes_; }
 
+  // The control plane said all that it knows. Until then what is known is what an agent before this one wrote down,
+  // which may be older than what it told its ingress last: one that runs goes on as it is.
+  void take_over() { is_ours_ = true; }
+
   // Who serves is another, perhaps.
   void notify() { changed_.notify(); }
 
@@ -51,6 +55,7 @@ class RouteKeeper {
   std::uint64_t led_version_ = 0;
   std::vector<std::vector<mesh::ingress::Server>> led_servers_;  // of each route
   bool led_ = false;                                             // as these say, and nobody is left behind
+  bool is_ours_ = false;                                         // to be changed by what is known here
   bool busy_ = false;                                            // somebody tells the ingress
   std::string problem_;                                          // said last
 };

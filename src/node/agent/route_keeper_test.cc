@@ -123,6 +123,26 @@ TEST_F(RouteKeeperTest, WhatFailedIsTriedAgainButNotWithoutPause) {
   EXPECT_EQ(ingress_.applied, before + 1);
 }
 
+// What was written down may not know yet who serves by now.
+TEST_F(RouteKeeperTest, AnIngressThatRunsIsLetBeUntilTheControlPlaneSaidAll) {
+  FakeIngress running;
+  running.up = true;
+  RouteKeeper next(io_.get_executor(), clock_, &running, [this](const auto&) { return servers_; });
+  next.set_routes(routes(1));
+  group_.spawn("its routes", next.keep());
+  settle();
+  advance(seconds(2));
+  EXPECT_EQ(running.applied, 0);
+  servers_ = {{"t1", "10.0.0.2"}};
+  next.take_over();
+  next.notify();
+  settle();
+  ASSERT_EQ(running.applied, 1);
+  EXPECT_EQ(running.now[0].servers, servers_);
+  boost::asio::co_spawn(io_, group_.shutdown(), [](std::exception_ptr, base::Result<>) {});
+  settle();
+}
+
 TEST_F(RouteKeeperTest, WhoWaitsHearsWhatTheIngressSaid) {
   keeper_.set_routes(routes(1));
   ingress_.error = base::Error{base::Code::kInternal, "no", {}};
