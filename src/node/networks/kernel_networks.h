@@ -115,7 +115,7 @@ class KernelNetworks {
   std::mutex routes_mutex_;                       // guards what follows
   std::optional<std::set<Ipv4>> virtual_routes_;  // the machine's own; unset: whatever a former process left
   mutable std::mutex mutex_;                      // guards what follows
-  bool address_said_ = false;  // before, what a former process led stays as it is
+  bool address_said_ = false;                     // before, what a former process led stays as it is
   std::optional<Overlay> overlay_;
   Around around_;
   std::map<std::string, Network> networks_;
