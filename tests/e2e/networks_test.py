@@ -357,7 +357,9 @@ class Killed(Networks):
     """Agents, while services change."""
 
     def kill_agent(self, machine):
-        os.kill(int((machine.data / "server.pid").read_text()), signal.SIGKILL)
+        pid = int((machine.data / "server.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        harness.wait_for("its end", lambda: not pathlib.Path(f"/proc/{pid}/fd/0").exists())
 
     def settled(self, replicas):
         """Every client finds all web servers behind the one address, and each of them by name."""

@@ -75,13 +75,15 @@ void change_machines(NetlinkSteps& steps, int link_index, const std::vector<std:
 
 namespace {
 
-// The link's only one, so that all routes by it have it as their source, and masquerading too.
+// The link's only one, so that all routes by it have it as their source, and masquerading too. While nobody has said
+// which, that of a former process stays: with a link's last address its neighbours would go.
 base::Result<> send_from(NetlinkSocket& socket, const std::string& name, std::optional<Ipv4> host) {
+  if (!host) return {};
   ASSIGN_OR_RETURN(const Link link, find_link(socket, name));
   ASSIGN_OR_RETURN(const auto present, list_addresses(socket, link.index));
   NetlinkSteps steps;
   // First: with a link's last address all its routes would go.
-  if (host) steps.add(add_address(link.index, *host, 32), "giving this machine the address " + to_string(*host));
+  steps.add(add_address(link.index, *host, 32), "giving this machine the address " + to_string(*host));
   for (const auto address : present) {
     if (address != host) steps.add_optional(delete_address(link.index, address, 32));
   }
