@@ -7,7 +7,6 @@ or `whole`.
 import concurrent.futures
 import itertools
 import json
-import os
 import pathlib
 import sys
 import threading
@@ -59,6 +58,10 @@ def present(server):
             return
 
 
+def lives(status):
+    return status["state"] == "RUNNING" and pathlib.Path(f"/proc/{status['pid']}").exists()
+
+
 def main(boot, last):
     server = machine.Machine()
     if boot == 0:
@@ -68,11 +71,9 @@ def main(boot, last):
         harness.busybox_image(server, "box")
         server.ok("up", "-f", harness.write(server.folder, "compose.yaml", COMPOSE), "--yes")
     present(server)
-    harness.wait_for("its containers", lambda: [task["status"]["state"] for task in server.tasks("stays")] ==
-                     ["RUNNING"] * 2)
+    # What is known of them may be from before the power failed.
+    harness.wait_for("its containers", lambda: [lives(task["status"]) for task in server.tasks("stays")] == [True] * 2)
     harness.wait_for("its port", lambda: harness.fetch("http://127.0.0.1:18080/") == "ok\n")
-    for task in server.tasks("stays"):
-        assert pathlib.Path(f"/proc/{task['status']['pid']}").exists(), task
     say("whole")
     if not last:
         say("writing")
@@ -80,8 +81,4 @@ def main(boot, last):
 
 
 if __name__ == "__main__":
-    try:
-        main(int(sys.argv[1]), sys.argv[2] == "last")
-    except BaseException:
-        print(os.popen("ls -la / /bin /bin/sh /usr/bin/dash; mount; dmesg | tail -30; journalctl -u orchion -o cat | tail -50; orchion ps; orchion logs; find /var/lib/orchion/images -name busybox -size -1 | head").read() if os.path.exists("/bin/sh") else [os.listdir("/"), os.path.exists("/usr"), open("/proc/mounts").read()])
-        raise
+    main(int(sys.argv[1]), sys.argv[2] == "last")
