@@ -43,6 +43,25 @@ function(orchion_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_LABELS}")
 endfunction()
 
+# orchion_NAME from the messages of the folder's api/*.proto, without our warnings.
+function(orchion_messages name)
+  file(GLOB protos CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/src api/*.proto)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${folder})
+  foreach(proto ${protos})
+    string(REPLACE .proto .pb.cc source ${folder}/${proto})
+    string(REPLACE .proto .pb.h header ${folder}/${proto})
+    add_custom_command(
+      OUTPUT ${source} ${header}
+      COMMAND ${PROTOC} -I${CMAKE_SOURCE_DIR}/src --cpp_out=${folder} ${CMAKE_SOURCE_DIR}/src/${proto}
+      DEPENDS ${CMAKE_SOURCE_DIR}/src/${proto})
+    list(APPEND generated ${source} ${header})
+  endforeach()
+  add_library(orchion_${name} STATIC ${generated})
+  target_include_directories(orchion_${name} SYSTEM PUBLIC ${folder})
+  target_link_libraries(orchion_${name} PUBLIC orchion_dep_protobuf)
+endfunction()
+
 # The test of a runtime leaves what its conformance tests found for the guide's table.
 function(orchion_writes_results test)
   set_tests_properties(${test} PROPERTIES FIXTURES_SETUP conformance_results

@@ -64,7 +64,7 @@ class NetworkCheck {
       add("/subnet", fmt::format("{} must have a prefix between /{} and /{}", subnet->text(), kPrefixMin, kPrefixMax));
     for (const auto& [range, what] : kReserved)
       if (parse_subnet(range)->overlaps(*subnet))
-        add("/subnet", fmt::format("{} overlaps {}, which is {}: choose one of 10.0.0.0/8, 172.16.0.0/12 or "
+        add("/subnet", fmt::format("{} overlaps {}, which is {}: choose another of 10.0.0.0/8, 172.16.0.0/12 or "
                                    "192.168.0.0/16",
                                    subnet->text(), range, what));
     return *subnet;

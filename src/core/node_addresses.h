@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "core/subnet.h"
-#include "v1/objects.pb.h"
 
 namespace orchion::core {
 
@@ -22,8 +21,5 @@ base::Result<std::uint32_t> free_host_address(const std::set<std::uint32_t>& tak
 
 // The tunnel address of the machine with this host address: the same number in the other range.
 std::uint32_t tunnel_address(std::uint32_t host_address);
-
-// Key and endpoint, as a node says them. kInvalidArgument says what is wrong.
-base::Result<> check_node_mesh(const v1::NodeMesh& mesh);
 
 }  // namespace orchion::core

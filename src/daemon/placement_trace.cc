@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "base/split.h"
+
 namespace orchion::daemon {
 
 namespace {
@@ -19,16 +21,6 @@ constexpr std::int64_t kNanoPerMilli = 1'000'000;
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kCpuMilliMax = 1'000'000'000;
 constexpr std::int64_t kMemoryMibMax = std::int64_t{1} << 40;
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 // A table with a heading, of which the columns that are asked for are read by their place.
 class Reader {
@@ -85,7 +77,7 @@ class Reader {
     line_text_ = rest_.substr(0, end);
     rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
     if (line_text_.ends_with('\r')) line_text_.remove_suffix(1);
-    fields_ = split(line_text_, ',');
+    fields_ = base::split(line_text_, ',');
     return true;
   }
 
@@ -139,7 +131,7 @@ base::Result<> read_tasks(Reader reader, Models& models, PlacementTrace& trace) 
     demand.gpus.milli = gpus == 1 ? static_cast<std::uint32_t>(milli) : kWholeGpu;
     const auto spec = gpus > 0 ? reader.text(4) : std::string_view();
     if (!spec.empty())
-      for (const auto model : split(spec, '|')) demand.gpus.models.push_back(number_of(models, model));
+      for (const auto model : base::split(spec, '|')) demand.gpus.models.push_back(number_of(models, model));
     const auto key = fmt::format("{} {} {} {} {}", cpus, memory, gpus, demand.gpus.milli, spec);
     const auto [it, added] = classes.try_emplace(key, static_cast<std::uint32_t>(trace.classes.size()));
     if (added) trace.classes.push_back(std::move(demand));

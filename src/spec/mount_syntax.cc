@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "base/split.h"
 #include "spec/values.h"
 
 namespace orchion::spec {
@@ -14,16 +15,7 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
+using base::split;
 
 std::string without_trailing_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();

@@ -15,7 +15,7 @@ import urllib.error
 import harness
 
 STACK = """
-name: work
+name: shop
 x-orchion:
   jobs:
     noop: {image: "box:1", command: ["true"], concurrency: side-by-side}
@@ -87,7 +87,7 @@ class AtWork(unittest.TestCase):
         self.names = {}  # by idempotency key: of the run that was answered; None where no answer came
 
     def ask_for_run(self, key):
-        answer = self.server.ask("POST", "/v1/stacks/work/jobs/noop/runs", {}, {"Idempotency-Key": key})
+        answer = self.server.ask("POST", "/v1/stacks/shop/jobs/noop/runs", {}, {"Idempotency-Key": key})
         return answer and answer["meta"]["name"]
 
     def life(self):

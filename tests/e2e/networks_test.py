@@ -385,7 +385,6 @@ class Killed(Networks):
             file = harness.write(self.one.folder, "shop/compose.yaml", PAGES.format(replicas=replicas, version=turn % 2))
             self.one.ok("up", "-f", file, "--yes", "--detach")
             # In the midst of it, wherever that is.
-            harness.wait_for("the first of it", lambda: {place.name for place in self.places("shop")} != set())
             self.kill_agent(machine)
             machine.ok("agent", "--background")
             harness.wait_for(f"{replicas} web servers for all", lambda: self.settled(replicas), 60)

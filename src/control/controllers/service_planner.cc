@@ -246,8 +246,10 @@ class ServicePlanner {
     if (leave_node(*task)) return;
     const auto state = task->status().state();
     if (!task->spec().has_assignment()) unplaced_.push_back(task);
-    if (state == v1::RUNNING && condition != NodeCondition::kLost) ++running_;
-    if (state == v1::RUNNING && !core::is_ready(task->status())) has_unready_ = true;
+    if (state == v1::RUNNING && condition != NodeCondition::kLost) {
+      ++running_;
+      has_unready_ = has_unready_ || !core::is_ready(task->status());
+    }
     if (state == v1::SUCCEEDED) ++completed_;
     if (state == v1::FAILED || state == v1::STOPPED) failing_.push_back(task);
     if (is_settled(*task)) return;

@@ -31,7 +31,6 @@ class Placer {
       for (const auto& [node, count] : group.placed) engine_.count_in(index, static_cast<NodeIndex>(node), count);
     }
     for (const auto& wanted : input.classes) add_class(wanted);
-    for (const auto& [request, tasks] : input.mix) add_to_mix(request, tasks);
   }
 
   std::vector<Decision> place() {
@@ -126,15 +125,6 @@ class Placer {
                                   affinity.away, affinity.preferred});
     rules.tasks_per_node_max = wanted.tasks_per_node_max;
     engine_.add_class(std::move(rules));
-  }
-
-  // What runs already tells what will be wanted.
-  void add_to_mix(const v1::GpuRequest& request, std::uint32_t tasks) {
-    ClassRules rules;
-    rules.demand.gpus = demand_of(request);
-    rules.group = add_group();
-    const auto index = engine_.add_class(std::move(rules));
-    for (std::uint32_t i = 0; i < tasks; ++i) engine_.arrived(index);
   }
 
   Refusal check(const TaskClass& wanted, std::size_t n) const {

@@ -90,7 +90,6 @@ struct PlacementInput {
   std::vector<VolumeView> volumes;
   std::vector<TaskGroup> groups;
   std::vector<TaskClass> classes;
-  std::vector<std::pair<v1::GpuRequest, std::uint32_t>> mix;  // what wants GPUs and runs already, and how many tasks
   std::vector<std::size_t> tasks;  // the class of each task, in the order in which they are placed
   std::uint64_t seed = 0;          // among equals
 };

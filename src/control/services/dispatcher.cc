@@ -15,6 +15,7 @@
 #include "core/jobs.h"
 #include "core/lifecycle.h"
 #include "core/node_addresses.h"
+#include "core/node_mesh.h"
 #include "core/task_changes.h"
 #include "core/task_state.h"
 
@@ -267,6 +268,7 @@ base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStr
       v1::ToAgent answer;
       answer.set_heartbeat(true);
       session->offer(std::move(answer));
+      if (!message->heartbeat().has_capabilities()) continue;
     }
     if (message->has_mesh()) {
       // An answer to what comes after a new key says that it is stored.
@@ -287,9 +289,7 @@ base::Co<> Dispatcher::handle_loop(std::shared_ptr<Session> session) {
 
 base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent message) {
   switch (message.message_case()) {
-    case v1::FromAgent::kHeartbeat:
-      if (!message.heartbeat().has_capabilities()) co_return base::Result<>{};
-      co_return co_await store_capabilities(session, message.heartbeat().capabilities());
+    case v1::FromAgent::kHeartbeat: co_return co_await store_capabilities(session, message.heartbeat().capabilities());
     case v1::FromAgent::kReport:
       queue_report(*session, std::move(*message.mutable_report()));
       co_return base::Result<>{};

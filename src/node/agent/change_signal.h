@@ -29,4 +29,21 @@ class ChangeSignal {
   std::uint64_t count_ = 0;
 };
 
+// A turn at what one at a time may do: who waits by `changed` looks again when it ends, also by cancellation. Both
+// outlive it.
+class Busy {
+ public:
+  Busy(bool& busy, ChangeSignal& changed) : busy_(busy), changed_(changed) { busy_ = true; }
+  ~Busy() {
+    busy_ = false;
+    changed_.notify();
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  bool& busy_;
+  ChangeSignal& changed_;
+};
+
 }  // namespace orchion::node::agent

@@ -36,17 +36,6 @@ bool same(const google::protobuf::Message& a, const google::protobuf::Message& b
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
 }
 
-// Who waits for its turn looks again when this ends, also by cancellation.
-struct Busy {
-  bool& busy;
-  ChangeSignal& changed;
-  Busy(bool& flag, ChangeSignal& signal) : busy(flag), changed(signal) { busy = true; }
-  ~Busy() {
-    busy = false;
-    changed.notify();
-  }
-};
-
 }  // namespace
 
 NetworkTable::NetworkTable(base::Executor executor, Parts parts)

@@ -19,14 +19,7 @@ base::Co<> PolicyKeeper::enforce() {
   }
   if (!table_.take_changes().empty()) untold_ = true;
   if (!untold_) co_return base::Result<>{};
-  struct Turn {
-    PolicyKeeper& keeper;
-    explicit Turn(PolicyKeeper& owner) : keeper(owner) { keeper.busy_ = true; }
-    ~Turn() {
-      keeper.busy_ = false;
-      keeper.changed_.notify();
-    }
-  } turn(*this);
+  const Busy turn(busy_, changed_);
   untold_ = false;
   auto policies = table_.taken();
   auto done = co_await networks_.set_policies(std::move(policies));

@@ -19,13 +19,6 @@ void RouteKeeper::set_routes(const v1::RouteAssignments& routes) {
   changed_.notify();
 }
 
-bool RouteKeeper::leads_into(const std::string& network_uid) const {
-  if (ingress_ == nullptr) return false;
-  for (const auto& route : routes_.routes())
-    if (route.network_uid() == network_uid) return true;
-  return false;
-}
-
 base::Co<> RouteKeeper::lead() {
   if (ingress_ == nullptr) co_return base::Result<>{};
   while (busy_) {
@@ -35,14 +28,7 @@ base::Co<> RouteKeeper::lead() {
   std::vector<std::vector<mesh::ingress::Server>> servers;
   for (const auto& route : routes_.routes()) servers.push_back(servers_of_(route));
   if (led_ && led_version_ == version_ && led_servers_ == servers) co_return base::Result<>{};
-  struct Turn {
-    RouteKeeper& keeper;
-    explicit Turn(RouteKeeper& owner) : keeper(owner) { keeper.busy_ = true; }
-    ~Turn() {
-      keeper.busy_ = false;
-      keeper.turn_.notify();
-    }
-  } turn(*this);
+  const Busy turn(busy_, turn_);
   std::vector<mesh::ingress::RoutedService> services;
   for (int i = 0; i < routes_.routes_size(); ++i)
     services.push_back({routes_.routes(i), servers[static_cast<std::size_t>(i)]});

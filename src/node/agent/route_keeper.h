@@ -32,9 +32,6 @@ class RouteKeeper {
   // Who serves is another, perhaps.
   void notify() { changed_.notify(); }
 
-  // Whether requests are led to services in that network.
-  bool leads_into(const std::string& network_uid) const;
-
   // Requests go where they should when it returns.
   base::Co<> lead();
 

@@ -19,9 +19,6 @@ constexpr std::size_t kSlots = 32;
 constexpr std::size_t kQueuedMax = 10'000;
 constexpr std::size_t kQueuedBytesMax = 64u << 20;
 
-// Nothing new is tried for one transaction after this.
-constexpr base::Duration kTryingLimit = std::chrono::seconds(4);
-
 base::Error refused_by_etcd(const base::Error& error) {
   if (error.message.find("space exceeded") != std::string::npos) {
     return {
@@ -129,7 +126,7 @@ base::Co<> EtcdWriter::carry(Slot* slot, Pending pending) {
 }
 
 base::Co<Revision> EtcdWriter::write(Slot* slot, Pending pending) {
-  const auto deadline = link_->clock.now() + kTryingLimit;
+  const auto deadline = link_->clock.now() + kAnswerLimit;
   base::Backoff backoff({.first = std::chrono::milliseconds(20), .longest = std::chrono::seconds(1)});
   for (;;) {
     const auto attempted = co_await attempt(slot, pending);
@@ -202,7 +199,7 @@ base::Result<std::optional<Revision>> EtcdWriter::conclude(const TransactionCode
 
 base::Co<TransactionCodec::Settled> EtcdWriter::settle(Slot* slot) {
   CO_ASSIGN_OR_RETURN(const auto answer, co_await link_->client->call<etcdserverpb::TxnResponse>(
-                                             kTxnMethod, link_->codec.encode_settling(slot->use), kTryingLimit));
+                                             kTxnMethod, link_->codec.encode_settling(slot->use), kAnswerLimit));
   CO_ASSIGN_OR_RETURN(const auto settled, link_->codec.decode_settling(slot->use, answer));
   slot->use.modified = settled.slot_modified;
   co_return settled;

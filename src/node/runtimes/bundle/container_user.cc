@@ -6,19 +6,13 @@
 
 #include <fmt/core.h>
 
+#include "base/split.h"
+
 namespace orchion::node::runtimes::bundle {
 
 namespace {
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const auto at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
-}
+using base::split;
 
 std::optional<std::uint32_t> to_id(std::string_view text) {
   std::uint32_t id = 0;
