@@ -8,6 +8,9 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
+import time
+import traceback
 
 E2E = pathlib.Path(__file__).resolve().parents[2]
 STATE = pathlib.Path("/var/lib/checks")
@@ -60,6 +63,12 @@ def add_swap():
 
 
 def connect(end):
+    # systemd doesn't wait for udev, which loads the card's driver.
+    deadline = time.monotonic() + 60
+    while not pathlib.Path("/sys/class/net/eth0").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("no Ethernet card within 60 s of the boot")
+        time.sleep(0.1)
     for command in (["ip", "addr", "add", ADDRESSES[end], "dev", "eth0"], ["ip", "link", "set", "eth0", "up"],
                     ["hostname", end]):
         subprocess.run(command, check=True)
@@ -94,4 +103,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+        print("checks: exit 1", flush=True)
+        subprocess.run(POWER_OFF, shell=True, check=True)
