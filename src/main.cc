@@ -13,6 +13,7 @@
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
 #include "daemon/server_daemon.h"
+#include "daemon/state_file.h"
 #include "daemon/version.h"
 #include "v1/control.pb.h"
 
@@ -57,6 +58,23 @@ bool answers(cli::Context& context) {
       .has_value();
 }
 
+daemon::StoreOptions store_of(const cli::StoreFlags& flags) {
+  return {.address = flags.address,
+          .authority = flags.authority,
+          .certificate = flags.certificate,
+          .key = flags.key,
+          .user = flags.user,
+          .password_file = flags.password_file};
+}
+
+void add_store(const cli::StoreFlags& flags, std::vector<std::string>& arguments) {
+  const std::pair<const char*, std::string> given[] = {
+      {"--store", flags.address}, {"--store-ca", flags.authority}, {"--store-cert", flags.certificate},
+      {"--store-key", flags.key}, {"--store-user", flags.user},    {"--store-password-file", flags.password_file}};
+  for (const auto& [name, value] : given)
+    if (!value.empty()) arguments.insert(arguments.end(), {name, value});
+}
+
 int run_server(cli::Context& context, const cli::ServerFlags& flags) {
   const auto data = std::filesystem::absolute(client::data_folder(context.options().connection));
   if (flags.stop) {
@@ -82,6 +100,8 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
     if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
     if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
     if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
+    if (!flags.name.empty()) arguments.insert(arguments.end(), {"--name", flags.name});
+    add_store(flags.store, arguments);
     add_mesh(arguments, flags.mesh);
     add_ingress(flags.ingress, arguments);
     auto started = daemon::start_in_background(data, std::move(arguments));
@@ -94,6 +114,8 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .advertise = flags.advertise,
                                       .nodes = flags.nodes,
                                       .mesh_port = mesh_port(flags.mesh),
+                                      .store = store_of(flags.store),
+                                      .name = flags.name,
                                       .agent = !flags.no_agent,
                                       .executor = flags.executor,
                                       .ingress = ingress_of(flags.ingress),
@@ -159,6 +181,31 @@ int run_agent(cli::Context& context, const cli::AgentFlags& flags) {
   return serve_agent(context, flags, std::move(options));
 }
 
+daemon::StateFile state_file_of(const cli::Context& context, const cli::StateFileFlags& flags) {
+  return {.file = flags.file, .data = data_of(context), .store = store_of(flags.store)};
+}
+
+int restore(cli::Context& context, const cli::StateFileFlags& flags) {
+  const auto restored = daemon::restore_state(state_file_of(context, flags), daemon::Tokens::kVoid);
+  if (!restored) return context.refuse(restored.error());
+  context.say(*restored);
+  return cli::kExitOk;
+}
+
+int import_store(cli::Context& context, const cli::StateFileFlags& flags) {
+  const auto imported = daemon::restore_state(state_file_of(context, flags), daemon::Tokens::kKept);
+  if (!imported) return context.refuse(imported.error());
+  context.say(*imported);
+  return cli::kExitOk;
+}
+
+int export_store(cli::Context& context, const cli::StateFileFlags& flags) {
+  const auto exported = daemon::export_state(state_file_of(context, flags));
+  if (!exported) return context.refuse(exported.error());
+  context.say(*exported);
+  return cli::kExitOk;
+}
+
 int run_join(cli::Context& context, const cli::JoinFlags& flags) {
   daemon::JoinOptions options;
   options.data = data_of(context);
@@ -186,5 +233,8 @@ int main(int argc, char** argv) {
                        .server = run_server,
                        .agent = run_agent,
                        .join = run_join,
+                       .restore = restore,
+                       .export_store = export_store,
+                       .import_store = import_store,
                        .bench_place = daemon::run_bench_place});
 }

@@ -22,7 +22,16 @@ struct IngressFlags {
   std::string https = "0.0.0.0:443";
 };
 
+// Where the state is kept.
+struct StoreFlags {
+  std::string address;  // "etcd://HOST:PORT,…/PREFIX"; empty: in the data folder
+  std::string authority, certificate, key;
+  std::string user, password_file;
+};
+
 struct ServerFlags {
+  StoreFlags store;
+  std::string name;  // among the servers of one store
   std::string http = "127.0.0.1:4600";
   std::string grpc = "127.0.0.1:4601";
   std::string advertise;  // HOST or HOST:PORT that other machines reach
@@ -67,12 +76,21 @@ struct BenchPlaceFlags {
 };
 
 // What main gives the command line: the commands that run parts of the system in this process.
+// A file with the whole state, from a store that no server uses, or into one.
+struct StateFileFlags {
+  StoreFlags store;
+  std::string file;
+};
+
 struct CliHooks {
   std::string version;
   ServerStarter start_server;
   std::function<int(Context&, const ServerFlags&)> server;
   std::function<int(Context&, const AgentFlags&)> agent;
   std::function<int(Context&, const JoinFlags&)> join;
+  std::function<int(Context&, const StateFileFlags&)> restore;
+  std::function<int(Context&, const StateFileFlags&)> export_store;
+  std::function<int(Context&, const StateFileFlags&)> import_store;
   std::function<int(Context&, const BenchPlaceFlags&)> bench_place;
 };
 

@@ -74,6 +74,22 @@ void add_ingress_options(CLI::App* command, IngressFlags& flags) {
       ->envname("ORCHION_INGRESS_HTTPS");
 }
 
+void add_store_options(CLI::App* command, StoreFlags& flags) {
+  command
+      ->add_option(
+          "--store", flags.address,
+          "etcd://HOST:PORT,HOST:PORT/PREFIX, where several servers share the state (default: in the data folder)")
+      ->envname("ORCHION_STORE");
+  command->add_option("--store-ca", flags.authority, "The certificate of the authority that vouches for etcd's members")
+      ->envname("ORCHION_STORE_CA");
+  command->add_option("--store-cert", flags.certificate, "The certificate that is shown to etcd")
+      ->envname("ORCHION_STORE_CERT");
+  command->add_option("--store-key", flags.key, "The file with its key")->envname("ORCHION_STORE_KEY");
+  command->add_option("--store-user", flags.user, "A user of etcd")->envname("ORCHION_STORE_USER");
+  command->add_option("--store-password-file", flags.password_file, "The file with that user's password")
+      ->envname("ORCHION_STORE_PASSWORD_FILE");
+}
+
 void add_log_level(CLI::App* command, std::string& level) {
   offer(command->add_option("--log-level", level, "debug, info, warn or error")->capture_default_str(),
         {"debug", "info", "warn", "error"});

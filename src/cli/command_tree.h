@@ -74,6 +74,7 @@ void add_tool_commands(CommandTree& tree, const CliHooks& hooks);
 void add_file_options(CLI::App* command, FileOptions& files);
 void add_agent_options(CLI::App* command, AgentFlags& flags);
 void add_mesh_options(CLI::App* command, MeshFlags& mesh);
+void add_store_options(CLI::App* command, StoreFlags& flags);
 void add_ingress_options(CLI::App* command, IngressFlags& flags);
 void add_log_level(CLI::App* command, std::string& level);
 void add_timeout(CLI::App* command, std::string& timeout, const std::string& help = "How long to wait");

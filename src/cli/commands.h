@@ -46,6 +46,10 @@ struct DownOptions {
 int run_down(Context& context, const DownOptions& options);
 int run_stop_all(Context& context, const std::string& timeout);
 
+// The whole state of the cluster into a file, which is whole or not there; "-": standard output.
+int run_backup(Context& context, const std::string& file);
+int run_servers(Context& context);
+
 int run_ps(Context& context, bool all, const FileOptions& files);
 
 // How the tasks are: kExitFailed where one doesn't run or its check fails, not while its first checks are awaited.

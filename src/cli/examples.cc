@@ -356,6 +356,29 @@ const Examples kOfMachines = {
   orchion server                          here, until Ctrl-C
   orchion server --background             start one where none runs
   orchion server --advertise 10.0.0.5     other machines may join
+  orchion server --advertise 10.0.0.5 --store etcd://10.0.0.5,10.0.0.6,10.0.0.7 --store-ca ca.pem    one of several
+)"},
+    {"orchion servers", R"(
+  orchion servers                         who is there, and who leads
+)"},
+    {"orchion backup", R"(
+  orchion backup cluster.backup
+  orchion backup - | ssh nas 'cat > cluster.backup'
+)"},
+    {"orchion restore", R"(
+  orchion restore cluster.backup          into an empty data folder
+  orchion restore cluster.backup --store etcd://127.0.0.1/orchion
+)"},
+    {"orchion store", R"(
+  orchion store export state              of the data folder
+  orchion store import state --store etcd://127.0.0.1
+)"},
+    {"orchion store export", R"(
+  orchion store export state              of the data folder, whose server doesn't run
+  orchion store export state --store etcd://10.0.0.5,10.0.0.6,10.0.0.7 --store-ca ca.pem
+)"},
+    {"orchion store import", R"(
+  orchion store import state --store etcd://127.0.0.1    every server on it starts with the same --store
 )"},
     {"orchion agent", R"(
   orchion agent                           for the cluster that this machine joined

@@ -1,20 +1,14 @@
 // `orchion image save`: images as an archive that any tool for images takes.
 
-#include <fcntl.h>
-
-#include <cerrno>
-#include <filesystem>
 #include <optional>
 
 #include <fmt/core.h>
-#include <unistd.h>
 #include <boost/asio/io_context.hpp>
 
-#include "base/file.h"
-#include "base/random.h"
 #include "cli/archive_merge.h"
 #include "cli/call_row.h"
 #include "cli/commands.h"
+#include "cli/whole_file.h"
 #include "core/quantities.h"
 #include "v1/control.pb.h"
 
@@ -22,54 +16,9 @@ namespace orchion::cli {
 
 namespace {
 
-base::Result<> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot write the archive");
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
-// Where the archive goes. A file has its name when it is whole, and not before.
-class ArchiveFile {
- public:
-  static base::Result<ArchiveFile> open(const std::string& file) {
-    if (file == "-" && ::isatty(STDOUT_FILENO) != 0)
-      return base::fail(base::Code::kInvalidArgument,
-                        "an archive is nothing for a terminal: name a file with -o, or send it into a pipe");
-    if (file == "-") return ArchiveFile("", "", base::UniqueFd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)));
-    const auto temp = fmt::format("{}.{}", file, base::Random::from_system().text(10));
-    base::UniqueFd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!fd) return base::fail_errno(errno, "cannot write " + file);
-    return ArchiveFile(file, temp, std::move(fd));
-  }
-  ArchiveFile(ArchiveFile&&) = default;
-  ArchiveFile& operator=(ArchiveFile&&) = delete;
-  ~ArchiveFile() {
-    if (fd_ && !temp_.empty()) ::unlink(temp_.c_str());
-  }
-
-  base::Result<> write(std::string_view bytes) const { return write_all(fd_.get(), bytes); }
-  base::Result<> finish() {
-    if (!temp_.empty() && ::rename(temp_.c_str(), file_.c_str()) != 0)
-      return base::fail_errno(errno, "cannot write " + file_);
-    fd_.reset();
-    return {};
-  }
-
- private:
-  ArchiveFile(std::string file, std::string temp, base::UniqueFd fd)
-      : file_(std::move(file)), temp_(std::move(temp)), fd_(std::move(fd)) {}
-  std::string file_;
-  std::string temp_;
-  base::UniqueFd fd_;
-};
-
 struct Saving {
-  explicit Saving(ArchiveFile to) : output(std::move(to)) {}
-  ArchiveFile output;
+  explicit Saving(WholeFile to) : output(std::move(to)) {}
+  WholeFile output;
   std::optional<ArchiveMerge> merge;  // one image comes as it is to be
   std::int64_t bytes = 0;
 };
@@ -107,7 +56,7 @@ base::Co<std::string> save_all(std::shared_ptr<client::ApiClient> api, std::vect
 int run_image_save(Context& context, const std::vector<std::string>& names, const std::string& file) {
   auto api = context.api();
   if (!api) return context.fail(api.error());
-  auto output = ArchiveFile::open(file);
+  auto output = WholeFile::open(file, "an archive");
   if (!output) return context.refuse(output.error());
   auto saving = std::make_shared<Saving>(*std::move(output));
   if (names.size() > 1) saving->merge.emplace();

@@ -23,6 +23,7 @@ struct CallContext {
   std::string identity;                   // "admin"; empty: nobody was asked (a public rpc)
   std::optional<std::uint64_t> if_match;  // the revision the caller saw
   std::optional<std::string> idempotency_key;
+  bool led_on = false;  // by another server, which has let the caller in
 };
 
 using MessagePtr = std::unique_ptr<google::protobuf::Message>;
@@ -30,12 +31,14 @@ using MessagePtr = std::unique_ptr<google::protobuf::Message>;
 // The server's end of any rpc: a unary one receives one message and sends one.
 using MessageStream = base::Stream<MessagePtr, MessagePtr>;
 
+// Runs to the end of a call. The caller then finishes the stream, with the error where there is one.
+using Handler = std::function<base::Co<>(CallContext, std::shared_ptr<MessageStream>)>;
+
 struct Method {
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
   MessagePtr (*new_request)() = nullptr;
   MessagePtr (*new_response)() = nullptr;
-  // Runs the handler to its end. The caller then finishes the stream, with the error where there is one.
-  std::function<base::Co<>(CallContext, std::shared_ptr<MessageStream>)> call;
+  Handler call;
 };
 
 // A typed view of a MessageStream; shares it.
@@ -79,13 +82,19 @@ class MethodTable {
         });
   }
 
+  // Has `name` handled by what `around` makes of its handler.
+  void wrap(std::string_view name, const std::function<Handler(const Method&, Handler)>& around);
+
+  // Serves `name` as `other` does now.
+  void share(std::string_view name, const MethodTable& other);
+
   // nullptr where nothing of that name is served.
   const Method* find(std::string_view full_name) const;
   const std::map<std::string, Method, std::less<>>& all() const { return methods_; }
 
  private:
   template <class Request, class Response>
-  void add(std::string_view name, decltype(Method::call) call) {
+  void add(std::string_view name, Handler call) {
     insert(name, Request::descriptor(), Response::descriptor(),
            Method{nullptr, [] { return MessagePtr(new Request); }, [] { return MessagePtr(new Response); },
                   std::move(call)});

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/code_pages.h"
+#include "base/log.h"
 #include "base/task_group.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
@@ -68,7 +69,7 @@ class AgentDaemon {
  private:
   base::Result<> connect_locally() {
     link_ = std::make_unique<node::agent::GrpcLink>(
-        executor_, options_.server,
+        executor_, node::agent::GrpcLink::Servers{options_.server},
         std::multimap<std::string, std::string>{{"authorization", "Bearer " + options_.token}});
     address_ = options_.advertise;
     mesh_port_ = options_.mesh_port;
@@ -82,8 +83,12 @@ class AgentDaemon {
   base::Result<> connect_as_node() {
     ASSIGN_OR_RETURN(const auto membership, load_membership(folders_.agent()));
     ASSIGN_OR_RETURN(auto tls, as_node(membership));
-    link_ = std::make_unique<node::agent::GrpcLink>(executor_, membership.server,
-                                                    std::multimap<std::string, std::string>{}, std::move(tls));
+    auto learned = [folder = folders_.agent()](const std::vector<std::string>& servers) {
+      if (auto saved = save_servers(folder, servers); !saved) base::log::warn("{}", saved.error().message);
+    };
+    link_ = std::make_unique<node::agent::GrpcLink>(executor_, servers_of(membership),
+                                                    std::multimap<std::string, std::string>{}, std::move(tls),
+                                                    std::move(learned));
     address_ = options_.advertise.empty() ? membership.address : options_.advertise;
     mesh_port_ = options_.mesh_port == 0 ? membership.mesh_port : options_.mesh_port;
     hostname_ = options_.hostname.empty() ? membership.hostname : options_.hostname;

@@ -115,17 +115,21 @@ base::Result<JoinedNode> join_cluster(const JoinOptions& options) {
 base::Co<std::string> renew_certificate(base::Executor executor, Membership membership) {
   v1::RenewRequest request;
   CO_ASSIGN_OR_RETURN(*request.mutable_request(), wire::tls::make_request(membership.key, "node"));
-  CO_ASSIGN_OR_RETURN(auto tls, as_stranger(membership.authority));
-  CO_ASSIGN_OR_RETURN(auto response,
-                      co_await call_once<v1::RenewResponse>(std::move(executor), membership.server, std::move(tls),
-                                                            "/orchion.v1.JoinService/Renew", std::move(request)));
-  co_return response.certificate();
+  CO_ASSIGN_OR_RETURN(const auto tls, as_stranger(membership.authority));
+  base::Result<v1::RenewResponse> response;
+  for (const auto& server : servers_of(membership)) {
+    response = co_await call_once<v1::RenewResponse>(executor, server, tls, "/orchion.v1.JoinService/Renew", request);
+    if (response || response.error().code != Code::kUnavailable) break;
+  }
+  if (!response) co_return std::unexpected(response.error());
+  co_return response->certificate();
 }
 
 base::Co<> keep_certificate(base::Executor executor, base::Clock& clock, std::filesystem::path folder,
                             std::function<void(const Membership&)> renewed) {
-  CO_ASSIGN_OR_RETURN(auto membership, load_membership(folder));
   while (true) {
+    // Each time: the servers may be others.
+    CO_ASSIGN_OR_RETURN(auto membership, load_membership(folder));
     CO_ASSIGN_OR_RETURN(const auto due, renewal_time(membership.certificate));
     base::Duration pause = kRenewalLook;
     if (clock.wall() >= due) {

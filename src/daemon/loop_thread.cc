@@ -29,4 +29,10 @@ void EndSignals::wait() {
   }
 }
 
+bool EndSignals::pending() {
+  sigset_t come;
+  ::sigpending(&come);
+  return ::sigismember(&come, SIGTERM) == 1 || ::sigismember(&come, SIGINT) == 1;
+}
+
 }  // namespace orchion::daemon

@@ -42,6 +42,9 @@ class EndSignals {
  public:
   EndSignals();
   void wait();
+
+  // One has come, and nobody has waited for it yet.
+  static bool pending();
 };
 
 }  // namespace orchion::daemon

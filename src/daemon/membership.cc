@@ -1,9 +1,11 @@
 #include "daemon/membership.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "base/file.h"
 #include "core/cluster_names.h"
@@ -56,6 +58,8 @@ base::Result<Membership> load_membership(const std::filesystem::path& folder) {
   membership.address = trimmed(base::read_file(folder / "address").value_or(""));
   membership.hostname = trimmed(base::read_file(folder / "hostname").value_or(""));
   membership.mesh_port = static_cast<std::uint16_t>(std::atoi(base::read_file(folder / "mesh").value_or("").c_str()));
+  std::istringstream servers(base::read_file(folder / "servers").value_or(""));
+  for (std::string server; std::getline(servers, server);) membership.servers.push_back(server);
   membership.labels = read_labels(base::read_file(folder / "labels").value_or(""));
   return membership;
 }
@@ -72,6 +76,17 @@ base::Result<> save_membership(const std::filesystem::path& folder, const Member
 
 base::Result<> save_certificate(const std::filesystem::path& folder, const std::string& certificate) {
   return base::write_file_durably(folder / "certificate.pem", certificate);
+}
+
+base::Result<> save_servers(const std::filesystem::path& folder, const std::vector<std::string>& servers) {
+  return base::write_file_durably(folder / "servers", fmt::format("{}\n", fmt::join(servers, "\n")));
+}
+
+std::vector<std::string> servers_of(const Membership& membership) {
+  auto servers = membership.servers;
+  // It may come back, or be another machine's address by now: the last to be asked.
+  if (std::ranges::find(servers, membership.server) == servers.end()) servers.push_back(membership.server);
+  return servers;
 }
 
 base::Result<std::string> node_key(const std::filesystem::path& folder) {

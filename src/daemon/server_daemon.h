@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "daemon/ingress_options.h"
+#include "daemon/store_options.h"
 
 namespace orchion::daemon {
 
@@ -17,6 +18,8 @@ struct ServerOptions {
   std::string advertise;  // HOST or HOST:PORT that other machines reach; empty: as `nodes` says
   std::string nodes;      // ADDRESS:PORT to listen on for them; empty: as `advertise` says, and nowhere without it
   std::uint16_t mesh_port = 0;  // UDP, of WireGuard to other machines that have it too; 0: unencrypted
+  StoreOptions store;
+  std::string name;  // among the servers of a shared store; empty: the machine's
   bool agent = true;
   std::string executor;                   // what runs tasks that ask for nothing: "docker"; empty: see ExecutorParts
   std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services

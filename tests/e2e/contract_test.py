@@ -207,6 +207,7 @@ ROWS = {
     "DELETE /v1/channels/{name}": Row({"name": "ops"}, before=make_channel),
     "POST /v1/channels/{name}/test": Row({"name": "near"}, {}, before=make_near_channel),
     "GET /v1/server": Row(),
+    "GET /v1/backup": Row(),
     "GET /v1/watch": Row(query="kinds=Node&kinds=Stack"),
     "GET /livez": Row(),
     "GET /readyz": Row(),

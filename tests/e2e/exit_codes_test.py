@@ -46,7 +46,7 @@ ASKING = {
     "job queues": [], "job rm": ["shop/task"], "job retry": ["shop/task"], "job logs": ["shop/task"], "job artifact": ["shop/task", "x"],
     "image save": ["x:1", "-o", "SAVED"], "build": ["-f", "BUILT"], "image tag": ["x:1", "x:2"], "image load": ["-i", "FILE"], "image rm": ["x:1"], "image prune": [],
     "network policy ls": [], "network policy inspect": ["shop/x"], "network policy test": ["shop/web", "shop/web", "80"],
-    "route ls": [], "route ca": [],
+    "route ls": [], "route ca": [], "servers": [], "backup": ["BACKUP"],
     "network ls": [], "network inspect": ["shop/default"], "network create": ["shop/more"], "network rm": ["shop/more"],
     "network connect": ["shop/default", "shop/web", "--alias", "x"], "network disconnect": ["shop/default", "shop/web"],
     "channel ls": [], "channel inspect": ["x"], "channel rm": ["x"], "channel test": ["x"],
@@ -54,7 +54,7 @@ ASKING = {
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
-LOCAL = {"config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "node join",
+LOCAL = {"restore", "store export", "store import", "config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "node join",
          "image login", "context ls", "context show", "context add", "context use", "context rm"}
 
 # What isn't there.
@@ -82,6 +82,7 @@ MISSING = [
     ["network", "inspect", "shop/nope"], ["network", "rm", "shop/nope"], ["network", "rm", "nope/nope"],
     ["network", "connect", "shop/nope", "shop/web"], ["network", "connect", "shop/default", "shop/nope"],
     ["network", "disconnect", "shop/nope", "shop/web"],
+    ["restore", "/nowhere/backup"], ["store", "import", "/nowhere/state"],
     ["context", "use", "nope"], ["context", "rm", "nope"], ["ps", "--token-file", "/nowhere/token"],
 ]
 
@@ -111,7 +112,8 @@ class ExitCodes(unittest.TestCase):
     def asking(self):
         for command, words in ASKING.items():
             with self.subTest(command):
-                files = {"FILE": self.file, "BUILT": self.built, "SAVED": self.cluster.folder / "saved.tar"}
+                files = {"FILE": self.file, "BUILT": self.built, "SAVED": self.cluster.folder / "saved.tar",
+                         "BACKUP": self.cluster.folder / "backup"}
                 yield [*command.split(), *(str(files.get(word, word)) for word in words)]
 
     def test_the_table_knows_every_command(self):

@@ -42,6 +42,21 @@ base::Result<CertificateAuthority::ServerIdentity> CertificateAuthority::make_se
   return identity;
 }
 
+base::Result<CertificateAuthority::ServerIdentity> CertificateAuthority::make_client_identity(
+    const std::string& server, base::WallTime now) const {
+  ServerIdentity identity;
+  ASSIGN_OR_RETURN(identity.key, wire::tls::make_key());
+  ASSIGN_OR_RETURN(const auto request, wire::tls::make_request(identity.key, server));
+  wire::tls::CertificatePlan plan;
+  plan.role = wire::tls::Role::kClient;
+  plan.common_name = server;
+  plan.uris = {server_uri(cluster_id_, server)};
+  plan.not_before = now - kBackdated;
+  plan.not_after = authority_.not_after;
+  ASSIGN_OR_RETURN(identity.chain, wire::tls::issue({authority_.certificate, authority_.key}, request, plan));
+  return identity;
+}
+
 base::Result<std::string> CertificateAuthority::issue_to_node(std::string_view request, const std::string& node_uid,
                                                               base::WallTime now) const {
   wire::tls::CertificatePlan plan;
@@ -51,6 +66,10 @@ base::Result<std::string> CertificateAuthority::issue_to_node(std::string_view r
   plan.not_before = now - kBackdated;
   plan.not_after = now - kBackdated + kNodeLife;
   return wire::tls::issue({authority_.certificate, authority_.key}, request, plan);
+}
+
+std::string server_uri(const std::string& cluster_id, const std::string& server) {
+  return fmt::format("orchion://{}/server/{}", cluster_id, server);
 }
 
 std::string node_uri(const std::string& cluster_id, const std::string& node_uid) {

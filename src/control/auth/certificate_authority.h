@@ -31,6 +31,9 @@ class CertificateAuthority {
   };
   base::Result<ServerIdentity> make_server_identity(base::WallTime now) const;
 
+  // With which this server is known to the cluster's other servers; made anew each time it starts.
+  base::Result<ServerIdentity> make_client_identity(const std::string& server, base::WallTime now) const;
+
   // For the key of a certificate signing request; good for a day.
   base::Result<std::string> issue_to_node(std::string_view request, const std::string& node_uid,
                                           base::WallTime now) const;
@@ -42,6 +45,9 @@ class CertificateAuthority {
   std::string cluster_id_;
   Authority authority_;
 };
+
+// How certificates name a server: "orchion://CLUSTER/server/ID".
+std::string server_uri(const std::string& cluster_id, const std::string& server);
 
 // How certificates name a node: "orchion://CLUSTER/node/UID".
 std::string node_uri(const std::string& cluster_id, const std::string& node_uid);

@@ -9,8 +9,8 @@
 
 namespace orchion::control::auth {
 
-// Certificates of nodes: whose they are, and whether that node still belongs to the cluster. Belongs to the control
-// loop. `objects` outlives it.
+// Certificates of nodes and of other servers: whose they are, and whether that node still belongs to the cluster.
+// Belongs to the control loop. `objects` outlives it.
 class NodeAuthenticator {
  public:
   NodeAuthenticator(const store::ObjectStore& objects, std::string cluster_id)

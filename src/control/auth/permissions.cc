@@ -15,6 +15,7 @@ bool holds(const Identity& identity, std::string_view permission) {
 }
 
 constexpr std::string_view kNodePrefix = "node:";
+constexpr std::string_view kServerPrefix = "server:";
 
 }  // namespace
 
@@ -35,6 +36,14 @@ base::Result<> allowed(const Identity& identity, std::string_view permission) {
   return fail(Code::kPermissionDenied,
               fmt::format("{} lacks the permission \"{}\"; use a token that has it, or ask the administrator",
                           identity.name, permission));
+}
+
+std::string server_identity(const std::string& server) {
+  return std::string(kServerPrefix) + server;
+}
+
+bool is_server(std::string_view identity) {
+  return identity.starts_with(kServerPrefix);
 }
 
 std::string node_identity(const std::string& node_uid) {

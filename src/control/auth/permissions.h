@@ -25,6 +25,10 @@ struct Identity {
 base::Result<> allowed(const Identity& identity, std::string_view permission);
 
 // "node:UID": who calls, where a node does by its certificate.
+// The identity of another server of the cluster, which its certificate names.
+std::string server_identity(const std::string& server);
+bool is_server(std::string_view identity);
+
 std::string node_identity(const std::string& node_uid);
 bool is_node(std::string_view identity);
 

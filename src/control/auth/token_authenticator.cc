@@ -17,6 +17,7 @@ namespace {
 using base::Code;
 using base::fail;
 
+// Whoever has an administrator's token is this one.
 constexpr const char* kAdmin = "admin";
 
 // A node's token has the identity "node:NAME".
@@ -49,9 +50,9 @@ base::Result<> sync_folder(const std::filesystem::path& folder) {
   return {};
 }
 
-v1::Token admin_token(const base::Clock& clock) {
+v1::Token admin_token(const std::string& name, const base::Clock& clock) {
   v1::Token token;
-  token.mutable_meta()->set_name(kAdmin);
+  token.mutable_meta()->set_name(name);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch());
   token.mutable_meta()->mutable_created_at()->set_seconds(seconds.count());
   token.mutable_spec()->set_identity(kAdmin);
@@ -62,15 +63,16 @@ v1::Token admin_token(const base::Clock& clock) {
 }  // namespace
 
 TokenAuthenticator::TokenAuthenticator(store::ObjectStore& objects, const base::Clock& clock,
-                                       std::filesystem::path data_folder)
+                                       std::filesystem::path data_folder, std::string admin)
     : objects_(objects),
       clock_(clock),
+      admin_(std::move(admin)),
       file_(data_folder / "admin-token"),
       new_file_(data_folder / "admin-token.new") {}
 
 base::Co<std::filesystem::path> TokenAuthenticator::ensure_admin_token() {
   CO_RETURN_IF_ERROR(co_await settle());
-  if (objects_.view().tokens().find(kAdmin)) co_return file_;
+  if (objects_.view().tokens().find(admin_)) co_return file_;
   auto kept = read_token(file_);
   if (!kept && kept.error().code != Code::kNotFound) co_return std::unexpected(kept.error());
   if (!kept) co_return co_await rotate_admin_token();
@@ -91,20 +93,20 @@ base::Co<std::filesystem::path> TokenAuthenticator::rotate_admin_token() {
 base::Co<> TokenAuthenticator::settle() {
   const auto token = read_token(new_file_);
   if (!token && token.error().code == Code::kNotFound) co_return base::Result<>{};
-  const auto known = objects_.view().tokens().find(kAdmin);
+  const auto known = objects_.view().tokens().find(admin_);
   if (token && known && equal_hashes(hash_token(*token), known->spec().hash())) co_return publish();
   co_return base::remove_tree(new_file_);
 }
 
 base::Co<> TokenAuthenticator::store_hash(std::string hash) {
   store::Transaction transaction;
-  if (const auto known = objects_.view().tokens().find(kAdmin)) {
+  if (const auto known = objects_.view().tokens().find(admin_)) {
     v1::Token token = *known;
     token.mutable_spec()->set_hash(hash);
     token.mutable_meta()->set_generation(token.meta().generation() + 1);
     store::put_spec(transaction, token);
   } else {
-    v1::Token token = admin_token(clock_);
+    v1::Token token = admin_token(admin_, clock_);
     token.mutable_spec()->set_hash(hash);
     store::create(transaction, token);
   }

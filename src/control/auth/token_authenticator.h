@@ -19,8 +19,10 @@ inline constexpr char kInvitationIdentity[] = "invitation";
 // Belongs to the control loop, as the ObjectStore does. Both references outlive it.
 class TokenAuthenticator {
  public:
-  // `objects` has been started. `data_folder` exists.
-  TokenAuthenticator(store::ObjectStore& objects, const base::Clock& clock, std::filesystem::path data_folder);
+  // `objects` has been started. `data_folder` exists. `admin` names the Token object of the administrator's token in
+  // that folder; servers that share a store have one each.
+  TokenAuthenticator(store::ObjectStore& objects, const base::Clock& clock, std::filesystem::path data_folder,
+                     std::string admin = "admin");
 
   // Before serving; blocks for a few small files. Where the store knows no administrator's token one is made, or the
   // one in the file adopted: a data folder whose store was begun anew keeps its token. Also ends what a crash left
@@ -41,6 +43,7 @@ class TokenAuthenticator {
 
   store::ObjectStore& objects_;
   const base::Clock& clock_;
+  std::string admin_;
   std::filesystem::path file_;
   std::filesystem::path new_file_;  // holds a token until its hash is in the store
 };

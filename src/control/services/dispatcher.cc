@@ -216,6 +216,8 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   welcome.mutable_welcome()->set_node_name(session->node_name);
   welcome.mutable_welcome()->set_session(session->number);
   welcome.mutable_welcome()->set_heartbeat_seconds(options_.heartbeat_seconds);
+  if (options_.servers)
+    for (auto& server : options_.servers()) welcome.mutable_welcome()->add_servers(std::move(server));
   welcome.mutable_welcome()->set_lease_seconds(options_.lease_seconds);
   welcome.mutable_welcome()->set_cluster_id(options_.cluster_id);
   welcome.mutable_welcome()->set_host_address(session->host_address);

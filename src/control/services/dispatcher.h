@@ -30,6 +30,9 @@ struct DispatcherOptions {
   std::function<void(const std::string& node_uid)> left;
 
   CertificateFor certificate_for = {};  // of HTTP routes; see there
+
+  // "HOST:PORT" where nodes reach the cluster's servers: told to each that connects. Unset: this one alone.
+  std::function<std::vector<std::string>()> servers = {};
 };
 
 using SessionStream = core::TypedStream<v1::FromAgent, v1::ToAgent>;

@@ -19,8 +19,8 @@ namespace orchion::control::services {
 
 namespace {
 
-base::Co<v1::ServerInfo> server_info(v1::ServerInfo info) {
-  co_return info;
+base::Co<v1::ServerInfo> server_info(std::function<v1::ServerInfo()> info) {
+  co_return info();
 }
 
 base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
@@ -43,7 +43,7 @@ base::Co<> serve_agent_stream(ServiceContext context, NodeStreams* streams, std:
 }  // namespace
 
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
-                  std::shared_ptr<inputs::InputFolder> inputs, v1::ServerInfo info) {
+                  std::shared_ptr<inputs::InputFolder> inputs, std::function<v1::ServerInfo()> info) {
   auto manifests = std::make_shared<StackManifests>(context);
   add_stack_service(table, std::make_shared<StackService>(context, manifests));
   add_service_service(table, std::make_shared<ServiceService>(context, manifests));

@@ -18,6 +18,6 @@ void add_agent_handlers(core::MethodTable& table, ServiceContext context, Dispat
 // Adds every handler of the contract to `table` but those of join_service.h, channel_service.h and route_service.h.
 // `dispatcher` and `streams` outlive it. `inputs` may be null: then no run can be given any.
 void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& dispatcher, NodeStreams& streams,
-                  std::shared_ptr<inputs::InputFolder> inputs, v1::ServerInfo info);
+                  std::shared_ptr<inputs::InputFolder> inputs, std::function<v1::ServerInfo()> info);
 
 }  // namespace orchion::control::services

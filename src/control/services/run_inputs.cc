@@ -21,6 +21,10 @@ base::Error no_inputs_here() {
   return {Code::kFailedPrecondition, "this server keeps no inputs of runs", {}};
 }
 
+std::unexpected<base::Error> no_such_input() {
+  return base::fail(Code::kNotFound, "no run that there is was given this input");
+}
+
 bool was_given(const store::View& view, const v1::Task& task, const std::string& digest) {
   const auto run = view.runs().find(task.meta().stack(), task.spec().run());
   if (!run) return false;
@@ -45,14 +49,14 @@ base::Co<> send_piece(AgentStream* to, std::string data) {
   co_return co_await to->send(std::move(message));
 }
 
-std::set<std::string> referred_to(const store::View& view) {
+}  // namespace
+
+std::set<std::string> inputs_of_runs(const store::View& view) {
   std::set<std::string> digests;
   for (const auto& [name, run] : view.runs().all())
     for (const auto& [input, digest] : run->spec().inputs()) digests.insert(digest);
   return digests;
 }
-
-}  // namespace
 
 base::Co<> RunService::hold_inputs(core::Texts given) {
   if (given.empty()) co_return base::Result<>{};
@@ -96,10 +100,15 @@ base::Co<> RunService::upload_input(core::CallContext,
 
 base::Co<> send_input(ServiceContext context, std::shared_ptr<inputs::InputFolder> inputs, core::CallContext call,
                       v1::InputFetch fetch, AgentStream to) {
-  const auto task = context.objects.view().tasks().find_uid(fetch.task_uid());
-  if (!task || !was_given(context.objects.view(), *task, fetch.digest()))
-    co_return base::fail(Code::kNotFound, "no run that there is was given this input");
-  CO_RETURN_IF_ERROR(auth::may_speak_for(call.identity, task->spec().assignment().node_uid()));
+  const auto& view = context.objects.view();
+  if (fetch.task_uid().empty() && !auth::is_node(call.identity)) {
+    // Another server: it keeps them, too.
+    if (!inputs_of_runs(view).contains(fetch.digest())) co_return no_such_input();
+  } else {
+    const auto task = view.tasks().find_uid(fetch.task_uid());
+    if (!task || !was_given(view, *task, fetch.digest())) co_return no_such_input();
+    CO_RETURN_IF_ERROR(auth::may_speak_for(call.identity, task->spec().assignment().node_uid()));
+  }
   if (!inputs) co_return std::unexpected(no_inputs_here());
   CO_ASSIGN_OR_RETURN(const auto file, co_await inputs->open(fetch.digest()));
   while (true) {
@@ -112,7 +121,7 @@ base::Co<> send_input(ServiceContext context, std::shared_ptr<inputs::InputFolde
 
 base::Co<> sweep_inputs(ServiceContext context, std::shared_ptr<inputs::InputFolder> inputs) {
   while (true) {
-    const auto swept = co_await inputs->sweep(referred_to(context.objects.view()), context.clock.wall());
+    const auto swept = co_await inputs->sweep(inputs_of_runs(context.objects.view()), context.clock.wall());
     if (!swept) base::log::warn("inputs of runs can't be cleaned up: {}", swept.error().message);
     CO_RETURN_IF_ERROR(co_await context.clock.sleep(kSweepEvery));
   }

@@ -3,6 +3,8 @@
 // Inputs of runs between the server and the nodes.
 
 #include <memory>
+#include <set>
+#include <string>
 
 #include "control/inputs/input_folder.h"
 #include "control/services/context.h"
@@ -10,8 +12,11 @@
 
 namespace orchion::control::services {
 
-// Answers an agent's InputFetch: the tar in pieces, an empty one at its end. kNotFound where no task of that node was
-// given it.
+// Digests of what the runs that there are were given.
+std::set<std::string> inputs_of_runs(const store::View& view);
+
+// Answers an InputFetch: the tar in pieces, an empty one at its end. kNotFound where no task of that node was given it,
+// or, where another server asks, which names no task, no run.
 base::Co<> send_input(ServiceContext context, std::shared_ptr<inputs::InputFolder> inputs, core::CallContext call,
                       v1::InputFetch fetch, AgentStream to);
 

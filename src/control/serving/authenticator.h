@@ -18,6 +18,9 @@ class Authenticator {
   // The same behind a client's certificate (PEM) that TLS has verified.
   virtual base::Result<std::string> authenticate_certificate(std::string_view certificate) = 0;
 
+  // Whether it is another server of the cluster, which has let its callers in itself and says who they are.
+  virtual bool speaks_for_callers(const std::string& identity) = 0;
+
   // kPermissionDenied, with what is lacking, where `identity` may not do this ("tasks.read").
   virtual base::Result<> allowed(const std::string& identity, const std::string& permission) = 0;
 };

@@ -83,6 +83,10 @@ base::Co<> GrpcFront::handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::
                                          ? admit_certificate(authenticator_, *method->descriptor, call.peer_certificate)
                                          : admit(authenticator_, *method->descriptor, find(call, "authorization")));
   CO_ASSIGN_OR_RETURN(auto context, context_of(call, *method, std::move(identity)));
+  if (callers_ == Callers::kNodes && authenticator_.speaks_for_callers(context.identity)) {
+    context.identity = find(call, "orchion-caller").value_or("");
+    context.led_on = true;
+  }
   const bool to_agent = core::permission_of(*method->descriptor) == "agent";
   auto messages = std::make_shared<MessagesOfBytes>(*method, std::move(stream), to_agent);
   co_return co_await method->call(std::move(context), std::move(messages));

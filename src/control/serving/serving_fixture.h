@@ -36,6 +36,7 @@ class FakeAuthenticator final : public Authenticator {
     if (certificate.starts_with("-----BEGIN CERTIFICATE-----")) return std::string("node:n1");
     return base::fail(Code::kUnauthenticated, "the certificate is not known");
   }
+  bool speaks_for_callers(const std::string& identity) override { return identity == "server:s1"; }
   base::Result<> allowed(const std::string& identity, const std::string& permission) override {
     if (identity == "node:n1" && permission == "agent") return {};
     if (identity == "admin" || permission.ends_with(".read")) return {};

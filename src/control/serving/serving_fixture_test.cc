@@ -103,6 +103,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::GetEventRequest, v1::Event>(table, "EventService.GetEvent");
   unimplemented<v1::ListEventsRequest, v1::ListEventsResponse>(table, "EventService.ListEvents");
   unimplemented<Empty, v1::ServerInfo>(table, "ServerService.GetServer");
+  unimplemented_stream<v1::BackUpRequest, v1::FilePiece>(table, "ServerService.BackUp");
   unimplemented_stream<v1::FromAgent, v1::ToAgent>(table, "DispatcherService.Session");
   unimplemented_stream<v1::StreamFromAgent, v1::StreamToAgent>(table, "DispatcherService.OpenStream");
 }

@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/stream.h"
 #include "v1/dispatcher.pb.h"
@@ -22,6 +24,9 @@ class ControlLink {
   // kUnavailable, here or by the stream's first receive(): the control plane doesn't answer.
   virtual base::Co<std::unique_ptr<SessionStream>> open_session() = 0;
   virtual base::Co<std::unique_ptr<DataStream>> open_stream() = 0;
+
+  // Where the control plane's servers are reached, "HOST:PORT": the next session may go to any.
+  virtual void learn_servers(std::vector<std::string>) {}
 
   // Ends a stream of this link with an error that the other side gets to read.
   virtual base::Co<> refuse(std::shared_ptr<DataStream> stream, base::Error error) {

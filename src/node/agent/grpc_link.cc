@@ -1,5 +1,6 @@
 #include "node/agent/grpc_link.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace orchion::node::agent {
@@ -35,18 +36,39 @@ class MessageStream final : public base::Stream<In, Out> {
 
 }  // namespace
 
-GrpcLink::GrpcLink(base::Executor executor, std::string address, std::multimap<std::string, std::string> metadata,
-                   std::optional<wire::grpc::ClientTls> tls)
+GrpcLink::GrpcLink(base::Executor executor, Servers servers, std::multimap<std::string, std::string> metadata,
+                   std::optional<wire::grpc::ClientTls> tls, std::function<void(const Servers&)> learned)
     : executor_(std::move(executor)),
-      address_(std::move(address)),
-      client_(std::make_shared<wire::grpc::GrpcClient>(executor_, address_, tls)),
-      metadata_(std::move(metadata)) {}
+      servers_(std::move(servers)),
+      tls_(std::move(tls)),
+      learned_(std::move(learned)),
+      metadata_(std::move(metadata)) {
+  connect();
+}
+
+void GrpcLink::connect() {
+  client_ = std::make_shared<wire::grpc::GrpcClient>(executor_, servers_[current_], tls_);
+}
 
 void GrpcLink::use(wire::grpc::ClientTls tls) {
-  client_ = std::make_shared<wire::grpc::GrpcClient>(executor_, address_, std::move(tls));
+  tls_ = std::move(tls);
+  connect();
+}
+
+void GrpcLink::learn_servers(Servers servers) {
+  if (servers.empty() || servers == servers_) return;
+  const auto here = std::ranges::find(servers, servers_[current_]);
+  // A server that is reached under another name than it gives itself stays the current one.
+  current_ = here == servers.end() ? servers.size() - 1 : static_cast<std::size_t>(here - servers.begin());
+  servers_ = std::move(servers);
+  if (learned_) learned_(servers_);
 }
 
 base::Co<std::unique_ptr<SessionStream>> GrpcLink::open_session() {
+  if (!std::exchange(first_, false) && servers_.size() > 1) {
+    current_ = (current_ + 1) % servers_.size();
+    connect();
+  }
   std::unique_ptr<SessionStream> stream = std::make_unique<MessageStream<v1::ToAgent, v1::FromAgent>>(
       client_, client_->call("/orchion.v1.DispatcherService/Session", metadata_));
   co_return stream;

@@ -73,7 +73,7 @@ class GrpcLinkTest : public testing::Test {
 };
 
 TEST_F(GrpcLinkTest, CarriesASession) {
-  GrpcLink link(io.get_executor(), listen(), {{"authorization", "Bearer secret"}});
+  GrpcLink link(io.get_executor(), {listen()}, {{"authorization", "Bearer secret"}});
   auto session = run(link.open_session()).value();
   v1::FromAgent hello;
   hello.mutable_hello()->set_hostname("nas");
@@ -87,7 +87,7 @@ TEST_F(GrpcLinkTest, CarriesASession) {
 }
 
 TEST_F(GrpcLinkTest, ARefusalReachesTheOtherSide) {
-  GrpcLink link(io.get_executor(), listen(), {});
+  GrpcLink link(io.get_executor(), {listen()}, {});
   std::shared_ptr<DataStream> stream = run(link.open_stream()).value();
   const base::Error error{base::Code::kNotFound, "no such image", {}};
   ASSERT_TRUE(run(link.refuse(stream, error)).has_value());
@@ -97,8 +97,35 @@ TEST_F(GrpcLinkTest, ARefusalReachesTheOtherSide) {
   EXPECT_EQ(server.last.failure().message(), "no such image");
 }
 
+TEST_F(GrpcLinkTest, EachSessionGoesToTheNextServer) {
+  std::vector<std::string> told;
+  const auto here = listen();
+  GrpcLink link(io.get_executor(), {"127.0.0.1:1", here}, {}, std::nullopt,
+                [&](const auto& servers) { told = servers; });
+  auto session = run(link.open_session()).value();
+  EXPECT_EQ(run(session->receive()).error().code, base::Code::kUnavailable);
+  session = run(link.open_session()).value();
+  v1::FromAgent hello;
+  hello.mutable_hello()->set_hostname("nas");
+  ASSERT_TRUE(run(session->send(hello)).has_value());
+  EXPECT_TRUE(run(session->receive()).has_value());
+
+  // It stays where it is while that one is among them.
+  link.learn_servers({"127.0.0.1:2", here, "127.0.0.1:1"});
+  EXPECT_EQ(told, (std::vector<std::string>{"127.0.0.1:2", here, "127.0.0.1:1"}));
+  told.clear();
+  link.learn_servers({"127.0.0.1:2", here, "127.0.0.1:1"});
+  link.learn_servers({});
+  EXPECT_TRUE(told.empty()) << "told of changes alone";
+  std::shared_ptr<DataStream> stream = run(link.open_stream()).value();
+  EXPECT_TRUE(run(link.refuse(stream, base::Error{base::Code::kNotFound, "", {}})).has_value());
+  EXPECT_TRUE(run(stream->receive()).has_value());
+  session = run(link.open_session()).value();
+  EXPECT_EQ(run(session->receive()).error().code, base::Code::kUnavailable);
+}
+
 TEST_F(GrpcLinkTest, NobodyThereIsUnavailable) {
-  GrpcLink link(io.get_executor(), "127.0.0.1:1", {});
+  GrpcLink link(io.get_executor(), {"127.0.0.1:1"}, {});
   auto session = run(link.open_session()).value();
   EXPECT_EQ(run(session->receive()).error().code, base::Code::kUnavailable);
 }

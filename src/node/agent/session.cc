@@ -58,6 +58,8 @@ base::Co<> Session::run_one() {
   CO_ASSIGN_OR_RETURN(auto welcome,
                       co_await base::with_timeout(clock_, kGreetLimit, "the control plane's welcome", greet(*stream)));
   const auto interval = std::chrono::seconds(std::max(welcome.heartbeat_seconds(), 1u));
+  std::vector<std::string> servers(welcome.servers().begin(), welcome.servers().end());
+  link_.learn_servers(std::move(servers));
   CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(welcome)));
   heard_ = clock_.now();
   handler_.answered(greeted);

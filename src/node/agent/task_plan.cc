@@ -162,6 +162,7 @@ Adoption adopt_running(v1::TaskStatus status, const runtimes::ContainerInfo& con
     status.clear_finished_at();
   }
   status.set_pid(container.pid);
+  status.set_container_id(container.id);  // begun, perhaps, after the checkpoint was last written
   *status.mutable_started_at() = core::to_timestamp(container.started_at);
   return {std::move(status), true, std::nullopt};
 }

@@ -246,6 +246,7 @@ TEST(Adopt, BringsTheCheckpointUpToDate) {
     EXPECT_EQ(adoption.status.state(), c.expected_state) << c.name;
     EXPECT_EQ(adoption.status.attempt(), c.expected_attempt) << c.name;
     EXPECT_EQ(adoption.status.pid(), c.running ? 77 : 0) << c.name;
+    EXPECT_EQ(adoption.status.container_id(), c.running ? "a" : "") << c.name;
   }
 }
 

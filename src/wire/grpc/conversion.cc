@@ -36,7 +36,8 @@ std::string to_string(const ::grpc::ByteBuffer& buffer) {
   if (result) return ::grpc::Status::OK;
   const auto& error = result.error();
   const auto code = static_cast<::grpc::StatusCode>(error.code);
-  if (error.fields.empty()) return {code, error.message};
+  // Whoever asks tells by the details a handler's own kUnavailable from a connection's.
+  if (error.fields.empty() && error.code != base::Code::kUnavailable) return {code, error.message};
   google::rpc::BadRequest wrong;
   for (const auto& field : error.fields) {
     if (wrong.ByteSizeLong() + field.pointer.size() + field.detail.size() > kDetailBytesMax) break;
@@ -47,7 +48,7 @@ std::string to_string(const ::grpc::ByteBuffer& buffer) {
   google::rpc::Status status;
   status.set_code(static_cast<int>(error.code));
   status.set_message(error.message);
-  status.add_details()->PackFrom(wrong);
+  if (!error.fields.empty()) status.add_details()->PackFrom(wrong);
   return {code, error.message, status.SerializeAsString()};
 }
 

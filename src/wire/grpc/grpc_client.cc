@@ -123,7 +123,9 @@ class ClientCall final : public ::grpc::ClientBidiReactor<::grpc::ByteBuffer, ::
   void OnWriteDone(bool ok) override { bridge_->on_write(ok); }
   void OnDone(const ::grpc::Status& status) override {
     auto result = to_result(status);
-    if (!result) result = std::unexpected(explain(std::move(result).error(), address_));
+    // With details a handler said it.
+    if (!result && status.error_details().empty())
+      result = std::unexpected(explain(std::move(result).error(), address_));
     bridge_->cut();
     bridge_->close(std::move(result));
     // The last reference goes on the executor, where the bridge's notifiers live, and may be gone at once.

@@ -10,8 +10,8 @@
 namespace orchion::control::store {
 
 base::Co<> EtcdLink::pause(base::Duration duration) {
-  const auto ended = co_await base::with_timeout(clock, duration, "a pause", closing.wait());
-  if (!ended && ended.error().code == base::Code::kCancelled) co_return ended;
+  const auto paused = co_await base::with_timeout(clock, duration, "a pause", closing.wait());
+  if (!paused && paused.error().code == base::Code::kCancelled) co_return paused;
   co_return base::Result<>{};
 }
 

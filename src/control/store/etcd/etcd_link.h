@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/notifier.h"
@@ -31,9 +33,10 @@ struct EtcdLink {
 
   // Ends calls, watches and pauses.
   void close(base::Error error) {
-    if (!feed->closed()) feed->close(std::move(error));
+    if (!feed->closed()) feed->close(error);
     client->close();
     closing.notify();
+    if (auto tell = std::exchange(ended, nullptr)) tell(std::move(error));
   }
 
   // Shorter where the store is closed meanwhile.
@@ -48,6 +51,7 @@ struct EtcdLink {
   std::shared_ptr<CommitFeed> feed;
   base::SystemClock clock;
   base::Notifier closing;
+  std::function<void(base::Error)> ended;  // as EtcdStoreOptions says
 };
 
 }  // namespace orchion::control::store

@@ -100,8 +100,7 @@ base::Co<std::unique_ptr<EtcdStore>> EtcdStore::open(base::Executor executor, Et
     client->close();
     co_return std::unexpected(unreadable(epoch.error()));
   }
-  auto link =
-      std::make_shared<EtcdLink>(executor, client, TransactionCodec(layout, epoch->base, options.fence), nullptr);
+  auto link = std::make_shared<EtcdLink>(executor, client, TransactionCodec(layout, epoch->base), nullptr);
   auto newest = co_await client->call<TxnResponse>(kTxnMethod, link->codec.encode_asking_newest(), kAnswerLimit);
   if (newest && !newest->succeeded()) newest = std::unexpected(epoch_over());
   if (!newest) {
@@ -117,6 +116,7 @@ base::Co<std::unique_ptr<EtcdStore>> EtcdStore::open(base::Executor executor, Et
     co_return std::unexpected(unreadable(started.error()));
   }
   link->spawn(state->follower->run());
+  link->ended = std::move(options.ended);
   if (options.compact_every > base::Duration::zero()) link->spawn(state->compact_now_and_then());
   co_return std::unique_ptr<EtcdStore>(new EtcdStore(state));
 }
@@ -124,9 +124,14 @@ base::Co<std::unique_ptr<EtcdStore>> EtcdStore::open(base::Executor executor, Et
 EtcdStore::EtcdStore(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 EtcdStore::~EtcdStore() {
+  state_->link->ended = nullptr;
   const base::Error closed{Code::kUnavailable, "the store was closed", {}};
   state_->link->close(closed);
   state_->writer->refuse_queue(closed);
+}
+
+void EtcdStore::fence(EtcdRevision term) {
+  state_->link->codec.set_fence(term);
 }
 
 base::Co<Revision> EtcdStore::commit(Transaction transaction) {

@@ -2,6 +2,7 @@
 
 // The Store in an etcd that several servers share.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,15 +22,14 @@ struct EtcdStoreOptions {
   // name at once wait for each other, and may not learn what became of a lost answer.
   std::string writer;
 
-  // What EtcdLeadership::acquire() returned: nothing is written, and the store ends, once another leads. Nothing: no
-  // matter who leads.
-  std::optional<EtcdRevision> fence;
-
   HistoryLimits history;  // of watches; what is older is listed again
 
   // etcd keeps every value that ever was until it is told to forget those before a revision. This long at least stays
   // what a watch may need. The whole etcd is compacted, beyond the prefix too. Zero: somebody else does it.
   base::Duration compact_every = std::chrono::minutes(5);
+
+  // Called once where the store ended by itself: the epoch is over, or another leads. On the executor.
+  std::function<void(base::Error)> ended = {};
 };
 
 // Reads are linearizable: they see what any server was told is durable. Transactions go to etcd side by side, as many
@@ -43,6 +43,10 @@ class EtcdStore final : public Store {
   // Begins an epoch where there is none. `executor` is the control loop: the store is used and destroyed there.
   // kFailedPrecondition: a newer version wrote what is there.
   static base::Co<std::unique_ptr<EtcdStore>> open(base::Executor executor, EtcdStoreOptions options);
+
+  // What begins from now on is written only while the term of EtcdElection lasts; once another leads, the store ends.
+  // Without it anybody writes, no matter who leads.
+  void fence(EtcdRevision term);
 
   // Doesn't wait for what was begun: it may be carried out or not.
   ~EtcdStore() override;

@@ -34,9 +34,10 @@ struct SlotUse {
 
 class TransactionCodec {
  public:
-  // `fence`: transactions are refused where the key of who leads wasn't made by this revision.
-  TransactionCodec(EtcdLayout layout, EtcdRevision base, std::optional<EtcdRevision> fence = std::nullopt)
-      : layout_(std::move(layout)), base_(base), fence_(fence) {}
+  TransactionCodec(EtcdLayout layout, EtcdRevision base) : layout_(std::move(layout)), base_(base) {}
+
+  // From now on transactions are refused where the key of who leads wasn't made by this revision.
+  void set_fence(EtcdRevision fence) { fence_ = fence; }
 
   const EtcdLayout& layout() const { return layout_; }
   EtcdRevision base() const { return base_; }
