@@ -467,6 +467,22 @@ class SeveralMachines(unittest.TestCase):
     def ask(self):
         connection = http.client.HTTPConnection(self.two.address, 80, timeout=10)
         try:
+    def test_a_node_that_is_removed_takes_it_down(self):
+        self.up(1, "machine-2")
+        harness.wait_for("the task", lambda: "machine-2 at ." in (self.ask() or (0, ""))[1])
+        run = pathlib.Path(f"/run/orchion-{(self.two.data / 'cluster-id').read_text()[:6]}")
+        self.assertTrue((run / "ingress").exists())
+        self.one.ok("node", "rm", "machine-2", "--force", "--yes")
+        harness.wait_for("nobody to listen", lambda: self.ask() is None)
+        harness.wait_for("HAProxy and the task to be gone", lambda: (
+            not (run / "ingress").exists() and not any((run / "netns").glob("*"))))
+        # Nor does its next agent bring it back.
+        self.two.ok("agent", "--stop")
+        self.two.ok("agent", "--background", "--ingress")
+        harness.wait_for("it to be refused", lambda: "was removed from the cluster" in self.two.agent_log())
+        self.assertIsNone(self.ask())
+        self.assertFalse((run / "ingress").exists())
+
             connection.request("GET", "/", headers={"Host": "web.test"})
             response = connection.getresponse()
             return response.status, response.read().decode()

@@ -14,11 +14,15 @@ base::Result<Identity> NodeAuthenticator::authenticate(std::string_view pem) con
     if (!uri.starts_with(prefix)) continue;
     const auto uid = uri.substr(prefix.size());
     const auto node = objects_.view().nodes().find_uid(uid);
-    if (node && node->spec().key_fingerprint() == certificate.key_fingerprint)
+    if (!node)
+      return base::fail(Code::kNotFound,
+                        "this node was removed from the cluster: stop its agent (`orchion agent --stop`), and let it "
+                        "join again with a new `orchion node invite` where it shall come back");
+    if (node->spec().key_fingerprint() == certificate.key_fingerprint)
       return Identity{Identity::Kind::kNode, node_identity(uid), {}};
     return base::fail(Code::kUnauthenticated,
-                      "this node was removed from the cluster: stop its agent (`orchion agent --stop`), and let it "
-                      "join again with a new `orchion node invite` where it shall come back");
+                      "this node has another key than this certificate's: let it join again with a new `orchion node "
+                      "invite`");
   }
   return base::fail(Code::kUnauthenticated,
                     "this certificate names no node of this cluster: join with `orchion node invite`");

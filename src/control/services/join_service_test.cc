@@ -144,7 +144,7 @@ TEST_F(JoinServiceTest, ARemovedNodeIsAStranger) {
   store::Transaction transaction;
   store::remove(transaction, *view().nodes().find("pi"));
   commit(std::move(transaction));
-  expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kUnauthenticated, "removed from the cluster");
+  expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kNotFound, "removed from the cluster");
   EXPECT_EQ(renew(key_).error().code, Code::kUnauthenticated);
 }
 

@@ -186,6 +186,14 @@ void Agent::answered(base::Time asked) {
 }
 
 base::Co<> Agent::welcomed(v1::Welcome welcome) {
+// As if it were told that nothing is to be here: tasks stop, and networks and the way of HTTP go with them. Volumes
+// stay.
+void Agent::removed() {
+  v1::Assignments nothing;
+  nothing.set_full(true);
+  assigned(std::move(nothing));
+}
+
   // The full set of another cluster would stop everything that this one runs here.
   if (!identity_.cluster_id().empty() && identity_.cluster_id() != welcome.cluster_id())
     co_return base::fail(

@@ -95,6 +95,7 @@ class Agent final : private SessionHandler {
   const v1::AgentIdentity& identity() const { return identity_; }
 
  private:
+  void removed() override;
   base::Co<> welcomed(v1::Welcome welcome) override;
   void answered(base::Time asked) override;
   void assigned(v1::Assignments assignments) override;

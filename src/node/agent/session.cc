@@ -55,10 +55,13 @@ base::Co<> Session::run_one() {
   const auto greeted = clock_.now();
   CO_ASSIGN_OR_RETURN(auto stream, co_await base::with_timeout(clock_, kGreetLimit, "connecting to the control plane",
                                                                link_.open_session()));
-  CO_ASSIGN_OR_RETURN(auto welcome,
-                      co_await base::with_timeout(clock_, kGreetLimit, "the control plane's welcome", greet(*stream)));
-  const auto interval = std::chrono::seconds(std::max(welcome.heartbeat_seconds(), 1u));
-  CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(welcome)));
+  auto welcome = co_await base::with_timeout(clock_, kGreetLimit, "the control plane's welcome", greet(*stream));
+  if (!welcome) {
+    if (welcome.error().code == base::Code::kNotFound) handler_.removed();
+    co_return std::unexpected(welcome.error());
+  }
+  const auto interval = std::chrono::seconds(std::max(welcome->heartbeat_seconds(), 1u));
+  CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(*welcome)));
   heard_ = clock_.now();
   handler_.answered(greeted);
   outbox_.begin_session();

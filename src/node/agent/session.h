@@ -17,6 +17,8 @@ class SessionHandler {
  public:
   virtual ~SessionHandler() = default;
 
+  // The control plane answers, and this node is none of its cluster's any more; said at each attempt.
+  virtual void removed() = 0;
   // An error ends the session before any assignment is seen.
   virtual base::Co<> welcomed(v1::Welcome welcome) = 0;
   // The control plane answered what was sent at `asked`.
