@@ -60,6 +60,11 @@ TEST_F(CliTest, WrongUseIsExitCodeTwo) {
 
 TEST_F(CliTest, ListsPrintTablesNamesOrTheServersOwnJson) {
   server_.on("GET /v1/tasks", 200, kTasks);
+  server_.on(
+      "GET /v1/routes", 200,
+      R"({"routes":[{"stack":"shop","service":"web","addresses":["https://shop.test/api"]},)"
+      R"({"stack":"shop","service":"web","addresses":["http://off.test/"],"message":"its certificate has expired"},)"
+      R"({"stack":"blog","service":"web","addresses":["http://blog.test/"]}]})");
   const auto table = run({"ps"});
   EXPECT_EQ(table.code, kExitOk);
   EXPECT_THAT(table.out, AllOf(HasSubstr("TASK"), HasSubstr("shop/web.1  running"), HasSubstr("8080→80")));
