@@ -63,7 +63,7 @@ base::Co<> Session::run_one() {
   const auto interval = std::chrono::seconds(std::max(welcome->heartbeat_seconds(), 1u));
   CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(*welcome)));
   heard_ = clock_.now();
-  handler_.answered(greeted);
+  handler_.answered(greeted, true);
   outbox_.begin_session();
 
   struct Connected {
@@ -110,7 +110,7 @@ void Session::dispatch(v1::ToAgent message) {
     case v1::ToAgent::kForgetTask: handler_.may_forget(message.forget_task()); break;
     case v1::ToAgent::kHeartbeat:
       if (beats_.empty()) break;
-      handler_.answered(beats_.front());
+      handler_.answered(beats_.front(), message.heartbeat());
       beats_.pop_front();
       break;
     default: break;  // what a newer server says to newer agents
