@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/write_all.h"
 #include "cli/archive_merge.h"
 #include "cli/call_row.h"
 #include "cli/commands.h"
@@ -21,16 +22,6 @@
 namespace orchion::cli {
 
 namespace {
-
-base::Result<> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot write the archive");
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 // Where the archive goes. A file has its name when it is whole, and not before.
 class ArchiveFile {
@@ -51,7 +42,9 @@ class ArchiveFile {
     if (fd_ && !temp_.empty()) ::unlink(temp_.c_str());
   }
 
-  base::Result<> write(std::string_view bytes) const { return write_all(fd_.get(), bytes); }
+  base::Result<> write(std::string_view bytes) const {
+    return base::write_all(fd_.get(), bytes, "cannot write the archive");
+  }
   base::Result<> finish() {
     if (!temp_.empty() && ::rename(temp_.c_str(), file_.c_str()) != 0)
       return base::fail_errno(errno, "cannot write " + file_);
