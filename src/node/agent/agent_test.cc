@@ -778,31 +778,5 @@ TEST_F(AgentTest, TasksInBackoffStopAtOnce) {
   EXPECT_TRUE(runtime.containers.empty());
 }
 
-TEST_F(AgentTest, ANodeThatWasRemovedTakesDownWhatItMade) {
-  TestIngress door;
-  ingress = &door;
-  server.full = assignments({task("a")});
-  server.full.mutable_routes()->add_routes()->set_service("web");
-  start_agent();
-  advance(seconds(1));
-  ASSERT_TRUE(runtime.is_running("a"));
-  ASSERT_EQ(door.now.size(), 1u);
-
-  // A control plane that is away, or ends, isn't one that says so.
-  server.away = true;
-  server.hang_up(base::Code::kNotFound);
-  advance(seconds(60));
-  EXPECT_TRUE(runtime.is_running("a"));
-  EXPECT_EQ(door.now.size(), 1u);
-
-  server.away = false;
-  server.removed_node = true;
-  advance(seconds(30));
-  EXPECT_TRUE(runtime.containers.empty());
-  EXPECT_TRUE(networks.made.empty());
-  EXPECT_TRUE(door.now.empty());
-  kill_agent();
-}
-
 }  // namespace
 }  // namespace orchion::node::agent
