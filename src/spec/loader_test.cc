@@ -596,7 +596,7 @@ TEST(Loader, ReadsWhichTaintsAreTolerated) {
   expect_message(loaded(render("shop", stack)).services(0).spec().placement(), expected);
   EXPECT_EQ(
       error_of("services: {web: {image: a, x-orchion: {tolerations: [gpu:NoSchedule]}}}"),
-      "compose.yaml:1:53: `gpu:NoSchedule` tolerates nothing: write the taint's key, as gpu or gpu=only; * is any");
+      "compose.yaml:1:54: `gpu:NoSchedule` tolerates nothing: write the taint's key, as gpu or gpu=only; * is any");
 }
 
 TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {

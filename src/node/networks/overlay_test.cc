@@ -10,6 +10,7 @@
 #include "node/networks/lab_networks.h"
 #include "node/networks/links.h"
 #include "node/networks/names.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
