@@ -105,7 +105,8 @@ class Machine(lan.Machine):
         return next((name for name in found if name.startswith("or") and len(name) == 7 and name.endswith("w")), None)
 
 
-# Of linux/if_packet.h, which Python doesn't name.
+# Of asm-generic/socket.h and linux/if_packet.h, which Python doesn't name.
+SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 
 
@@ -114,6 +115,8 @@ class Listener:
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        # What comes while this is busy waits: nothing on the wire goes unheard.
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.socket.bind(("lan", 0))
         # Else a bridge keeps to itself what it carries from port to port.
         self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP,
