@@ -7,21 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 namespace orchion::base {
 
 namespace {
 
 enum class Durability { kPageCache, kDisk };
-
-Result<> write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const auto n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(errno, fmt::format("cannot write {}", path));
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 Result<> sync_folder(const std::filesystem::path& folder) {
   UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -36,7 +28,7 @@ Result<> replace_file(const std::filesystem::path& path, std::string_view conten
   auto write_beside = [&]() -> Result<> {
     if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
       return fail_errno(errno, fmt::format("cannot set the mode of {}", beside));
-    RETURN_IF_ERROR(write_all(fd.get(), content, beside));
+    RETURN_IF_ERROR(write_all(fd.get(), content, fmt::format("cannot write {}", beside)));
     if (durability == Durability::kDisk && ::fsync(fd.get()) != 0)
       return fail_errno(errno, fmt::format("cannot sync {}", beside));
     if (::rename(beside.c_str(), path.c_str()) != 0)

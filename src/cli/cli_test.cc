@@ -60,9 +60,15 @@ TEST_F(CliTest, WrongUseIsExitCodeTwo) {
 
 TEST_F(CliTest, ListsPrintTablesNamesOrTheServersOwnJson) {
   server_.on("GET /v1/tasks", 200, kTasks);
+  server_.on(
+      "GET /v1/routes", 200,
+      R"({"routes":[{"stack":"shop","service":"web","addresses":["https://shop.test/api"]},)"
+      R"({"stack":"shop","service":"web","addresses":["http://off.test/"],"message":"its certificate has expired"},)"
+      R"({"stack":"blog","service":"web","addresses":["http://blog.test/"]}]})");
   const auto table = run({"ps"});
   EXPECT_EQ(table.code, kExitOk);
-  EXPECT_THAT(table.out, AllOf(HasSubstr("TASK"), HasSubstr("shop/web.1  running"), HasSubstr("8080→80")));
+  EXPECT_THAT(table.out, AllOf(HasSubstr("TASK"), HasSubstr("shop/web.1  running"),
+                               HasSubstr("8080→80, https://shop.test/api  0")));
   EXPECT_EQ(run({"ps", "-o", "json"}).out, std::string(kTasks) + "\n");
   EXPECT_EQ(run({"-o", "name", "ps"}).out, "shop/web.1\n");
   EXPECT_THAT(run({"ps", "-o", "yaml"}).out, HasSubstr("tasks:\n  - meta:\n      name: web.1.abc\n"));
@@ -424,6 +430,66 @@ TEST_F(CliTest, UpShowsThePlanAppliesItWaitsAndNamesTheUrl) {
   ASSERT_EQ(asked.size(), 4u);
   EXPECT_THAT(asked[1], HasSubstr("\"dryRun\":true"));
   EXPECT_THAT(asked[2], AllOf(HasSubstr("\"baseRevision\":\"0\""), testing::Not(HasSubstr("\"dryRun\":true"))));
+}
+
+TEST_F(CliTest, NodesAreTaintedAndLabelledAsPeopleWriteIt) {
+  server_.on("POST /v1/nodes/nas/placement", 200,
+             R"({"meta":{"name":"nas"},"spec":{"taints":[{"key":"gpu","value":"only","effect":"NO_TASKS"}],)"
+             R"("labels":{"zone":"home","disk":"ssd"}}})");
+  const auto tainted =
+      run({"node", "taint", "nas", "gpu=only:NoExecute", "a.b/c:no-new-tasks", "old-", "x=1:NoSchedule-"});
+  EXPECT_EQ(tainted.code, kExitOk) << tainted.err;
+  EXPECT_EQ(tainted.err, "nas has the taints gpu=only:no-tasks\n");
+  EXPECT_THAT(server_.asked().back(),
+              AllOf(HasSubstr(R"("taints":[{"key":"gpu","value":"only","effect":"NO_TASKS"})"), HasSubstr(R"("a.b/c")"),
+                    HasSubstr(R"("removeTaints":["old","x:NO_NEW_TASKS"])")));
+  EXPECT_EQ(run({"node", "label", "nas", "disk=ssd", "rank-"}).err, "nas has the labels disk=ssd, zone=home\n");
+  EXPECT_THAT(server_.asked().back(),
+              AllOf(HasSubstr(R"("labels":{"disk":"ssd"})"), HasSubstr(R"("removeLabels":["rank"])")));
+
+  const auto asked = server_.asked().size();
+  for (const char* wrong : {"gpu", "gpu=only", "gpu:Sometimes"}) {
+    const auto refused = run({"node", "taint", "nas", wrong});
+    EXPECT_EQ(refused.code, kExitUsage) << wrong;
+    EXPECT_THAT(refused.err, HasSubstr("NoSchedule")) << wrong;
+  }
+  EXPECT_EQ(run({"node", "label", "nas", "disk"}).code, kExitUsage);
+  EXPECT_EQ(run({"node", "reserve", "nas"}).code, kExitUsage);
+  EXPECT_EQ(run({"node", "reserve", "nas", "--memory", "much"}).code, kExitUsage);
+  EXPECT_EQ(server_.asked().size(), asked);
+}
+
+TEST_F(CliTest, WhatIsNotNamedStaysReserved) {
+  server_.on("GET /v1/nodes/nas", 200,
+             R"({"meta":{"name":"nas"},"spec":{"reserved":{"nanoCpus":"1000000000","memoryBytes":"5"}}})");
+  server_.on("POST /v1/nodes/nas/placement", 200,
+             R"({"meta":{"name":"nas"},"spec":{"reserved":{"nanoCpus":"1000000000","memoryBytes":"2147483648"}}})");
+  const auto kept = run({"node", "reserve", "nas", "--memory", "2g"});
+  EXPECT_EQ(kept.code, kExitOk) << kept.err;
+  EXPECT_EQ(kept.err, "nas keeps 1 CPUs, 2 GiB for itself\n");
+  EXPECT_THAT(server_.asked().back(),
+              AllOf(HasSubstr(R"("nanoCpus":"1000000000")"), HasSubstr(R"("memoryBytes":"2147483648")")));
+}
+
+TEST_F(CliTest, UpNamesTheUrlsOfRoutes) {
+  write("compose.yaml", kCompose);
+  server_.on("GET /v1/server", 200, "{}");
+  server_.on(
+      "PUT /v1/stacks/shop", 200,
+      R"({"stack":{"meta":{"name":"shop","generation":"1"},"spec":{"services":[{"name":"web","spec":{"replicas":0,)"
+      R"("routes":[{"name":"route"}]}}]}},"plan":{"baseRevision":"0"}})");
+  server_.on("GET /v1/watch", 200,
+             watch_event(R"({"type":"PUT","stack":{"meta":{"name":"shop"},"status":{"observedGeneration":"1"}}})") +
+                 watch_event(R"({"type":"PUT","service":{"meta":{"name":"web","stack":"shop","generation":"1"},)"
+                             R"("status":{"observedGeneration":"1","revision":"web.1"}}})") +
+                 watch_event(R"({"type":"SYNCED"})"));
+  server_.on("GET /v1/routes", 200,
+             R"({"routes":[{"stack":"shop","service":"web","addresses":["http://a.test/","http://b.test/"],)"
+             R"("message":"no task of the service answers"}]})");
+  const auto outcome = run({"up"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  EXPECT_EQ(outcome.out, "http://a.test/\nhttp://b.test/\n");
+  EXPECT_THAT(outcome.err, HasSubstr("no request reaches shop/web yet: no task of the service answers\n"));
 }
 
 TEST_F(CliTest, UpDetachedDoesNotWatch) {

@@ -232,6 +232,19 @@ const Examples kOfMachines = {
     {"orchion node activate", R"(
   orchion node activate attic             after `orchion node drain attic`
 )"},
+    {"orchion node taint", R"(
+  orchion node taint big gpu=only:NoSchedule      new tasks alone that tolerate it
+  orchion node taint attic weak:NoExecute         those that run there move away, too
+  orchion node taint attic weak-                  takes it away
+)"},
+    {"orchion node label", R"(
+  orchion node label attic disk=ssd zone=home
+  orchion node label attic zone-                  takes it away
+)"},
+    {"orchion node reserve", R"(
+  orchion node reserve attic --cpus 1 --memory 2g
+  orchion node reserve attic --cpus 0             nothing of that any more
+)"},
     {"orchion node invite", R"(
   orchion node invite                     type what it prints on the other machine
   orchion node invite -o json             the same as data

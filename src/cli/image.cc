@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/core.h>
@@ -93,6 +94,20 @@ int run_image_push(Context& context, const std::string& reference, const std::st
   return image_call(context, "orchion.v1.ImageService.PushImage", request, "pushing", "pushed");
 }
 
+// Nodes that were there and don't have it: they fetch it from those that do.
+void tell_without(Context& context, const v1::Image& image) {
+  const auto api = context.api();
+  const auto nodes =
+      api ? context.run((*api)->call<v1::ListNodesResponse>("orchion.v1.NodeService.ListNodes", v1::ListNodesRequest()))
+          : base::Result<v1::ListNodesResponse>();
+  if (!nodes) return;  // who may not see nodes isn't told of them
+  const auto& held = image.status().nodes();
+  for (const auto& node : nodes->nodes())
+    if (node.status().state() == v1::NodeStatus::READY && std::ranges::find(held, node.meta().name()) == held.end())
+      context.say(
+          fmt::format("node {} did not take it, and fetches it from another when a task needs it", node.meta().name()));
+}
+
 int run_image_import(Context& context, const std::string& file, const std::string& name) {
   auto api = context.api();
   if (!api) return context.fail(api.error());
@@ -104,6 +119,8 @@ int run_image_import(Context& context, const std::string& file, const std::strin
   auto json = run_with_row(
       context, name.empty() ? file : name, [sent] { return text_of(*sent); },
       (*api)->upload("orchion.v1.ImageService.ImportImage", first, std::move(*archive)));
+  v1::Image image;
+  if (json && client::parse_json(*json, image)) tell_without(context, image);
   return print_image(context, std::move(json), "imported");
 }
 

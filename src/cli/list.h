@@ -19,6 +19,18 @@ std::string list_key() {
   return type->field(index)->json_name();
 }
 
+// Calls a list to its last page and hands each to `take`.
+template <class Response, class Request, class Take>
+base::Result<> read_pages(Context& context, const std::string& method, Request request, Take take) {
+  ASSIGN_OR_RETURN(const auto api, context.api());
+  do {
+    ASSIGN_OR_RETURN(const auto page, context.run(api->call<Response>(method, request)));
+    take(page);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return {};
+}
+
 // Calls a list and prints it: as the server sent it for -o json and yaml (one page, with its nextPageToken), else
 // through `rows_of`, or the user's template, to the last page.
 template <class Response, class Request, class RowsOf>

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "cli/list.h"
 #include "core/jobs.h"
 #include "core/network_names.h"
 #include "v1/control.pb.h"
@@ -13,18 +14,6 @@ namespace orchion::cli {
 namespace {
 
 namespace json = boost::json;
-
-// Hands every page to `take`.
-template <class Response, class Request, class Take>
-base::Result<> read_pages(Context& context, const std::string& method, Request request, Take take) {
-  ASSIGN_OR_RETURN(const auto api, context.api());
-  do {
-    ASSIGN_OR_RETURN(const auto page, context.run(api->call<Response>("orchion.v1." + method, request)));
-    take(page);
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
-  return {};
-}
 
 core::NetworkName name_of(const v1::Network& network) {
   return {network.meta().stack(), network.meta().name()};
@@ -80,10 +69,10 @@ std::vector<const v1::Task*> NetworkUsers::tasks_in(const v1::Network& network) 
 base::Result<NetworkUsers> read_network_users(Context& context) {
   NetworkUsers users;
   RETURN_IF_ERROR(read_pages<v1::ListServicesResponse>(
-      context, "ServiceService.ListServices", v1::ListServicesRequest(),
+      context, "orchion.v1.ServiceService.ListServices", v1::ListServicesRequest(),
       [&](const auto& page) { std::ranges::copy(page.services(), std::back_inserter(users.services)); }));
   RETURN_IF_ERROR(read_pages<v1::ListTasksResponse>(
-      context, "TaskService.ListTasks", v1::ListTasksRequest(),
+      context, "orchion.v1.TaskService.ListTasks", v1::ListTasksRequest(),
       [&](const auto& page) { std::ranges::copy(page.tasks(), std::back_inserter(users.tasks)); }));
   return users;
 }

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/node.h"
 #include "core/quantities.h"
 #include "v1/control.pb.h"
 
@@ -29,7 +30,8 @@ Row node_row(const v1::Node& node, base::WallTime now) {
       node.meta().name(),
       {node.meta().name(), state_text(node), core::format_cpus(has.nano_cpus()), core::format_bytes(has.memory_bytes()),
        has.architecture(), runtimes, age_of(node.meta().created_at(), now), node.status().message()},
-      {has.operating_system(), has.kernel(), core::format_bytes(has.disk_free_bytes()), node.meta().uid()}};
+      {has.operating_system(), has.kernel(), core::format_bytes(has.disk_free_bytes()), taints_text(node),
+       reserved_text(node), node.meta().uid()}};
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ Row node_row(const v1::Node& node, base::WallTime now) {
 int run_node_ls(Context& context) {
   return list_command<v1::ListNodesResponse>(context, "orchion.v1.NodeService.ListNodes", v1::ListNodesRequest(),
                                              {"NODE", "STATE", "CPUS", "MEMORY", "ARCH", "RUNTIMES", "AGE", "NOTE"},
-                                             {"OS", "KERNEL", "DISK FREE", "UID"},
+                                             {"OS", "KERNEL", "DISK FREE", "TAINTS", "RESERVED", "UID"},
                                              [&](const v1::ListNodesResponse& response) {
                                                std::vector<Row> rows;
                                                for (const auto& node : response.nodes())

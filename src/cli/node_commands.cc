@@ -1,5 +1,7 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/node.h"
+#include "cli/value_check.h"
 
 namespace orchion::cli {
 
@@ -23,6 +25,28 @@ void add_join(CommandTree& tree, CLI::App& group, const CliHooks& hooks) {
   join->add_flag("--foreground", flags->foreground, "Run the agent here instead of in the background");
   add_agent_options(join, flags->agent);
   tree.keep_local(join);
+}
+
+// About one node: what is placed on it, one or more of `what`.
+void add_placing(CommandTree& tree, CLI::App& group, const std::string& name, const std::string& help,
+                 const std::string& what, const std::string& what_help,
+                 int (*run)(Context&, const std::string&, const std::vector<std::string>&)) {
+  auto node = std::make_shared<std::string>();
+  auto placed = std::make_shared<std::vector<std::string>>();
+  auto* command =
+      tree.add(group, name, help, [node, placed, run](Context& context) { return run(context, *node, *placed); });
+  command->add_option("NODE", *node)->required();
+  command->add_option(what, *placed, what_help)->required();
+}
+
+void add_reserve(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<ReserveOptions>();
+  auto* reserve = tree.add(group, "reserve", "Keep a part of a node for other things than tasks",
+                           [options](Context& context) { return run_node_reserve(context, options->node, *options); });
+  reserve->add_option("NODE", options->node)->required();
+  reserve->add_option("--cpus", options->cpus, "CPUs, as 0.5 (default: as it is)")->check(check_cpus);
+  reserve->add_option("--memory", options->memory, "Memory, as 2g (default: as it is)")->check(check_memory);
+  reserve->add_option("--disk", options->disk, "Disk, as 10g (default: as it is)")->check(check_memory);
 }
 
 struct RemoveOptions {
@@ -51,6 +75,13 @@ void add_node_commands(CommandTree& tree, const CliHooks& hooks) {
   add_for_node(tree, node, "activate", "Give it tasks again", [](Context& context, const std::string& name) {
     return run_node_availability(context, name, "ACTIVE");
   });
+  add_placing(tree, node, "taint", "Turn tasks away that don't tolerate it", "TAINT",
+              "KEY[=VALUE]:EFFECT; KEY- or KEY:EFFECT- takes it away. Effects: NoSchedule (no new tasks), "
+              "PreferNoSchedule (others are preferred), NoExecute (those that are there move away, too)",
+              run_node_taint);
+  add_placing(tree, node, "label", "Give it labels, for constraints and preferences of services", "LABEL",
+              "KEY=VALUE; KEY- takes it away", run_node_label);
+  add_reserve(tree, node);
   tree.add(node, "invite", "Print the line that lets another machine join", run_node_invite);
   add_join(tree, node, hooks);
   add_rm(tree, node);

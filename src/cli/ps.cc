@@ -1,19 +1,46 @@
+#include <map>
+#include <vector>
+
 #include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/route.h"
 #include "core/jobs.h"
+#include "core/task_state.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
 
 namespace {
 
-std::string ports_text(const v1::Assignment& assignment) {
+// Where HTTP reaches services, by "STACK/SERVICE".
+using Addresses = std::map<std::string, std::vector<std::string>>;
+
+base::Result<Addresses> read_addresses(Context& context, const std::string& stack) {
+  Addresses addresses;
+  ASSIGN_OR_RETURN(const auto routes, read_routes(context, stack));
+  for (const auto& view : routes) {
+    auto& known = addresses[view.stack() + "/" + view.service()];
+    if (view.message().empty()) known.insert(known.end(), view.addresses().begin(), view.addresses().end());
+  }
+  return addresses;
+}
+
+bool is_led_to(const v1::Task& task) {
+  return task.status().state() == v1::RUNNING && task.spec().desired_state() == v1::DESIRED_RUNNING &&
+         core::is_ready(task.status());
+}
+
+// How it is reached from outside.
+std::string ports_text(const v1::Task& task, const Addresses& addresses) {
   std::string out;
-  for (const auto& port : assignment.ports())
+  for (const auto& port : task.spec().assignment().ports())
     out += fmt::format("{}{}{}→{}{}", out.empty() ? "" : ", ", port.host_ip().empty() ? "" : port.host_ip() + ":",
                        port.host_port(), port.container_port(), port.protocol() == "udp" ? "/udp" : "");
+  const auto found = addresses.find(task.meta().stack() + "/" + task.spec().service());
+  if (found == addresses.end() || !is_led_to(task)) return out;
+  for (const auto& address : found->second) out += (out.empty() ? "" : ", ") + address;
   return out;
 }
 
@@ -30,7 +57,7 @@ std::string note_text(const v1::Task& task) {
   return task.spec().assignment().node().empty() ? task.spec().placement_message() : "";
 }
 
-Row task_row(const v1::Task& task, base::WallTime now) {
+Row task_row(const v1::Task& task, const Addresses& reached, base::WallTime now) {
   const auto name = task.meta().stack() + "/" + core::short_name(task.spec());
   std::string addresses;
   for (const auto& address : task.spec().assignment().addresses())
@@ -39,7 +66,7 @@ Row task_row(const v1::Task& task, base::WallTime now) {
   return {
       name,
       {name, state_text(task), runs ? age_of(task.status().started_at(), now) : "-", task.spec().assignment().node(),
-       ports_text(task.spec().assignment()), std::to_string(task.status().restarts()), note_text(task)},
+       ports_text(task, reached), std::to_string(task.status().restarts()), note_text(task)},
       {task.spec().revision(), addresses, std::to_string(task.status().pid()), task.meta().uid()}};
 }
 
@@ -52,13 +79,20 @@ int run_ps(Context& context, bool all, const FileOptions& files) {
   auto stack = find_stack(context, files);
   if (stack) request.set_stack(*stack);
   if (!stack && !files.files.empty()) return context.refuse(stack.error());
+  const auto format = context.options().output.format;
+  Addresses reached;
+  if (format == OutputFormat::kTable || format == OutputFormat::kWide) {
+    auto read = read_addresses(context, request.stack());
+    if (!read) return context.fail(read.error());
+    reached = std::move(*read);
+  }
   return list_command<v1::ListTasksResponse>(context, "orchion.v1.TaskService.ListTasks", request,
                                              {"TASK", "STATE", "UP", "NODE", "PORTS", "RESTARTS", "NOTE"},
                                              {"REVISION", "ADDRESS", "PID", "UID"},
                                              [&](const v1::ListTasksResponse& response) {
                                                std::vector<Row> rows;
                                                for (const auto& task : response.tasks())
-                                                 rows.push_back(task_row(task, context.clock().wall()));
+                                                 rows.push_back(task_row(task, reached, context.clock().wall()));
                                                return rows;
                                              });
 }

@@ -35,6 +35,19 @@ Row route_row(const v1::RouteView& view, base::WallTime now) {
 
 }  // namespace
 
+base::Result<std::vector<v1::RouteView>> read_routes(Context& context, const std::string& stack) {
+  v1::ListRoutesRequest request;
+  request.set_stack(stack);
+  std::vector<v1::RouteView> routes;
+  auto read = read_pages<v1::ListRoutesResponse>(
+      context, fmt::format("{}ListRoutes", kService), std::move(request),
+      [&](const auto& page) { routes.insert(routes.end(), page.routes().begin(), page.routes().end()); });
+  const bool is_hidden =
+      !read && (read.error().code == base::Code::kPermissionDenied || read.error().code == base::Code::kNotFound);
+  if (!read && !is_hidden) return std::unexpected(read.error());
+  return routes;
+}
+
 int run_route_ls(Context& context) {
   v1::ListRoutesRequest request;
   request.set_stack(context.options().stack);

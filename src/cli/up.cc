@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/core.h>
@@ -8,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/plan_text.h"
 #include "cli/port_check.h"
+#include "cli/route.h"
 #include "spec/render.h"
 
 namespace orchion::cli {
@@ -20,10 +22,28 @@ base::Result<v1::ApplyStackResponse> apply(Context& context, client::ApiClient& 
   return context.run(api.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", std::move(request)));
 }
 
-void print_what_now(Context& context, const std::string& stack, const StackProgress& progress) {
-  for (const auto& url : progress.urls()) std::cout << url << '\n' << std::flush;
-  context.tell(
-      fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}", stack));
+void print_url(const std::string& url) {
+  std::cout << url << '\n' << std::flush;
+}
+
+// The URLs of its routes, and what is in the way of them.
+void print_routes(Context& context, const v1::Stack& stack) {
+  const auto& services = stack.spec().services();
+  if (std::ranges::all_of(services, [](const auto& service) { return service.spec().routes().empty(); })) return;
+  const auto routes = read_routes(context, stack.meta().name());
+  if (!routes) return context.say("orchion: " + routes.error().message);
+  for (const auto& view : *routes) {
+    std::ranges::for_each(view.addresses(), print_url);
+    if (!view.message().empty())
+      context.say(fmt::format("no request reaches {}/{} yet: {}", view.stack(), view.service(), view.message()));
+  }
+}
+
+void print_what_now(Context& context, const v1::Stack& stack, const StackProgress& progress) {
+  std::ranges::for_each(progress.urls(), print_url);
+  print_routes(context, stack);
+  context.tell(fmt::format("next: orchion ps --stack {0} · orchion logs -f --stack {0} · orchion down --stack {0}",
+                           stack.meta().name()));
 }
 
 // So that the URL which is printed answers. Only on the machine that the ports are published on.
@@ -45,7 +65,7 @@ int wait_until_it_stands(Context& context, std::shared_ptr<client::ApiClient> ap
     wait_for_listeners(context, api->connection(), *progress);
     // The lines that were drawn say this.
     if (!live) context.tell(fmt::format("{}: {}", name, progress->summary()));
-    print_what_now(context, name, *progress);
+    print_what_now(context, stack, *progress);
     return kExitOk;
   }
   const auto obstacles = progress->obstacles();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/write_all.h"
 
 namespace orchion::cli {
 
@@ -26,13 +27,7 @@ WholeFile::~WholeFile() {
 }
 
 base::Result<> WholeFile::write(std::string_view bytes) const {
-  while (!bytes.empty()) {
-    const auto n = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot write " + (file_.empty() ? "to standard output" : file_));
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
+  return base::write_all(fd_.get(), bytes, "cannot write " + (file_.empty() ? "to standard output" : file_));
 }
 
 base::Result<> WholeFile::finish() {

@@ -108,8 +108,8 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
     const auto place = run / "network";
     ASSIGN_OR_RETURN(auto apart, node::networks::open_namespace(place));
     networks.apart = std::make_shared<const base::UniqueFd>(std::move(apart));
-    resolver.make_socket = [apart = networks.apart](int family, int type) {
-      return node::networks::make_socket_in(*apart, family, type);
+    resolver.make_socket = [apart = networks.apart](int type) {
+      return node::networks::make_socket_in(*apart, AF_INET, type);
     };
     parts->uplink_ = std::make_shared<node::networks::Uplink>(clock, parts->workers_, place, run,
                                                               [](pid_t program) { keep_apart(program); });

@@ -40,6 +40,7 @@ x-orchion:
       keep: 48h
       on_node_loss: fence
       executor: docker
+      tolerations: [gpu=only]
 volumes: {v: }
 secrets: {s: {environment: HOME}}
 )";
@@ -83,6 +84,8 @@ TEST(JobLoader, ReadsWhatIsItsOwnAndWhatAServiceHas) {
   EXPECT_EQ(job.placement(), v1::JobSpec::SPREAD_OUT);
   EXPECT_EQ(job.keep().seconds(), 48 * 3600);
   EXPECT_EQ(job.on_node_loss(), v1::FENCE);
+  ASSERT_EQ(job.placement_rules().tolerations_size(), 1);
+  EXPECT_EQ(job.placement_rules().tolerations(0).value(), "only");
 }
 
 TEST(JobLoader, IsWrittenBackAsItWas) {

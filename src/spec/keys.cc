@@ -160,6 +160,7 @@ constexpr Key kOrchionKeyList[] = {
      "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node; else the node's default"},
     {"health", kMap},
     {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"},
+    {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
     {"routes", kList, true, "or labels of Traefik"}};
 constexpr Key kRouteKeyList[] = {{"name", kText},
                                  {"host", kText, true, "`*.example.com` for one label more"},
@@ -386,6 +387,7 @@ constexpr Key kJobKeyList[] = {
     {"keep", kText, true, "at most 100 ended runs of a job are kept in any case"},
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},
+    {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
     {"deploy", kMap, true, "`resources`, `placement` and `labels`"},
     refused("build", "describe it with a service, and name the image here"),
     refused("restart", "say `retries`"),

@@ -589,6 +589,16 @@ TEST(Loader, OrchionsOwnWordsAreCheckedLikeTheOthers) {
             "compose.yaml:1:64: `on_nodeloss` isn't a key of x-orchion: did you mean `on_node_loss`?");
 }
 
+TEST(Loader, ReadsWhichTaintsAreTolerated) {
+  const auto stack = loaded("services: {web: {image: a, x-orchion: {tolerations: [gpu, disk=slow, '*']}}}");
+  const auto expected = R"({"tolerations":[{"key":"gpu"},{"key":"disk","value":"slow"},{}]})";
+  expect_message(stack.services(0).spec().placement(), expected);
+  expect_message(loaded(render("shop", stack)).services(0).spec().placement(), expected);
+  EXPECT_EQ(
+      error_of("services: {web: {image: a, x-orchion: {tolerations: [gpu:NoSchedule]}}}"),
+      "compose.yaml:1:54: `gpu:NoSchedule` tolerates nothing: write the taint's key, as gpu or gpu=only; * is any");
+}
+
 TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {
   const auto recovery_of = [](const std::string& text) {
     return loaded("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: " + text + "}}}")

@@ -165,6 +165,7 @@ constexpr Meaning kMeanings[] = {
      "the image's check, or orchion's own for well-known images", "{readiness: {tcp: 80}}"},
     {"x-orchion", "recovery",
      "what is done for a task that is unhealthy, or that failed where `restart` allows another", "restart", "recreate"},
+    {"x-orchion", "tolerations", "taints of nodes that don't keep the service's tasks away", "none", "[gpu=only]"},
     {"x-orchion", "routes", "which HTTP requests to a node's ingress are the service's", "",
      "[{host: shop.example.com, port: 8080}]"},
     // a route
@@ -265,6 +266,7 @@ constexpr Meaning kMeanings[] = {
      "{report: /out/report.txt}"},
     {"a job", "placement", "how its tasks are put on the nodes that have room", "least-loaded", "spread"},
     {"a job", "keep", "how long ended runs are kept, with their output", "7 days", "48h"},
+    {"a job", "tolerations", "taints of nodes that don't keep the job's tasks away", "none", "[gpu=only]"},
     {"a job", "on_node_loss", "what becomes of tasks whose node is silent",
      "wait where there is a volume, else replace", "fence"},
     {"a job", "executor", "what of a node runs the job", "the node's default", "docker"},

@@ -47,6 +47,7 @@ class JobRenderer {
                                   : spec_.on_node_loss() == v1::WAIT ? "wait"
                                                                      : "replace");
     yaml_.field("executor", spec_.container().executor());
+    render_tolerations(spec_.placement_rules(), yaml_);
   }
 
  private:

@@ -281,13 +281,14 @@ class ServiceRenderer {
     const bool has_probes = needs_probes(spec.container());
     const bool recovers = spec.recovery().action() != v1::Recovery::RESTART;
     if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers &&
-        spec.routes().empty())
+        spec.placement().tolerations().empty() && spec.routes().empty())
       return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
     yaml_.begin_map();
     if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
     yaml_.field("executor", executor);
+    render_tolerations(spec.placement(), yaml_);
     if (has_probes) render_probes(spec.container(), yaml_);
     if (recovers) recovery(spec.recovery());
     if (!spec.routes().empty()) render_routes(spec, yaml_);
@@ -334,6 +335,14 @@ class ServiceRenderer {
 std::string local_network_name(std::string network) {
   std::ranges::replace(network, '/', '_');
   return network;
+}
+
+void render_tolerations(const v1::PlacementRules& rules, RenderWriter& yaml) {
+  std::vector<std::string> texts;
+  for (const auto& toleration : rules.tolerations())
+    texts.push_back((toleration.key().empty() ? "*" : toleration.key()) +
+                    (toleration.value().empty() ? "" : "=" + toleration.value()));
+  yaml.list_if("tolerations", texts);
 }
 
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {

@@ -18,6 +18,9 @@ void render_service(const v1::NamedService& service, const BuildSpec* build, Ren
 // `x-orchion`.
 void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
 
+// `tolerations` of `x-orchion` and of jobs, where there are any.
+void render_tolerations(const v1::PlacementRules& rules, RenderWriter& yaml);
+
 // `queues` of `x-orchion`, where the stack has any.
 void render_queues(const v1::StackSpec& spec, RenderWriter& yaml);
 

@@ -187,6 +187,7 @@ ROWS = {
     "GET /v1/nodes/{name}": Row({"name": "NODE"}),
     "GET /v1/nodes/{name}/containers": Row({"name": "NODE"}),
     "POST /v1/nodes/{name}/availability": Row({"name": "NODE"}, {"availability": "DRAINED"}, DRY),
+    "POST /v1/nodes/{name}/placement": Row({"name": "NODE"}, {"labels": {"disk": "ssd"}}, DRY),
     "DELETE /v1/nodes/{name}": Row({"name": "NODE"}, query=DRY + "&force=true"),
     "POST /v1/nodes/invitations": Row(body={}, once=True),
     "GET /v1/images": Row(),
@@ -248,6 +249,9 @@ REFUSED = {
         ({"parameters": {"NO": "1"}}, "/parameters"), ({"secretParameters": {"NO": "1"}}, "/secretParameters"),
         ({"inputs": {"notes": "../../etc/passwd"}}, "/inputs")],
     "POST /v1/nodes/{name}/availability": [({"availability": 77}, "/availability")],
+    "POST /v1/nodes/{name}/placement": [
+        ({"taints": [{"key": "a b"}]}, "/taints/0/key"), ({"taints": [{"key": "a", "effect": 77}]}, "/taints/0/effect"),
+        ({"removeTaints": ["a:NEVER"]}, "/removeTaints/0"), ({"reserved": {"nanoCpus": -1}}, "/reserved/nanoCpus")],
     "POST /v1/images/pull": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
     "POST /v1/images/push": [
         ({}, "/reference"), ({"reference": IMAGE, "destination": "a b"}, "/destination"),

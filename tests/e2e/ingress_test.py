@@ -205,6 +205,9 @@ class OneMachine(unittest.TestCase):
             with self.subTest(host=host, path=path):
                 status, _, body = ask(host, path)
                 self.assertEqual((status, body), (404, "No service is reached at this address.\n"))
+        shown = {line.split()[0]: line for line in self.cluster.ok("ps").splitlines()}
+        self.assertIn(" http://a.first.test/, http://b.first.test/ ", shown["s/first.1"])
+        self.assertIn("\nhttp://strip.test/x/y\n", "\n" + self.cluster.ok("up", "-f", self.cluster.folder / "s/compose.yaml"))
         routes = self.cluster.json("route", "ls")["routes"]
         self.assertEqual({r["service"]: r["addresses"] for r in routes}["first"],
                          ["http://a.first.test/", "http://b.first.test/"])
@@ -463,6 +466,22 @@ class SeveralMachines(unittest.TestCase):
         harness.wait_for("both machines", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
         self.one.ok("down", "--stack", "s", "--yes")
         harness.wait_for("nobody to listen", lambda: self.ask() is None)
+
+    def test_a_node_that_is_removed_takes_it_down(self):
+        self.up(1, "machine-2")
+        harness.wait_for("the task", lambda: "machine-2 at ." in (self.ask() or (0, ""))[1])
+        run = pathlib.Path(f"/run/orchion-{(self.two.data / 'cluster-id').read_text()[:6]}")
+        self.assertTrue((run / "ingress").exists())
+        self.one.ok("node", "rm", "machine-2", "--force", "--yes")
+        harness.wait_for("nobody to listen", lambda: self.ask() is None)
+        harness.wait_for("HAProxy and the task to be gone", lambda: (
+            not (run / "ingress").exists() and not any((run / "netns").glob("*"))))
+        # Nor does its next agent bring it back.
+        self.two.ok("agent", "--stop")
+        self.two.ok("agent", "--background", "--ingress")
+        harness.wait_for("it to be refused", lambda: "was removed from the cluster" in self.two.agent_log())
+        self.assertIsNone(self.ask())
+        self.assertFalse((run / "ingress").exists())
 
     def ask(self):
         connection = http.client.HTTPConnection(self.two.address, 80, timeout=10)

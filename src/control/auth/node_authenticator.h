@@ -17,10 +17,14 @@ class NodeAuthenticator {
       : objects_(objects), cluster_id_(std::move(cluster_id)) {}
 
   // `certificate` (PEM) was vouched for by the cluster's authority already. The identity's name is node_identity() of
-  // the node's uid. kUnauthenticated: it names no node, or one that was removed, or has another key by now.
+  // the node's uid. kNotFound: that node was removed, and its agent acts on it; kUnauthenticated: it names no node
+  // that is known, or one that has another key.
   base::Result<Identity> authenticate(std::string_view certificate) const;
 
  private:
+  // As far back as there are events.
+  bool was_removed(const std::string& uid) const;
+
   const store::ObjectStore& objects_;
   std::string cluster_id_;
 };

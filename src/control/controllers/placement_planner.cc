@@ -124,7 +124,7 @@ class Placer {
 
   void follow(const v1::PlacementRules& rules, const store::ObjectName& owner, scheduler::TaskClass& wanted) {
     wanted.spread_over.assign(rules.spread_over().begin(), rules.spread_over().end());
-    wanted.tolerations.assign(rules.tolerations().begin(), rules.tolerations().end());
+    wanted.tolerations = rules.tolerations();
     for (const auto& affinity : rules.affinities())
       wanted.affinities.push_back(
           {group_of({owner.stack, affinity.service()}), affinity.domain(), affinity.away(), affinity.preferred()});

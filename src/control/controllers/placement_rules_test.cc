@@ -105,6 +105,33 @@ TEST_F(PlacementRulesLife, TaintsKeepAwayWhoDoesNotTolerateThem) {
   EXPECT_THAT(message("web"), HasSubstr("1 has the taint gpu=only:no-new-tasks"));
 }
 
+TEST_F(PlacementRulesLife, WhoMayNotStayMovesAway) {
+  add_node("a");
+  apply("shop", make_stack({{"web", "app:1", 2}, {"model", "app:1", 1, [](v1::ServiceSpec& spec) {
+                                                    spec.mutable_placement()->add_tolerations()->set_key("gpu");
+                                                  }}}));
+  settle();
+  add_node("b");
+  settle();
+  const auto model = running("model")[0]->meta().uid();
+  const auto taint = [&](v1::Taint::Effect effect) {
+    change_node("a", [&](v1::Node& node) {
+      node.mutable_spec()->clear_taints();
+      auto& added = *node.mutable_spec()->add_taints();
+      added.set_key("gpu");
+      added.set_effect(effect);
+    });
+    settle();
+  };
+  taint(v1::Taint::NO_NEW_TASKS);
+  EXPECT_EQ(per_node("web"), (std::map<std::string, int>{{"a", 2}}));
+  taint(v1::Taint::NO_TASKS);
+  EXPECT_EQ(per_node("web"), (std::map<std::string, int>{{"b", 2}}));
+  EXPECT_EQ(running("model")[0]->meta().uid(), model) << "it tolerates that";
+  const auto& moved = running("web")[0]->spec().changes(0);
+  EXPECT_THAT(moved.message(), HasSubstr("node a has the taint gpu:no-tasks"));
+}
+
 TEST_F(PlacementRulesLife, WhatIsReservedForTheSystemIsNobodys) {
   add_node("a", {4, 8});
   change_node("a", [](v1::Node& node) { node.mutable_spec()->mutable_reserved()->set_nano_cpus(1'000'000'000); });

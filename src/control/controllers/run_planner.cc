@@ -28,7 +28,7 @@ class RunPlanner {
         status_(snapshot.run->status()),
         now_(now),
         random_(random),
-        nodes_(snapshot.nodes),
+        nodes_(snapshot.nodes, job_.placement_rules()),
         recorded_(status_.done_indexes().begin(), status_.done_indexes().end()),
         done_(recorded_) {}
 
@@ -270,8 +270,8 @@ class RunPlanner {
   void move_away(const TaskPtr& task) {
     plan_.units.push_back(with(stop_task(*task, v1::DESIRED_STOPPED, nodes_.drained(*task, kRuns), now_),
                                event(*task, v1::Event::INFO, "TaskMoves",
-                                     fmt::format("{} leaves node {}, which is drained, and is begun anew",
-                                                 short_name(*task), task->spec().assignment().node()))));
+                                     fmt::format("{} leaves node {}, which {}, and is begun anew", short_name(*task),
+                                                 task->spec().assignment().node(), nodes_.why_left(*task)))));
   }
 
   static std::string by_controller() { return core::controller_actor(kRuns); }
@@ -363,7 +363,7 @@ Plan plan_run_removal(const RunSnapshot& snapshot, Now now) {
     plan.units.push_back({{Verb::kRemove, *snapshot.run}});
     return plan;
   }
-  const NodeTable nodes(snapshot.nodes);
+  const NodeTable nodes(snapshot.nodes, snapshot.run->spec().template_().placement_rules());
   v1::Run changed = *snapshot.run;
   for (const auto& task : snapshot.tasks)
     if (nodes.condition_of(*task) == NodeCondition::kLost)

@@ -1,5 +1,9 @@
 #include "control/controllers/seen_times.h"
 
+#include <algorithm>
+
+#include <google/protobuf/util/message_differencer.h>
+
 #include "core/lifecycle.h"
 #include "core/task_state.h"
 
@@ -29,10 +33,20 @@ void SeenTimes::note_node(const v1::Node* before, const v1::Node* after) {
     silent_.erase((after != nullptr ? after : before)->meta().uid());
 }
 
+namespace {
+
+bool has_same_taints(const v1::Node& a, const v1::Node& b) {
+  return std::ranges::equal(a.spec().taints(), b.spec().taints(), [](const v1::Taint& one, const v1::Taint& other) {
+    return google::protobuf::util::MessageDifferencer::Equals(one, other);
+  });
+}
+
+}  // namespace
+
 bool is_news(const v1::Node* before, const v1::Node* after) {
   return before == nullptr || after == nullptr || before->status().state() != after->status().state() ||
          before->spec().availability() != after->spec().availability() ||
-         core::is_deleted(before->meta()) != core::is_deleted(after->meta());
+         core::is_deleted(before->meta()) != core::is_deleted(after->meta()) || !has_same_taints(*before, *after);
 }
 
 }  // namespace orchion::control::controllers

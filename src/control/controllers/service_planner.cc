@@ -41,7 +41,7 @@ class ServicePlanner {
         wanted_(core::tasks_wanted(snapshot.service->spec())),
         now_(now),
         random_(random),
-        nodes_(snapshot.cluster.nodes),
+        nodes_(snapshot.cluster.nodes, snapshot.service->spec().placement()),
         virtual_addresses_(plan_virtual_addresses(*snapshot.service, snapshot.tasks, snapshot.cluster)),
         why_(snapshot),
         revisions_(snapshot, now, random) {}
@@ -166,10 +166,10 @@ class ServicePlanner {
   }
 
   void move_away(const TaskPtr& task) {
-    plan_.units.push_back(
-        with(stop(*task, nodes_.drained(*task, kServices)),
-             event(*task, v1::Event::INFO, "TaskMoves",
-                   fmt::format("{} leaves node {}, which is drained", short_name(*task), node_of(*task)))));
+    plan_.units.push_back(with(
+        stop(*task, nodes_.drained(*task, kServices)),
+        event(*task, v1::Event::INFO, "TaskMoves",
+              fmt::format("{} leaves node {}, which {}", short_name(*task), node_of(*task), nodes_.why_left(*task)))));
     in_transition_ = true;
   }
 

@@ -55,7 +55,8 @@ constexpr base::Duration kSettleTime = std::chrono::seconds(10);
 // attempts
 //   are used up; on another node where the recovery is MOVE and another fits;
 // - tasks that can't live on their node, see looks_for_another_node(), stopped and replaced where another fits;
-// - tasks on nodes that are drained or leaving stopped and replaced; tasks on lost nodes replaced where on_node_loss
+// - tasks on nodes that are drained or leaving, or have a taint that lets no task stay, stopped and replaced; tasks on
+// lost nodes replaced where on_node_loss
 //   is REPLACE and replacement isn't paused, where it is FENCE only after the time in which the node's agent, deaf to
 //   everybody, has stopped them itself; tasks of nodes that were removed replaced in any case, after the same time;
 // - tasks that share the network of another service's task stopped when that one goes, and replaced with the next;

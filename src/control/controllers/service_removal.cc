@@ -12,7 +12,7 @@ namespace {
 
 // Names the task that holds it up, where one does.
 std::string removal_message(const ServiceSnapshot& snapshot) {
-  const NodeTable nodes(snapshot.cluster.nodes);
+  const NodeTable nodes(snapshot.cluster.nodes, snapshot.service->spec().placement());
   for (const auto& task : snapshot.tasks)
     if (nodes.condition_of(*task) == NodeCondition::kLost)
       return fmt::format(

@@ -9,6 +9,7 @@
 #include "control/controllers/decisions.h"
 #include "core/defaults.h"
 #include "core/lifecycle.h"
+#include "core/taints.h"
 #include "core/task_state.h"
 
 namespace orchion::control::controllers {
@@ -87,7 +88,7 @@ std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks) {
   return slots;
 }
 
-NodeTable::NodeTable(const std::vector<NodePtr>& nodes) {
+NodeTable::NodeTable(const std::vector<NodePtr>& nodes, const v1::PlacementRules& rules) : rules_(rules) {
   for (const auto& node : nodes) nodes_.emplace(node->meta().uid(), node.get());
 }
 
@@ -99,14 +100,25 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   if (node.status().state() == v1::NodeStatus::LOST) return NodeCondition::kLost;
   if (node.spec().availability() == v1::NodeSpec::DRAINED || core::is_deleted(node.meta()))
     return NodeCondition::kDrained;
-  return NodeCondition::kGood;
+  return taint_against(task) != nullptr ? NodeCondition::kDrained : NodeCondition::kGood;
+}
+
+const v1::Taint* NodeTable::taint_against(const v1::Task& task) const {
+  const auto found = nodes_.find(task.spec().assignment().node_uid());
+  return found == nodes_.end() ? nullptr : core::drives_away(found->second->spec().taints(), rules_.tolerations());
+}
+
+std::string NodeTable::why_left(const v1::Task& task) const {
+  const auto* taint = taint_against(task);
+  return taint == nullptr ? "is drained" : "has the taint " + core::taint_text(*taint);
 }
 
 core::Decision NodeTable::drained(const v1::Task& task, std::string_view controller) const {
   const auto found = nodes_.find(task.spec().assignment().node_uid());
   const auto actor =
       found == nodes_.end() ? core::controller_actor(controller) : asked_by(found->second->meta(), controller);
-  return {"NodeDrained", fmt::format("node {} is drained", task.spec().assignment().node()), actor};
+  return {taint_against(task) == nullptr ? "NodeDrained" : "NodeTainted",
+          fmt::format("node {} {}", task.spec().assignment().node(), why_left(task)), actor};
 }
 
 bool is_ended(const v1::Task& task) {

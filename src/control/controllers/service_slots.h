@@ -27,15 +27,20 @@ enum class NodeCondition { kNone, kGood, kLost, kDrained, kGone };
 // The nodes of a snapshot, by uid.
 class NodeTable {
  public:
-  explicit NodeTable(const std::vector<NodePtr>& nodes);
+  // As tasks with these rules see them; `rules` outlives the table.
+  NodeTable(const std::vector<NodePtr>& nodes, const v1::PlacementRules& rules);
 
-  // Of the task's node; kNone: it has none.
+  // Of the task's node; kNone: it has none; kDrained: tasks leave it, for that or for a taint.
   NodeCondition condition_of(const v1::Task& task) const;
 
-  // Why a task leaves a node that is drained or leaving; who drained it, else `controller`.
+  // Why a task leaves its node, "is drained"; and that as a decision of whoever asked for it, else of `controller`.
+  std::string why_left(const v1::Task& task) const;
   core::Decision drained(const v1::Task& task, std::string_view controller) const;
 
  private:
+  const v1::Taint* taint_against(const v1::Task& task) const;
+
+  const v1::PlacementRules& rules_;
   std::unordered_map<std::string, const v1::Node*> nodes_;
 };
 

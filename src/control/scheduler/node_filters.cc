@@ -8,6 +8,7 @@
 
 #include "core/constraints.h"
 #include "core/lifecycle.h"
+#include "core/taints.h"
 
 namespace orchion::control::scheduler {
 
@@ -32,13 +33,6 @@ Refusal check_executor(const v1::Node& node, const TaskClass& wanted) {
   }
   if (wanted.executor.empty() && wanted.oci_runtime.empty()) return {};
   return {Filter::kExecutor, wanted.executor.empty() ? wanted.oci_runtime : wanted.executor};
-}
-
-bool tolerates(const TaskClass& wanted, const v1::Taint& taint) {
-  return std::any_of(wanted.tolerations.begin(), wanted.tolerations.end(), [&](const v1::Toleration& toleration) {
-    return toleration.key().empty() ||
-           (toleration.key() == taint.key() && (toleration.value().empty() || toleration.value() == taint.value()));
-  });
 }
 
 // Only which models there are; how many are free is the engine's to say.
@@ -69,15 +63,15 @@ Refusal check_condition(const v1::Node& node) {
 
 Refusal check_taints(const v1::Node& node, const TaskClass& wanted) {
   for (const auto& taint : node.spec().taints())
-    if (taint.effect() != v1::Taint::PREFER_OTHERS && !tolerates(wanted, taint))
-      return {Filter::kTaint, text_of(taint)};
+    if (taint.effect() != v1::Taint::PREFER_OTHERS && !core::tolerates(wanted.tolerations, taint))
+      return {Filter::kTaint, core::taint_text(taint)};
   return {};
 }
 
 bool prefers_others(const v1::Node& node, const TaskClass& wanted) {
   const auto& taints = node.spec().taints();
   return std::any_of(taints.begin(), taints.end(), [&](const v1::Taint& taint) {
-    return taint.effect() == v1::Taint::PREFER_OTHERS && !tolerates(wanted, taint);
+    return taint.effect() == v1::Taint::PREFER_OTHERS && !core::tolerates(wanted.tolerations, taint);
   });
 }
 
@@ -92,13 +86,6 @@ Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
     return {Filter::kPlatform, architecture};
   if (Refusal refused = check_executor(node, wanted); refused.filter != Filter::kPassed) return refused;
   return check_gpu_models(node, wanted);
-}
-
-std::string text_of(const v1::Taint& taint) {
-  constexpr const char* kEffects[] = {"no-new-tasks", "prefer-others", "no-tasks"};
-  const auto effect = static_cast<unsigned>(taint.effect());
-  return fmt::format("{}{}{}:{}", taint.key(), taint.value().empty() ? "" : "=", taint.value(),
-                     effect < std::size(kEffects) ? kEffects[effect] : "no-new-tasks");
 }
 
 }  // namespace orchion::control::scheduler

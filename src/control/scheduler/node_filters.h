@@ -18,7 +18,4 @@ Refusal check_attributes(const v1::Node& node, const TaskClass& wanted);
 // Whether it has a taint that says to prefer others, and that the class doesn't tolerate.
 bool prefers_others(const v1::Node& node, const TaskClass& wanted);
 
-// "key=value:NO_NEW_TASKS" as it is written: "key=value:no-new-tasks".
-std::string text_of(const v1::Taint& taint);
-
 }  // namespace orchion::control::scheduler

@@ -80,7 +80,7 @@ struct TaskClass {
   v1::GpuRequest gpus;
   std::vector<std::string> spread_over;  // "node.labels.zone", at most kSpreadMax: as evenly as can be over its values
   std::vector<Affinity> affinities;
-  std::vector<v1::Toleration> tolerations;
+  google::protobuf::RepeatedPtrField<v1::Toleration> tolerations;
   std::uint32_t tasks_per_node_max = 0;  // of its group; 0: any number
   bool together = false;                 // all tasks of the class in one call find a place, or none does
 };

@@ -503,6 +503,28 @@ TEST_F(RoutedFeedTest, ANodeWithAnIngressIsToldRoutesWithTheirNetworkAndWhoServe
   EXPECT_EQ(feed_.full(view_).routes().routes_size(), 1);
 }
 
+TEST_F(RoutedFeedTest, ANetworkIsToldOfWhenItHasItsAddresses) {
+  v1::Network fresh;
+  fresh.mutable_meta()->set_stack("shop");
+  fresh.mutable_meta()->set_name("front");
+  fresh.mutable_meta()->set_uid("front-net");
+  create(fresh);
+  service_.mutable_spec()->mutable_container()->mutable_networks(0)->set_network("front");
+  create(service_);
+  const auto full = feed_.full(view_);
+  EXPECT_EQ(full.networks_size(), 0);
+  EXPECT_EQ(full.routes().routes_size(), 0);
+  fresh.mutable_meta()->set_revision(view_.networks().find_uid("front-net")->meta().revision());
+  fresh.mutable_status()->set_subnet("10.192.16.0/20");
+  store::Transaction transaction;
+  store::put_status(transaction, fresh);
+  const auto told = feed_.delta(view_, play(std::move(transaction)));
+  ASSERT_TRUE(told);
+  ASSERT_EQ(told->networks_size(), 1);
+  EXPECT_EQ(told->networks(0).subnet(), "10.192.16.0/20");
+  EXPECT_EQ(told->routes().routes_size(), 1);
+}
+
 TEST_F(RoutedFeedTest, OthersAreToldNone) {
   AssignmentFeed other("node-2");
   create(service_);

@@ -37,6 +37,10 @@ constexpr int kConflictsMax = 20;
 // Every conflict means that another node's list was stored.
 constexpr int kImageTries = 50;
 
+// A node whose agent is away this long hears of new keys when it is back, and is reached again then. Less than agents
+// wait for their answer.
+constexpr auto kKeyHeldMax = std::chrono::minutes(5);
+
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 
 // Certificates are renewed weeks before they end.
@@ -66,6 +70,8 @@ struct Dispatcher::Session {
   base::Channel<v1::FromAgent> incoming;
   std::string host_address;
   std::string mesh_address;
+  std::optional<v1::NodeMesh> held_mesh;  // with a new key, which somebody who has to know it can't be told now
+  base::Time held_since;
   base::Channel<v1::ToAgent> outgoing;
   base::Notifier never;  // who waits for it waits for the session's end
   std::unique_ptr<AssignmentFeed> feed;
@@ -267,14 +273,16 @@ base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStr
       co_return base::fail(base::Code::kAborted, "this session was ended by the server: connect again");
     if (options_.heard) options_.heard(session->node_uid);
     if (message->has_heartbeat()) {
+      CO_RETURN_IF_ERROR(co_await tell_mesh(session));
       v1::ToAgent answer;
-      answer.set_heartbeat(true);
+      answer.set_heartbeat(!session->held_mesh);
       session->offer(std::move(answer));
       if (!message->heartbeat().has_capabilities()) continue;
     }
     if (message->has_mesh()) {
-      // An answer to what comes after a new key says that it is stored.
-      CO_RETURN_IF_ERROR(co_await handle(session, std::move(*message)));
+      if (!session->held_mesh) session->held_since = context_.clock.now();
+      session->held_mesh = std::move(*message->mutable_mesh());
+      CO_RETURN_IF_ERROR(co_await tell_mesh(session));
       continue;
     }
     CO_RETURN_IF_ERROR(co_await session->incoming.send(std::move(*message)));
@@ -298,10 +306,10 @@ base::Co<> Dispatcher::handle(std::shared_ptr<Session> session, v1::FromAgent me
     case v1::FromAgent::kImages: co_return co_await store_images(session, std::move(*message.mutable_images()));
     case v1::FromAgent::kRemovedVolume: co_return co_await finish_volume(session, message.removed_volume());
     case v1::FromAgent::kRemovedNetwork: co_return co_await finish_network(session, message.removed_network());
-    case v1::FromAgent::kMesh: co_return co_await store_mesh(session, std::move(*message.mutable_mesh()));
     case v1::FromAgent::kLeaving:
       if (options_.left) options_.left(session->node_uid);
       co_return base::Result<>{};
+    case v1::FromAgent::kMesh:
     case v1::FromAgent::kHello:
     case v1::FromAgent::MESSAGE_NOT_SET: break;
   }
@@ -321,7 +329,22 @@ base::Co<> Dispatcher::store_capabilities(std::shared_ptr<Session> session, v1::
   co_return base::Result<>{};
 }
 
-// What follows in this session is answered when it is stored, and all others are told: the agent counts on that.
+bool Dispatcher::all_of_mesh_listen() const {
+  return std::ranges::all_of(context_.objects.view().nodes().all(), [this](const auto& entry) {
+    return !entry.second->status().has_mesh() || newest_.contains(entry.second->meta().uid());
+  });
+}
+
+// A node uses its new key when this is done, and who doesn't know it by then loses it: what follows in this session is
+// answered as if nobody were told before it is stored, and all others are told.
+base::Co<> Dispatcher::tell_mesh(std::shared_ptr<Session> session) {
+  if (!session->held_mesh) co_return base::Result<>{};
+  if (!all_of_mesh_listen() && context_.clock.now() - session->held_since < kKeyHeldMax) co_return base::Result<>{};
+  auto mesh = std::move(*session->held_mesh);
+  session->held_mesh.reset();
+  co_return co_await store_mesh(session, std::move(mesh));
+}
+
 base::Co<> Dispatcher::store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh) {
   for (int attempt = 0;; ++attempt) {
     const auto node = context_.objects.view().nodes().find_uid(session->node_uid);

@@ -71,6 +71,8 @@ class Dispatcher {
   base::Co<> handle_loop(std::shared_ptr<Session> session);
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
+  bool all_of_mesh_listen() const;
+  base::Co<> tell_mesh(std::shared_ptr<Session> session);
   base::Co<> store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
   base::Co<> finish_network(std::shared_ptr<Session> session, std::string uid);

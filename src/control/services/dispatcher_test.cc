@@ -235,6 +235,62 @@ TEST_F(DispatcherTest, ANodeInTheMeshIsToldItsAddressThere) {
   EXPECT_FALSE(view().nodes().find("nas")->status().has_mesh()) << "it came back without";
 }
 
+TEST_F(DispatcherTest, AKeyForTheMeshWaitsForWhoIsAway) {
+  const std::string key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+  const std::string next = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+  const auto mesh = [](const std::string& public_key) {
+    v1::NodeMesh out;
+    out.set_public_key(public_key);
+    out.set_endpoint("192.0.2.1:4604");
+    out.set_engine("kernel");
+    return out;
+  };
+  const auto join_mesh = [&](const std::string& name) -> Agent& {
+    auto& agent = connect();
+    v1::FromAgent message;
+    message.mutable_hello()->set_hostname(name);
+    message.mutable_hello()->set_node_uid("uid-" + name);
+    message.mutable_hello()->set_protocol(kProtocolVersion);
+    *message.mutable_hello()->mutable_mesh() = mesh(key);
+    say(agent, message);
+    listen(agent);
+    return agent;
+  };
+  const auto stored = [&] { return view().nodes().find("nas")->status().mesh().public_key(); };
+  v1::FromAgent beat;
+  beat.mutable_heartbeat();
+  v1::FromAgent changed;
+
+  auto& nas = join_mesh("nas");
+  auto& pi = join_mesh("pi");
+  join("plain", "uid-plain").stream->finish();
+  pi.stream->finish();
+  loop_.poll();
+  *changed.mutable_mesh() = mesh(next);
+  say(nas, changed);
+  say(nas, beat);
+  EXPECT_EQ(stored(), key);
+  ASSERT_TRUE(listen(nas).back().has_heartbeat());
+  EXPECT_FALSE(nas.heard.back().heartbeat());
+  join_mesh("pi");
+  say(nas, beat);
+  EXPECT_EQ(stored(), next);
+  EXPECT_TRUE(listen(nas).back().heartbeat());
+
+  // Not for ever.
+  agents_.back()->stream->finish();
+  loop_.poll();
+  *changed.mutable_mesh() = mesh(key);
+  say(nas, changed);
+  clock_.advance(std::chrono::minutes(4));
+  say(nas, beat);
+  EXPECT_EQ(stored(), next);
+  clock_.advance(std::chrono::minutes(2));
+  say(nas, beat);
+  EXPECT_EQ(stored(), key);
+  EXPECT_TRUE(listen(nas).back().heartbeat());
+}
+
 TEST_F(DispatcherTest, ACertificateSpeaksForItsNodeAlone) {
   join("nas", "uid-nas");
   join("pi", "uid-pi");

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <boost/asio/this_coro.hpp>
 
+#include "base/log.h"
 #include "control/services/bind.h"
 #include "control/services/image_carrier.h"
 #include "control/services/image_uses.h"
@@ -68,6 +70,57 @@ base::Co<BegunExport> begin_export(NodeStreams* streams, std::string node_uid, s
   CO_ASSIGN_OR_RETURN(begun.from, co_await streams->open(std::move(node_uid), std::move(want)));
   CO_ASSIGN_OR_RETURN(begun.piece, co_await next_piece(begun.from.get()));
   co_return std::move(begun);
+}
+
+// An archive on its way to a node.
+struct Upload {
+  std::string node;                // its name
+  std::unique_ptr<NodeStream> to;  // null: it doesn't take the archive
+  base::Error failure;             // why
+};
+
+bool has_taker(const std::vector<Upload>& uploads) {
+  return std::ranges::any_of(uploads, [](const Upload& upload) { return upload.to != nullptr; });
+}
+
+// A node that fails is left out from then on; an error is the caller's own end.
+base::Co<> leave_out(Upload* upload, base::Error failure) {
+  upload->to.reset();
+  upload->failure = std::move(failure);
+  const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return std::unexpected(upload->failure);
+  co_return base::Result<>{};
+}
+
+base::Co<> send_piece(Upload* upload, std::string data) {
+  if (!upload->to) co_return base::Result<>{};
+  v1::StreamToAgent message;
+  message.set_data(std::move(data));
+  auto sent = co_await upload->to->send(std::move(message));
+  if (sent) co_return sent;
+  // The node's own words say why it stopped taking the archive.
+  auto answer = co_await final_answer(upload->to.get());
+  auto failure = answer ? sent.error() : answer.error();
+  co_return co_await leave_out(upload, std::move(failure));
+}
+
+// The image as the node has it then, on this one too.
+base::Co<> finish_upload(Upload* upload, v1::Image* image) {
+  if (!upload->to) co_return base::Result<>{};
+  v1::StreamToAgent end;
+  end.set_data("");
+  // A node that has refused already doesn't listen; its answer below says why.
+  (void)co_await upload->to->send(std::move(end));
+  auto answer = co_await final_answer(upload->to.get());
+  if (!answer) {
+    auto failure = answer.error();
+    co_return co_await leave_out(upload, std::move(failure));
+  }
+  auto held = std::move(*image->mutable_status()->mutable_nodes());
+  *image = std::move(*answer->mutable_image());
+  *image->mutable_status()->mutable_nodes() = std::move(held);
+  image->mutable_status()->add_nodes(upload->node);
+  co_return base::Result<>{};
 }
 
 base::Co<> pass_on(BegunExport archive, core::TypedStream<v1::ExportImageRequest, v1::ImagePiece> stream) {
@@ -211,40 +264,27 @@ base::Co<> ImageService::import(core::CallContext, core::TypedStream<v1::ImportI
   }
   CO_ASSIGN_OR_RETURN(const auto nodes, targets(first->node()));
   if (first->dry_run()) co_return co_await import_nothing(std::move(*first), nodes, stream);
-  std::vector<std::unique_ptr<NodeStream>> uploads;
+  std::vector<Upload> uploads;
   for (const auto& node : nodes) {
     v1::StreamRequest want;
     want.mutable_import()->set_name(first->name());
-    CO_ASSIGN_OR_RETURN(auto upload, co_await streams_.open(node->meta().uid(), std::move(want)));
-    uploads.push_back(std::move(upload));
+    uploads.push_back({node->meta().name(), nullptr, {}});
+    auto opened = co_await streams_.open(node->meta().uid(), std::move(want));
+    if (opened) uploads.back().to = std::move(*opened);
+    if (!opened) uploads.back().failure = opened.error();
   }
-  // Every node takes each piece before the next is read: the slowest sets the pace.
-  for (std::optional<v1::ImportImageRequest> piece = std::move(first); piece;) {
-    if (!piece->data().empty()) {
-      for (auto& upload : uploads) {
-        v1::StreamToAgent message;
-        message.set_data(piece->data());
-        auto sent = co_await upload->send(std::move(message));
-        if (sent) continue;
-        // The node's own words say why it stopped taking the archive.
-        auto answer = co_await final_answer(upload.get());
-        co_return std::unexpected(answer ? sent.error() : answer.error());
-      }
-    }
+  // Every node takes each piece before the next is read: the slowest sets the pace. Without any nothing is read.
+  for (std::optional<v1::ImportImageRequest> piece = std::move(first); piece && has_taker(uploads);) {
+    for (auto& upload : uploads)
+      if (!piece->data().empty()) CO_RETURN_IF_ERROR(co_await send_piece(&upload, piece->data()));
     CO_ASSIGN_OR_RETURN(piece, co_await stream.receive());
   }
   v1::Image image;
-  for (std::size_t i = 0; i < uploads.size(); ++i) {
-    v1::StreamToAgent end;
-    end.set_data("");
-    // A node that has refused already doesn't listen; its answer below says why.
-    (void)co_await uploads[i]->send(std::move(end));
-    CO_ASSIGN_OR_RETURN(auto answer, co_await final_answer(uploads[i].get()));
-    auto held = std::move(*image.mutable_status()->mutable_nodes());
-    image = std::move(*answer.mutable_image());
-    *image.mutable_status()->mutable_nodes() = std::move(held);
-    image.mutable_status()->add_nodes(nodes[i]->meta().name());
-  }
+  for (auto& upload : uploads) CO_RETURN_IF_ERROR(co_await finish_upload(&upload, &image));
+  if (image.status().nodes().empty()) co_return std::unexpected(uploads.front().failure);
+  for (const auto& upload : uploads)
+    if (!upload.to)
+      base::log::warn("node {} did not take {}: {}", upload.node, image.meta().name(), upload.failure.message);
   CO_RETURN_IF_ERROR(co_await wait_until_listed(context_, image));
   co_return co_await stream.send(std::move(image));
 }

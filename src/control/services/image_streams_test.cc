@@ -101,6 +101,15 @@ class ImageStreamsTest : public ServicesFixture {
     return std::make_shared<Export>(std::deque<v1::ExportImageRequest>{request});
   }
 
+  using Import = CollectedCall<v1::ImportImageRequest, v1::Image>;
+
+  static std::shared_ptr<Import> import_of(const std::vector<std::string>& pieces) {
+    std::deque<v1::ImportImageRequest> requests;
+    for (const auto& piece : pieces) requests.emplace_back().set_data(piece);
+    requests.front().set_name("app:1");
+    return std::make_shared<Import>(std::move(requests));
+  }
+
   core::MethodTable table_;
   NodeStreams streams_{loop_.executor(), clock_, random_};
   std::map<std::string, FakeNode> nodes_;
@@ -135,6 +144,46 @@ TEST_F(ImageStreamsTest, WhatOnlyAnEngineMayHaveIsAskedOfEveryNode) {
   send_data(second, "");
   ASSERT_TRUE(ended->has_value() && ended->value());
   EXPECT_EQ(call->responses.at(0).data(), "all");
+}
+
+TEST_F(ImageStreamsTest, AnImportSucceedsWhereOneNodeTakesIt) {
+  v1::Node gone;  // ready by its object, and its agent is just started anew
+  gone.mutable_meta()->set_name("n1");
+  gone.mutable_meta()->set_uid("uid-n1");
+  gone.mutable_status()->set_state(v1::NodeStatus::READY);
+  add(gone);
+  auto& taker = add_node("n2");
+  auto& breaks = add_node("n3");
+  const auto call = import_of({"one ", "two"});
+  const auto ended = start("ImportImage", call);
+  ASSERT_EQ(taker.asked.size(), 1u);
+  ASSERT_EQ(breaks.asked.size(), 1u);
+  v1::StreamFromAgent failure;
+  failure.mutable_failure()->set_code(static_cast<int>(Code::kResourceExhausted));
+  failure.mutable_failure()->set_message("the disk is full");
+  send(breaks, failure);
+  v1::StreamFromAgent done;
+  done.mutable_image()->mutable_meta()->set_name(kApp);
+  send(taker, done);
+  clock_.advance(std::chrono::seconds(10));
+  loop_.poll();
+  ASSERT_TRUE(ended->has_value());
+  ASSERT_TRUE(ended->value()) << ended->value().error().message;
+  ASSERT_EQ(call->responses.size(), 1u);
+  EXPECT_EQ(call->responses[0].meta().name(), kApp);
+  EXPECT_THAT(call->responses[0].status().nodes(), ElementsAre("n2"));
+}
+
+TEST_F(ImageStreamsTest, AnImportThatNoNodeTakesFails) {
+  auto& node = add_node("n1");
+  const auto ended = start("ImportImage", import_of({"junk"}));
+  v1::StreamFromAgent failure;
+  failure.mutable_failure()->set_code(static_cast<int>(Code::kInvalidArgument));
+  failure.mutable_failure()->set_message("that is no archive");
+  send(node, failure);
+  ASSERT_TRUE(ended->has_value());
+  ASSERT_FALSE(ended->value());
+  EXPECT_EQ(ended->value().error().message, "that is no archive");
 }
 
 TEST_F(ImageStreamsTest, AWrongNameIsRefused) {

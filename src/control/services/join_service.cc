@@ -10,6 +10,7 @@
 #include "control/store/keys.h"
 #include "core/fingerprint.h"
 #include "core/join_token.h"
+#include "core/node_placement.h"
 #include "core/timestamps.h"
 #include "wire/tls/certificates.h"
 
@@ -26,9 +27,6 @@ constexpr auto kRemembered = std::chrono::hours(24);
 
 // Certificates begin five minutes before they are made; what is left is for the way.
 constexpr auto kClockDifferenceMax = std::chrono::minutes(4);
-
-constexpr std::size_t kLabelsMax = 64;
-constexpr std::size_t kTextBytesMax = 256;
 
 // Of 120 operations a transaction may have.
 constexpr int kOldRemovedAtOnce = 50;
@@ -63,14 +61,14 @@ std::string duration_text(base::Duration duration) {
 
 // A node keeps what it was told here for ever: no more than it can need.
 base::Result<> check_size(const v1::JoinRequest& request) {
-  bool fits =
-      request.hostname().size() <= kTextBytesMax && static_cast<std::size_t>(request.labels().size()) <= kLabelsMax;
+  bool fits = request.hostname().size() <= core::kNodeTextBytesMax &&
+              static_cast<std::size_t>(request.labels().size()) <= core::kNodeLabelsMax;
   for (const auto& [name, value] : request.labels())
-    fits = fits && name.size() <= kTextBytesMax && value.size() <= kTextBytesMax;
+    fits = fits && name.size() <= core::kNodeTextBytesMax && value.size() <= core::kNodeTextBytesMax;
   if (fits) return {};
   return base::fail(Code::kInvalidArgument,
                     fmt::format("a node has at most {} labels, and {} characters in each and in its hostname",
-                                kLabelsMax, kTextBytesMax));
+                                core::kNodeLabelsMax, core::kNodeTextBytesMax));
 }
 
 }  // namespace

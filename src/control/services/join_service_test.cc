@@ -144,7 +144,15 @@ TEST_F(JoinServiceTest, ARemovedNodeIsAStranger) {
   store::Transaction transaction;
   store::remove(transaction, *view().nodes().find("pi"));
   commit(std::move(transaction));
-  expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kUnauthenticated, "removed from the cluster");
+  expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kUnauthenticated, "runs on");
+  v1::Event removal;
+  removal.mutable_meta()->set_name("e1");
+  removal.set_reason("NodeRemoved");
+  removal.set_subject_uid(joined.node_uid());
+  store::Transaction told;
+  store::create(told, removal);
+  ASSERT_TRUE(loop_.run(objects_->commit(std::move(told))));
+  expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kNotFound, "removed from the cluster");
   EXPECT_EQ(renew(key_).error().code, Code::kUnauthenticated);
 }
 

@@ -1,10 +1,13 @@
 #include "control/services/node_service.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/services/bind.h"
 #include "control/services/paging.h"
 #include "control/store/keys.h"
+#include "core/events.h"
+#include "core/node_placement.h"
 #include "core/task_changes.h"
 
 namespace orchion::control::services {
@@ -68,6 +71,30 @@ base::Co<v1::Node> NodeService::set_availability(core::CallContext call, v1::Set
   co_return node;
 }
 
+base::Co<v1::Node> NodeService::set_placement(core::CallContext call, v1::SetNodePlacementRequest request) {
+  const auto present = context_.objects.view().nodes().find(request.name());
+  if (!present) co_return std::unexpected(no_node(request.name()));
+  v1::Node node = *present;
+  CO_RETURN_IF_ERROR(check_match(call, node));
+  CO_ASSIGN_OR_RETURN(auto placement, core::place_on_node(node, request));
+  if (placement.changes.empty()) co_return node;
+  *node.mutable_spec() = std::move(placement.spec);
+  node.mutable_meta()->set_changed_by(core::user_actor(call.identity));
+  if (request.dry_run()) co_return node;
+  node.mutable_meta()->set_generation(node.meta().generation() + 1);
+  store::Transaction transaction;
+  store::put_spec(transaction, node);
+  store::create(
+      transaction,
+      core::make_event({v1::Event::INFO, "Node", "", node.meta().name(), node.meta().uid(), "NodeChanged",
+                        fmt::format("node {} has now: {}", node.meta().name(), fmt::join(placement.changes, ", ")),
+                        node.meta().name()},
+                       context_.clock.wall(), context_.random));
+  CO_ASSIGN_OR_RETURN(const auto revision, co_await context_.objects.commit(std::move(transaction)));
+  node.mutable_meta()->set_revision(revision);
+  co_return node;
+}
+
 base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext call, v1::RemoveNodeRequest request) {
   const auto node = context_.objects.view().nodes().find(request.name());
   if (!node) co_return std::unexpected(no_node(request.name()));
@@ -96,6 +123,8 @@ void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> ser
                                                                      bind(&NodeService::list_containers));
   table.unary<v1::SetNodeAvailabilityRequest, v1::Node>("orchion.v1.NodeService.SetNodeAvailability",
                                                         bind(&NodeService::set_availability));
+  table.unary<v1::SetNodePlacementRequest, v1::Node>("orchion.v1.NodeService.SetNodePlacement",
+                                                     bind(&NodeService::set_placement));
   table.unary<v1::RemoveNodeRequest, google::protobuf::Empty>("orchion.v1.NodeService.RemoveNode",
                                                               bind(&NodeService::remove));
 }

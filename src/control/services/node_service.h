@@ -20,8 +20,9 @@ class NodeService {
   base::Co<v1::ListNodesResponse> list(core::CallContext call, v1::ListNodesRequest request);
   base::Co<v1::Node> get(core::CallContext call, v1::GetNodeRequest request);
   base::Co<v1::ListContainersResponse> list_containers(core::CallContext call, v1::ListContainersRequest request);
-  // Both heed If-Match; with dry_run they check, answer with what would be, and change nothing.
+  // All heed If-Match; with dry_run they check, answer with what would be, and change nothing.
   base::Co<v1::Node> set_availability(core::CallContext call, v1::SetNodeAvailabilityRequest request);
+  base::Co<v1::Node> set_placement(core::CallContext call, v1::SetNodePlacementRequest request);
   base::Co<google::protobuf::Empty> remove(core::CallContext call, v1::RemoveNodeRequest request);
 
  private:

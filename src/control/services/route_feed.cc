@@ -13,7 +13,8 @@ namespace orchion::control::services {
 std::shared_ptr<const v1::Network> network_of_route(const store::View& view, const v1::Service& service,
                                                     const v1::HttpRoute& route) {
   const auto name = core::network_of_route(service.meta().stack(), service.spec(), route);
-  return view.networks().find(name.stack, name.name);
+  auto network = view.networks().find(name.stack, name.name);
+  return network && !network->status().subnet().empty() ? network : nullptr;
 }
 
 bool RouteFeed::is_touched_by(const store::ObjectStore::Commit& commit) const {

@@ -14,7 +14,7 @@ namespace orchion::control::services {
 // The internal authority's certificate with its key for these hosts, PEM: the same again until it is due.
 using CertificateFor = std::function<base::Result<std::string>(const std::vector<std::string>& hosts)>;
 
-// The network in which a route's service is reached; null: it isn't there (yet).
+// The network in which a route's service is reached; null: it isn't there, or has no addresses (yet).
 std::shared_ptr<const v1::Network> network_of_route(const store::View& view, const v1::Service& service,
                                                     const v1::HttpRoute& route);
 

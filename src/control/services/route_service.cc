@@ -18,6 +18,8 @@ namespace orchion::control::services {
 
 namespace {
 
+constexpr char kPlaceSeparator = '\0';  // in no name
+
 // What the nodes with an ingress have in common, as far as one line can say it: the first that is ready speaks for all.
 struct Entrance {
   bool is_there = false;
@@ -100,19 +102,46 @@ struct RouteReader {
   }
 };
 
+std::vector<const v1::HttpRoute*> routes_by_name(const v1::Service& service) {
+  std::vector<const v1::HttpRoute*> routes;
+  for (const auto& route : service.spec().routes()) routes.push_back(&route);
+  std::ranges::sort(routes, {}, [](const auto* route) -> const std::string& { return route->name(); });
+  return routes;
+}
+
+// Where a route stands in the list of all; before it come its service's of lesser names.
+store::ObjectName place_of(const v1::Service& service, const v1::HttpRoute& route) {
+  return {service.meta().stack(), service.meta().name() + kPlaceSeparator + route.name()};
+}
+
+store::ObjectName service_at(const store::ObjectName& place) {
+  return {place.stack, place.name.substr(0, place.name.find(kPlaceSeparator))};
+}
+
 base::Co<v1::ListRoutesResponse> list(std::shared_ptr<const RouteReader> reader, v1::ListRoutesRequest request) {
   CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
   const auto& view = reader->context.objects.view();
   v1::ListRoutesResponse response;
   response.set_revision(reader->context.objects.bookmark().text());
   const auto entrance = entrance_of(view);
-  auto wanted = [&](const v1::Service& service) {
-    return (request.stack().empty() || request.stack() == service.meta().stack()) && !service.spec().routes().empty() &&
-           !core::is_deleted(service.meta());
-  };
-  for (const auto& service : page_of(view.services(), page, wanted, *response.mutable_next_page_token()))
-    for (const auto& route : service->spec().routes())
-      *response.add_routes() = reader->view_of(entrance, *service, route);
+  const auto& services = view.services().all();
+  store::ObjectName last;
+  for (auto it = page.after ? services.lower_bound(service_at(*page.after)) : services.begin(); it != services.end();
+       ++it) {
+    const auto& service = *it->second;
+    if (core::is_deleted(service.meta()) || (!request.stack().empty() && request.stack() != service.meta().stack()))
+      continue;
+    for (const auto* route : routes_by_name(service)) {
+      auto place = place_of(service, *route);
+      if (page.after && place <= *page.after) continue;
+      if (static_cast<std::size_t>(response.routes_size()) == page.size) {
+        response.set_next_page_token(page_token_after(last));
+        co_return response;
+      }
+      *response.add_routes() = reader->view_of(entrance, service, *route);
+      last = std::move(place);
+    }
+  }
   co_return response;
 }
 

@@ -78,6 +78,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::ListNodesRequest, v1::ListNodesResponse>(table, "NodeService.ListNodes");
   unimplemented<v1::GetNodeRequest, v1::Node>(table, "NodeService.GetNode");
   unimplemented<v1::SetNodeAvailabilityRequest, v1::Node>(table, "NodeService.SetNodeAvailability");
+  unimplemented<v1::SetNodePlacementRequest, v1::Node>(table, "NodeService.SetNodePlacement");
   unimplemented<v1::ListContainersRequest, v1::ListContainersResponse>(table, "NodeService.ListContainers");
   unimplemented<v1::RemoveNodeRequest, Empty>(table, "NodeService.RemoveNode");
   unimplemented<v1::InviteNodeRequest, v1::InviteNodeResponse>(table, "NodeService.InviteNode");

@@ -55,11 +55,9 @@ struct Listener {
 
 // A gateway may come after the resolver, and go and come again.
 template <class Socket>
-void allow_absent_address(Socket& socket, bool v4) {
+void allow_absent_address(Socket& socket) {
   const int on = 1;
-  ::setsockopt(socket.native_handle(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND, &on,
-               sizeof(on));
-  if (!v4) ::setsockopt(socket.native_handle(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  ::setsockopt(socket.native_handle(), IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 }
 
 // One client by TCP. Closed when it says nothing for too long.
@@ -114,16 +112,15 @@ struct DnsServer::State : std::enable_shared_from_this<DnsServer::State> {
   base::Result<> listen(const std::string& address);
 
   template <class Socket>
-  base::Result<> open(Socket& socket, const Address& address, int type, error_code& failure) {
-    using Protocol = typename Socket::protocol_type;
-    const auto family = address.is_v4() ? Protocol::v4() : Protocol::v6();
+  base::Result<> open(Socket& socket, int type, error_code& failure) {
+    const auto family = Socket::protocol_type::v4();
     if (options.make_socket) {
-      ASSIGN_OR_RETURN(auto made, options.make_socket(family.family(), type));
+      ASSIGN_OR_RETURN(auto made, options.make_socket(type));
       socket.assign(family, made.release(), failure);
     } else {
       socket.open(family, failure);
     }
-    if (!failure) allow_absent_address(socket, address.is_v4());
+    if (!failure) allow_absent_address(socket);
     return {};
   }
 
@@ -154,14 +151,14 @@ struct DnsServer::State : std::enable_shared_from_this<DnsServer::State> {
 
 base::Result<> DnsServer::State::listen(const std::string& address) {
   error_code failure;
-  const Address ip = asio::ip::make_address(address, failure);
-  if (failure) return base::fail(base::Code::kInvalidArgument, fmt::format("\"{}\" is not an IP address", address));
+  const Address ip = asio::ip::make_address_v4(address, failure);
+  if (failure) return base::fail(base::Code::kInvalidArgument, fmt::format("\"{}\" is not an IPv4 address", address));
   if (listeners.contains(ip)) return {};
   auto listener = std::make_shared<Listener>(executor);
-  RETURN_IF_ERROR(open(listener->datagrams, ip, SOCK_DGRAM, failure));
+  RETURN_IF_ERROR(open(listener->datagrams, SOCK_DGRAM, failure));
   if (!failure) listener->datagrams.bind(udp::endpoint(ip, port), failure);
   const std::uint16_t bound = failure ? port : listener->datagrams.local_endpoint().port();
-  if (!failure) RETURN_IF_ERROR(open(listener->acceptor, ip, SOCK_STREAM, failure));
+  if (!failure) RETURN_IF_ERROR(open(listener->acceptor, SOCK_STREAM, failure));
   if (!failure) listener->acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
   if (!failure) listener->acceptor.bind(tcp::endpoint(ip, bound), failure);
   if (!failure) listener->acceptor.listen(asio::socket_base::max_listen_connections, failure);

@@ -21,14 +21,14 @@
 namespace orchion::mesh::dns {
 
 struct DnsServerOptions {
-  // Where it listens from the start. Never an address that others than containers reach: the network's gateways are
-  // added one by one.
+  // Where it listens from the start, IPv4. Never an address that others than containers reach: the network's gateways
+  // are added one by one.
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: one that is free for UDP and TCP
 
-  // A new socket of that family (AF_INET, AF_INET6) and type, not blocking, for it to listen on; empty: from this
-  // process's own network, which upstreams are asked from in any case.
-  std::function<base::Result<base::UniqueFd>(int family, int type)> make_socket;
+  // A new IPv4 socket of that type, not blocking, for it to listen on; empty: from this process's own network, which
+  // upstreams are asked from in any case.
+  std::function<base::Result<base::UniqueFd>(int type)> make_socket;
 
   // "ADDRESS" or "ADDRESS:PORT" (IPv4); empty: those of /etc/resolv.conf, whenever it changes.
   std::vector<std::string> upstreams;
@@ -63,7 +63,7 @@ class DnsServer {
   // The same for every address; 0 before start().
   std::uint16_t port() const;
 
-  // A gateway, IPv4 or IPv6, which needn't be up yet. Twice is no error.
+  // A gateway, IPv4, which needn't be up yet. Twice is no error. Tasks with IPv6 ask by IPv4, too.
   base::Result<> add_address(const std::string& address);
   void remove_address(const std::string& address);
 

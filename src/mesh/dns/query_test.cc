@@ -43,8 +43,7 @@ class QueryTest : public testing::Test {
                 .slot = 1,
                 .address6 = "fd00::7",
                 .virtual_address = "10.0.0.200",
-                .virtual_address6 = "fd00::200",
-                .ports = {{8080}, {53, true}}});
+                .virtual_address6 = "fd00::200"});
     table_.put({"web1", "blue", "10.0.0.2", "shop", "web", 1, {}});
     table_.put({"web2", "blue", "10.0.0.3", "shop", "web", 2, {}});
     for (std::uint32_t slot = 1; slot <= 100; ++slot) {
@@ -113,9 +112,8 @@ TEST_F(QueryTest, AnswersForIpv6) {
 }
 
 TEST_F(QueryTest, SaysWhereAServiceListens) {
-  const Reply known = ask({"api", "SRV"});
-  EXPECT_THAT(known.values,
-              ElementsAre("0 0 53 1.api.shop.orchion.internal.", "0 0 8080 1.api.shop.orchion.internal."));
+  const Reply known = ask({"_8080._tcp.api", "SRV"});
+  EXPECT_THAT(known.values, ElementsAre("0 0 8080 1.api.shop.orchion.internal."));
   EXPECT_THAT(known.additional, ElementsAre("1.api.shop.orchion.internal.\t2\tIN\tA\t10.0.0.7",
                                             "1.api.shop.orchion.internal.\t2\tIN\tAAAA\tfd00::7"));
   EXPECT_THAT(ask({"_443._tcp.api.shop.orchion.internal", "SRV"}).values,

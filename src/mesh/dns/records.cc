@@ -286,24 +286,17 @@ ServiceAnswer RecordTable::find_services(const Address& asker_address, std::stri
   const Found found = lookup(*asker, port_name ? port_name->rest : name);
   ServiceAnswer answer{.authoritative = found.authoritative, .exists = !found.groups.empty(), .targets = {}};
   if (port_name && port_name->port == 0) answer.exists = false;
-  if (!answer.exists) return answer;
-  std::map<std::pair<std::string, std::uint16_t>, std::vector<Address>> targets;
+  if (!answer.exists || !port_name) return answer;
+  std::map<std::string, std::vector<Address>> targets;  // by name
   for (const Group* group : found.groups) {
     for (const Entry* entry : group->entries) {
-      const auto add_target = [&](std::uint16_t port) {
-        auto& addresses = targets[{with_domain(task_name(entry->record)), port}];
-        addresses.insert(addresses.end(), entry->own.begin(), entry->own.end());
-      };
-      if (port_name) {
-        add_target(port_name->port);
-      } else {
-        for (const auto& port : entry->record.ports) add_target(port.number);
-      }
+      auto& addresses = targets[with_domain(task_name(entry->record))];
+      addresses.insert(addresses.end(), entry->own.begin(), entry->own.end());
     }
   }
-  for (auto& [target, addresses] : targets) {
+  for (auto& [task, addresses] : targets) {
     sort_uniquely(addresses);
-    answer.targets.push_back({target.first, target.second, std::move(addresses)});
+    answer.targets.push_back({task, port_name->port, std::move(addresses)});
   }
   return answer;
 }

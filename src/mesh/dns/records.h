@@ -19,13 +19,6 @@ namespace orchion::mesh::dns {
 
 using Address = boost::asio::ip::address;
 
-struct Port {
-  std::uint16_t number = 0;
-  bool udp = false;
-
-  bool operator==(const Port&) const = default;
-};
-
 // One running task in one network. Names lead to it from put() to remove(): only what serves is put.
 struct Record {
   std::string task_uid;
@@ -38,8 +31,7 @@ struct Record {
   std::string address6 = {};              // empty: no IPv6
   std::string virtual_address = {};       // of its service in this network; empty: it has none
   std::string virtual_address6 = {};
-  bool of_run = false;           // of a job, which has no virtual address
-  std::vector<Port> ports = {};  // that it listens on, as far as they are known
+  bool of_run = false;  // of a job, which has no virtual address
 };
 
 // A task of this machine in one of its networks. Empty: it has no such address.
@@ -66,7 +58,7 @@ struct Answer {
   std::vector<Address> addresses;  // IPv4 before IPv6, each once, in a stable order
 };
 
-// What listens behind a name: one for each task and port.
+// What listens behind a name: one for each task.
 struct ServiceAnswer {
   struct Target {
     std::string name;  // "2.web.shop.orchion.internal"
@@ -122,8 +114,8 @@ class RecordTable {
   // networks. A single label that nobody has doesn't exist; it is never asked of others.
   Answer find(const Address& asker, std::string_view name) const;
 
-  // The same names: every port that their tasks are known to listen on. "_8080._tcp." before one: that port of every
-  // task, whether known or not. Names of ports aren't known: "_http._tcp.web" doesn't exist.
+  // The same names with "_8080._tcp." before them: that port of every task. Names of ports aren't known:
+  // "_http._tcp.web" doesn't exist. Without a port a name that exists has no targets.
   ServiceAnswer find_services(const Address& asker, std::string_view name) const;
 
   // The full name of the task, the service or the gateway that has this address.

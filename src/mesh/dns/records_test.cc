@@ -215,19 +215,16 @@ TEST_F(RecordTableTest, PortsAreFoundByNumber) {
               .service = "api",
               .slot = 1,
               .address6 = "fd00::21",
-              .virtual_address = "10.0.0.202",
-              .ports = {{9090}, {53, true}}});
+              .virtual_address = "10.0.0.202"});
   const auto ask = [&](std::string_view name) { return table_.find_services(at("10.0.0.9"), name); };
   const std::string task = "1.api.shop.orchion.internal";
   const std::string addresses = " 10.0.0.21 fd00::21";
-  EXPECT_THAT(targets(ask("api")), ElementsAre(task + " 53" + addresses, task + " 9090" + addresses));
-  EXPECT_EQ(targets(ask("tasks.api.shop.orchion.internal")), targets(ask("api")));
   EXPECT_THAT(targets(ask("_8080._tcp.api")), ElementsAre(task + " 8080" + addresses));
   EXPECT_THAT(targets(ask("_53._udp.api.shop.orchion.internal")), ElementsAre(task + " 53" + addresses));
   EXPECT_THAT(targets(ask("_80._tcp.web")),
               ElementsAre("1.web.shop.orchion.internal 80 10.0.0.2", "2.web.shop.orchion.internal 80 10.0.0.3"));
   EXPECT_TRUE(ask("web").exists);
-  EXPECT_THAT(ask("web").targets, IsEmpty()) << "none is known";
+  EXPECT_THAT(ask("web").targets, IsEmpty()) << "it names no port";
   for (const char* name : {"_http._tcp.web", "_0._tcp.web", "_70000._tcp.web", "_80._tcp.nobody", "_80x._tcp.web"}) {
     EXPECT_TRUE(ask(name).authoritative) << name;
     EXPECT_FALSE(ask(name).exists) << name;

@@ -103,6 +103,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
                 .images_changed = [this] { image_reporter_.look_again(); }}),
       session_(parts_.link, parts_.clock, random_, outbox_, *this, [this] { return make_hello(); }),
       mesh_(executor, {.clock = parts_.clock,
+                       .random = random_,
                        .outbox = outbox_,
                        .keys = parts_.mesh,
                        .workers = parts_.workers,
@@ -179,10 +180,18 @@ base::Co<> Agent::keep_lease() {
   }
 }
 
-void Agent::answered(base::Time asked) {
-  mesh_.answered(asked);
+void Agent::answered(base::Time asked, bool is_told) {
+  mesh_.answered(asked, is_told);
   lease_.renew(asked, lease_length_);
   lease_renewed_.notify();
+}
+
+// As if it were told that nothing is to be here: tasks stop, and networks and the way of HTTP go with them. Volumes
+// stay.
+void Agent::removed() {
+  v1::Assignments nothing;
+  nothing.set_full(true);
+  assigned(std::move(nothing));
 }
 
 base::Co<> Agent::welcomed(v1::Welcome welcome) {

@@ -95,8 +95,9 @@ class Agent final : private SessionHandler {
   const v1::AgentIdentity& identity() const { return identity_; }
 
  private:
+  void removed() override;
   base::Co<> welcomed(v1::Welcome welcome) override;
-  void answered(base::Time asked) override;
+  void answered(base::Time asked, bool is_told) override;
   void assigned(v1::Assignments assignments) override;
   void stream_wanted(v1::StreamRequest request) override;
   void may_forget(std::string task_uid) override;

@@ -26,8 +26,10 @@ class ScriptedServer {
   ScriptedServer(base::Executor executor, base::Clock& clock) : group(executor), clock_(clock) {}
 
   bool away = false;
+  bool removed_node = false;  // greetings are refused
   bool forgets = true;
   bool answers_heartbeats = true;
+  bool tells_keys = true;  // to all others
   std::string cluster_id = "cluster";
   std::string host_address;
   v1::Assignments full;  // sent at the beginning of each session, its number set
@@ -122,7 +124,8 @@ class AgentLab : public testing::Test {
   ScriptedServer server;
   FunctionLink link;
   v1::NodeCapabilities capabilities;
-  networks::MeshKeys* mesh_keys = nullptr;  // of the next agent
+  networks::MeshKeys* mesh_keys = nullptr;    // of the next agent
+  mesh::ingress::Ingress* ingress = nullptr;  // likewise
   AgentOptions options;
   std::unique_ptr<Agent> agent;
 };

@@ -33,6 +33,7 @@ base::Co<> ScriptedServer::serve(std::shared_ptr<ServerEnd> end) {
 void ScriptedServer::receive(v1::FromAgent message) {
   if (message.has_hello()) {
     hellos.push_back(message.hello());
+    if (removed_node) return hang_up(base::Code::kNotFound);
     welcome();
   } else if (message.has_report()) {
     const auto& report = message.report();
@@ -45,7 +46,7 @@ void ScriptedServer::receive(v1::FromAgent message) {
   } else if (message.has_heartbeat()) {
     heartbeats.push_back(message.heartbeat());
     v1::ToAgent answer;
-    answer.set_heartbeat(true);
+    answer.set_heartbeat(tells_keys);
     if (answers_heartbeats) send(std::move(answer));
   } else if (message.has_mesh()) {
     meshes.push_back(message.mesh());
@@ -148,7 +149,8 @@ base::Result<> AgentLab::try_start_agent() {
                                              .resolver = resolver,
                                              .capabilities = [this] { return capabilities; },
                                              .look_for_executors = [this] { return find_engine(); },
-                                             .mesh = mesh_keys},
+                                             .mesh = mesh_keys,
+                                             .ingress = ingress},
                                   17);
   return finish(agent->start());
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/task_group.h"
+#include "mesh/ingress/ingress.h"
 #include "node/agent/change_signal.h"
 #include "node/agent/resolver.h"
 #include "node/images/images.h"
@@ -118,6 +119,7 @@ class TestNetworks final : public networks::Networks {
   std::optional<base::Error> attach_error;  // each while it stands here
   std::optional<base::Error> ensure_error;
   std::optional<base::Error> remove_error;
+  std::optional<base::Error> others_error;  // of all that is about other machines
   std::uint16_t resolver_port = 0;
   std::vector<networks::DistantPort> distant_ports;
   std::vector<networks::VirtualAddress> virtual_addresses;
@@ -142,6 +144,7 @@ class TestNetworks final : public networks::Networks {
     co_return base::Result<>{};
   }
   base::Co<> set_machines(networks::Machines known) override {
+    if (others_error) co_return std::unexpected(*others_error);
     machines = std::move(known);
     co_return base::Result<>{};
   }
@@ -171,6 +174,25 @@ class TestVolumes final : public volumes::Volumes {
   base::Co<std::filesystem::path> ensure(std::string uid) override;
   base::Co<> remove(std::string uid) override;
   base::Co<std::vector<std::string>> list() override;
+};
+
+class TestIngress final : public mesh::ingress::Ingress {
+ public:
+  int applied = 0;
+  bool up = false;
+  bool all_done = true;
+  std::optional<base::Error> error;  // while it stands here
+  std::vector<mesh::ingress::RoutedService> now;
+
+  base::Co<bool> apply(std::vector<mesh::ingress::RoutedService> services) override {
+    ++applied;
+    now = std::move(services);
+    if (error) co_return std::unexpected(*error);
+    up = true;
+    co_return all_done;
+  }
+  base::Co<bool> is_up() override { co_return up; }
+  v1::IngressInfo info() const override { return {}; }
 };
 
 class TestResolver final : public Resolver {

@@ -264,6 +264,7 @@ base::Co<> TestNetworks::remove_network(std::string uid) {
 
 base::Co<> TestNetworks::set_remotes(std::string network_uid, std::vector<networks::Remote> others) {
   CO_RETURN_IF_ERROR(co_await next_turn());
+  if (others_error) co_return std::unexpected(*others_error);
   if (!address.empty()) remotes[network_uid] = std::move(others);
   co_return base::Result<>{};
 }

@@ -15,8 +15,8 @@ namespace {
 // By the wall, which goes on while the machine sleeps: no timer does.
 constexpr auto kLook = std::chrono::seconds(1);
 
-// Some heartbeats.
-constexpr auto kAnswerLimit = std::chrono::minutes(1);
+// The control plane waits for agents that are away, but for less than this.
+constexpr auto kAnswerLimit = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -40,14 +40,15 @@ void MeshKeeper::session_began() {
   heard_.notify();
 }
 
-void MeshKeeper::answered(base::Time asked) {
-  if (!told_at_ || asked <= *told_at_) return;
+void MeshKeeper::answered(base::Time asked, bool is_told) {
+  if (!told_at_ || asked <= *told_at_ || !is_told) return;
   was_told_ = true;
   heard_.notify();
 }
 
 base::Co<> MeshKeeper::keep() {
   if (parts_.keys == nullptr) co_return base::Result<>{};
+  lifetime_ = choose_lifetime();
   std::string said;
   while (true) {
     CO_RETURN_IF_ERROR(co_await parts_.clock.sleep(kLook));
@@ -60,10 +61,15 @@ base::Co<> MeshKeeper::keep() {
   }
 }
 
+base::Duration MeshKeeper::choose_lifetime() {
+  const auto spread = parts_.key_lifetime / 8;
+  return parts_.key_lifetime - base::Duration(parts_.random.below(static_cast<std::uint64_t>(spread.count()) + 1));
+}
+
 base::Co<bool> MeshKeeper::is_due() {
   auto read = [keys = parts_.keys] { return keys->made_at(); };
   CO_ASSIGN_OR_RETURN(const auto made, co_await run_blocking(parts_.workers, std::move(read)));
-  co_return parts_.clock.wall() - made >= parts_.key_lifetime;
+  co_return parts_.clock.wall() - made >= lifetime_;
 }
 
 base::Co<> MeshKeeper::change_key() {
@@ -77,6 +83,7 @@ base::Co<> MeshKeeper::change_key() {
   CO_RETURN_IF_ERROR(std::move(told));
   auto use = [keys = parts_.keys] { return keys->use_next(); };
   CO_RETURN_IF_ERROR(co_await run_blocking(parts_.workers, std::move(use)));
+  lifetime_ = choose_lifetime();
   base::log::info("this node has another key for the mesh");
   co_return base::Result<>{};
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/co.h"
+#include "base/random.h"
 #include "base/worker_pool.h"
 #include "node/agent/change_signal.h"
 #include "node/agent/outbox.h"
@@ -15,11 +16,13 @@ namespace orchion::node::agent {
 
 // Says how this node is reached through WireGuard, and gives it another key from time to time: the next one is told
 // first, and used when the control plane has told it to all others, so that no loss of it leaves machines with keys
-// that don't fit. One executor.
+// that don't fit. Nodes that change at the same moment find each other seconds later only: each takes its time by
+// chance within the last eighth of a key's life. One executor.
 class MeshKeeper {
  public:
   struct Parts {
     base::Clock& clock;
+    base::Random& random;
     Outbox& outbox;
     networks::MeshKeys* keys = nullptr;  // null: this node isn't in the mesh
     base::WorkerPool* workers = nullptr;
@@ -35,8 +38,9 @@ class MeshKeeper {
   // Another session: it was told of the key in use.
   void session_began();
 
-  // The control plane answered what was sent at `asked`, in this session.
-  void answered(base::Time asked);
+  // The control plane answered what was sent at `asked`, in this session; `is_told`: and what was sent before it is
+  // stored and on its way to all.
+  void answered(base::Time asked, bool is_told);
 
   // Until cancelled.
   base::Co<> keep();
@@ -45,11 +49,13 @@ class MeshKeeper {
   base::Co<bool> is_due();
   base::Co<> change_key();
   base::Co<> wait_told();
+  base::Duration choose_lifetime();
   v1::NodeMesh mesh_of(std::string public_key) const;
 
   Parts parts_;
   std::optional<base::Time> told_at_;  // the next key, which waits for the answer
   bool was_told_ = false;
+  base::Duration lifetime_{};  // of the key in use
   ChangeSignal heard_;
 };
 

@@ -1,5 +1,7 @@
 #include "node/agent/mesh_keeper.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "node/agent/agent_lab.h"
@@ -54,9 +56,10 @@ TEST_F(MeshKeeperTest, ANodeSaysHowItIsReached) {
 
 TEST_F(MeshKeeperTest, AKeyIsToldBeforeItIsUsed) {
   start_agent();
-  advance(seconds(59));
+  advance(seconds(52));
+  EXPECT_TRUE(server.meshes.empty());
   server.answers_heartbeats = false;
-  advance(seconds(3));
+  advance(seconds(10));
   ASSERT_EQ(server.meshes.size(), 1u);
   EXPECT_EQ(server.meshes[0].public_key(), "key-2");
   EXPECT_EQ(keys_.public_key(), "key-1") << "nobody has answered yet";
@@ -71,11 +74,37 @@ TEST_F(MeshKeeperTest, AnAnswerToLaterWordsHasItUsed) {
   EXPECT_EQ(keys_.public_key(), "key-3");
 }
 
+TEST_F(MeshKeeperTest, AKeyThatNotAllAreToldIsNotUsed) {
+  server.tells_keys = false;
+  start_agent();
+  advance(std::chrono::minutes(6));
+  EXPECT_EQ(server.meshes.size(), 1u);
+  EXPECT_EQ(keys_.public_key(), "key-1");
+  server.tells_keys = true;
+  advance(seconds(6));
+  EXPECT_EQ(server.meshes.size(), 1u);
+  EXPECT_EQ(keys_.public_key(), "key-2");
+}
+
+TEST_F(MeshKeeperTest, NodesChangeAtTimesOfTheirOwn) {
+  start_agent();
+  std::set<base::Duration> lives;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto made = keys_.made_at().value();
+    while (server.meshes.size() == i) advance(seconds(1));
+    lives.insert(clock.wall() - made);
+    while (keys_.made_at().value() == made) advance(seconds(1));
+  }
+  EXPECT_GE(*lives.begin(), seconds(52));
+  EXPECT_LE(*lives.rbegin(), seconds(62));
+  EXPECT_GE(lives.size(), 4u);
+}
+
 TEST_F(MeshKeeperTest, ASessionThatEndsTakesTheNextKeyBack) {
   start_agent();
-  advance(seconds(59));
+  advance(seconds(52));
   server.answers_heartbeats = false;
-  advance(seconds(3));
+  advance(seconds(10));
   ASSERT_EQ(server.meshes.size(), 1u);
   server.hang_up();
   advance(seconds(1));

@@ -16,6 +16,10 @@ namespace orchion::node::agent {
 
 namespace {
 
+constexpr auto kOthers = "the way to other machines";
+constexpr auto kVirtualAddresses = "virtual addresses";
+constexpr auto kDistantPorts = "published ports of other nodes";
+
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 
 // Names come in bursts; one file holds them all.
@@ -30,6 +34,14 @@ constexpr auto kRouteLimit = std::chrono::seconds(3);
 // Where the machine is for the network's tasks.
 std::string machine_in(const v1::NetworkAssignment& network) {
   return network.driver() == v1::MACVLAN ? networks::kNamesGateway : network.gateway();
+}
+
+std::string text_of(const v1::NetworkAssignment& network) {
+  return fmt::format("network {}/{}", network.stack(), network.name());
+}
+
+std::string remotes_of(const v1::NetworkAssignment& network) {
+  return fmt::format("the way to tasks of {} on other machines", text_of(network));
 }
 
 bool same(const google::protobuf::Message& a, const google::protobuf::Message& b) {
@@ -134,6 +146,7 @@ base::Co<> NetworkTable::lead_ports() {
   ports_led_ = true;
   auto done = co_await parts_.networks.set_distant_ports(std::move(ports));
   if (!done) ports_led_ = false;
+  note(kDistantPorts, done);
   co_return done;
 }
 
@@ -234,6 +247,7 @@ base::Co<> NetworkTable::lead_services() {
   services_led_ = true;
   auto done = co_await parts_.networks.set_virtual_addresses(std::move(addresses));
   if (!done) services_led_ = false;
+  note(kVirtualAddresses, done);
   co_return done;
 }
 
@@ -254,20 +268,26 @@ base::Co<> NetworkTable::know_peers() {
   co_return done;
 }
 
-// Without it the node's own tasks still have each other: it is said, and tried again.
 base::Co<> NetworkTable::know_address() {
   const auto address = parts_.address ? parts_.address() : std::string();
   const auto cluster = parts_.cluster_id();
   if (address_ == address || cluster.empty()) co_return base::Result<>{};
-  auto done = co_await parts_.networks.set_address(address, cluster);
+  CO_RETURN_IF_ERROR(co_await parts_.networks.set_address(address, cluster));
+  address_ = address;
+  for (auto& [uid, entry] : entries_) entry->led = false;
+  co_return base::Result<>{};
+}
+
+// What failed is said once, and tried again until it is done.
+void NetworkTable::note(const std::string& what, const base::Result<>& done) {
   if (done) {
-    address_ = address;
-    for (auto& [uid, entry] : entries_) entry->led = false;
-  } else if (address_problem_ != done.error().message) {
-    address_problem_ = done.error().message;
-    base::log::warn("tasks of other machines can't be reached from here: {}", address_problem_);
+    problems_.erase(what);
+    return;
   }
-  co_return done;
+  if (done.error().code == base::Code::kCancelled) return;
+  auto& problem = problems_[what];
+  if (problem != done.error().message) base::log::warn("{}: {}", what, done.error().message);
+  problem = done.error().message;
 }
 
 void NetworkTable::hold(const v1::Task& task) {
@@ -346,8 +366,7 @@ base::Co<> NetworkTable::drain(std::string task_uid) {
   const bool was_led_to = needs_draining(task_uid);
   set_ready(task_uid, false);
   if (!was_led_to) co_return base::Result<>{};
-  auto led = co_await lead_services();
-  if (!led) base::log::warn("virtual addresses: {}", led.error().message);
+  std::ignore = co_await lead_services();
   auto routed = co_await base::with_timeout(parts_.clock, kRouteLimit, "leading requests elsewhere", routes_.lead());
   if (!routed) base::log::warn("routes: {}", routed.error().message);
   co_return co_await parts_.clock.sleep(kDrainTime);
@@ -386,6 +405,12 @@ base::Co<> NetworkTable::ensure(std::string uid) {
 
 base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
   Busy busy(entry->busy, changed_);
+  auto done = co_await make_in_turn(entry);
+  note(text_of(entry->network), done);
+  co_return done;
+}
+
+base::Co<> NetworkTable::make_in_turn(std::shared_ptr<Entry> entry) {
   const auto network = entry->network;
   // A variable of its own: g++ 12 destroys an aggregate that is made within a co_await twice.
   networks::NetworkConfig config{.uid = network.uid(),
@@ -396,12 +421,12 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                  .gateway6 = network.gateway6(),
                                  .mtu = static_cast<int>(network.mtu()),
                                  .parent = network.parent()};
-  CO_RETURN_IF_ERROR(co_await know_peers());
-  std::ignore = co_await know_address();
+  // Without others the node's own tasks still have each other.
+  std::ignore = co_await know_around();
   CO_RETURN_IF_ERROR(co_await parts_.networks.ensure_network(std::move(config)));
   // The first network brings the machine's table with it: what it held before is said again.
   CO_RETURN_IF_ERROR(co_await parts_.policies.enforce_again());
-  CO_RETURN_IF_ERROR(co_await lead(entry));
+  std::ignore = co_await lead(entry);
   services_led_ = false;  // likewise
   CO_RETURN_IF_ERROR(co_await lead_services());
   CO_RETURN_IF_ERROR(co_await parts_.resolver.add_address(machine_in(network)));
@@ -413,6 +438,14 @@ base::Co<> NetworkTable::make(std::shared_ptr<Entry> entry) {
                                              .subnet6 = network.subnet6()});
   entry->ready = same(network, entry->network);
   co_return base::Result<>{};
+}
+
+base::Co<> NetworkTable::know_around() {
+  auto peers = co_await know_peers();
+  auto address = co_await know_address();
+  auto done = peers ? address : peers;
+  note(kOthers, done);
+  co_return done;
 }
 
 // Names may change meanwhile: then it isn't as they say, and done again.
@@ -427,6 +460,7 @@ base::Co<> NetworkTable::lead(std::shared_ptr<Entry> entry) {
   if (entry->network.driver() == v1::MACVLAN) co_return base::Result<>{};  // its tasks find each other
   auto done = co_await parts_.networks.set_remotes(uid, {remotes.begin(), remotes.end()});
   if (!done) entry->led = false;
+  note(remotes_of(entry->network), done);
   co_return done;
 }
 
@@ -443,9 +477,12 @@ base::Co<> NetworkTable::remove(std::shared_ptr<Entry> entry) {
   entry->ready = false;
   if (!has_gateway_of_another(*entry)) parts_.resolver.remove_address(machine_in(entry->network));
   parts_.records.remove_network(uid);
-  CO_RETURN_IF_ERROR(co_await parts_.networks.remove_network(uid));
+  const auto removed = co_await parts_.networks.remove_network(uid);
+  note(text_of(entry->network), removed);
+  CO_RETURN_IF_ERROR(removed);
   if (!entry->wanted && entry->holders.empty()) {
     entries_.erase(uid);
+    problems_.erase(remotes_of(entry->network));
     parts_.policies.table().remove_network(uid);
     parts_.gone(uid);
   }
@@ -467,42 +504,23 @@ base::Co<> NetworkTable::keep() {
 
 // One attempt at everything that isn't as it should be; false where something failed.
 base::Co<bool> NetworkTable::settle() {
-  bool settled = true;
-  if (auto done = co_await know_peers(); !done) {
-    settled = false;
-    base::log::warn("the other machines: {}", done.error().message);
-  }
-  if (auto done = co_await know_address(); !done) settled = false;
-  if (!services_led_) {
-    if (auto done = co_await lead_services(); !done) {
-      settled = false;
-      base::log::warn("virtual addresses: {}", done.error().message);
-    }
-  }
-  if (!ports_led_) {
-    if (auto done = co_await lead_ports(); !done) {
-      settled = false;
-      base::log::warn("published ports of other nodes: {}", done.error().message);
-    }
-  }
+  std::ignore = co_await know_around();
+  if (!services_led_) std::ignore = co_await lead_services();
+  if (!ports_led_) std::ignore = co_await lead_ports();
   for (const auto& uid : uids()) {
     const auto found = entries_.find(uid);
     if (found == entries_.end() || found->second->busy) continue;
     const auto entry = found->second;
-    base::Result<> done;
     if (entry->wanted && !entry->ready) {
-      done = co_await make(entry);
+      std::ignore = co_await make(entry);
     } else if (entry->wanted && !entry->led) {
       Busy busy(entry->busy, changed_);
-      done = co_await lead(entry);
+      std::ignore = co_await lead(entry);
     } else if (!entry->wanted && entry->holders.empty()) {
-      done = co_await remove(entry);
+      std::ignore = co_await remove(entry);
     }
-    if (done) continue;
-    settled = false;
-    base::log::warn("network {}: {}", entry->network.name(), done.error().message);
   }
-  co_return settled;
+  co_return problems_.empty();
 }
 
 base::Co<> NetworkTable::save_changes() {

@@ -106,16 +106,19 @@ class NetworkTable {
   base::Co<> know_peers();
   std::string way_to(const std::string& node_address) const;
   base::Co<> know_address();
+  base::Co<> know_around();
   bool has_gateway_of_another(const Entry& entry) const;
   bool is_serving(const v1::Endpoint& endpoint) const;
   bool has_stand_in(const std::string& task_uid) const;
   std::vector<mesh::ingress::Server> servers_of(const v1::RouteAssignment& route) const;
   void drop_unnamed(const v1::Assignments& assignments);
   base::Co<> make(std::shared_ptr<Entry> entry);
+  base::Co<> make_in_turn(std::shared_ptr<Entry> entry);
   base::Co<> lead(std::shared_ptr<Entry> entry);
   base::Co<> remove(std::shared_ptr<Entry> entry);
   void names_changed(const std::string& network_uid);
   base::Co<bool> settle();
+  void note(const std::string& what, const base::Result<>& done);
   v1::NetworkCheckpoint checkpoint() const;
 
   Parts parts_;
@@ -129,12 +132,12 @@ class NetworkTable {
   v1::Peers peers_;
   std::string host_address_;
   std::string mesh_address_;
-  bool peers_known_ = false;            // to the networks, as they are
-  bool ports_led_ = false;              // the machine serves them as they are
-  bool services_led_ = false;           // virtual addresses lead to who serves, or are about to
-  bool leading_services_ = false;       // the machine is being told
-  std::optional<std::string> address_;  // of this machine, as the networks know it
-  std::string address_problem_;
+  bool peers_known_ = false;                     // to the networks, as they are
+  bool ports_led_ = false;                       // the machine serves them as they are
+  bool services_led_ = false;                    // virtual addresses lead to who serves, or are about to
+  bool leading_services_ = false;                // the machine is being told
+  std::optional<std::string> address_;           // of this machine, as the networks know it
+  std::map<std::string, std::string> problems_;  // what is to be tried again, and why it failed last
   bool unsaved_ = false;
   ChangeSignal changed_;
   RouteKeeper routes_;

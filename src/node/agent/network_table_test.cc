@@ -24,6 +24,12 @@ class NetworkTableTest : public AgentLab {
     result.set_serving(true);
     return result;
   }
+
+  static int count(const std::string& text, const std::string& what) {
+    int found = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  }
 };
 
 TEST_F(NetworkTableTest, NamesFollowTheAssignments) {
@@ -70,6 +76,28 @@ TEST_F(NetworkTableTest, TasksOnOtherNodesAreLedTo) {
   server.send_delta(delta);
   settle();
   EXPECT_THAT(networks.remotes.at("net-uid"), testing::IsEmpty());
+}
+
+TEST_F(NetworkTableTest, WithoutTheWayToOthersTasksHereStart) {
+  networks.others_error = base::Error{base::Code::kUnavailable, "no tunnel", {}};
+  options.address = [] { return "192.0.2.1"; };
+  server.full = assignments({task("a")});
+  auto far = endpoint("db-1", "10.0.0.50");
+  far.set_node_address("192.0.2.2");
+  *server.full.add_endpoints() = far;
+  server.full.mutable_peers()->add_peers()->set_address("192.0.2.2");
+  testing::internal::CaptureStderr();
+  start_agent();
+  advance(seconds(30));
+  EXPECT_EQ(state("a"), v1::RUNNING);
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count(log, "the way to other machines: no tunnel"), 1) << log;
+  EXPECT_EQ(count(log, "the way to tasks of network shop/default on other machines: no tunnel"), 1) << log;
+
+  networks.others_error.reset();
+  advance(seconds(2));
+  EXPECT_THAT(networks.machines.peers, testing::SizeIs(1));
+  EXPECT_THAT(networks.remotes.at("net-uid"), ElementsAre(networks::Remote{"10.0.0.50", "", "192.0.2.2"}));
 }
 
 TEST_F(NetworkTableTest, OtherMachinesAreKnownAlsoWithoutAControlPlane) {

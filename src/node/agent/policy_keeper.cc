@@ -17,11 +17,11 @@ base::Co<> PolicyKeeper::enforce() {
     const auto seen = changed_.count();
     CO_RETURN_IF_ERROR(co_await changed_.wait(seen));
   }
-  if (!table_.take_changes().empty()) untold_ = true;
+  if (table_.update()) untold_ = true;
   if (!untold_) co_return base::Result<>{};
   const Busy turn(busy_, changed_);
   untold_ = false;
-  auto policies = table_.taken();
+  auto policies = table_.result();
   auto done = co_await networks_.set_policies(std::move(policies));
   if (!done) untold_ = true;
   co_return done;

@@ -42,10 +42,14 @@ std::vector<networks::PolicyPorts> ports_of(const v1::PolicyRule& rule) {
   return out;
 }
 
+// Whether that changes anything; nullopt: it isn't there.
 template <class Map>
-void restrict_to(const std::set<std::string>& names, const Map& all, Map& out) {
-  for (const auto& name : names)
-    if (const auto found = all.find(name); found != all.end()) out.insert(*found);
+bool put(Map& map, const std::string& name, std::optional<typename Map::mapped_type> value) {
+  const auto found = map.find(name);
+  if (!value) return found != map.end() && map.erase(name) > 0;
+  if (found != map.end() && found->second == *value) return false;
+  map.insert_or_assign(name, *std::move(value));
+  return true;
 }
 
 }  // namespace
@@ -337,22 +341,17 @@ std::optional<networks::TaskPolicy> PolicyTable::task_policy(const std::string& 
   return out;
 }
 
-PolicyTable::Change PolicyTable::take_changes() {
-  Change change;
-  restrict_to(touched_groups_, taken_.groups, change.before.groups);
-  restrict_to(touched_tasks_, taken_.tasks, change.before.tasks);
-  for (const auto& name : touched_groups_)
-    if (const auto group = groups_.find(name); group != groups_.end())
-      change.after.groups.emplace(name, content_of(group->second));
-  for (const auto& uid : touched_tasks_)
-    if (auto task = task_policy(uid)) change.after.tasks.emplace(uid, *std::move(task));
-  for (const auto& name : touched_groups_) taken_.groups.erase(name);
-  for (const auto& uid : touched_tasks_) taken_.tasks.erase(uid);
-  taken_.groups.insert(change.after.groups.begin(), change.after.groups.end());
-  taken_.tasks.insert(change.after.tasks.begin(), change.after.tasks.end());
+bool PolicyTable::update() {
+  bool differs = false;
+  for (const auto& name : touched_groups_) {
+    const auto group = groups_.find(name);
+    differs |=
+        put(result_.groups, name, group == groups_.end() ? std::nullopt : std::optional(content_of(group->second)));
+  }
+  for (const auto& uid : touched_tasks_) differs |= put(result_.tasks, uid, task_policy(uid));
   touched_groups_.clear();
   touched_tasks_.clear();
-  return change;
+  return differs;
 }
 
 }  // namespace orchion::node::agent

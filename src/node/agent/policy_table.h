@@ -47,16 +47,11 @@ class PolicyTable {
   void expire(base::Time now);
   std::optional<base::Time> next_expiry() const;
 
-  // What differs from what was taken before; both are empty where nothing does.
-  struct Change {
-    networks::Policies before;
-    networks::Policies after;
-    bool empty() const { return before == after; }
-  };
-  Change take_changes();
+  // Brings result() up to date with all that was said; false where nothing in it differs.
+  bool update();
 
-  // All that was taken so far: what the kernel shall hold when nobody knows what it does.
-  const networks::Policies& taken() const { return taken_; }
+  // What the kernel shall hold, as of the last update().
+  const networks::Policies& result() const { return result_; }
 
  private:
   struct RuleKey {
@@ -107,7 +102,7 @@ class PolicyTable {
   std::map<std::pair<std::string, core::Direction>, std::set<std::string>> groups_of_policy_;
   std::map<std::string, std::pair<std::optional<std::string>, std::optional<std::string>>> groups_of_task_;
 
-  networks::Policies taken_;
+  networks::Policies result_;
   std::set<std::string> touched_groups_;
   std::set<std::string> touched_tasks_;
 };

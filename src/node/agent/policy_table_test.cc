@@ -50,9 +50,9 @@ class PolicyTableTest : public testing::Test {
 
   // The only group there is, of those that were told.
   networks::PolicyGroup group() {
-    table_.take_changes();
-    EXPECT_THAT(table_.taken().groups, SizeIs(1));
-    return table_.taken().groups.empty() ? networks::PolicyGroup() : table_.taken().groups.begin()->second;
+    table_.update();
+    EXPECT_THAT(table_.result().groups, SizeIs(1));
+    return table_.result().groups.empty() ? networks::PolicyGroup() : table_.result().groups.begin()->second;
   }
 
   v1::PolicyAssignments policies_;
@@ -62,19 +62,18 @@ class PolicyTableTest : public testing::Test {
 TEST_F(PolicyTableTest, NothingIsSaidOfTasksThatNoPolicyIsAbout) {
   task("w", "web", "10.0.0.2");
   policy("shop", "db-only", R"(service: "db" ingress: true)");
-  EXPECT_TRUE(table_.take_changes().empty());
+  EXPECT_FALSE(table_.update());
   task("d", "db", "10.0.0.3", false);
-  EXPECT_TRUE(table_.take_changes().empty()) << "of another node";
+  EXPECT_FALSE(table_.update()) << "of another node";
   table_.hold("d");
-  const auto change = table_.take_changes();
-  EXPECT_THAT(change.before.tasks, IsEmpty());
-  ASSERT_THAT(change.after.tasks, SizeIs(1));
-  const auto& told = change.after.tasks.at("d");
+  EXPECT_TRUE(table_.update());
+  ASSERT_THAT(table_.result().tasks, SizeIs(1));
+  const auto& told = table_.result().tasks.at("d");
   EXPECT_THAT(told.addresses, ElementsAre("10.0.0.3"));
   EXPECT_EQ(told.ingress, "ingress shop/db-only");
   EXPECT_EQ(told.egress, std::nullopt);
-  EXPECT_THAT(change.after.groups.at("ingress shop/db-only").allows, IsEmpty());
-  EXPECT_TRUE(table_.take_changes().empty());
+  EXPECT_THAT(table_.result().groups.at("ingress shop/db-only").allows, IsEmpty());
+  EXPECT_FALSE(table_.update());
 }
 
 TEST_F(PolicyTableTest, PeersComeAndGoByTheirAddresses) {
@@ -89,17 +88,15 @@ TEST_F(PolicyTableTest, PeersComeAndGoByTheirAddresses) {
 
   task("x", "any", "10.1.0.9", false, "edge");
   task("y", "other", "10.0.0.7");
-  const auto change = table_.take_changes();
-  EXPECT_THAT(change.after.tasks, IsEmpty()) << "only who may come in differs";
-  EXPECT_THAT(change.after.groups.begin()->second.allows[0].addresses, UnorderedElementsAre("10.0.0.2", "10.1.0.9"));
+  const auto tasks = table_.result().tasks;
+  EXPECT_THAT(group().allows[0].addresses, UnorderedElementsAre("10.0.0.2", "10.1.0.9"));
+  EXPECT_EQ(table_.result().tasks, tasks) << "only who may come in differs";
   table_.remove_endpoint("w", "net");
   table_.remove_endpoint("x", "net");
   EXPECT_THAT(group().allows[0].addresses, IsEmpty());
   table_.release("d");
-  const auto last = table_.take_changes();
-  EXPECT_THAT(last.before.groups, SizeIs(1));
-  EXPECT_EQ(last.after, networks::Policies());
-  EXPECT_EQ(table_.taken(), networks::Policies());
+  EXPECT_TRUE(table_.update());
+  EXPECT_EQ(table_.result(), networks::Policies());
 }
 
 TEST_F(PolicyTableTest, ATaskInTwoNetworksIsMeantInBoth) {
@@ -109,7 +106,7 @@ TEST_F(PolicyTableTest, ATaskInTwoNetworksIsMeantInBoth) {
   task("w", "web", "10.0.0.2");
   task("w", "web", "10.5.0.2", true, "shop", "back");
   EXPECT_THAT(group().allows[0].addresses, ElementsAre("10.0.0.2", "10.5.0.2"));
-  EXPECT_THAT(table_.taken().tasks.at("d").addresses, UnorderedElementsAre("10.0.0.3", "10.5.0.3"));
+  EXPECT_THAT(table_.result().tasks.at("d").addresses, UnorderedElementsAre("10.0.0.3", "10.5.0.3"));
   table_.remove_endpoint("w", "back");
   EXPECT_THAT(group().allows[0].addresses, ElementsAre("10.0.0.2"));
 }
@@ -119,18 +116,19 @@ TEST_F(PolicyTableTest, TasksUnderTheSamePoliciesShareAGroup) {
   policy("shop", "web", R"(service: "web" ingress: true from { })");
   for (int i = 0; i < 10; ++i) task("w" + std::to_string(i), "web", "10.0.0." + std::to_string(10 + i));
   task("d", "db", "10.0.0.2");
-  table_.take_changes();
-  EXPECT_THAT(table_.taken().groups, SizeIs(3));
-  EXPECT_EQ(table_.taken().tasks.at("w3").ingress, "ingress shop/default shop/web");
-  EXPECT_EQ(table_.taken().tasks.at("w3").egress, "egress shop/default");
-  EXPECT_EQ(table_.taken().tasks.at("d").ingress, "ingress shop/default");
-  const auto& allows = table_.taken().groups.at("ingress shop/default shop/web").allows;
+  table_.update();
+  EXPECT_THAT(table_.result().groups, SizeIs(3));
+  EXPECT_EQ(table_.result().tasks.at("w3").ingress, "ingress shop/default shop/web");
+  EXPECT_EQ(table_.result().tasks.at("w3").egress, "egress shop/default");
+  EXPECT_EQ(table_.result().tasks.at("d").ingress, "ingress shop/default");
+  const auto& allows = table_.result().groups.at("ingress shop/default shop/web").allows;
   ASSERT_THAT(allows, SizeIs(1));
   EXPECT_TRUE(allows[0].anybody);
   task("w99", "web", "10.0.0.99");
-  const auto change = table_.take_changes();
-  EXPECT_THAT(change.after.tasks, SizeIs(1));
-  EXPECT_TRUE(change.after.groups == change.before.groups);
+  const auto before = table_.result();
+  EXPECT_TRUE(table_.update());
+  EXPECT_THAT(table_.result().tasks, SizeIs(before.tasks.size() + 1));
+  EXPECT_EQ(table_.result().groups, before.groups);
 }
 
 TEST_F(PolicyTableTest, LabelsDecideAndMayChange) {
@@ -144,7 +142,7 @@ TEST_F(PolicyTableTest, LabelsDecideAndMayChange) {
   endpoint.set_address("10.0.0.3");
   table_.put_endpoint(endpoint);
   table_.hold("d");
-  EXPECT_TRUE(table_.take_changes().empty());
+  EXPECT_FALSE(table_.update());
   (*endpoint.mutable_labels())["tier"] = "back";
   (*endpoint.mutable_labels())["team"] = "ops";
   table_.put_endpoint(endpoint);
@@ -180,7 +178,7 @@ TEST_F(PolicyTableTest, NamesAreLearnedForAWhile) {
   EXPECT_TRUE(table_.asks_for("API.example.com."));
   EXPECT_FALSE(table_.asks_for("example.com"));
   table_.learn("other.org", {"198.51.100.1"}, minutes(5), kStart);
-  EXPECT_TRUE(table_.take_changes().empty());
+  EXPECT_FALSE(table_.update());
 
   table_.learn("API.example.com.", {"198.51.100.7", "2001:DB8::7", "10.0.0.9", "nonsense"}, seconds(5), kStart);
   EXPECT_THAT(group().allows[0].addresses, ElementsAre("198.51.100.7", "2001:db8::7")) << "and none of ours";
@@ -220,9 +218,9 @@ TEST_F(PolicyTableTest, WhatWasLearnedOutlivesAChangeOfPolicies) {
   policy("shop", "out", R"(egress: true to { peers { name: "api.example.com" } })");
   task("w", "web", "10.0.0.2");
   table_.learn("api.example.com", {"198.51.100.7"}, minutes(5), kStart);
-  table_.take_changes();
+  table_.update();
   policy("shop", "more", R"(service: "db" ingress: true)");
-  EXPECT_TRUE(table_.take_changes().empty()) << "what comes to the same is told to nobody";
+  EXPECT_FALSE(table_.update()) << "what comes to the same is told to nobody";
   policy("shop", "out", R"(egress: true to { peers { name: "other.org" } })");
   EXPECT_THAT(group().allows[0].addresses, IsEmpty());
   EXPECT_EQ(table_.next_expiry(), std::nullopt);
@@ -231,12 +229,12 @@ TEST_F(PolicyTableTest, WhatWasLearnedOutlivesAChangeOfPolicies) {
 TEST_F(PolicyTableTest, APolicyThatGoesOpensWhatItClosed) {
   policy("shop", "p", "ingress: true egress: true");
   task("w", "web", "10.0.0.2");
-  table_.take_changes();
-  EXPECT_THAT(table_.taken().groups, SizeIs(2));
+  table_.update();
+  EXPECT_THAT(table_.result().groups, SizeIs(2));
   table_.set_policies({});
-  const auto change = table_.take_changes();
-  EXPECT_THAT(change.before.tasks, SizeIs(1));
-  EXPECT_EQ(change.after, networks::Policies());
+  EXPECT_THAT(table_.result().tasks, SizeIs(1));
+  EXPECT_TRUE(table_.update());
+  EXPECT_EQ(table_.result(), networks::Policies());
 }
 
 }  // namespace

@@ -5,32 +5,13 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/task_group.h"
+#include "node/agent/machine_fakes.h"
 
 namespace orchion::node::agent {
 namespace {
 
-using mesh::ingress::RoutedService;
 using mesh::ingress::Server;
 using std::chrono::seconds;
-
-class FakeIngress final : public mesh::ingress::Ingress {
- public:
-  base::Co<bool> apply(std::vector<RoutedService> services) override {
-    ++applied;
-    now = std::move(services);
-    if (error) co_return std::unexpected(*error);
-    up = true;
-    co_return all_done;
-  }
-  base::Co<bool> is_up() override { co_return up; }
-  v1::IngressInfo info() const override { return {}; }
-
-  int applied = 0;
-  bool up = false;
-  bool all_done = true;
-  std::optional<base::Error> error;
-  std::vector<RoutedService> now;
-};
 
 class RouteKeeperTest : public testing::Test {
  protected:
@@ -61,7 +42,7 @@ class RouteKeeperTest : public testing::Test {
   boost::asio::io_context io_;
   base::ManualClock clock_;
   base::TaskGroup group_{io_.get_executor()};
-  FakeIngress ingress_;
+  TestIngress ingress_;
   std::vector<Server> servers_;
   RouteKeeper keeper_{io_.get_executor(), clock_, &ingress_, [this](const auto&) { return servers_; }};
 };
@@ -125,7 +106,7 @@ TEST_F(RouteKeeperTest, WhatFailedIsTriedAgainButNotWithoutPause) {
 
 // What was written down may not know yet who serves by now.
 TEST_F(RouteKeeperTest, AnIngressThatRunsIsLetBeUntilTheControlPlaneSaidAll) {
-  FakeIngress running;
+  TestIngress running;
   running.up = true;
   RouteKeeper next(io_.get_executor(), clock_, &running, [this](const auto&) { return servers_; });
   next.set_routes(routes(1));

@@ -55,14 +55,17 @@ base::Co<> Session::run_one() {
   const auto greeted = clock_.now();
   CO_ASSIGN_OR_RETURN(auto stream, co_await base::with_timeout(clock_, kGreetLimit, "connecting to the control plane",
                                                                link_.open_session()));
-  CO_ASSIGN_OR_RETURN(auto welcome,
-                      co_await base::with_timeout(clock_, kGreetLimit, "the control plane's welcome", greet(*stream)));
-  const auto interval = std::chrono::seconds(std::max(welcome.heartbeat_seconds(), 1u));
-  std::vector<std::string> servers(welcome.servers().begin(), welcome.servers().end());
+  auto welcome = co_await base::with_timeout(clock_, kGreetLimit, "the control plane's welcome", greet(*stream));
+  if (!welcome) {
+    if (welcome.error().code == base::Code::kNotFound) handler_.removed();
+    co_return std::unexpected(welcome.error());
+  }
+  const auto interval = std::chrono::seconds(std::max(welcome->heartbeat_seconds(), 1u));
+  std::vector<std::string> servers(welcome->servers().begin(), welcome->servers().end());
   link_.learn_servers(std::move(servers));
-  CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(welcome)));
+  CO_RETURN_IF_ERROR(co_await handler_.welcomed(std::move(*welcome)));
   heard_ = clock_.now();
-  handler_.answered(greeted);
+  handler_.answered(greeted, true);
   outbox_.begin_session();
 
   struct Connected {
@@ -109,7 +112,7 @@ void Session::dispatch(v1::ToAgent message) {
     case v1::ToAgent::kForgetTask: handler_.may_forget(message.forget_task()); break;
     case v1::ToAgent::kHeartbeat:
       if (beats_.empty()) break;
-      handler_.answered(beats_.front());
+      handler_.answered(beats_.front(), message.heartbeat());
       beats_.pop_front();
       break;
     default: break;  // what a newer server says to newer agents

@@ -17,10 +17,13 @@ class SessionHandler {
  public:
   virtual ~SessionHandler() = default;
 
+  // The control plane answers, and this node is none of its cluster's any more; said at each attempt.
+  virtual void removed() = 0;
   // An error ends the session before any assignment is seen.
   virtual base::Co<> welcomed(v1::Welcome welcome) = 0;
-  // The control plane answered what was sent at `asked`.
-  virtual void answered(base::Time asked) = 0;
+  // The control plane answered what was sent at `asked`; `is_told`: and a key for the mesh that was sent before it is
+  // stored and on its way to all.
+  virtual void answered(base::Time asked, bool is_told) = 0;
   virtual void assigned(v1::Assignments assignments) = 0;
   virtual void stream_wanted(v1::StreamRequest request) = 0;
   virtual void may_forget(std::string task_uid) = 0;

@@ -13,6 +13,7 @@
 
 #include "base/backoff.h"
 #include "base/file.h"
+#include "base/write_all.h"
 
 namespace orchion::node::engine {
 
@@ -26,16 +27,6 @@ constexpr int kTries = 12;
 constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kTarEnd = 2 * kTarBlock;
 
-base::Result<> write_all(int out, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto n = ::write(out, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot write what a container left");
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
 base::Co<> write_body(wire::BodyReader* body, std::int64_t bytes_max, int out) {
   std::int64_t written = 0;
   while (true) {
@@ -44,7 +35,7 @@ base::Co<> write_body(wire::BodyReader* body, std::int64_t bytes_max, int out) {
     written += std::ssize(*piece);
     if (bytes_max > 0 && written > bytes_max)
       co_return base::fail(base::Code::kResourceExhausted, fmt::format("it is more than {} MiB", bytes_max >> 20));
-    CO_RETURN_IF_ERROR(write_all(out, *piece));
+    CO_RETURN_IF_ERROR(base::write_all(out, *piece, "cannot write what a container left"));
   }
 }
 

@@ -122,7 +122,7 @@ class Networks {
   virtual base::Co<> set_machines(Machines machines) = 0;
 
   // Makes the network's rules, or brings them to this; of a macvlan network, sees to its parent: kFailedPrecondition
-  // where that isn't there or is down.
+  // where that isn't there or is down. What is in the way to other machines is no failure of it: set_remotes() says so.
   virtual base::Co<> ensure_network(NetworkConfig config) = 0;
   virtual base::Co<> remove_network(std::string uid) = 0;
 

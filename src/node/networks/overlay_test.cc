@@ -10,6 +10,7 @@
 #include "node/networks/lab_networks.h"
 #include "node/networks/links.h"
 #include "node/networks/names.h"
+#include "node/networks/tunnels.h"
 #include "node/networks/wiring.h"
 
 namespace orchion::node::networks {
@@ -110,6 +111,42 @@ TEST_F(OverlayTest, ATaskReachesOneOnAnotherMachineAndIsReached) {
   EXPECT_EQ(ask(machine_.outside(), kHere, 80), kThere);
   const Server there6(machine_.outside(), kThere6, 81);
   EXPECT_EQ(ask(a, kThere6, 81), kHere6);
+}
+
+// What stands for a WireGuard that can't be had.
+class BrokenWireguard final : public WireguardEngine {
+ public:
+  std::string name() const override { return "broken"; }
+  base::Result<> ensure(const std::string&) override { return broken(); }
+  base::Result<WireguardDevice> read(const std::string&) override { return broken(); }
+  base::Result<> apply(const std::string&, const WireguardChange&) override { return broken(); }
+  base::Result<> remove(const std::string&) override { return {}; }
+
+ private:
+  static std::unexpected<base::Error> broken() { return base::fail(base::Code::kUnavailable, "no WireGuard here"); }
+};
+
+TEST_F(OverlayTest, WithoutTheWayToOthersTasksHereHaveTheirNetwork) {
+  auto tunnels = Tunnels::open({id_, machine_.folder() / "mesh", 4604}, std::make_unique<BrokenWireguard>());
+  ASSERT_TRUE(tunnels) << tunnels.error().message;
+  loop_.on_loop([&] { networks_.reset(); });
+  networks_ = std::make_unique<LinuxNetworks>(
+      loop_.executor(), *workers_,
+      LinuxNetworks::Options{.cluster_short_id = id_, .run_folder = machine_.folder(), .tunnels = *tunnels});
+  expect_ok(networks_->set_machines({kHostHere, "10.255.128.1", {{kOutsideAddress, kHostThere, std::nullopt}}}));
+  know_address();
+  network();
+  const auto led = loop_.run(networks_->set_remotes("blue", {{kThere, kThere6, kOutsideAddress}}));
+  ASSERT_FALSE(led);
+  EXPECT_THAT(led.error().message, HasSubstr("no WireGuard here"));
+  {
+    const Place a = attach();
+    const Server here(a, kHere, 80);
+    EXPECT_EQ(ask({}, kHere, 80), "10.77.1.1");
+  }
+  expect_ok(networks_->detach("a"));
+  expect_ok(networks_->remove_network("blue"));
+  EXPECT_EQ(links(), 0u);
 }
 
 TEST_F(OverlayTest, WhoIsNoPeerIsNotHeard) {
