@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "daemon/agent_daemon.h"
 #include "daemon/background.h"
+#include "daemon/bench_cluster.h"
 #include "daemon/bench_place.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
@@ -186,5 +187,6 @@ int main(int argc, char** argv) {
                        .server = run_server,
                        .agent = run_agent,
                        .join = run_join,
-                       .bench_place = daemon::run_bench_place});
+                       .bench_place = daemon::run_bench_place,
+                       .bench_cluster = daemon::run_bench_cluster});
 }

@@ -66,6 +66,13 @@ struct BenchPlaceFlags {
   std::string strategy = "fragmentation";
 };
 
+struct BenchClusterFlags {
+  int nodes = 100;
+  int tasks = 10'000;
+  int replicas = 1000;  // tasks of one service, which has a stack to itself
+  int seconds = 900;    // it may take so long
+};
+
 // What main gives the command line: the commands that run parts of the system in this process.
 struct CliHooks {
   std::string version;
@@ -74,6 +81,7 @@ struct CliHooks {
   std::function<int(Context&, const AgentFlags&)> agent;
   std::function<int(Context&, const JoinFlags&)> join;
   std::function<int(Context&, const BenchPlaceFlags&)> bench_place;
+  std::function<int(Context&, const BenchClusterFlags&)> bench_cluster;
 };
 
 // The whole program: parses, runs one command, returns the exit code.
