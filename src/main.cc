@@ -10,6 +10,7 @@
 #include "daemon/agent_daemon.h"
 #include "daemon/background.h"
 #include "daemon/bench_cluster.h"
+#include "daemon/bench_load.h"
 #include "daemon/bench_place.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
@@ -188,5 +189,6 @@ int main(int argc, char** argv) {
                        .agent = run_agent,
                        .join = run_join,
                        .bench_place = daemon::run_bench_place,
-                       .bench_cluster = daemon::run_bench_cluster});
+                       .bench_cluster = daemon::run_bench_cluster,
+                       .bench_load = daemon::run_bench_load});
 }

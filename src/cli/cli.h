@@ -73,6 +73,15 @@ struct BenchClusterFlags {
   int seconds = 900;    // it may take so long
 };
 
+struct BenchLoadFlags {
+  int nodes = 1000;
+  int watchers = 500;
+  int writes = 50;  // a second, that all watchers see
+  int callers = 200;
+  int requests = 300;  // a second, of all callers together
+  int seconds = 30;
+};
+
 // What main gives the command line: the commands that run parts of the system in this process.
 struct CliHooks {
   std::string version;
@@ -82,6 +91,7 @@ struct CliHooks {
   std::function<int(Context&, const JoinFlags&)> join;
   std::function<int(Context&, const BenchPlaceFlags&)> bench_place;
   std::function<int(Context&, const BenchClusterFlags&)> bench_cluster;
+  std::function<int(Context&, const BenchLoadFlags&)> bench_load;
 };
 
 // The whole program: parses, runs one command, returns the exit code.

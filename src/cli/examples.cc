@@ -450,6 +450,10 @@ const Examples kOfTools = {
   orchion bench cluster --nodes 5000 --tasks 1000000       a large cluster; it takes minutes and some GiB
   orchion bench cluster --nodes 1000 --tasks 100000 -o json
 )"},
+    {"orchion bench load", R"(
+  orchion bench load                                       how soon heartbeats, watchers, readers and writers are answered
+  orchion bench load --nodes 100 --watchers 20 --callers 20 --requests 50 --seconds 5 -o json
+)"},
     {"orchion bench place", R"(
   orchion bench place --nodes nodes.csv --tasks tasks.csv --arrivals 1.3          how much of the GPUs is given away
   orchion bench place --nodes nodes.csv --tasks tasks.csv --strategy bin-pack --seed 42 -o json

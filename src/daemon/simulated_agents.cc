@@ -89,7 +89,7 @@ class SimulatedAgent {
       ++tally_.sessions;
       changed_.notify();
     }
-    if (message.has_heartbeat()) tally_.raise(tally_.heartbeat_worst, steady_ns() - asked_at_);
+    if (message.has_heartbeat()) tally_.heartbeats.add(base::Duration(steady_ns() - asked_at_));
     if (message.has_assignments()) return take(message.assignments());
     return {};
   }
@@ -97,7 +97,8 @@ class SimulatedAgent {
   base::Result<> take(const v1::Assignments& assignments) {
     const bool in_order = assignments.full() ? assignments.sequence() == 1 : assignments.sequence() == sequence_ + 1;
     if (!in_order)
-      return base::fail(base::Code::kInternal, fmt::format("message {} came after {}", assignments.sequence(), sequence_));
+      return base::fail(base::Code::kInternal,
+                        fmt::format("message {} came after {}", assignments.sequence(), sequence_));
     sequence_ = assignments.sequence();
     // The server may have missed what was said in the session before.
     if (assignments.full())

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "daemon/latency_histogram.h"
 
 namespace orchion::daemon {
 
@@ -20,8 +21,8 @@ struct AgentTally {
   std::atomic<std::size_t> reported = 0;  // tasks that were said to run
   // When the newest of the tasks that came had been made, with its place: by the server's wall clock, ns.
   std::atomic<std::int64_t> decided_at = 0;
-  std::atomic<std::int64_t> assigned_at = 0;     // when the last task came: steady clock, ns
-  std::atomic<std::int64_t> heartbeat_worst = 0;  // from a sign of life to its answer, ns
+  std::atomic<std::int64_t> assigned_at = 0;  // when the last task came: steady clock, ns
+  LatencyHistogram heartbeats;                // from a sign of life to its answer
 
   void raise(std::atomic<std::int64_t>& newest, std::int64_t value);
 };

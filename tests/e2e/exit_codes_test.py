@@ -54,7 +54,7 @@ ASKING = {
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
-LOCAL = {"config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "bench cluster", "node join",
+LOCAL = {"config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "bench cluster", "bench load", "node join",
          "image login", "context ls", "context show", "context add", "context use", "context rm"}
 
 # What isn't there.
