@@ -80,7 +80,7 @@ struct Scene {
     snapshot.service = std::make_shared<v1::Service>(service);
     for (const auto& task : tasks) snapshot.tasks.push_back(std::make_shared<v1::Task>(task));
     for (const auto& revision : revisions) snapshot.revisions.push_back(std::make_shared<v1::Revision>(revision));
-    snapshot.cluster.nodes.push_back(std::make_shared<v1::Node>(node));
+    snapshot.cluster.nodes = NodeList({std::make_shared<v1::Node>(node)});
     snapshot.cluster.allocations = &kEmpty;
     snapshot.replacement_paused = paused;
     snapshot.ended_since = ended_since;

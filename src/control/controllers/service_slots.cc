@@ -87,15 +87,11 @@ std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks) {
   return slots;
 }
 
-NodeTable::NodeTable(const std::vector<NodePtr>& nodes) {
-  for (const auto& node : nodes) nodes_.emplace(node->meta().uid(), node.get());
-}
-
 NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   if (!task.spec().has_assignment()) return NodeCondition::kNone;
-  const auto found = nodes_.find(task.spec().assignment().node_uid());
-  if (found == nodes_.end()) return NodeCondition::kGone;
-  const v1::Node& node = *found->second;
+  const auto* found = nodes_.find(task.spec().assignment().node_uid());
+  if (found == nullptr) return NodeCondition::kGone;
+  const v1::Node& node = *found;
   if (node.status().state() == v1::NodeStatus::LOST) return NodeCondition::kLost;
   if (node.spec().availability() == v1::NodeSpec::DRAINED || core::is_deleted(node.meta()))
     return NodeCondition::kDrained;
@@ -103,9 +99,8 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
 }
 
 core::Decision NodeTable::drained(const v1::Task& task, std::string_view controller) const {
-  const auto found = nodes_.find(task.spec().assignment().node_uid());
-  const auto actor =
-      found == nodes_.end() ? core::controller_actor(controller) : asked_by(found->second->meta(), controller);
+  const auto* found = nodes_.find(task.spec().assignment().node_uid());
+  const auto actor = found == nullptr ? core::controller_actor(controller) : asked_by(found->meta(), controller);
   return {"NodeDrained", fmt::format("node {} is drained", task.spec().assignment().node()), actor};
 }
 

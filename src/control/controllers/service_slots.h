@@ -27,7 +27,7 @@ enum class NodeCondition { kNone, kGood, kLost, kDrained, kGone };
 // The nodes of a snapshot, by uid.
 class NodeTable {
  public:
-  explicit NodeTable(const std::vector<NodePtr>& nodes);
+  explicit NodeTable(NodeList nodes) : nodes_(std::move(nodes)) {}
 
   // Of the task's node; kNone: it has none.
   NodeCondition condition_of(const v1::Task& task) const;
@@ -36,7 +36,7 @@ class NodeTable {
   core::Decision drained(const v1::Task& task, std::string_view controller) const;
 
  private:
-  std::unordered_map<std::string, const v1::Node*> nodes_;
+  const NodeList nodes_;
 };
 
 bool is_ended(const v1::Task& task);
