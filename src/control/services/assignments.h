@@ -49,7 +49,7 @@ class AssignmentFeed {
   // What this node's words depend on beside its tasks: see FeedIndex.
   const std::string& node_uid() const { return node_uid_; }
   const std::set<std::string>& networks() const { return networks_; }  // uids told
-  bool needs_peers() const;  // packets go from here to other nodes
+  bool needs_peers() const;                                            // packets go from here to other nodes
   bool has_routes(const store::View& view) const;
 
  private:

@@ -86,7 +86,11 @@ struct Dispatcher::Session {
 };
 
 Dispatcher::Dispatcher(ServiceContext context, NodeStreams& streams, DispatcherOptions options)
-    : context_(context), streams_(streams), options_(std::move(options)), reports_changed_(context.executor) {
+    : context_(context),
+      streams_(streams),
+      options_(std::move(options)),
+      reports_changed_(context.executor),
+      networks_noted_(context.executor) {
   subscription_ = context_.objects.subscribe([this](const auto& commit) { tell_changes(*commit); });
 }
 
@@ -463,8 +467,8 @@ base::Co<> Dispatcher::renew_certificates() {
   }
 }
 
-// Before the first word about a task is stored, its networks know on which node they will have to be taken down.
-base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
+// Networks that don't know yet on which node they will have to be taken down, as they should be.
+std::vector<v1::Network> Dispatcher::unnoted_networks(const std::vector<PendingReport>& batch) const {
   std::map<std::string, v1::Network> changed;  // by uid
   for (const auto& pending : batch) {
     const auto task = context_.objects.view().tasks().find_uid(pending.report.task_uid());
@@ -472,16 +476,34 @@ base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
     for (const auto& address : task->spec().assignment().addresses()) {
       const auto network = context_.objects.view().networks().find_uid(address.network_uid());
       if (!network) continue;
-      auto& known = changed.try_emplace(address.network_uid(), *network).first->second;
-      const auto& nodes = known.status().node_uids();
-      if (std::find(nodes.begin(), nodes.end(), pending.node_uid) == nodes.end())
-        known.mutable_status()->add_node_uids(pending.node_uid);
+      const auto known = changed.find(address.network_uid());
+      const auto& nodes = (known == changed.end() ? *network : known->second).status().node_uids();
+      if (std::find(nodes.begin(), nodes.end(), pending.node_uid) != nodes.end()) continue;
+      changed.try_emplace(address.network_uid(), *network)
+          .first->second.mutable_status()
+          ->add_node_uids(pending.node_uid);
     }
   }
+  std::vector<v1::Network> all;
+  for (auto& [uid, network] : changed) all.push_back(std::move(network));
+  return all;
+}
+
+// Before the first word about a task is stored, its networks know where they are. One batch at a time: each writes
+// whole lists.
+base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
+  if (unnoted_networks(batch).empty()) co_return base::Result<>{};
+  while (noting_networks_) CO_RETURN_IF_ERROR(co_await networks_noted_.wait());
+  struct Turn {
+    Dispatcher& dispatcher;
+    explicit Turn(Dispatcher& whose) : dispatcher(whose) { dispatcher.noting_networks_ = true; }
+    ~Turn() {
+      dispatcher.noting_networks_ = false;
+      dispatcher.networks_noted_.notify();
+    }
+  } turn(*this);
   store::Transaction transaction;
-  for (const auto& [uid, network] : changed) {
-    const auto known = context_.objects.view().networks().find_uid(uid);
-    if (!known || known->status().node_uids_size() == network.status().node_uids_size()) continue;
+  for (const auto& network : unnoted_networks(batch)) {
     store::put_status(transaction, network);
     if (transaction.operations.size() < store::kOperationsMax) continue;
     auto full = std::move(transaction);

@@ -82,6 +82,7 @@ class Dispatcher {
   std::vector<PendingReport> take_reports();
   void put_back(PendingReport pending);
   base::Co<> write_reports();
+  std::vector<v1::Network> unnoted_networks(const std::vector<PendingReport>& batch) const;
   base::Co<> note_networks(std::vector<PendingReport> batch);
   base::Co<std::size_t> write_batch(std::vector<PendingReport> batch);
   void add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task);
@@ -96,13 +97,15 @@ class Dispatcher {
   std::map<std::uint64_t, std::shared_ptr<Session>> followed_;  // by number: those that are told of changes
   FeedIndex feeds_;
   std::uint64_t sessions_ = 0;
-  std::set<std::string> promised_addresses_;      // host addresses that aren't stored yet
+  std::set<std::string> promised_addresses_;  // host addresses that aren't stored yet
   // The newest of each task, by its uid; `waiting_` has those that may be written now in the order in which they came,
   // `being_written_` those whose older word is on its way.
   std::unordered_map<std::string, PendingReport> reports_;
   std::deque<std::string> waiting_;
   std::unordered_set<std::string> being_written_;
   base::Notifier reports_changed_;
+  bool noting_networks_ = false;
+  base::Notifier networks_noted_;
   std::shared_ptr<void> subscription_;
 };
 

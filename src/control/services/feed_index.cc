@@ -87,8 +87,8 @@ void FeedIndex::add_of(const v1::Task* before, const v1::Task* after, Sessions& 
   if (!is_step)
     for (const auto* task : {before, after})
       if (task != nullptr) add_node(task->spec().assignment().node_uid(), found);
-  const bool is_met_alike = is_step && is_reachable(*before) == is_reachable(*after) &&
-                            is_in_networks(*before) == is_in_networks(*after);
+  const bool is_met_alike =
+      is_step && is_reachable(*before) == is_reachable(*after) && is_in_networks(*before) == is_in_networks(*after);
   if (is_met_alike) return;
   const auto& assignment = (after != nullptr ? after : before)->spec().assignment();
   for (const auto& address : assignment.addresses()) add_network(address.network_uid(), found);

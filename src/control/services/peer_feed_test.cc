@@ -98,7 +98,8 @@ TEST_F(PeerFeedTest, WhoSendsNothingIsToldNothingAndAllWhenItBegins) {
   EXPECT_EQ(told_.size(), 0u);
   needed_ = true;
   store::Transaction other;
-  store::create(other, core::make_event({v1::Event::INFO, "Node", "", "nas", "", "Reason", "anything else", ""}, {}, random_));
+  store::create(other,
+                core::make_event({v1::Event::INFO, "Node", "", "nas", "", "Reason", "anything else", ""}, {}, random_));
   commit(std::move(other));
   ASSERT_EQ(told_.size(), 1u);
   EXPECT_EQ(told_[0].peers_size(), 1);
