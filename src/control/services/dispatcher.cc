@@ -438,7 +438,7 @@ base::Co<> Dispatcher::write_reports() {
   while (true) {
     while (waiting_.empty()) CO_RETURN_IF_ERROR(co_await reports_changed_.wait());
     auto batch = take_reports();
-    const auto written = co_await write_batch(batch);
+    const auto written = co_await write_batch(&batch);
     if (!written && written.error().code == base::Code::kCancelled) co_return std::unexpected(written.error());
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const std::string uid = batch[i].report.task_uid();
@@ -491,8 +491,8 @@ std::vector<v1::Network> Dispatcher::unnoted_networks(const std::vector<PendingR
 
 // Before the first word about a task is stored, its networks know where they are. One batch at a time: each writes
 // whole lists.
-base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
-  if (unnoted_networks(batch).empty()) co_return base::Result<>{};
+base::Co<> Dispatcher::note_networks(const std::vector<PendingReport>* batch) {
+  if (unnoted_networks(*batch).empty()) co_return base::Result<>{};
   while (noting_networks_) CO_RETURN_IF_ERROR(co_await networks_noted_.wait());
   struct Turn {
     Dispatcher& dispatcher;
@@ -503,7 +503,7 @@ base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
     }
   } turn(*this);
   store::Transaction transaction;
-  for (const auto& network : unnoted_networks(batch)) {
+  for (const auto& network : unnoted_networks(*batch)) {
     store::put_status(transaction, network);
     if (transaction.operations.size() < store::kOperationsMax) continue;
     auto full = std::move(transaction);
@@ -514,10 +514,11 @@ base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
   co_return base::Result<>{};
 }
 
-// How many of them were written, from the first on: what a transaction holds.
-base::Co<std::size_t> Dispatcher::write_batch(std::vector<PendingReport> batch) {
+// How many of them were written, from the first on: what a transaction holds. `reports` outlives the call.
+base::Co<std::size_t> Dispatcher::write_batch(const std::vector<PendingReport>* reports) {
+  const auto& batch = *reports;
   for (int attempt = 0;; ++attempt) {
-    auto noted = co_await note_networks(batch);
+    auto noted = co_await note_networks(reports);
     if (!noted && (noted.error().code != base::Code::kAborted || attempt >= kConflictsMax))
       co_return std::unexpected(noted.error());
     if (!noted) continue;
@@ -552,13 +553,17 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     if (pending.report.removed()) forget.push_back(pending.report.task_uid());
     return;
   }
-  v1::Task changed = *task;
-  if (pending.report.has_status()) *changed.mutable_status() = pending.report.status();
-  add_events(transaction, *task, changed);
+  const auto& status = pending.report.has_status() ? pending.report.status() : task->status();
+  add_events(transaction, *task, status);
   if (!pending.report.removed()) {
-    store::put_status(transaction, changed);
+    v1::Task reported;  // no more of it than is written
+    *reported.mutable_meta() = task->meta();
+    *reported.mutable_status() = status;
+    store::put_status(transaction, reported);
     return;
   }
+  v1::Task changed = *task;
+  *changed.mutable_status() = status;
   forget.push_back(pending.report.task_uid());
   core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
   if (core::is_ready_to_go(changed.meta())) {
@@ -573,9 +578,12 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     store::put_status(transaction, changed);
 }
 
-void Dispatcher::add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task) {
+void Dispatcher::add_events(store::Transaction& transaction, const v1::Task& task, const v1::TaskStatus& now) {
+  if (!is_eventful(task.status(), now)) return;
   const auto revision = context_.objects.view().template_of(task);
-  for (auto& draft : task_events(before, task, revision ? revision->spec().template_() : v1::ServiceSpec()))
+  v1::Task after = task;
+  *after.mutable_status() = now;
+  for (auto& draft : task_events(task, after, revision ? revision->spec().template_() : v1::ServiceSpec()))
     store::create(transaction, core::make_event(draft, context_.clock.wall(), context_.random));
 }
 

@@ -83,9 +83,9 @@ class Dispatcher {
   void put_back(PendingReport pending);
   base::Co<> write_reports();
   std::vector<v1::Network> unnoted_networks(const std::vector<PendingReport>& batch) const;
-  base::Co<> note_networks(std::vector<PendingReport> batch);
-  base::Co<std::size_t> write_batch(std::vector<PendingReport> batch);
-  void add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task);
+  base::Co<> note_networks(const std::vector<PendingReport>* batch);
+  base::Co<std::size_t> write_batch(const std::vector<PendingReport>* batch);
+  void add_events(store::Transaction& transaction, const v1::Task& task, const v1::TaskStatus& now);
   void add_report(store::Transaction& transaction, const PendingReport& pending, std::vector<std::string>& forget);
   bool is_newest(const std::string& node_uid, std::uint64_t session) const;
   void tell_forget(const std::string& node_uid, const std::string& task_uid);
