@@ -410,13 +410,20 @@ TEST_F(DispatcherTest, WordsOfManyTasksShareTransactions) {
   for (int i = 0; i < kTasks; ++i) place_task("t" + std::to_string(i));
   listen(agent);
   const auto before = view().revision();
-  for (const auto state : {v1::PREPARING, v1::STARTING, v1::RUNNING})
-    for (int i = 0; i < kTasks; ++i) {
-      v1::FromAgent message;
-      message.mutable_report()->set_task_uid("t" + std::to_string(i));
-      message.mutable_report()->mutable_status()->set_state(state);
-      EXPECT_TRUE(loop_.run(agent.stream->send(std::make_unique<v1::FromAgent>(std::move(message)))));
+  // As fast as they are taken.
+  struct Sender {
+    static base::Co<> send_all(Agent* from) {
+      for (const auto state : {v1::PREPARING, v1::STARTING, v1::RUNNING})
+        for (int i = 0; i < kTasks; ++i) {
+          auto message = std::make_unique<v1::FromAgent>();
+          message->mutable_report()->set_task_uid("t" + std::to_string(i));
+          message->mutable_report()->mutable_status()->set_state(state);
+          CO_RETURN_IF_ERROR(co_await from->stream->send(std::move(message)));
+        }
+      co_return base::Result<>{};
     }
+  };
+  EXPECT_TRUE(loop_.run(Sender::send_all(&agent)));
   loop_.poll();
   for (int i = 0; i < kTasks; ++i)
     EXPECT_EQ(view().tasks().find_uid("t" + std::to_string(i))->status().state(), v1::RUNNING);

@@ -120,7 +120,8 @@ class FeedIndexTest : public testing::Test {
       const auto asked = asked_[at].delta(view_, commit);
       index_.put(session(n), asked_[at], view_);
       ASSERT_EQ(asked.has_value(), told.has_value());
-      if (told) EXPECT_EQ(asked->SerializeAsString(), told->SerializeAsString());
+      if (!told) continue;
+      EXPECT_EQ(asked->SerializeAsString(), told->SerializeAsString());
     }
     commits_ += asked_.empty() ? 0 : 1;
   }

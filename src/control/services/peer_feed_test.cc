@@ -2,6 +2,7 @@
 
 #include "control/services/assignments.h"
 #include "control/services/services_fixture_test.h"
+#include "core/events.h"
 
 namespace orchion::control::services {
 namespace {
