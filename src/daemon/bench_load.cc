@@ -150,18 +150,17 @@ class Users {
     }
   }
 
+  // By HTTP over a socket, whose buffers are small.
   base::Co<> watch_slowly() {
-    // Another connection than the others': what it doesn't take shall hold up nobody.
-    wire::grpc::GrpcClient client(executor_, server_.grpc());
-    std::shared_ptr<wire::grpc::ByteStream> stream = client.call("/orchion.v1.WatchService/Watch", metadata());
-    CO_RETURN_IF_ERROR(co_await stream->send(v1::WatchRequest().SerializeAsString()));
-    stream->finish();
+    client::ApiClient api(executor_, server_.connection());
+    CO_ASSIGN_OR_RETURN(const auto events, co_await api.open_events("orchion.v1.WatchService.Watch",
+                                                                    std::make_shared<const v1::WatchRequest>(), ""));
     while (!awake_) CO_RETURN_IF_ERROR(co_await clock_.sleep(kLook));
     v1::WatchEvent last;
     while (true) {
-      CO_ASSIGN_OR_RETURN(const auto bytes, co_await stream->receive());
-      if (!bytes) break;
-      if (!last.ParseFromString(*bytes)) co_return base::fail(base::Code::kDataLoss, "an event that is none");
+      CO_ASSIGN_OR_RETURN(const auto event, co_await events->next());
+      if (!event) break;
+      CO_RETURN_IF_ERROR(client::parse_json(event->data, last));
     }
     tally_.slow_watcher_was_resynced = last.type() == v1::WatchEvent::LIST_AGAIN;
     co_return base::Result<>{};

@@ -29,13 +29,15 @@ class Load(unittest.TestCase):
         self.assertEqual(self.left(), [])
 
     def test_everybody_is_answered_soon(self):
-        found = self.cluster.json("bench", "load", "--nodes", "200", "--watchers", "100", "--writes", "20", "--callers",
-                                  "50", "--requests", "75", "--seconds", "12")
+        found = self.cluster.json("bench", "load", "--nodes", "200", "--watchers", "40", "--writes", "60", "--callers",
+                                  "50", "--requests", "75", "--seconds", "15")
         self.assertEqual((found["requestsFailed"], found["watchesEnded"], found["sessions"]), (0, 0, 200), found)
         self.assertGreater(found["heartbeatMilliseconds"]["count"], 200)
-        self.assertGreater(found["watchMilliseconds"]["count"], 100 * 20 * 6, "watchers missed changes")
-        self.assertGreater(found["readMilliseconds"]["count"], 300)
-        self.assertGreater(found["writeMilliseconds"]["count"], 200)
+        self.assertTrue(found["slowWatcherResynced"], "who doesn't read is told to list again")
+        self.assertGreater(found["readMilliseconds"]["count"], 400)
+        self.assertGreater(found["writeMilliseconds"]["count"], 600)
+        # Two changes of one stack may come in one commit's wake: all but a few are seen by each.
+        self.assertGreater(found["watchMilliseconds"]["count"], 40 * found["writeMilliseconds"]["count"] * 0.9)
         self.assertLess(found["heartbeatMilliseconds"]["p99"], 1000)
         self.assertLess(found["watchMilliseconds"]["p99"], 5000)
         self.assertLess(found["writeMilliseconds"]["p99"], 2500)
