@@ -9,6 +9,8 @@
 #include "cli/cli.h"
 #include "daemon/agent_daemon.h"
 #include "daemon/background.h"
+#include "daemon/bench_cluster.h"
+#include "daemon/bench_load.h"
 #include "daemon/bench_place.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
@@ -236,5 +238,7 @@ int main(int argc, char** argv) {
                        .restore = restore,
                        .export_store = export_store,
                        .import_store = import_store,
-                       .bench_place = daemon::run_bench_place});
+                       .bench_place = daemon::run_bench_place,
+                       .bench_cluster = daemon::run_bench_cluster,
+                       .bench_load = daemon::run_bench_load});
 }

@@ -75,6 +75,22 @@ struct BenchPlaceFlags {
   std::string strategy = "fragmentation";
 };
 
+struct BenchClusterFlags {
+  int nodes = 100;
+  int tasks = 10'000;
+  int replicas = 1000;  // tasks of one service, which has a stack to itself
+  int seconds = 900;    // it may take so long
+};
+
+struct BenchLoadFlags {
+  int nodes = 1000;
+  int watchers = 500;
+  int writes = 50;  // a second, that all watchers see
+  int callers = 200;
+  int requests = 300;  // a second, of all callers together
+  int seconds = 30;
+};
+
 // What main gives the command line: the commands that run parts of the system in this process.
 // A file with the whole state, from a store that no server uses, or into one.
 struct StateFileFlags {
@@ -92,6 +108,8 @@ struct CliHooks {
   std::function<int(Context&, const StateFileFlags&)> export_store;
   std::function<int(Context&, const StateFileFlags&)> import_store;
   std::function<int(Context&, const BenchPlaceFlags&)> bench_place;
+  std::function<int(Context&, const BenchClusterFlags&)> bench_cluster;
+  std::function<int(Context&, const BenchLoadFlags&)> bench_load;
 };
 
 // The whole program: parses, runs one command, returns the exit code.

@@ -479,6 +479,16 @@ const Examples kOfTools = {
 )"},
     {"orchion bench", R"(
   orchion bench place --nodes nodes.csv --tasks tasks.csv    how well tasks are placed
+  orchion bench cluster --nodes 1000 --tasks 100000          how soon they are decided on, durable, and running
+)"},
+    {"orchion bench cluster", R"(
+  orchion bench cluster                                    how soon 10,000 tasks run on 100 nodes that only seem to be
+  orchion bench cluster --nodes 5000 --tasks 1000000       a large cluster; it takes minutes and some GiB
+  orchion bench cluster --nodes 1000 --tasks 100000 -o json
+)"},
+    {"orchion bench load", R"(
+  orchion bench load                                       how soon heartbeats, watchers, readers and writers are answered
+  orchion bench load --nodes 100 --watchers 20 --callers 20 --requests 50 --seconds 5 -o json
 )"},
     {"orchion bench place", R"(
   orchion bench place --nodes nodes.csv --tasks tasks.csv --arrivals 1.3          how much of the GPUs is given away

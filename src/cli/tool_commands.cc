@@ -34,10 +34,9 @@ void add_doctor(CommandTree& tree, const CliHooks& hooks) {
   doctor->add_option("--bundle", *bundle, "Write that, and what the server knows without its secrets, to this tar.gz");
 }
 
-void add_bench(CommandTree& tree, const CliHooks& hooks) {
-  auto* bench = tree.add_group("bench", "Measure parts of orchion on this machine, without a server");
+void add_bench_place(CommandTree& tree, CLI::App& bench, const CliHooks& hooks) {
   auto flags = std::make_shared<BenchPlaceFlags>();
-  auto* place = tree.add(*bench, "place", "Place the tasks of a trace on the nodes of one, and say how well it went",
+  auto* place = tree.add(bench, "place", "Place the tasks of a trace on the nodes of one, and say how well it went",
                          [flags, &hooks](Context& context) { return hooks.bench_place(context, *flags); });
   auto* nodes =
       place->add_option("--nodes", flags->nodes, "CSV file with the columns cpu_milli, memory_mib, gpu and model");
@@ -64,6 +63,48 @@ void add_bench(CommandTree& tree, const CliHooks& hooks) {
       place->add_option("--strategy", flags->strategy, "Which of the nodes that can is chosen")->capture_default_str(),
       {"bin-pack", "spread", "round-robin", "fragmentation"});
   tree.keep_local(place);
+}
+
+void add_bench_cluster(CommandTree& tree, CLI::App& bench, const CliHooks& hooks) {
+  auto flags = std::make_shared<BenchClusterFlags>();
+  auto* cluster =
+      tree.add(bench, "cluster",
+               "Start a server in a temporary folder with nodes that only seem to run containers, and say how soon "
+               "tasks run",
+               [flags, &hooks](Context& context) { return hooks.bench_cluster(context, *flags); });
+  bound(cluster->add_option("--nodes", flags->nodes, "Nodes, all of this one process")->capture_default_str(), 1,
+        10'000);
+  bound(cluster->add_option("--tasks", flags->tasks, "Tasks in all")->capture_default_str(), 1, 10'000'000);
+  bound(cluster->add_option("--replicas", flags->replicas, "Tasks of each service, which has a stack to itself")
+            ->capture_default_str(),
+        1, 10'000);
+  bound(cluster->add_option("--timeout", flags->seconds, "Seconds until it gives up")->capture_default_str(), 1,
+        86'400);
+  tree.keep_local(cluster);
+}
+
+void add_bench_load(CommandTree& tree, CLI::App& bench, const CliHooks& hooks) {
+  auto flags = std::make_shared<BenchLoadFlags>();
+  auto* load =
+      tree.add(bench, "load", "Start a server in a temporary folder, use it steadily, and say how soon it answers whom",
+               [flags, &hooks](Context& context) { return hooks.bench_load(context, *flags); });
+  const auto add = [&](const char* name, int& value, const char* help, int most) {
+    bound(load->add_option(name, value, help)->capture_default_str(), 1, most);
+  };
+  add("--nodes", flags->nodes, "Nodes that only seem to run containers, and say every 5 s that they live", 10'000);
+  add("--watchers", flags->watchers, "Streams of changes", 10'000);
+  add("--writes", flags->writes, "Changes a second that all of them see", 1000);
+  add("--callers", flags->callers, "Clients of the API", 10'000);
+  add("--requests", flags->requests, "Their requests a second together; one in five is a change", 10'000);
+  add("--seconds", flags->seconds, "For so long", 86'400);
+  tree.keep_local(load);
+}
+
+void add_bench(CommandTree& tree, const CliHooks& hooks) {
+  auto* bench = tree.add_group("bench", "Measure parts of orchion on this machine, on a load that is made up");
+  add_bench_place(tree, *bench, hooks);
+  add_bench_cluster(tree, *bench, hooks);
+  add_bench_load(tree, *bench, hooks);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ double seconds(base::Duration duration) {
 }  // namespace
 
 Cluster::Cluster(int machines, std::uint64_t seed, ClusterOptions options)
-    : seed_(seed), random_(seed), folder_(new_folder()), store_(io_.get_executor(), fmt::format("epoch-{}", seed)) {
+    : seed_(seed), random_(seed), folder_(new_folder()), memory_(io_.get_executor(), fmt::format("epoch-{}", seed)) {
   base::log::set_level(options.log);
   start_server();
   for (int i = 0; i < machines; ++i) {
@@ -90,7 +90,7 @@ Cluster::~Cluster() {
 }
 
 void Cluster::start_server() {
-  server_ = std::make_unique<Server>(io_.get_executor(), store_, clock_, random_.next());
+  server_ = std::make_unique<Server>(io_.get_executor(), store_, server_clock_, random_.next());
   finish("starting the control plane", server_->start([this](const auto& commit) { history_.take(*commit); }));
 }
 
@@ -207,6 +207,32 @@ void Cluster::restart_server() {
   look();
 }
 
+void Cluster::disturb_link(int machine, const Disturbance& disturbance) {
+  step(fmt::format("the link of {} loses {}, doubles {} and delays {} of a thousand", machine,
+                   disturbance.lost_per_mille, disturbance.doubled_per_mille, disturbance.delayed_per_mille));
+  this->machine(machine).link.disturb(disturbance);
+}
+
+void Cluster::jump_clock(int machine, base::Duration by) {
+  step(fmt::format("the clock of {} jumps by {:.0f} s", machine, seconds(by)));
+  this->machine(machine).clock.jump(by);
+}
+
+void Cluster::jump_server_clock(base::Duration by) {
+  step(fmt::format("the clock of the control plane jumps by {:.0f} s", seconds(by)));
+  server_clock_.jump(by);
+}
+
+void Cluster::slow_store(base::Duration delay) {
+  step(fmt::format("each commit takes {:.3f} s", seconds(delay)));
+  store_.slow_down(delay);
+}
+
+void Cluster::fill_store(bool full) {
+  step(full ? "the store is full" : "the store has room again");
+  store_.set_full(full);
+}
+
 // --- looking ---
 
 std::vector<std::string> Cluster::running_on(int machine) {
@@ -231,6 +257,10 @@ void Cluster::look() {
   for (; violations_seen_ < history_.violations().size(); ++violations_seen_)
     wrong(history_.violations()[violations_seen_]);
   for (const auto& what : check_moment(view(), history_, machines_)) wrong(what);
+}
+
+void Cluster::expect(bool holds, const std::string& what) {
+  if (!holds) wrong(what);
 }
 
 void Cluster::wrong(const std::string& what) {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "testing/faulty_store.h"
 #include "testing/history_checker.h"
 #include "testing/machine.h"
 #include "testing/server.h"
@@ -58,6 +59,11 @@ class Cluster {
   void mend_link(int machine);
   void crash_container(int machine, const std::string& id);
   void restart_server();
+  void disturb_link(int machine, const Disturbance& disturbance);  // {}: no longer
+  void jump_clock(int machine, base::Duration by);                 // the time of day alone, as its agent sees it
+  void jump_server_clock(base::Duration by);
+  void slow_store(base::Duration delay);  // of each commit; 0: no longer
+  void fill_store(bool full);             // it refuses every commit
 
   // --- looking at it ---
 
@@ -68,6 +74,9 @@ class Cluster {
   base::Time now() const { return clock_.now(); }
   std::vector<std::string> running_on(int machine);  // ids of containers, in order
   std::vector<std::string> leftovers();              // of all machines
+
+  // For what only the caller knows: where it doesn't hold, `what` is wrong.
+  void expect(bool holds, const std::string& what);
 
   // Empty: nothing was ever wrong. Else the seed, the steps and what was wrong after them.
   std::string report() const;
@@ -91,7 +100,9 @@ class Cluster {
   std::filesystem::path folder_;
   boost::asio::io_context io_;
   base::ManualClock clock_;
-  control::store::MemoryStore store_;
+  SkewedClock server_clock_{clock_};
+  control::store::MemoryStore memory_;
+  FaultyStore store_{memory_, clock_};
   HistoryChecker history_;
   Machines machines_;
   std::unique_ptr<Server> server_;

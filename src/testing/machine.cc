@@ -13,6 +13,9 @@ constexpr std::int64_t kMemoryBytes = std::int64_t{16} << 30;
 constexpr auto kStartLatency = std::chrono::milliseconds(20);
 constexpr auto kStopLatency = std::chrono::milliseconds(50);
 
+// What befalls its link is another stream of choices than what its agent makes.
+constexpr std::uint64_t kLinkSalt = 0x6c696e6b;
+
 v1::NodeCapabilities capabilities() {
   v1::NodeCapabilities all;
   all.set_nano_cpus(kCpus * 1'000'000'000);
@@ -22,10 +25,6 @@ v1::NodeCapabilities capabilities() {
   all.set_architecture("amd64");
   all.add_runtimes()->set_name("fake");
   return all;
-}
-
-base::Error away() {
-  return {base::Code::kUnavailable, "the control plane does not answer", {}};
 }
 
 // A fake that never waits, asked from outside of the loop.
@@ -42,40 +41,17 @@ T ask_at_once(base::Co<T> question) {
 
 }  // namespace
 
-void BreakableLink::connect(const core::MethodTable& methods) {
-  calls_ = std::make_unique<base::TaskGroup>(executor_);
-  link_ = std::make_unique<daemon::LocalLink>(methods, *calls_);
-}
-
-base::Co<> BreakableLink::cut() {
-  link_.reset();
-  if (!calls_) co_return base::Result<>{};
-  CO_RETURN_IF_ERROR(co_await calls_->shutdown());
-  calls_.reset();
-  co_return base::Result<>{};
-}
-
-base::Co<std::unique_ptr<node::agent::SessionStream>> BreakableLink::open_session() {
-  if (!link_) co_return std::unexpected(away());
-  co_return co_await link_->open_session();
-}
-
-base::Co<std::unique_ptr<node::agent::DataStream>> BreakableLink::open_stream() {
-  if (!link_) co_return std::unexpected(away());
-  co_return co_await link_->open_stream();
-}
-
 base::Co<> Machine::FakeResolver::add_address(std::string address) {
   addresses.insert(address);
   co_return base::Result<>{};
 }
 
-Machine::Machine(base::Executor executor, base::Clock& clock, std::string hostname, std::filesystem::path folder,
+Machine::Machine(base::Executor executor, base::Clock& true_clock, std::string hostname, std::filesystem::path folder,
                  std::uint64_t seed)
-    : link(executor),
-      hardware(executor, clock, {.start_latency = kStartLatency, .stop_latency = kStopLatency}),
+    : clock(true_clock),
+      link(executor, true_clock, seed ^ kLinkSalt),
+      hardware(executor, true_clock, {.start_latency = kStartLatency, .stop_latency = kStopLatency}),
       executor_(std::move(executor)),
-      clock_(clock),
       hostname_(std::move(hostname)),
       folder_(std::move(folder)),
       random_(seed) {}
@@ -97,7 +73,7 @@ base::Co<> Machine::start_agent() {
   group_ = std::make_unique<base::TaskGroup>(executor_);
   agent_ = std::make_unique<node::agent::Agent>(executor_, agent_options(),
                                                 node::agent::AgentParts{.link = link,
-                                                                        .clock = clock_,
+                                                                        .clock = clock,
                                                                         .executors = executors_,
                                                                         .images = images,
                                                                         .networks = networks,

@@ -9,44 +9,23 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "base/task_group.h"
-#include "core/methods.h"
-#include "daemon/local_link.h"
 #include "node/agent/agent.h"
 #include "node/images/fake_images.h"
 #include "node/networks/fake_networks.h"
 #include "node/runtimes/fake/fake_runtime.h"
 #include "node/volumes/folder_volumes.h"
+#include "testing/breakable_link.h"
+#include "testing/skewed_clock.h"
 
 namespace orchion::testing {
-
-// A way to a control plane that may be away, or be another one by the next call. One executor.
-class BreakableLink final : public node::agent::ControlLink {
- public:
-  explicit BreakableLink(base::Executor executor) : executor_(std::move(executor)) {}
-
-  // From now on calls reach `methods`, which stays until cut() has returned.
-  void connect(const core::MethodTable& methods);
-
-  // Ends every call; from now on nobody answers.
-  base::Co<> cut();
-
-  bool connected() const { return link_ != nullptr; }
-
-  base::Co<std::unique_ptr<node::agent::SessionStream>> open_session() override;
-  base::Co<std::unique_ptr<node::agent::DataStream>> open_stream() override;
-
- private:
-  base::Executor executor_;
-  std::unique_ptr<base::TaskGroup> calls_;
-  std::unique_ptr<daemon::LocalLink> link_;
-};
 
 // Everything belongs to the cluster's one executor.
 class Machine {
  public:
-  // Keeps the agent's checkpoints in `folder`, which the caller removes. `clock` outlives it.
-  Machine(base::Executor executor, base::Clock& clock, std::string hostname, std::filesystem::path folder,
+  // Keeps the agent's checkpoints in `folder`, which the caller removes. `true_clock` outlives it.
+  Machine(base::Executor executor, base::Clock& true_clock, std::string hostname, std::filesystem::path folder,
           std::uint64_t seed);
 
   base::Co<> start_agent();
@@ -65,6 +44,7 @@ class Machine {
   // What is left on it, a sentence each; images don't count.
   std::vector<std::string> leftovers();
 
+  SkewedClock clock;  // of its agent; what the hardware does takes true time
   BreakableLink link;
   node::runtimes::fake::FakeMachine hardware;
   node::images::FakeImages images;
@@ -84,7 +64,6 @@ class Machine {
   node::agent::AgentOptions agent_options() const;
 
   base::Executor executor_;
-  base::Clock& clock_;
   std::string hostname_;
   std::filesystem::path folder_;
   base::Random random_;

@@ -55,7 +55,7 @@ ASKING = {
 }
 
 # Those that ask nobody, or that answer for themselves where nobody does.
-LOCAL = {"restore", "store export", "store import", "config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "node join",
+LOCAL = {"restore", "store export", "store import", "config", "init", "explain", "completion", "man", "version", "doctor", "server", "agent", "bench place", "bench cluster", "bench load", "node join",
          "image login", "context ls", "context show", "context add", "context use", "context rm"}
 
 # What isn't there.

@@ -141,7 +141,7 @@ NodesPlan plan_nodes(const NodesSnapshot& snapshot, Now now, base::Random& rando
   return NodePlanner(snapshot, now, random).run();
 }
 
-bool is_replacement_paused(const std::vector<NodePtr>& nodes, base::Duration window) {
+bool is_replacement_paused(std::span<const NodePtr> nodes, base::Duration window) {
   std::vector<base::WallTime> lost;
   std::size_t counted = 0;
   for (const auto& node : nodes) {

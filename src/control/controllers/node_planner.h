@@ -3,6 +3,7 @@
 // Which nodes are lost, which are back, and when losses are too many to act on.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,6 @@ NodesPlan plan_nodes(const NodesSnapshot& snapshot, Now now, base::Random& rando
 
 // Three nodes or more, and more than half of them were lost within `window`: then it is the network, or this server,
 // and replacing everything would make it worse. Holds until enough of them are back or removed.
-bool is_replacement_paused(const std::vector<NodePtr>& nodes, base::Duration window);
+bool is_replacement_paused(std::span<const NodePtr> nodes, base::Duration window);
 
 }  // namespace orchion::control::controllers

@@ -35,7 +35,7 @@ PlacementController::PlacementController(const Context& context, base::Random ra
 Plan PlacementController::plan(const Key&) {
   const auto& waiting = context_.allocations.unassigned();
   if (waiting.empty()) return {};
-  PlacementSnapshot snapshot{cluster_snapshot(view(), context_.allocations), {}, {}};
+  PlacementSnapshot snapshot{cluster_snapshot(nodes_.of(view()), context_.allocations), {}, {}};
   bool somebody_preempts = false;
   std::set<std::string> stacks;
   for (const auto& name : waiting) {
@@ -83,6 +83,7 @@ std::vector<PlacedTask> PlacementController::placed_tasks() const {
 }
 
 void PlacementController::on_change(const store::ObjectChange& change) {
+  nodes_.follow(change);
   if (context_.allocations.unassigned().empty()) return;
   if (concerns_placement(change) || opens_network(change)) enqueue_all();
 }

@@ -20,6 +20,8 @@ class PlacementController final : public Controller {
   PlacementRulesPtr rules_of(const v1::Task& task, const std::shared_ptr<const v1::Run>& run) const;
   std::vector<PlacedTask> placed_tasks() const;
   v1::JobSpec::Placement placement_of(const v1::Run* run) const;
+
+  ListedNodes nodes_;
 };
 
 }  // namespace orchion::control::controllers

@@ -9,19 +9,19 @@
 #include <vector>
 
 #include "control/controllers/allocations.h"
+#include "control/controllers/node_list.h"
 #include "control/controllers/plan.h"
 #include "control/store/view.h"
 
 namespace orchion::control::controllers {
 
-using NodePtr = std::shared_ptr<const v1::Node>;
 using TaskPtr = std::shared_ptr<const v1::Task>;
 using RevisionPtr = std::shared_ptr<const v1::Revision>;
 using PlacementRulesPtr = std::shared_ptr<const v1::PlacementRules>;
 
 // What placing needs to know of the cluster. Plain: pointers to objects that don't change.
 struct ClusterSnapshot {
-  std::vector<NodePtr> nodes;
+  NodeList nodes;
   const Allocations* allocations = nullptr;
   // Of the stacks concerned, and other stacks' that are joined.
   std::map<store::ObjectName, std::shared_ptr<const v1::Network>> networks;

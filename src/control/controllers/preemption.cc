@@ -40,7 +40,7 @@ bool goes_before(const PlacedTask* a, const PlacedTask* b) {
 
 bool Preemption::fits(const NodePtr& node, const NodeUsage& usage, const TaskToPlace& task) const {
   ClusterSnapshot alone = snapshot_.cluster;
-  alone.nodes = {node};
+  alone.nodes = NodeList({node});
   alone.usage_if[node->meta().uid()] = usage;
   return place_tasks(alone, {task}, 0).front().assignment.has_value();
 }

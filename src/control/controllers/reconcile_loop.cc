@@ -1,6 +1,8 @@
 #include "control/controllers/reconcile_loop.h"
 
 #include <fmt/core.h>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
 
@@ -65,6 +67,8 @@ base::Co<> ReconcileLoop::work() {
     auto result = co_await step_(key);
     active_.erase(key);
     finish(key, result);
+    // A step that had nothing to commit didn't wait: others get their turn, however long the queue is.
+    co_await boost::asio::post(queued_.executor(), boost::asio::use_awaitable);
     if (!result && result.error().code == base::Code::kCancelled) co_return std::unexpected(result.error());
   }
 }

@@ -18,8 +18,8 @@ Plan RunController::plan(const Key& key) {
   snapshot.run = view().runs().find(key.name.stack, key.name.name);
   if (!snapshot.run) return {};
   snapshot.tasks = view().tasks_of_run(key.name.stack, key.name.name);
-  for (const auto& [name, node] : view().nodes().all()) snapshot.nodes.push_back(node);
-  snapshot.replacement_paused = is_replacement_paused(snapshot.nodes, context_.options.node_lost_after);
+  snapshot.nodes = nodes_.of(view());
+  snapshot.replacement_paused = is_replacement_paused(snapshot.nodes.all(), context_.options.node_lost_after);
   snapshot.ended_since = seen_.note_ended(snapshot.tasks, now().time);
   if (snapshot.run->spec().template_().on_node_loss() == v1::FENCE) {
     snapshot.silent_since = seen_.note_silent(view(), snapshot.tasks, now().time);
@@ -31,6 +31,7 @@ Plan RunController::plan(const Key& key) {
 void RunController::on_change(const store::ObjectChange& change) {
   if (change.kind == "Run") enqueue("Run", change.name);
   if (change.kind == "Task") on_task(change);
+  nodes_.follow(change);
   if (change.kind == "Node") on_node(before<v1::Node>(change), after<v1::Node>(change));
 }
 

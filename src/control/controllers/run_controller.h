@@ -20,6 +20,7 @@ class RunController final : public Controller {
   void on_node(const v1::Node* before, const v1::Node* after);
   void enqueue_runs_of_node(const std::string& node_uid);
 
+  ListedNodes nodes_;
   SeenTimes seen_;
 };
 

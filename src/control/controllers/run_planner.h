@@ -14,7 +14,7 @@ namespace orchion::control::controllers {
 struct RunSnapshot {
   RunPtr run;                  // null: it is gone
   std::vector<TaskPtr> tasks;  // deleted ones included
-  std::vector<NodePtr> nodes;
+  NodeList nodes;
   bool replacement_paused = false;
   // As in ServiceSnapshot.
   std::map<std::string, base::Time> ended_since;

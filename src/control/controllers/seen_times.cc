@@ -17,6 +17,18 @@ std::map<std::string, base::Time> SeenTimes::note_ended(const std::vector<TaskPt
   return result;
 }
 
+std::map<std::string, base::Time> SeenTimes::note_running(const std::vector<TaskPtr>& tasks, base::Time now) {
+  std::map<std::string, base::Time> result;
+  for (const auto& task : tasks) {
+    const auto& status = task->status();
+    if (status.state() != v1::RUNNING || status.attempt() <= 1) continue;
+    auto& attempt = running_[task->meta().uid()];
+    if (attempt.number != status.attempt()) attempt = {status.attempt(), now};
+    result.emplace(task->meta().uid(), attempt.since);
+  }
+  return result;
+}
+
 const std::map<std::string, base::Time>& SeenTimes::note_silent(const store::View& view,
                                                                 const std::vector<TaskPtr>& tasks, base::Time now) {
   for (const auto& task : tasks) {

@@ -75,15 +75,16 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   if (!result.service) return result;
   result.tasks = view().tasks_of_service(name.stack, name.name);
   result.revisions = revisions_of(view(), name);
-  result.cluster = cluster_snapshot(view(), context_.allocations);
+  result.cluster = cluster_snapshot(nodes_.of(view()), context_.allocations);
   add_stack(view(), name.stack, result.cluster);
   add_container(view(), name.stack, result.service->spec().container(), result.cluster);
-  result.replacement_paused = is_replacement_paused(result.cluster.nodes, context_.options.node_lost_after);
+  result.replacement_paused = is_replacement_paused(result.cluster.nodes.all(), context_.options.node_lost_after);
   for (const auto& dependency : result.service->spec().depends_on())
     result.dependencies.push_back({dependency, view().services().find(name.stack, dependency.service()),
                                    view().tasks_of_service(name.stack, dependency.service())});
   result.gone = records_of_empty_slots(view(), *result.service, result.tasks);
   result.ended_since = seen_.note_ended(result.tasks, now().time);
+  result.running_since = seen_.note_running(result.tasks, now().time);
   if (result.service->spec().on_node_loss() == v1::FENCE) {
     result.silent_since = seen_.note_silent(view(), result.tasks, now().time);
     result.lease = context_.options.node_lost_after;
@@ -92,6 +93,7 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
 }
 
 void ServiceController::on_change(const store::ObjectChange& change) {
+  nodes_.follow(change);
   if (change.kind == "Service") {
     enqueue("Service", change.name);
     enqueue_dependents(change.name);
@@ -163,10 +165,10 @@ void ServiceController::enqueue_all() {
   }
 }
 
-ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& allocations) {
+ClusterSnapshot cluster_snapshot(const NodeList& nodes, const Allocations& allocations) {
   ClusterSnapshot cluster;
+  cluster.nodes = nodes;
   cluster.allocations = &allocations;
-  for (const auto& [name, node] : view.nodes().all()) cluster.nodes.push_back(node);
   return cluster;
 }
 

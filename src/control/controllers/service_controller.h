@@ -28,12 +28,13 @@ class ServiceController final : public Controller {
   void enqueue_services_of_node(const std::string& node_uid);
   void on_node(const v1::Node* before, const v1::Node* after);
 
+  ListedNodes nodes_;
   SeenTimes seen_;
   std::set<store::ObjectName> lacking_;  // services without a virtual address that they are to have
 };
 
 // What placing tasks of these stacks, with these containers, needs to know.
-ClusterSnapshot cluster_snapshot(const store::View& view, const Allocations& allocations);
+ClusterSnapshot cluster_snapshot(const NodeList& nodes, const Allocations& allocations);
 void add_stack(const store::View& view, const std::string& stack, ClusterSnapshot& cluster);
 void add_container(const store::View& view, const std::string& stack, const v1::ContainerSpec& container,
                    ClusterSnapshot& cluster);

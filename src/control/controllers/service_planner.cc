@@ -261,9 +261,10 @@ class ServicePlanner {
     if (task.status().state() == v1::SUCCEEDED) return true;
     if (task.status().state() != v1::RUNNING) return false;
     if (task.status().attempt() <= 1) return true;
-    const auto age = now_.wall - core::from_timestamp(task.status().started_at());
-    if (age >= kSettleTime) return true;
-    plan_.wake(now_.time + (age < base::Duration::zero() ? kSettleTime : kSettleTime - age));
+    const auto known = snapshot_.running_since.find(task.meta().uid());
+    const auto settled_at = (known == snapshot_.running_since.end() ? now_.time : known->second) + kSettleTime;
+    if (settled_at <= now_.time) return true;
+    plan_.wake(settled_at);
     return false;
   }
 

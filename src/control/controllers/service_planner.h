@@ -28,6 +28,8 @@ struct ServiceSnapshot {
   bool replacement_paused = false;
   // Uids of tasks that ended and since when this server knows: nodes' clocks are not to be relied on for delays.
   std::map<std::string, base::Time> ended_since;
+  // Likewise of tasks that run again after a restart, from when this attempt was seen to run.
+  std::map<std::string, base::Time> running_since;
   // For a service that fences: uids of nodes that are lost, or no longer there, and since when this server knows.
   std::map<std::string, base::Time> silent_since;
   base::Duration lease{};  // what nodes are given; see Welcome.lease_seconds

@@ -21,7 +21,7 @@ struct Scene {
   std::vector<v1::Task> tasks;
   std::vector<v1::Revision> revisions;
   v1::Node node;
-  std::map<std::string, base::Time> ended_since, silent_since;
+  std::map<std::string, base::Time> ended_since, running_since, silent_since;
   bool paused = false;
 
   explicit Scene(std::uint32_t replicas = 1) {
@@ -80,10 +80,11 @@ struct Scene {
     snapshot.service = std::make_shared<v1::Service>(service);
     for (const auto& task : tasks) snapshot.tasks.push_back(std::make_shared<v1::Task>(task));
     for (const auto& revision : revisions) snapshot.revisions.push_back(std::make_shared<v1::Revision>(revision));
-    snapshot.cluster.nodes.push_back(std::make_shared<v1::Node>(node));
+    snapshot.cluster.nodes = NodeList({std::make_shared<v1::Node>(node)});
     snapshot.cluster.allocations = &kEmpty;
     snapshot.replacement_paused = paused;
     snapshot.ended_since = ended_since;
+    snapshot.running_since = running_since;
     snapshot.silent_since = silent_since;
     snapshot.lease = seconds(30);
     base::Random random(7);
@@ -360,12 +361,16 @@ TEST(ServicePlanner, ANewVersionThatRestartsMustRunForAWhile) {
   scene.keep_revision();
   auto& status = *scene.add(1, v1::RUNNING).mutable_status();
   status.set_attempt(2);
-  *status.mutable_started_at() = core::to_timestamp(kNow.wall - seconds(4));
-  const Plan waiting = scene.plan();
-  EXPECT_TRUE(actions(waiting).empty());
-  EXPECT_EQ(waiting.look_again, kNow.time + seconds(6));
-  *status.mutable_started_at() = core::to_timestamp(kNow.wall - seconds(10));
-  EXPECT_EQ(actions(scene.plan()), (Actions{"-2"}));
+  // Whatever its node's clock says.
+  for (const auto skew : {-std::chrono::hours(1), std::chrono::hours(0), std::chrono::hours(1)}) {
+    *status.mutable_started_at() = core::to_timestamp(kNow.wall + skew);
+    scene.running_since["t1"] = kNow.time - seconds(4);
+    const Plan waiting = scene.plan();
+    EXPECT_TRUE(actions(waiting).empty());
+    EXPECT_EQ(waiting.look_again, kNow.time + seconds(6));
+    scene.running_since["t1"] = kNow.time - seconds(10);
+    EXPECT_EQ(actions(scene.plan()), (Actions{"-2"}));
+  }
 }
 
 TEST(ServicePlanner, WhatDoesntRunIsUpdatedFirst) {

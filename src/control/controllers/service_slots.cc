@@ -88,15 +88,11 @@ std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks) {
   return slots;
 }
 
-NodeTable::NodeTable(const std::vector<NodePtr>& nodes, const v1::PlacementRules& rules) : rules_(rules) {
-  for (const auto& node : nodes) nodes_.emplace(node->meta().uid(), node.get());
-}
-
 NodeCondition NodeTable::condition_of(const v1::Task& task) const {
   if (!task.spec().has_assignment()) return NodeCondition::kNone;
-  const auto found = nodes_.find(task.spec().assignment().node_uid());
-  if (found == nodes_.end()) return NodeCondition::kGone;
-  const v1::Node& node = *found->second;
+  const auto* found = nodes_.find(task.spec().assignment().node_uid());
+  if (found == nullptr) return NodeCondition::kGone;
+  const v1::Node& node = *found;
   if (node.status().state() == v1::NodeStatus::LOST) return NodeCondition::kLost;
   if (node.spec().availability() == v1::NodeSpec::DRAINED || core::is_deleted(node.meta()))
     return NodeCondition::kDrained;
@@ -104,8 +100,8 @@ NodeCondition NodeTable::condition_of(const v1::Task& task) const {
 }
 
 const v1::Taint* NodeTable::taint_against(const v1::Task& task) const {
-  const auto found = nodes_.find(task.spec().assignment().node_uid());
-  return found == nodes_.end() ? nullptr : core::drives_away(found->second->spec().taints(), rules_.tolerations());
+  const auto* found = nodes_.find(task.spec().assignment().node_uid());
+  return found == nullptr ? nullptr : core::drives_away(found->spec().taints(), rules_.tolerations());
 }
 
 std::string NodeTable::why_left(const v1::Task& task) const {
@@ -114,9 +110,8 @@ std::string NodeTable::why_left(const v1::Task& task) const {
 }
 
 core::Decision NodeTable::drained(const v1::Task& task, std::string_view controller) const {
-  const auto found = nodes_.find(task.spec().assignment().node_uid());
-  const auto actor =
-      found == nodes_.end() ? core::controller_actor(controller) : asked_by(found->second->meta(), controller);
+  const auto* found = nodes_.find(task.spec().assignment().node_uid());
+  const auto actor = found == nullptr ? core::controller_actor(controller) : asked_by(found->meta(), controller);
   return {taint_against(task) == nullptr ? "NodeDrained" : "NodeTainted",
           fmt::format("node {} {}", task.spec().assignment().node(), why_left(task)), actor};
 }

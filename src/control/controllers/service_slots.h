@@ -28,7 +28,7 @@ enum class NodeCondition { kNone, kGood, kLost, kDrained, kGone };
 class NodeTable {
  public:
   // As tasks with these rules see them; `rules` outlives the table.
-  NodeTable(const std::vector<NodePtr>& nodes, const v1::PlacementRules& rules);
+  NodeTable(NodeList nodes, const v1::PlacementRules& rules) : nodes_(std::move(nodes)), rules_(rules) {}
 
   // Of the task's node; kNone: it has none; kDrained: tasks leave it, for that or for a taint.
   NodeCondition condition_of(const v1::Task& task) const;
@@ -40,8 +40,8 @@ class NodeTable {
  private:
   const v1::Taint* taint_against(const v1::Task& task) const;
 
+  const NodeList nodes_;
   const v1::PlacementRules& rules_;
-  std::unordered_map<std::string, const v1::Node*> nodes_;
 };
 
 bool is_ended(const v1::Task& task);

@@ -226,13 +226,15 @@ struct Place {
 
   Place() {
     cluster.allocations = &allocations;
+    std::vector<NodePtr> nodes;
     for (const char* name : {"a", "b"}) {
       auto node = std::make_shared<v1::Node>();
       node->mutable_meta()->set_name(name);
       node->mutable_meta()->set_uid(std::string("uid-") + name);
       node->mutable_status()->set_state(v1::NodeStatus::READY);
-      cluster.nodes.push_back(node);
+      nodes.push_back(node);
     }
+    cluster.nodes = NodeList(std::move(nodes));
     cluster.networks[{"shop", "default"}] = network("default", "", "10.0.0.0/29");
     revision->mutable_spec()->mutable_template_()->mutable_container()->add_networks()->set_network("default");
   }

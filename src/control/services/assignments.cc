@@ -13,17 +13,6 @@ namespace orchion::control::services {
 
 namespace {
 
-// Names lead to what can answer.
-bool is_reachable(const v1::Task& task) {
-  return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING &&
-         core::is_ready(task.status());
-}
-
-// From its assignment to its end: it may send packets, or is about to.
-bool is_in_networks(const v1::Task& task) {
-  return task.spec().has_assignment() && !core::is_terminal(task.status().state());
-}
-
 std::string address_of(const store::View& view, const std::string& node_uid) {
   const auto node = view.nodes().find_uid(node_uid);
   return node ? node->status().address() : "";
@@ -125,6 +114,20 @@ bool is_same_map(const core::Labels& a, const core::Labels& b) {
 
 }  // namespace
 
+bool is_reachable(const v1::Task& task) {
+  return task.spec().desired_state() == v1::DESIRED_RUNNING && task.status().state() == v1::RUNNING &&
+         core::is_ready(task.status());
+}
+
+bool is_in_networks(const v1::Task& task) {
+  return task.spec().has_assignment() && !core::is_terminal(task.status().state());
+}
+
+bool is_known_otherwise(const v1::Service& before, const v1::Service& after) {
+  return !is_same_map(before.spec().labels(), after.spec().labels()) ||
+         !is_same_list(before.status().virtual_addresses(), after.status().virtual_addresses());
+}
+
 std::optional<v1::TaskAssignment> assignment_of(const store::View& view, const v1::Task& task) {
   const auto revision = view.template_of(task);
   if (!revision) return std::nullopt;
@@ -159,9 +162,9 @@ v1::Assignments AssignmentFeed::full(const store::View& view) {
   told_ports_ = distant_ports_.list(view);
   *out.mutable_distant_ports() = told_ports_;
   policies_.tell_all(view, out);
-  peers_.tell_all(view, out);
   routes_.clear();
   tell_routes(view, out);
+  peers_.tell_full(view, needs_peers(), out);
   out.set_sequence(sequence_ = 1);
   return out;
 }
@@ -193,8 +196,16 @@ std::optional<v1::Assignments> AssignmentFeed::delta(const store::View& view,
   if (rerouted || !out.removed_tasks().empty()) drop_unused_networks(out);
   if (ports_touched) tell_distant_ports(view, out);
   policies_.tell_changes(view, commit, !tasks_.empty(), out);
-  peers_.tell_changes(view, commit, out);
+  peers_.tell_changes(view, commit, needs_peers(), out);
   return numbered(std::move(out));
+}
+
+bool AssignmentFeed::needs_peers() const {
+  return !networks_.empty() || !distant_ports_.empty();
+}
+
+bool AssignmentFeed::has_routes(const store::View& view) const {
+  return routes_.is_told() || has_ingress(view, node_uid_);
 }
 
 std::optional<v1::Assignments> AssignmentFeed::renew(const store::View& view) {
@@ -312,9 +323,7 @@ void AssignmentFeed::visit_node(const store::View& view, const v1::Node& before,
 
 void AssignmentFeed::visit_service(const store::View& view, const v1::Service& before, const v1::Service& after,
                                    v1::Assignments& out) {
-  if (is_same_map(before.spec().labels(), after.spec().labels()) &&
-      is_same_list(before.status().virtual_addresses(), after.status().virtual_addresses()))
-    return;
+  if (!is_known_otherwise(before, after)) return;
   for (const auto& task : view.tasks_of_service(after.meta().stack(), after.meta().name()))
     tell_endpoints_anew(view, *task, out);
 }

@@ -18,6 +18,15 @@
 
 namespace orchion::control::services {
 
+// Names lead to what can answer.
+bool is_reachable(const v1::Task& task);
+
+// From its assignment to its end: it may send packets, or is about to.
+bool is_in_networks(const v1::Task& task);
+
+// To those who share a network with its tasks.
+bool is_known_otherwise(const v1::Service& before, const v1::Service& after);
+
 // Remembers what one session was told, and says what to tell it next. Not a coroutine, no I/O.
 class AssignmentFeed {
  public:
@@ -36,6 +45,12 @@ class AssignmentFeed {
 
   // What time changed: certificates of routes that are due; nullopt: nothing.
   std::optional<v1::Assignments> renew(const store::View& view);
+
+  // What this node's words depend on beside its tasks: see FeedIndex.
+  const std::string& node_uid() const { return node_uid_; }
+  const std::set<std::string>& networks() const { return networks_; }  // uids told
+  bool needs_peers() const;                                            // packets go from here to other nodes
+  bool has_routes(const store::View& view) const;
 
  private:
   void visit_task(const store::View& view, const v1::Task* before, const v1::Task* after, v1::Assignments& out);

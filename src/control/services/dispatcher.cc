@@ -11,6 +11,7 @@
 #include "control/services/image_holders.h"
 #include "control/services/node_names.h"
 #include "control/services/task_events.h"
+#include "control/store/transaction_rules.h"
 #include "core/events.h"
 #include "core/jobs.h"
 #include "core/lifecycle.h"
@@ -29,8 +30,14 @@ constexpr std::size_t kOutgoingMax = 4096;
 // What came and isn't handled yet. Then the agent waits, and its signs of life with it.
 constexpr std::size_t kIncomingMax = 1024;
 
-// Statuses, finalizers and the events of one task are at most six operations.
-constexpr std::size_t kReportsPerTransaction = store::kOperationsMax / 6;
+// Statuses, finalizers and the events of one task are at most so many operations.
+constexpr std::size_t kOperationsPerReport = 6;
+
+// More is rather in the next: a task's status may have some KiB.
+constexpr std::size_t kReportBytesMax = store::kTransactionBytesMax / 2;
+
+// So many transactions of reports are on their way at once: the store shares the fsync among them.
+constexpr int kReportWriters = 4;
 
 constexpr int kConflictsMax = 20;
 
@@ -75,7 +82,6 @@ struct Dispatcher::Session {
   base::Channel<v1::ToAgent> outgoing;
   base::Notifier never;  // who waits for it waits for the session's end
   std::unique_ptr<AssignmentFeed> feed;
-  std::shared_ptr<void> subscription;
 
   // What can't be queued would be lost: the session ends instead, and the next one begins with the full set.
   bool offer(v1::ToAgent message) {
@@ -86,7 +92,13 @@ struct Dispatcher::Session {
 };
 
 Dispatcher::Dispatcher(ServiceContext context, NodeStreams& streams, DispatcherOptions options)
-    : context_(context), streams_(streams), options_(std::move(options)), reports_changed_(context.executor) {}
+    : context_(context),
+      streams_(streams),
+      options_(std::move(options)),
+      reports_changed_(context.executor),
+      networks_noted_(context.executor) {
+  subscription_ = context_.objects.subscribe([this](const auto& commit) { tell_changes(*commit); });
+}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -108,7 +120,8 @@ base::Co<> Dispatcher::serve(core::CallContext call, SessionStream stream) {
     Dispatcher& dispatcher;
     std::shared_ptr<Session> session;
     ~Closing() {
-      session->subscription.reset();
+      dispatcher.followed_.erase(session->number);
+      dispatcher.feeds_.erase(session->number);
       dispatcher.streams_.session_closed(session->node_uid, session->number);
       const auto it = dispatcher.newest_.find(session->node_uid);
       if (it != dispatcher.newest_.end() && it->second == session) dispatcher.newest_.erase(it);
@@ -235,22 +248,28 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
   v1::ToAgent full;
   *full.mutable_assignments() = session->feed->full(context_.objects.view());
   session->offer(std::move(full));
+  followed_.emplace(session->number, session);
+  feeds_.put(session->number, *session->feed, context_.objects.view());
   std::weak_ptr<Session> weak = session;
-  session->subscription = context_.objects.subscribe([this, weak](const auto& commit) {
-    const auto alive = weak.lock();
-    if (!alive) return;
-    auto delta = alive->feed->delta(context_.objects.view(), *commit);
-    if (!delta) return;
-    v1::ToAgent message;
-    *message.mutable_assignments() = std::move(*delta);
-    alive->offer(std::move(message));
-  });
   streams_.session_opened(session->node_uid, session->number, [weak](v1::ToAgent message) {
     const auto alive = weak.lock();
     return alive && alive->outgoing.try_send(std::move(message));
   });
   base::log::info("node {} joined, session {}", session->node_name, session->number);
   co_return base::Result<>{};
+}
+
+void Dispatcher::tell_changes(const store::ObjectStore::Commit& commit) {
+  const auto& view = context_.objects.view();
+  for (const auto number : feeds_.concerned_by(view, commit)) {
+    auto& session = *followed_.at(number);
+    auto delta = session.feed->delta(view, commit);
+    feeds_.put(number, *session.feed, view);
+    if (!delta) continue;
+    v1::ToAgent message;
+    *message.mutable_assignments() = *std::move(delta);
+    session.offer(std::move(message));
+  }
 }
 
 base::Co<> Dispatcher::send_loop(std::shared_ptr<Session> session, SessionStream stream) {
@@ -405,26 +424,56 @@ base::Co<> Dispatcher::store_images(std::shared_ptr<Session> session, v1::NodeIm
 }
 
 void Dispatcher::queue_report(const Session& session, v1::TaskReport report) {
-  auto& slot = reports_[report.task_uid()];
-  const bool was_removed = slot.report.removed() && slot.session == session.number;
-  slot = PendingReport{session.number, session.node_uid, std::move(report)};
-  if (was_removed) slot.report.set_removed(true);
+  const std::string uid = report.task_uid();
+  const auto [slot, is_first] = reports_.try_emplace(uid);
+  auto& pending = slot->second;
+  const bool was_removed = pending.report.removed() && pending.session == session.number;
+  pending = PendingReport{session.number, session.node_uid, std::move(report)};
+  if (was_removed) pending.report.set_removed(true);
+  if (is_first && !being_written_.contains(uid)) waiting_.push_back(uid);
   reports_changed_.notify();
 }
 
-// What arrives while one transaction commits goes into the next.
+std::vector<Dispatcher::PendingReport> Dispatcher::take_reports() {
+  std::vector<PendingReport> batch;
+  while (!waiting_.empty() && batch.size() <= store::kOperationsMax - kOperationsPerReport) {
+    auto taken = reports_.extract(waiting_.front());
+    being_written_.insert(std::move(waiting_.front()));
+    waiting_.pop_front();
+    batch.push_back(std::move(taken.mapped()));
+  }
+  return batch;
+}
+
+// Unless a newer one came meanwhile.
+void Dispatcher::put_back(PendingReport pending) {
+  const std::string uid = pending.report.task_uid();
+  reports_.try_emplace(uid, std::move(pending));
+}
+
 base::Co<> Dispatcher::run() {
+  using boost::asio::experimental::awaitable_operators::operator&&;
+  static_assert(kReportWriters == 4);
+  const auto ended = co_await (write_reports() && write_reports() && write_reports() && write_reports());
+  co_return std::get<0>(ended);
+}
+
+// What arrives while transactions commit goes into the next; of one task one word at a time is on its way.
+base::Co<> Dispatcher::write_reports() {
   while (true) {
-    while (reports_.empty()) CO_RETURN_IF_ERROR(co_await reports_changed_.wait());
-    std::vector<PendingReport> batch;
-    while (!reports_.empty() && batch.size() < kReportsPerTransaction) {
-      batch.push_back(std::move(reports_.begin()->second));
-      reports_.erase(reports_.begin());
+    while (waiting_.empty()) CO_RETURN_IF_ERROR(co_await reports_changed_.wait());
+    auto batch = take_reports();
+    const auto written = co_await write_batch(&batch);
+    if (!written && written.error().code == base::Code::kCancelled) co_return std::unexpected(written.error());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const std::string uid = batch[i].report.task_uid();
+      being_written_.erase(uid);
+      if (!written || i >= *written) put_back(std::move(batch[i]));
+      if (reports_.contains(uid)) waiting_.push_back(uid);
     }
-    auto written = co_await write_batch(batch);
+    if (!waiting_.empty()) reports_changed_.notify();
     if (written) continue;
     base::log::error("cannot store what the agents report, trying again: {}", written.error().message);
-    for (auto& pending : batch) reports_.try_emplace(pending.report.task_uid(), std::move(pending));
     CO_RETURN_IF_ERROR(co_await context_.clock.sleep(kRetryDelay));
   }
 }
@@ -435,6 +484,7 @@ base::Co<> Dispatcher::renew_certificates() {
     for (const auto& [uid, session] : newest_) {
       auto renewed = session->feed ? session->feed->renew(context_.objects.view()) : std::nullopt;
       if (!renewed) continue;
+      feeds_.put(session->number, *session->feed, context_.objects.view());
       v1::ToAgent message;
       *message.mutable_assignments() = *std::move(renewed);
       session->offer(std::move(message));
@@ -442,8 +492,8 @@ base::Co<> Dispatcher::renew_certificates() {
   }
 }
 
-// Before the first word about a task is stored, its networks know on which node they will have to be taken down.
-base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
+// Networks that don't know yet on which node they will have to be taken down, as they should be.
+std::vector<v1::Network> Dispatcher::unnoted_networks(const std::vector<PendingReport>& batch) const {
   std::map<std::string, v1::Network> changed;  // by uid
   for (const auto& pending : batch) {
     const auto task = context_.objects.view().tasks().find_uid(pending.report.task_uid());
@@ -451,16 +501,34 @@ base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
     for (const auto& address : task->spec().assignment().addresses()) {
       const auto network = context_.objects.view().networks().find_uid(address.network_uid());
       if (!network) continue;
-      auto& known = changed.try_emplace(address.network_uid(), *network).first->second;
-      const auto& nodes = known.status().node_uids();
-      if (std::find(nodes.begin(), nodes.end(), pending.node_uid) == nodes.end())
-        known.mutable_status()->add_node_uids(pending.node_uid);
+      const auto known = changed.find(address.network_uid());
+      const auto& nodes = (known == changed.end() ? *network : known->second).status().node_uids();
+      if (std::find(nodes.begin(), nodes.end(), pending.node_uid) != nodes.end()) continue;
+      changed.try_emplace(address.network_uid(), *network)
+          .first->second.mutable_status()
+          ->add_node_uids(pending.node_uid);
     }
   }
+  std::vector<v1::Network> all;
+  for (auto& [uid, network] : changed) all.push_back(std::move(network));
+  return all;
+}
+
+// Before the first word about a task is stored, its networks know where they are. One batch at a time: each writes
+// whole lists.
+base::Co<> Dispatcher::note_networks(const std::vector<PendingReport>* batch) {
+  if (unnoted_networks(*batch).empty()) co_return base::Result<>{};
+  while (noting_networks_) CO_RETURN_IF_ERROR(co_await networks_noted_.wait());
+  struct Turn {
+    Dispatcher& dispatcher;
+    explicit Turn(Dispatcher& whose) : dispatcher(whose) { dispatcher.noting_networks_ = true; }
+    ~Turn() {
+      dispatcher.noting_networks_ = false;
+      dispatcher.networks_noted_.notify();
+    }
+  } turn(*this);
   store::Transaction transaction;
-  for (const auto& [uid, network] : changed) {
-    const auto known = context_.objects.view().networks().find_uid(uid);
-    if (!known || known->status().node_uids_size() == network.status().node_uids_size()) continue;
+  for (const auto& network : unnoted_networks(*batch)) {
     store::put_status(transaction, network);
     if (transaction.operations.size() < store::kOperationsMax) continue;
     auto full = std::move(transaction);
@@ -471,22 +539,29 @@ base::Co<> Dispatcher::note_networks(std::vector<PendingReport> batch) {
   co_return base::Result<>{};
 }
 
-base::Co<> Dispatcher::write_batch(std::vector<PendingReport> batch) {
+// How many of them were written, from the first on: what a transaction holds. `reports` outlives the call.
+base::Co<std::size_t> Dispatcher::write_batch(const std::vector<PendingReport>* reports) {
+  const auto& batch = *reports;
   for (int attempt = 0;; ++attempt) {
-    auto noted = co_await note_networks(batch);
-    if (!noted && (noted.error().code != base::Code::kAborted || attempt >= kConflictsMax)) co_return noted;
+    auto noted = co_await note_networks(reports);
+    if (!noted && (noted.error().code != base::Code::kAborted || attempt >= kConflictsMax))
+      co_return std::unexpected(noted.error());
     if (!noted) continue;
     store::Transaction transaction;
     std::vector<std::string> forget;
-    for (const auto& pending : batch) add_report(transaction, pending, forget);
+    std::size_t written = 0;
+    while (written < batch.size() && transaction.operations.size() + kOperationsPerReport <= store::kOperationsMax &&
+           store::transaction_bytes(transaction) < kReportBytesMax)
+      add_report(transaction, batch[written++], forget);
     auto committed = base::Result<store::Revision>(0);
     if (!transaction.operations.empty()) committed = co_await context_.objects.commit(std::move(transaction));
     if (committed) {
-      for (const auto& pending : batch) {
-        if (std::find(forget.begin(), forget.end(), pending.report.task_uid()) != forget.end())
-          tell_forget(pending.node_uid, pending.report.task_uid());
+      for (std::size_t i = 0; i < written; ++i) {
+        const auto& report = batch[i].report;
+        if (std::find(forget.begin(), forget.end(), report.task_uid()) != forget.end())
+          tell_forget(batch[i].node_uid, report.task_uid());
       }
-      co_return base::Result<>{};
+      co_return written;
     }
     // A controller wrote one of these tasks meanwhile; its commit is in the view now.
     if (committed.error().code != base::Code::kAborted || attempt >= kConflictsMax)
@@ -503,13 +578,17 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     if (pending.report.removed()) forget.push_back(pending.report.task_uid());
     return;
   }
-  v1::Task changed = *task;
-  if (pending.report.has_status()) *changed.mutable_status() = pending.report.status();
-  add_events(transaction, *task, changed);
+  const auto& status = pending.report.has_status() ? pending.report.status() : task->status();
+  add_events(transaction, *task, status);
   if (!pending.report.removed()) {
-    store::put_status(transaction, changed);
+    v1::Task reported;  // no more of it than is written
+    *reported.mutable_meta() = task->meta();
+    *reported.mutable_status() = status;
+    store::put_status(transaction, reported);
     return;
   }
+  v1::Task changed = *task;
+  *changed.mutable_status() = status;
   forget.push_back(pending.report.task_uid());
   core::remove_finalizer(*changed.mutable_meta(), core::kAgentFinalizer);
   if (core::is_ready_to_go(changed.meta())) {
@@ -524,9 +603,12 @@ void Dispatcher::add_report(store::Transaction& transaction, const PendingReport
     store::put_status(transaction, changed);
 }
 
-void Dispatcher::add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task) {
+void Dispatcher::add_events(store::Transaction& transaction, const v1::Task& task, const v1::TaskStatus& now) {
+  if (!is_eventful(task.status(), now)) return;
   const auto revision = context_.objects.view().template_of(task);
-  for (auto& draft : task_events(before, task, revision ? revision->spec().template_() : v1::ServiceSpec()))
+  v1::Task after = task;
+  *after.mutable_status() = now;
+  for (auto& draft : task_events(task, after, revision ? revision->spec().template_() : v1::ServiceSpec()))
     store::create(transaction, core::make_event(draft, context_.clock.wall(), context_.random));
 }
 

@@ -2,15 +2,19 @@
 
 // The control plane's end of every agent's session.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/channel.h"
 #include "control/services/context.h"
+#include "control/services/feed_index.h"
 #include "control/services/node_streams.h"
 #include "control/services/route_feed.h"
 #include "core/methods.h"
@@ -64,6 +68,7 @@ class Dispatcher {
     v1::TaskReport report;
   };
 
+  void tell_changes(const store::ObjectStore::Commit& commit);
   base::Co<> register_node(v1::Hello hello, bool may_be_new, std::shared_ptr<Session> session);
   base::Result<std::string> choose_host_address() const;
   base::Co<> send_loop(std::shared_ptr<Session> session, SessionStream stream);
@@ -79,9 +84,13 @@ class Dispatcher {
   base::Co<> store_images(std::shared_ptr<Session> session, v1::NodeImages images);
 
   void queue_report(const Session& session, v1::TaskReport report);
-  base::Co<> note_networks(std::vector<PendingReport> batch);
-  base::Co<> write_batch(std::vector<PendingReport> batch);
-  void add_events(store::Transaction& transaction, const v1::Task& before, const v1::Task& task);
+  std::vector<PendingReport> take_reports();
+  void put_back(PendingReport pending);
+  base::Co<> write_reports();
+  std::vector<v1::Network> unnoted_networks(const std::vector<PendingReport>& batch) const;
+  base::Co<> note_networks(const std::vector<PendingReport>* batch);
+  base::Co<std::size_t> write_batch(const std::vector<PendingReport>* batch);
+  void add_events(store::Transaction& transaction, const v1::Task& task, const v1::TaskStatus& now);
   void add_report(store::Transaction& transaction, const PendingReport& pending, std::vector<std::string>& forget);
   bool is_newest(const std::string& node_uid, std::uint64_t session) const;
   void tell_forget(const std::string& node_uid, const std::string& task_uid);
@@ -89,11 +98,20 @@ class Dispatcher {
   ServiceContext context_;
   NodeStreams& streams_;
   DispatcherOptions options_;
-  std::map<std::string, std::shared_ptr<Session>> newest_;  // by node uid
+  std::map<std::string, std::shared_ptr<Session>> newest_;      // by node uid
+  std::map<std::uint64_t, std::shared_ptr<Session>> followed_;  // by number: those that are told of changes
+  FeedIndex feeds_;
   std::uint64_t sessions_ = 0;
-  std::set<std::string> promised_addresses_;      // host addresses that aren't stored yet
-  std::map<std::string, PendingReport> reports_;  // by task uid: the newest of each
+  std::set<std::string> promised_addresses_;  // host addresses that aren't stored yet
+  // The newest of each task, by its uid; `waiting_` has those that may be written now in the order in which they came,
+  // `being_written_` those whose older word is on its way.
+  std::unordered_map<std::string, PendingReport> reports_;
+  std::deque<std::string> waiting_;
+  std::unordered_set<std::string> being_written_;
   base::Notifier reports_changed_;
+  bool noting_networks_ = false;
+  base::Notifier networks_noted_;
+  std::shared_ptr<void> subscription_;
 };
 
 }  // namespace orchion::control::services

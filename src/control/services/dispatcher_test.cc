@@ -459,5 +459,33 @@ TEST_F(DispatcherTest, ARemovedNodesSessionIsEndedWithTheReason) {
   dispatcher_->disconnect("uid-nas", base::Error{Code::kNotFound, "it has no session any more", {}});
 }
 
+TEST_F(DispatcherTest, WordsOfManyTasksShareTransactions) {
+  create(named<v1::Network>("default", "net"));
+  auto& agent = join("nas", "uid-nas");
+  constexpr int kTasks = 500;
+  for (int i = 0; i < kTasks; ++i) place_task("t" + std::to_string(i));
+  listen(agent);
+  const auto before = view().revision();
+  // As fast as they are taken.
+  struct Sender {
+    static base::Co<> send_all(Agent* from) {
+      for (const auto state : {v1::PREPARING, v1::STARTING, v1::RUNNING})
+        for (int i = 0; i < kTasks; ++i) {
+          auto message = std::make_unique<v1::FromAgent>();
+          message->mutable_report()->set_task_uid("t" + std::to_string(i));
+          message->mutable_report()->mutable_status()->set_state(state);
+          CO_RETURN_IF_ERROR(co_await from->stream->send(std::move(message)));
+        }
+      co_return base::Result<>{};
+    }
+  };
+  EXPECT_TRUE(loop_.run(Sender::send_all(&agent)));
+  loop_.poll();
+  for (int i = 0; i < kTasks; ++i)
+    EXPECT_EQ(view().tasks().find_uid("t" + std::to_string(i))->status().state(), v1::RUNNING);
+  EXPECT_LT(view().revision() - before, kTasks) << "that many commits for three words of each task";
+  EXPECT_THAT(view().networks().find_uid("net")->status().node_uids(), ElementsAre("uid-nas"));
+}
+
 }  // namespace
 }  // namespace orchion::control::services

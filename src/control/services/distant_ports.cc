@@ -2,14 +2,9 @@
 
 namespace orchion::control::services {
 
-namespace {
-
-// One that is published on a single address, or for the host only, is that machine's own affair.
-bool is_for_all(const v1::PortMapping& port) {
+bool is_for_all_nodes(const v1::PortMapping& port) {
   return port.host_port() != 0 && !port.host_only() && (port.host_ip().empty() || port.host_ip() == "0.0.0.0");
 }
-
-}  // namespace
 
 bool DistantPortTable::put(const v1::Task& task, bool reachable) {
   const auto& assignment = task.spec().assignment();
@@ -18,7 +13,7 @@ bool DistantPortTable::put(const v1::Task& task, bool reachable) {
       task.meta().stack() + "/" + (task.spec().run().empty() ? task.spec().service() : task.spec().run());
   bool changed = false;
   for (const auto& port : assignment.ports()) {
-    if (!is_for_all(port)) continue;
+    if (!is_for_all_nodes(port)) continue;
     const Port key{port.host_port(), port.protocol() == "udp"};
     if (reachable) {
       changed |= ports_[key][owner].insert_or_assign(task.meta().uid(), assignment.node_uid()).second;

@@ -13,12 +13,16 @@
 
 namespace orchion::control::services {
 
+// One that is published on a single address, or for the host only, is that machine's own affair.
+bool is_for_all_nodes(const v1::PortMapping& port);
+
 // Kept up task by task, so that a change costs what it concerns and not what the cluster holds. No I/O.
 class DistantPortTable {
  public:
   explicit DistantPortTable(std::string node_uid) : node_uid_(std::move(node_uid)) {}
 
   void clear() { ports_.clear(); }
+  bool empty() const { return ports_.empty(); }
 
   // A task as it is now; `reachable`: it may answer. Whether that changes anything.
   bool put(const v1::Task& task, bool reachable);

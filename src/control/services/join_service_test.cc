@@ -151,7 +151,7 @@ TEST_F(JoinServiceTest, ARemovedNodeIsAStranger) {
   removal.set_subject_uid(joined.node_uid());
   store::Transaction told;
   store::create(told, removal);
-  ASSERT_TRUE(loop_.run(objects_->commit(std::move(told))));
+  commit(std::move(told));
   expect_says(nodes_.authenticate(joined.certificate()).error(), Code::kNotFound, "removed from the cluster");
   EXPECT_EQ(renew(key_).error().code, Code::kUnauthenticated);
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control/store/object_store.h"
+
 namespace orchion::control::services {
 namespace {
 
@@ -27,6 +29,37 @@ TEST(Paging, ForeignTokensAreRefused) {
     EXPECT_EQ(page.error().message, "pageToken is not one that a list returned: begin without it");
     EXPECT_EQ(page.error().fields.at(0).pointer, "/pageToken");
   }
+}
+
+TEST(Paging, AListOfOneStackIsAllOfItAndNoMore) {
+  store::View view;
+  store::Commit commit{1, {}};
+  store::Transaction transaction;
+  for (const char* stack : {"a", "shop", "z"})
+    for (const char* name : {"1", "2", "3"}) {
+      v1::Task task;
+      task.mutable_meta()->set_stack(stack);
+      task.mutable_meta()->set_name(name);
+      store::create(transaction, task);
+    }
+  for (auto& operation : transaction.operations) commit.changes.push_back({operation.key, operation.value});
+  ASSERT_TRUE(view.apply(commit));
+  std::vector<std::string> found;
+  Page page{std::nullopt, 2, "shop"};
+  for (std::string token = "-"; !token.empty();) {
+    token.clear();
+    std::size_t looked_at = 0;
+    const auto keep = [&](const v1::Task&) { return ++looked_at > 0; };
+    for (const auto& task : page_of(view.tasks(), page, keep, token))
+      found.push_back(task->meta().stack() + "/" + task->meta().name());
+    EXPECT_LE(looked_at, 3u) << "what is in other stacks costs nothing";
+    if (!token.empty()) page.after = parse_page(2, token)->after;
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"shop/1", "shop/2", "shop/3"}));
+  page = {store::ObjectName{"a", "2"}, 10, ""};
+  std::string none;
+  EXPECT_EQ(page_of(view.tasks(), page, [](const v1::Task&) { return true; }, none).size(), 7u);
+  EXPECT_EQ(none, "");
 }
 
 }  // namespace

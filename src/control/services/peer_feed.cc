@@ -19,15 +19,18 @@ v1::Peer peer_of(const v1::Node& node) {
 
 // Whether other nodes have to know.
 bool matters(const store::ObjectChange& change) {
-  if (change.kind != "Node") return false;
-  if (!change.before || !change.after) return true;
-  return !google::protobuf::util::MessageDifferencer::Equals(peer_of(static_cast<const v1::Node&>(*change.before)),
-                                                             peer_of(static_cast<const v1::Node&>(*change.after)));
+  return change.kind == "Node" && !is_same_peer(static_cast<const v1::Node*>(change.before.get()),
+                                                static_cast<const v1::Node*>(change.after.get()));
 }
 
 }  // namespace
 
-void PeerFeed::tell_all(const store::View& view, v1::Assignments& out) {
+bool is_same_peer(const v1::Node* before, const v1::Node* after) {
+  if (before == nullptr || after == nullptr) return before == after;
+  return google::protobuf::util::MessageDifferencer::Equals(peer_of(*before), peer_of(*after));
+}
+
+void PeerFeed::tell_all(const store::View& view, v1::Assignments& out) const {
   auto& peers = *out.mutable_peers();
   peers.clear_peers();
   const auto own = view.nodes().find_uid(node_uid_);
@@ -39,8 +42,15 @@ void PeerFeed::tell_all(const store::View& view, v1::Assignments& out) {
   }
 }
 
-void PeerFeed::tell_changes(const store::View& view, const store::ObjectStore::Commit& commit, v1::Assignments& out) {
-  if (std::ranges::any_of(commit.changes, matters)) tell_all(view, out);
+void PeerFeed::tell_full(const store::View& view, bool needed, v1::Assignments& out) {
+  tell_all(view, out);
+  kept_up_ = needed;
+}
+
+void PeerFeed::tell_changes(const store::View& view, const store::ObjectStore::Commit& commit, bool needed,
+                            v1::Assignments& out) {
+  if (needed && (!kept_up_ || std::ranges::any_of(commit.changes, matters))) tell_all(view, out);
+  kept_up_ = needed;
 }
 
 }  // namespace orchion::control::services

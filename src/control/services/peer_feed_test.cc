@@ -2,6 +2,7 @@
 
 #include "control/services/assignments.h"
 #include "control/services/services_fixture_test.h"
+#include "core/events.h"
 
 namespace orchion::control::services {
 namespace {
@@ -21,7 +22,7 @@ class PeerFeedTest : public ServicesFixture {
   PeerFeedTest() {
     subscription_ = objects_->subscribe([this](const auto& commit) {
       v1::Assignments out;
-      feed_.tell_changes(view(), *commit, out);
+      feed_.tell_changes(view(), *commit, needed_, out);
       if (out.has_peers()) told_.push_back(out.peers());
     });
   }
@@ -41,6 +42,7 @@ class PeerFeedTest : public ServicesFixture {
   }
 
   PeerFeed feed_{"uid-nas"};
+  bool needed_ = true;
   std::vector<v1::Peers> told_;
   std::shared_ptr<void> subscription_;
 };
@@ -88,6 +90,20 @@ TEST_F(PeerFeedTest, TheMeshIsForThoseThatAreInIt) {
   other.mutable_status()->mutable_mesh()->set_public_key("its next");
   write(other);
   EXPECT_EQ(told_.back().peers(1).mesh().public_key(), "its next");
+}
+
+TEST_F(PeerFeedTest, WhoSendsNothingIsToldNothingAndAllWhenItBegins) {
+  needed_ = false;
+  make(node("nas", "1"));
+  make(node("pi", "2"));
+  EXPECT_EQ(told_.size(), 0u);
+  needed_ = true;
+  store::Transaction other;
+  store::create(other,
+                core::make_event({v1::Event::INFO, "Node", "", "nas", "", "Reason", "anything else", ""}, {}, random_));
+  commit(std::move(other));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].peers_size(), 1);
 }
 
 TEST_F(PeerFeedTest, AFullSetHasThemAlways) {

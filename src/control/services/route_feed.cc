@@ -17,6 +17,11 @@ std::shared_ptr<const v1::Network> network_of_route(const store::View& view, con
   return network && !network->status().subnet().empty() ? network : nullptr;
 }
 
+bool has_ingress(const store::View& view, const std::string& node_uid) {
+  const auto node = view.nodes().find_uid(node_uid);
+  return node && node->status().capabilities().has_ingress();
+}
+
 bool RouteFeed::is_touched_by(const store::ObjectStore::Commit& commit) const {
   return std::ranges::any_of(commit.changes, [&](const store::ObjectChange& change) {
     if (change.kind == "Node")
@@ -27,8 +32,7 @@ bool RouteFeed::is_touched_by(const store::ObjectStore::Commit& commit) const {
 
 v1::RouteAssignments RouteFeed::routes_of(const store::View& view) const {
   v1::RouteAssignments out;
-  const auto node = view.nodes().find_uid(node_uid_);
-  if (!node || !node->status().capabilities().has_ingress()) return out;
+  if (!has_ingress(view, node_uid_)) return out;
   for (const auto& [name, service] : view.services().all()) {
     if (core::is_deleted(service->meta())) continue;
     for (const auto& route : service->spec().routes()) {

@@ -18,6 +18,9 @@ using CertificateFor = std::function<base::Result<std::string>(const std::vector
 std::shared_ptr<const v1::Network> network_of_route(const store::View& view, const v1::Service& service,
                                                     const v1::HttpRoute& route);
 
+// Whether the node takes HTTP for services.
+bool has_ingress(const store::View& view, const std::string& node_uid);
+
 // What one session is told of HTTP routes, where its node has an ingress: all of them, again whenever one changes. One
 // whose certificate can't be made is told without, and is served plainly nowhere. No I/O.
 class RouteFeed {
@@ -27,6 +30,8 @@ class RouteFeed {
 
   // Nothing was told.
   void clear() { told_.Clear(); }
+
+  bool is_told() const { return told_.routes_size() > 0; }
 
   // Whether a commit may have changed them.
   bool is_touched_by(const store::ObjectStore::Commit& commit) const;

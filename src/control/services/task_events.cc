@@ -44,18 +44,29 @@ core::EventDraft failed(const v1::Task& task, const v1::ServiceSpec& service) {
                              stays ? "; it stays as it is, as its service says" : "", core::last_words(task.status())));
 }
 
+bool turned_ill(const v1::TaskStatus& before, const v1::TaskStatus& after) {
+  return after.health() == v1::HEALTH_BAD && before.health() != v1::HEALTH_BAD;
+}
+
+bool just_failed(const v1::TaskStatus& before, const v1::TaskStatus& after) {
+  return after.state() == v1::FAILED && before.state() != v1::FAILED;
+}
+
 }  // namespace
+
+bool is_eventful(const v1::TaskStatus& before, const v1::TaskStatus& after) {
+  return after.restarts() > before.restarts() || turned_ill(before, after) || just_failed(before, after);
+}
 
 std::vector<core::EventDraft> task_events(const v1::Task& before, const v1::Task& after,
                                           const v1::ServiceSpec& service) {
   std::vector<core::EventDraft> events;
+  if (!is_eventful(before.status(), after.status())) return events;
   if (after.status().restarts() > before.status().restarts()) events.push_back(restarted(after));
   if (after.spec().service().empty()) return events;
-  const bool turned_ill = after.status().health() == v1::HEALTH_BAD && before.status().health() != v1::HEALTH_BAD;
-  const bool just_failed = after.status().state() == v1::FAILED && before.status().state() != v1::FAILED;
-  if (just_failed) {
+  if (just_failed(before.status(), after.status())) {
     events.push_back(failed(after, service));
-  } else if (turned_ill) {
+  } else if (turned_ill(before.status(), after.status())) {
     events.push_back(unhealthy(after, service));
   }
   return events;

@@ -8,6 +8,9 @@
 
 namespace orchion::control::services {
 
+// Whether there may be anything to tell; seldom, and the rest costs more.
+bool is_eventful(const v1::TaskStatus& before, const v1::TaskStatus& after);
+
 // At most two. `before` is the task as it was known, `after` with what its agent reports; `service` is what it is made
 // from. Agents restart by themselves, and say only the newest of a task: what lies between is counted, not told. How a
 // run's tasks end is told of the run.

@@ -126,11 +126,11 @@ base::Result<std::shared_ptr<const v1::Task>> TaskService::find_running(const st
 }
 
 base::Co<v1::ListTasksResponse> TaskService::list(core::CallContext, v1::ListTasksRequest request) {
-  CO_ASSIGN_OR_RETURN(const auto page, parse_page(request.page_size(), request.page_token()));
+  CO_ASSIGN_OR_RETURN(auto page, parse_page(request.page_size(), request.page_token()));
+  page.stack = request.stack();
   v1::ListTasksResponse response;
   response.set_revision(context_.objects.bookmark().text());
   auto keep = [&](const v1::Task& task) {
-    if (!request.stack().empty() && task.meta().stack() != request.stack()) return false;
     if (!request.service().empty() && task.spec().service() != request.service()) return false;
     if (!request.run().empty() && task.spec().run() != request.run()) return false;
     if (!request.node().empty() && task.spec().assignment().node() != request.node()) return false;

@@ -2,6 +2,7 @@
 
 // How a View keeps one of its tables. Only view.cc needs this.
 
+#include <cassert>
 #include <map>
 #include <memory>
 #include <string>
@@ -124,10 +125,23 @@ class TableKeeper : public AnyTableKeeper {
         if (before && before->has_status()) *after->mutable_status() = before->status();
       }
     } else {
-      after = std::make_shared<T>(*before);
+      after = copy_without_status(*before);
     }
     RETURN_IF_ERROR(write_status(writes, *after));
     return Pointer(std::move(after));
+  }
+
+  // It is written anew: most changes of tasks are of their status, and that is half of them.
+  static std::shared_ptr<T> copy_without_status(const T& from) {
+    if constexpr (HasStatus<T> && requires { from.spec(); }) {
+      assert(T::descriptor()->field_count() == 3 && "meta, spec and status are all there is");
+      auto to = std::make_shared<T>();
+      *to->mutable_meta() = from.meta();
+      *to->mutable_spec() = from.spec();
+      return to;
+    } else {
+      return std::make_shared<T>(from);
+    }
   }
 
   static base::Result<> write_status(const ObjectWrites& writes, T& object) {
