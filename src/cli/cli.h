@@ -85,7 +85,7 @@ struct BenchClusterFlags {
 struct BenchLoadFlags {
   int nodes = 1000;
   int watchers = 500;
-  int writes = 50;  // a second, that all watchers see
+  int writes = 10;  // a second, beside those of the callers; watchers see them all
   int callers = 200;
   int requests = 300;  // a second, of all callers together
   int seconds = 30;

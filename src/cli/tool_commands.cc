@@ -93,7 +93,7 @@ void add_bench_load(CommandTree& tree, CLI::App& bench, const CliHooks& hooks) {
   };
   add("--nodes", flags->nodes, "Nodes that only seem to run containers, and say every 5 s that they live", 10'000);
   add("--watchers", flags->watchers, "Streams of changes", 10'000);
-  add("--writes", flags->writes, "Changes a second that all of them see", 1000);
+  add("--writes", flags->writes, "Changes a second beside those of the callers; watchers see them all", 1000);
   add("--callers", flags->callers, "Clients of the API", 10'000);
   add("--requests", flags->requests, "Their requests a second together; one in five is a change", 10'000);
   add("--seconds", flags->seconds, "For so long", 86'400);

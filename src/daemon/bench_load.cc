@@ -37,9 +37,6 @@ constexpr auto kLastWords = seconds(20);
 // A caller changes something with one of so many of its requests, and reads with the others.
 constexpr std::uint64_t kReadsPerWrite = 4;
 
-// Stacks that the writer changes in turn.
-constexpr std::uint64_t kWrittenStacks = 10;
-
 constexpr std::size_t kWatchConnections = 8;
 
 // What is written carries the time at which that began.
@@ -79,6 +76,7 @@ struct Tally {
   std::atomic<std::size_t> watches_ended = 0;
   std::atomic<std::size_t> requests_failed = 0;
   std::atomic<bool> slow_watcher_was_resynced = false;
+  std::string last_refusal;  // of a request; to be read when nobody asks any more
 };
 
 // Those who use the server, on a thread of their own.
@@ -166,13 +164,13 @@ class Users {
     co_return base::Result<>{};
   }
 
-  // At its pace, however long each takes.
+  // At its pace, however long each takes; no stack is changed twice within a second.
   base::Co<> write_steadily() {
     const auto every = base::Duration(seconds(1)) / flags_.writes;
     auto due = clock_.now();
     for (std::uint64_t n = 0; !stopped_; ++n) {
       CO_RETURN_IF_ERROR(co_await clock_.sleep_until(due += every));
-      group_.spawn("a write", write_once(fmt::format("written-{}", n % kWrittenStacks)));
+      group_.spawn("a write", write_once(fmt::format("written-{}", n % static_cast<std::uint64_t>(flags_.writes))));
     }
     co_return base::Result<>{};
   }
@@ -188,16 +186,19 @@ class Users {
     base::Random random(static_cast<std::uint64_t>(number) + 1);
     const auto pause = base::Duration(seconds(1)) * flags_.callers / flags_.requests;
     auto due = clock_.now() + base::Duration(random.below(static_cast<std::uint64_t>(pause.count()) + 1));
-    for (auto n = static_cast<std::uint64_t>(number); !stopped_; ++n) {
+    const auto name = fmt::format("called-{}", number);
+    for (std::uint64_t n = 0; !stopped_; ++n) {
       CO_RETURN_IF_ERROR(co_await clock_.sleep_until(due));
       due += pause;
       if (n % (kReadsPerWrite + 1) == 0) {
-        CO_RETURN_IF_ERROR(co_await request(
-            &api, "orchion.v1.StackService.ApplyStack",
-            std::make_shared<const v1::ApplyStackRequest>(stack(fmt::format("called-{}", number))), &tally_.writes));
+        CO_RETURN_IF_ERROR(co_await request(&api, "orchion.v1.StackService.ApplyStack",
+                                            std::make_shared<const v1::ApplyStackRequest>(stack(name)),
+                                            &tally_.writes));
       } else {
-        CO_RETURN_IF_ERROR(co_await request(&api, "orchion.v1.StackService.ListStacks",
-                                            std::make_shared<const v1::ListStacksRequest>(), &tally_.reads));
+        v1::GetStackRequest get;
+        get.set_name(name);
+        CO_RETURN_IF_ERROR(co_await request(&api, "orchion.v1.StackService.GetStack",
+                                            std::make_shared<const v1::GetStackRequest>(get), &tally_.reads));
       }
     }
     co_return base::Result<>{};
@@ -209,7 +210,10 @@ class Users {
     const auto begin = clock_.now();
     const auto answer = co_await api->call_json(std::move(method), std::move(message));
     if (!answer && answer.error().code == base::Code::kCancelled) co_return std::unexpected(answer.error());
-    if (!answer) ++tally_.requests_failed;
+    if (!answer) {
+      ++tally_.requests_failed;
+      tally_.last_refusal = answer.error().message;
+    }
     took->add(clock_.now() - begin);
     co_return base::Result<>{};
   }
@@ -284,10 +288,11 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
                                           {"sessions", tally->agents.sessions.load()},
                                           {"serverPeakRssBytes", use.peak_rss_bytes},
                                           {"serverCpuSeconds", use.cpu_seconds}}));
+  if (!tally->last_refusal.empty()) context.say("the last request that failed: " + tally->last_refusal);
   std::cout << cli::format_table({{"", "COUNT", "MEDIAN", "P99", "WORST"},
                                   row_of("heartbeat answered", beats),
                                   row_of("change seen by a watcher", tally->watches),
-                                  row_of("list answered", tally->reads),
+                                  row_of("read answered", tally->reads),
                                   row_of("durable write answered", tally->writes)})
             << fmt::format("{} requests failed, {} watches ended; the slow watcher was {}told to list again\n",
                            tally->requests_failed.load(), tally->watches_ended.load(),

@@ -119,14 +119,20 @@ std::vector<v1::WatchEvent> present_objects(const store::ObjectStore& objects, c
   return out;
 }
 
-// The commits that a watcher hasn't had.
+// The commits that a watcher hasn't had. It isn't woken for those of which it wants nothing.
 struct Follower {
-  explicit Follower(base::Executor executor) : arrived(executor) {}
+  Follower(base::Executor executor, const v1::WatchRequest& wants, store::Revision now)
+      : request(wants), passed(now), arrived(executor) {}
+  const v1::WatchRequest& request;
   std::deque<CommitPointer> commits;
+  store::Revision passed;  // while `commits` is empty: nothing up to here is missing
   bool fell_behind = false;
   base::Notifier arrived;
 
   void put(const CommitPointer& commit) {
+    passed = commit->revision;
+    const auto concerns = [this](const auto& change) { return wanted(request, change.kind, change.name.stack); };
+    if (!std::ranges::any_of(commit->changes, concerns)) return;
     if (commits.size() < kBehindMax) {
       commits.push_back(commit);
     } else {
@@ -151,9 +157,8 @@ base::Co<CommitPointer> next_or_idle(base::Clock& clock, std::shared_ptr<Followe
 base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream stream) {
   CO_RETURN_IF_ERROR(check_kinds(request));
   // Subscribed before anything is sent, so that nothing falls between the present and what follows.
-  auto follower = std::make_shared<Follower>(context.executor);
+  auto follower = std::make_shared<Follower>(context.executor, request, context.objects.view().revision());
   auto subscription = context.objects.subscribe([follower](const auto& commit) { follower->put(commit); });
-  auto seen = context.objects.view().revision();
   if (request.since().empty()) {
     for (auto& event : present_objects(context.objects, request))
       CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
@@ -173,9 +178,8 @@ base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream s
     bool sent = !commit;
     if (commit) {
       CO_ASSIGN_OR_RETURN(sent, co_await send_commit(context.objects, request, stream, commit));
-      seen = commit->revision;
     } else {
-      auto bookmark = plain_event(bookmark_text(context.objects, seen), v1::WatchEvent::BOOKMARK);
+      auto bookmark = plain_event(bookmark_text(context.objects, follower->passed), v1::WatchEvent::BOOKMARK);
       CO_RETURN_IF_ERROR(co_await stream.send(std::move(bookmark)));
     }
     if (sent) silent_since = context.clock.now();
