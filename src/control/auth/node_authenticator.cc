@@ -20,7 +20,8 @@ base::Result<Identity> NodeAuthenticator::authenticate(std::string_view pem) con
     if (!uri.starts_with(prefix)) continue;
     const auto uid = uri.substr(prefix.size());
     const auto node = objects_.view().nodes().find_uid(uid);
-    // A node that hears of its removal ends what it runs. A store that was begun anew knows of none: that is no removal.
+    // A node that hears of its removal ends what it runs. A store that was begun anew knows of none: that is no
+    // removal.
     if (!node && !was_removed(uid))
       return base::fail(Code::kUnauthenticated,
                         "this node isn't known here: restore the server's state, or let the node join again with a new "
