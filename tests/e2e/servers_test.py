@@ -286,6 +286,7 @@ class Moving(unittest.TestCase):
         self.etcd = etcd.Etcd([self.machine])
         self.addCleanup(self.etcd.close)
         self.addCleanup(self.machine.close)
+        self.addCleanup(self.machine.run, "stop-all", "--yes")
         self.machine.start()
         harness.busybox_image(self.machine, "busybox-test:latest")
         file = harness.write(self.machine.folder, "web/compose.yaml", COMPOSE.replace("replicas: 3", "replicas: 1"))
