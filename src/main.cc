@@ -6,12 +6,12 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/log.h"
+#include "bench/cluster.h"
+#include "bench/load.h"
+#include "bench/place.h"
 #include "cli/cli.h"
 #include "daemon/agent_daemon.h"
 #include "daemon/background.h"
-#include "daemon/bench_cluster.h"
-#include "daemon/bench_load.h"
-#include "daemon/bench_place.h"
 #include "daemon/folders.h"
 #include "daemon/join_client.h"
 #include "daemon/server_daemon.h"
@@ -238,7 +238,7 @@ int main(int argc, char** argv) {
                        .restore = restore,
                        .export_store = export_store,
                        .import_store = import_store,
-                       .bench_place = daemon::run_bench_place,
-                       .bench_cluster = daemon::run_bench_cluster,
-                       .bench_load = daemon::run_bench_load});
+                       .bench_place = bench::run_bench_place,
+                       .bench_cluster = bench::run_bench_cluster,
+                       .bench_load = bench::run_bench_load});
 }

@@ -1,4 +1,4 @@
-#include "daemon/bench_cluster.h"
+#include "bench/cluster.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,14 +13,14 @@
 #include <boost/json/value.hpp>
 
 #include "base/timeout.h"
+#include "bench/latency_histogram.h"
+#include "bench/server.h"
+#include "bench/simulated_agents.h"
 #include "cli/output.h"
 #include "client/api_client.h"
-#include "daemon/bench_server.h"
-#include "daemon/latency_histogram.h"
-#include "daemon/simulated_agents.h"
 #include "v1/control.pb.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -227,4 +227,4 @@ int run_bench_cluster(cli::Context& context, const cli::BenchClusterFlags& flags
   return cli::kExitOk;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 // How long things took, to a tenth of a millisecond, up to ten seconds. Any thread.
 class LatencyHistogram {
@@ -36,4 +36,4 @@ class LatencyHistogram {
   std::atomic<std::uint64_t> count_ = 0;
 };
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

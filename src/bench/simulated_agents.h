@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "daemon/latency_histogram.h"
+#include "bench/latency_histogram.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 // What all of them saw, for any thread to read.
 struct AgentTally {
@@ -48,4 +48,4 @@ class SimulatedAgents {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
+#include "bench/placement_trace.h"
 #include "control/scheduler/filter.h"
-#include "daemon/placement_trace.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 struct Replay {
   std::uint64_t seed = 0;
@@ -22,4 +22,4 @@ struct Replay {
 // none goes; what fits nowhere is dropped. The trace has GPUs.
 Replay replay(const PlacementTrace& trace, control::scheduler::Strategy strategy, double arrivals, std::uint64_t seed);
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -1,4 +1,4 @@
-#include "daemon/bench_server.h"
+#include "bench/server.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +13,7 @@
 #include "daemon/background.h"
 #include "daemon/folders.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -57,19 +57,20 @@ base::Result<std::unique_ptr<BenchServer>> BenchServer::start() {
   std::unique_ptr<BenchServer> server(new BenchServer(folder));
   ASSIGN_OR_RETURN(const auto http, free_address());
   ASSIGN_OR_RETURN(server->grpc_, free_address());
-  RETURN_IF_ERROR(start_in_background(folder, {"server", "--data", folder, "--no-agent", "--http", http, "--grpc",
-                                               server->grpc_, "--log-level", "warn"}));
-  ASSIGN_OR_RETURN(const auto pid, base::read_file(Folders{folder}.lock()));
+  RETURN_IF_ERROR(daemon::start_in_background(folder, {"server", "--data", folder, "--no-agent", "--http", http,
+                                                       "--grpc", server->grpc_, "--log-level", "warn"}));
+  ASSIGN_OR_RETURN(const auto pid, base::read_file(daemon::Folders{folder}.lock()));
   server->pid_ = std::atoi(pid.c_str());
   client::ConnectionSettings settings;
-  settings.server = "unix:" + Folders{folder}.socket().string();
+  settings.server = "unix:" + daemon::Folders{folder}.socket().string();
   ASSIGN_OR_RETURN(server->connection_, client::find_connection(settings));
   return server;
 }
 
 BenchServer::~BenchServer() {
   if (pid_ > 0)
-    if (const auto stopped = stop_server(folder_); !stopped) fmt::print(stderr, "{}\n", stopped.error().message);
+    if (const auto stopped = daemon::stop_server(folder_); !stopped)
+      fmt::print(stderr, "{}\n", stopped.error().message);
   if (const auto gone = base::remove_tree(folder_); !gone) fmt::print(stderr, "{}\n", gone.error().message);
 }
 
@@ -81,4 +82,4 @@ std::int64_t BenchServer::disk_bytes() const {
   return bytes;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

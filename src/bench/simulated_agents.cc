@@ -1,4 +1,4 @@
-#include "daemon/simulated_agents.h"
+#include "bench/simulated_agents.h"
 
 #include <algorithm>
 #include <map>
@@ -16,7 +16,7 @@
 #include "v1/dispatcher.pb.h"
 #include "wire/grpc/grpc_client.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -233,7 +233,7 @@ struct SimulatedAgents::State {
   base::SystemClock clock;
   std::mutex mutex;
   std::string last_error;
-  LoopThread loop;
+  daemon::LoopThread loop;
   base::TaskGroup group;
   std::vector<std::unique_ptr<wire::grpc::GrpcClient>> clients;
   std::vector<std::unique_ptr<SimulatedAgent>> agents;
@@ -254,4 +254,4 @@ std::string SimulatedAgents::last_error() const {
   return state_->last_error;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "control/scheduler/demand.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 struct PlacementTrace {
   std::vector<control::scheduler::Capacity> nodes;
@@ -24,4 +24,4 @@ struct PlacementTrace {
 base::Result<PlacementTrace> read_trace(std::string_view nodes, const std::string& nodes_name, std::string_view tasks,
                                         const std::string& tasks_name);
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -1,8 +1,8 @@
-#include "daemon/placement_replay.h"
+#include "bench/placement_replay.h"
 
 #include <gtest/gtest.h>
 
-namespace orchion::daemon {
+namespace orchion::bench {
 namespace {
 
 using control::scheduler::Strategy;
@@ -84,4 +84,4 @@ TEST(Replay, NamesWhatTheClosestNodeLacks) {
 }
 
 }  // namespace
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

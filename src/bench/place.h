@@ -4,8 +4,8 @@
 
 #include "cli/cli.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 int run_bench_place(cli::Context& context, const cli::BenchPlaceFlags& flags);
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

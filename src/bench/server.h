@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "client/connection.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 // What one process has had of the machine.
 struct ProcessUse {
@@ -45,4 +45,4 @@ class BenchServer {
   pid_t pid_ = 0;
 };
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -1,4 +1,4 @@
-#include "daemon/placement_trace.h"
+#include "bench/placement_trace.h"
 
 #include <charconv>
 #include <functional>
@@ -8,7 +8,7 @@
 
 #include "base/split.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -151,4 +151,4 @@ base::Result<PlacementTrace> read_trace(std::string_view nodes, const std::strin
   return trace;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

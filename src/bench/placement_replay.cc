@@ -1,4 +1,4 @@
-#include "daemon/placement_replay.h"
+#include "bench/placement_replay.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "control/scheduler/engine.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -79,4 +79,4 @@ Replay replay(const PlacementTrace& trace, Strategy strategy, double arrivals, s
   return result;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -1,4 +1,4 @@
-#include "daemon/bench_place.h"
+#include "bench/place.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,11 +11,11 @@
 #include <boost/json/value.hpp>
 
 #include "base/file.h"
+#include "bench/placement_replay.h"
 #include "cli/output.h"
 #include "control/scheduler/synthetic_load.h"
-#include "daemon/placement_replay.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -140,4 +140,4 @@ int run_bench_place(cli::Context& context, const cli::BenchPlaceFlags& flags) {
                                                                                {"runs", each}}));
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench

@@ -1,4 +1,4 @@
-#include "daemon/bench_load.h"
+#include "bench/load.h"
 
 #include <algorithm>
 #include <charconv>
@@ -13,17 +13,17 @@
 #include "base/random.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
+#include "bench/latency_histogram.h"
+#include "bench/server.h"
+#include "bench/simulated_agents.h"
 #include "cli/output.h"
 #include "client/api_client.h"
-#include "daemon/bench_server.h"
-#include "daemon/latency_histogram.h"
 #include "daemon/loop_thread.h"
-#include "daemon/simulated_agents.h"
 #include "v1/control.pb.h"
 #include "v1/watch.pb.h"
 #include "wire/grpc/grpc_client.h"
 
-namespace orchion::daemon {
+namespace orchion::bench {
 
 namespace {
 
@@ -229,7 +229,8 @@ class Users {
   bool awake_ = false;
 };
 
-base::Co<> play(base::Clock* clock, const cli::BenchLoadFlags* flags, LoopThread* loop, Users* users, Tally* tally) {
+base::Co<> play(base::Clock* clock, const cli::BenchLoadFlags* flags, daemon::LoopThread* loop, Users* users,
+                Tally* tally) {
   const auto limit = clock->now() + kJoinLimit;
   while (tally->agents.joined < static_cast<std::size_t>(flags->nodes)) {
     if (clock->now() > limit) co_return base::fail(base::Code::kDeadlineExceeded, "the nodes don't all join");
@@ -263,7 +264,7 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
   const auto tally = std::make_unique<Tally>();
   SimulatedAgents agents({(*server)->grpc(), (*server)->connection().token, static_cast<std::size_t>(flags.nodes)},
                          tally->agents);
-  LoopThread loop;
+  daemon::LoopThread loop;
   Users users(loop.executor(), flags, **server, *tally);
   const auto played = context.run(play(&context.clock(), &flags, &loop, &users, tally.get()));
   const auto use = (*server)->use();
@@ -302,4 +303,4 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
   return cli::kExitOk;
 }
 
-}  // namespace orchion::daemon
+}  // namespace orchion::bench
