@@ -68,9 +68,9 @@ std::string time_text(const google::protobuf::Timestamp& time) {
 }  // namespace
 
 base::Result<std::string> restore_state(const StateFile& from, Tokens tokens) {
+  ASSIGN_OR_RETURN(const auto reader, control::backup::BackupReader::open(from.file));
   RETURN_IF_ERROR(prepare_data_folder(from.data));
   ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{from.data}, "a server"));
-  ASSIGN_OR_RETURN(const auto reader, control::backup::BackupReader::open(from.file));
   RETURN_IF_ERROR(control::auth::write_identity(from.data, reader.header().identity()));
   LoopThread loop;
   ASSIGN_OR_RETURN(const auto restored, loop.run(restore(loop.executor(), from, tokens)));

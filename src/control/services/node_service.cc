@@ -109,6 +109,11 @@ base::Co<google::protobuf::Empty> NodeService::remove(core::CallContext call, v1
   store::Transaction transaction;
   transaction.expect(store::spec_key("Node", "", node->meta().name()), node->meta().revision());
   store::remove(transaction, *node);
+  // By this its agent is told that it was removed, whenever it comes: see NodeAuthenticator.
+  store::create(transaction,
+                core::make_event({v1::Event::INFO, "Node", "", request.name(), node->meta().uid(), "NodeRemoved",
+                                  fmt::format("node {} was removed from the cluster", request.name()), request.name()},
+                                 context_.clock.wall(), context_.random));
   CO_RETURN_IF_ERROR(co_await context_.objects.commit(std::move(transaction)));
   disconnect_(node->meta().uid(), {base::Code::kNotFound, "this node was removed from the cluster", {}});
   co_return google::protobuf::Empty();
