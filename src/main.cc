@@ -187,18 +187,19 @@ daemon::StateFile state_file_of(const cli::Context& context, const cli::StateFil
   return {.file = flags.file, .data = data_of(context), .store = store_of(flags.store)};
 }
 
-int restore(cli::Context& context, const cli::StateFileFlags& flags) {
-  const auto restored = daemon::restore_state(state_file_of(context, flags), daemon::Tokens::kVoid);
-  if (!restored) return context.refuse(restored.error());
-  context.say(*restored);
+int fill_store(cli::Context& context, const cli::StateFileFlags& flags, daemon::Tokens tokens) {
+  const auto filled = daemon::restore_state(state_file_of(context, flags), tokens);
+  if (!filled) return context.refuse(filled.error());
+  context.say(*filled);
   return cli::kExitOk;
 }
 
+int restore(cli::Context& context, const cli::StateFileFlags& flags) {
+  return fill_store(context, flags, daemon::Tokens::kVoid);
+}
+
 int import_store(cli::Context& context, const cli::StateFileFlags& flags) {
-  const auto imported = daemon::restore_state(state_file_of(context, flags), daemon::Tokens::kKept);
-  if (!imported) return context.refuse(imported.error());
-  context.say(*imported);
-  return cli::kExitOk;
+  return fill_store(context, flags, daemon::Tokens::kKept);
 }
 
 int export_store(cli::Context& context, const cli::StateFileFlags& flags) {

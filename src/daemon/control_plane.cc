@@ -41,9 +41,10 @@ constexpr char kLeaderEntry[] = "cluster/leader";
 }  // namespace
 
 ControlPlane::ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster, NodeDoor door,
-                           std::function<void()> broke)
+                           std::optional<SharedStore> shared, std::function<void()> broke)
     : executor_(executor),
       options_(options),
+      shared_(std::move(shared)),
       folders_{options.data},
       broke_(std::move(broke)),
       cluster_(std::move(cluster)),
@@ -52,35 +53,41 @@ ControlPlane::ControlPlane(base::Executor executor, const ServerOptions& options
       calls_(executor),
       health_(executor) {}
 
+control::services::ServiceContext ControlPlane::context() {
+  return {executor_, *objects_, clock_, random_};
+}
+
+std::string ControlPlane::name() const {
+  return options_.name.empty() ? host_name() : options_.name;
+}
+
 base::Co<> ControlPlane::start() {
   CO_RETURN_IF_ERROR(co_await open_store());
   CO_RETURN_IF_ERROR(co_await open_identities());
   liveness_ = std::make_unique<control::controllers::NodeLiveness>(clock_.now());
   streams_ = std::make_unique<control::services::NodeStreams>(executor_, clock_, random_);
-  const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
   inputs_ = std::make_shared<control::inputs::InputFolder>(folders_.inputs(), input_workers_);
-  dispatcher_ = std::make_unique<control::services::Dispatcher>(context, *streams_, dispatcher_options());
+  dispatcher_ = std::make_unique<control::services::Dispatcher>(context(), *streams_, dispatcher_options());
   add_methods();
-  calls_.spawn("the sweeper of inputs", control::services::sweep_inputs(context, inputs_));
+  calls_.spawn("the sweeper of inputs", control::services::sweep_inputs(context(), inputs_));
   link_ = std::make_unique<LocalLink>(methods_, calls_);
   if (!etcd_) co_return co_await begin_to_lead();
   CO_RETURN_IF_ERROR(prepare_to_share());
   calls_.spawn("the place among the servers", keep_place());
   calls_.spawn("the copies of inputs",
                control::services::copy_inputs(
-                   context, inputs_, [this] { return link_->open_stream(); }, [this] { return leads_; }));
+                   context(), inputs_, [this] { return link_->open_stream(); }, [this] { return leads_; }));
   co_return base::Result<>{};
 }
 
 base::Co<> ControlPlane::open_store() {
-  if (options_.store.is_shared()) {
+  if (shared_) {
     CO_ASSIGN_OR_RETURN(id_, server_id(options_.data));
-    CO_ASSIGN_OR_RETURN(auto shared, read_shared_store(options_.store));
     auto ended = [this](const base::Error& error) {
       base::log::error("{}", error.message);
       broke_();
     };
-    CO_ASSIGN_OR_RETURN(auto opened, co_await open_shared_store(executor_, std::move(shared), id_, std::move(ended)));
+    CO_ASSIGN_OR_RETURN(auto opened, co_await open_shared_store(executor_, *shared_, id_, std::move(ended)));
     etcd_ = opened.get();
     store_ = std::move(opened);
   } else {
@@ -104,20 +111,19 @@ base::Co<> ControlPlane::open_identities() {
 }
 
 void ControlPlane::add_methods() {
-  const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
-  control::services::add_handlers(methods_, context, *dispatcher_, *streams_, inputs_, [this] { return info(); });
-  control::services::add_agent_handlers(node_methods_, context, *dispatcher_, *streams_, inputs_);
+  control::services::add_handlers(methods_, context(), *dispatcher_, *streams_, inputs_, [this] { return info(); });
+  control::services::add_agent_handlers(node_methods_, context(), *dispatcher_, *streams_, inputs_);
   control::services::add_join_service(
       methods_, node_methods_,
       std::make_shared<control::services::JoinService>(
-          context, *authority_,
+          context(), *authority_,
           control::services::JoinOptions{.cluster_id = cluster_, .address = door_.address, .advice = door_.advice}));
   control::services::add_route_service(
-      methods_, context, {.authority = route_authority_->certificate(), .certificate_for = certificate_for()});
+      methods_, context(), {.authority = route_authority_->certificate(), .certificate_for = certificate_for()});
   control::services::add_channel_service(
       methods_, std::make_shared<control::services::ChannelService>(
-                    context, [this](v1::Channel channel) { return channels_->send_test(std::move(channel)); }));
-  control::services::add_backup_service(methods_, context, options_.data, kVersion);
+                    context(), [this](v1::Channel channel) { return channels_->send_test(std::move(channel)); }));
+  control::services::add_backup_service(methods_, context(), options_.data, kVersion);
   health_.add_to(methods_);
   control::serving::add_reflection(methods_);
 }
@@ -125,7 +131,6 @@ void ControlPlane::add_methods() {
 // Calls that only the leader can answer go there, also those of nodes; what other servers lead on comes to the door for
 // nodes.
 base::Result<> ControlPlane::prepare_to_share() {
-  ASSIGN_OR_RETURN(auto shared, read_shared_store(options_.store));
   ASSIGN_OR_RETURN(auto known_by, authority_->make_client_identity(id_, clock_.wall()));
   leader_calls_ = std::make_unique<control::servers::LeaderCalls>(
       executor_, clock_,
@@ -139,10 +144,10 @@ base::Result<> ControlPlane::prepare_to_share() {
   }
   election_ = std::make_unique<store::EtcdElection>(
       executor_,
-      store::ElectionOptions{.access = std::move(shared.access),
-                             .prefix = shared.prefix,
+      store::ElectionOptions{.access = shared_->access,
+                             .prefix = shared_->prefix,
                              .id = id_,
-                             .name = options_.name.empty() ? host_name() : options_.name,
+                             .name = name(),
                              .address = door_.address.empty() ? door_.listen : door_.address},
       [this] { follow_election(); });
   return {};
@@ -163,8 +168,7 @@ void ControlPlane::follow_election() {
     leads_ = true;
     calls_.spawn("the beginning of the lead", lead(*election_->term()));
   } else if (const auto* leader = election_->leader()) {
-    leader_calls_->lead_to(leader->address);
-    base::log::info("the server {} leads", leader->name);
+    if (leader_calls_->lead_to(leader->address)) base::log::info("the server {} leads", leader->name);
   } else {
     leader_calls_->nobody_leads();
   }
@@ -205,9 +209,8 @@ base::Co<> ControlPlane::begin_to_lead() {
 
 base::Co<> ControlPlane::catch_up() {
   CO_ASSIGN_OR_RETURN(const auto newest, co_await objects_->list("cluster/"));
-  const control::services::ServiceContext context{executor_, *objects_, clock_, random_};
   co_return co_await control::services::wait_for_view(
-      context, [this, newest = newest.revision] { return objects_->bookmark().revision >= newest; }, kCatchUpLimit,
+      context(), [this, newest = newest.revision] { return objects_->bookmark().revision >= newest; }, kCatchUpLimit,
       "seeing what the server that leads has written");
 }
 
@@ -270,7 +273,7 @@ v1::ServerInfo ControlPlane::info() const {
   info.set_http_address(options_.http);
   info.set_grpc_address(options_.grpc);
   info.set_pid(::getpid());
-  info.set_name(options_.name.empty() ? host_name() : options_.name);
+  info.set_name(name());
   info.set_store(etcd_ ? options_.store.address : "sqlite");
   if (!election_) {
     auto& member = *info.add_members();

@@ -29,6 +29,7 @@
 #include "daemon/node_door.h"
 #include "daemon/node_parts.h"
 #include "daemon/server_daemon.h"
+#include "daemon/shared_store.h"
 #include "node/agent/agent.h"
 #include "v1/control.pb.h"
 #include "wire/grpc/grpc_server.h"
@@ -71,10 +72,10 @@ class IdentityCheck final : public control::serving::Authenticator {
 // they can from the store and lead the rest on.
 class ControlPlane {
  public:
-  // `broke`, on any thread: nothing can be written, or another server leads, until this process begins anew. `options`
-  // outlives it.
+  // `shared`: where options.store names one. `broke`, on any thread: nothing can be written, or another server leads,
+  // until this process begins anew. `options` outlives it.
   ControlPlane(base::Executor executor, const ServerOptions& options, std::string cluster, NodeDoor door,
-               std::function<void()> broke);
+               std::optional<SharedStore> shared, std::function<void()> broke);
 
   base::Co<> start();
 
@@ -95,6 +96,8 @@ class ControlPlane {
   std::string bookmark() const { return objects_ ? objects_->bookmark().text() : ""; }
 
  private:
+  control::services::ServiceContext context();
+  std::string name() const;  // among the servers
   base::Co<> open_store();
   base::Co<> open_identities();
   void add_methods();
@@ -111,6 +114,7 @@ class ControlPlane {
 
   base::Executor executor_;
   const ServerOptions& options_;
+  std::optional<SharedStore> shared_;
   Folders folders_;
   std::function<void()> broke_;
   std::string cluster_;

@@ -9,15 +9,23 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/read_line.h"
 #include "daemon/rootless.h"
 
 namespace orchion::daemon {
 
 namespace {
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
+constexpr std::size_t kServerIdCharacters = 10;
+
+// Random, made at first use and kept in this file. Of a file that can't be read nobody may make another.
+base::Result<std::string> kept_id(const std::filesystem::path& file, std::string (*make)(base::Random&)) {
+  auto known = base::read_line(file);
+  if (known || known.error().code != base::Code::kNotFound) return known;
+  auto random = base::Random::from_system();
+  auto id = make(random);
+  RETURN_IF_ERROR(base::write_file_durably(file, id + "\n"));
+  return id;
 }
 
 }  // namespace
@@ -42,10 +50,10 @@ base::Result<base::UniqueFd> lock_data_folder(const Folders& folders, const std:
   base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return base::fail_errno(errno, "cannot open " + path.string());
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    const auto pid = base::read_file(path);
+    const auto pid = base::read_line(path);
     return base::fail(base::Code::kFailedPrecondition,
                       fmt::format("{} already runs on {} (pid {}): use that one, or another folder with --data", what,
-                                  folders.data.string(), trimmed(pid.value_or("unknown"))));
+                                  folders.data.string(), pid.value_or("unknown")));
   }
   const auto text = fmt::format("{}\n", ::getpid());
   if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text.data(), text.size(), 0) < 0)
@@ -54,12 +62,11 @@ base::Result<base::UniqueFd> lock_data_folder(const Folders& folders, const std:
 }
 
 base::Result<std::string> cluster_id(const std::filesystem::path& data) {
-  const auto path = data / "cluster-id";
-  if (auto known = base::read_file(path)) return trimmed(*known);
-  auto random = base::Random::from_system();
-  auto id = base::new_uid(random);
-  RETURN_IF_ERROR(base::write_file_durably(path, id + "\n"));
-  return id;
+  return kept_id(data / "cluster-id", base::new_uid);
+}
+
+base::Result<std::string> server_id(const std::filesystem::path& data) {
+  return kept_id(data / "server-id", [](base::Random& random) { return random.text(kServerIdCharacters); });
 }
 
 std::string short_id(const std::string& cluster_id) {

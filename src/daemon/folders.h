@@ -48,4 +48,7 @@ base::Result<base::UniqueFd> lock_data_folder(const Folders& folders, const std:
 base::Result<std::string> cluster_id(const std::filesystem::path& data);
 std::string short_id(const std::string& cluster_id);
 
+// Likewise: which of the servers that share one store this is.
+base::Result<std::string> server_id(const std::filesystem::path& data);
+
 }  // namespace orchion::daemon

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "base/read_line.h"
 #include "core/cluster_names.h"
 #include "wire/tls/certificates.h"
 #include "wire/tls/keys.h"
@@ -17,11 +18,6 @@ namespace orchion::daemon {
 using base::Code;
 
 namespace {
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
 
 // A line each: "NAME=VALUE".
 std::string labels_text(const std::map<std::string, std::string>& labels) {
@@ -50,13 +46,12 @@ base::Result<Membership> load_membership(const std::filesystem::path& folder) {
                       "this machine has joined no cluster: type `orchion node invite` on the server's machine, and the "
                       "line it prints here");
   ASSIGN_OR_RETURN(membership.certificate, std::move(certificate));
-  ASSIGN_OR_RETURN(membership.server, base::read_file(folder / "server"));
+  ASSIGN_OR_RETURN(membership.server, base::read_line(folder / "server"));
   ASSIGN_OR_RETURN(membership.key, base::read_file(folder / "key.pem"));
   ASSIGN_OR_RETURN(membership.authority, base::read_file(folder / "authority.pem"));
-  membership.server = trimmed(std::move(membership.server));
   // A machine that joined with an older version has none of these.
-  membership.address = trimmed(base::read_file(folder / "address").value_or(""));
-  membership.hostname = trimmed(base::read_file(folder / "hostname").value_or(""));
+  membership.address = base::read_line(folder / "address").value_or("");
+  membership.hostname = base::read_line(folder / "hostname").value_or("");
   membership.mesh_port = static_cast<std::uint16_t>(std::atoi(base::read_file(folder / "mesh").value_or("").c_str()));
   std::istringstream servers(base::read_file(folder / "servers").value_or(""));
   for (std::string server; std::getline(servers, server);) membership.servers.push_back(server);

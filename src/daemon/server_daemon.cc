@@ -28,11 +28,10 @@ namespace {
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
 
 // The data folder of one of several servers gets what they have alike.
-base::Co<> share(base::Executor executor, const ServerOptions& options) {
-  CO_ASSIGN_OR_RETURN(const auto id, server_id(options.data));
-  CO_ASSIGN_OR_RETURN(auto shared, read_shared_store(options.store));
+base::Co<> share(base::Executor executor, std::filesystem::path data, SharedStore shared) {
+  CO_ASSIGN_OR_RETURN(const auto id, server_id(data));
   CO_ASSIGN_OR_RETURN(const auto store, co_await open_shared_store(executor, std::move(shared), id));
-  co_return co_await control::auth::share_identity(*store, options.data, base::SystemClock().wall());
+  co_return co_await control::auth::share_identity(*store, data, base::SystemClock().wall());
 }
 
 // Serves until a signal comes.
@@ -96,14 +95,15 @@ base::Result<> run_server(const ServerOptions& options, const std::function<void
   RETURN_IF_ERROR(prepare_data_folder(options.data));
   ASSIGN_OR_RETURN(const auto lock, lock_data_folder(Folders{options.data}, "a server"));
   LoopThread control;
+  std::optional<SharedStore> shared;
   if (options.store.is_shared()) {
-    RETURN_IF_ERROR(read_shared_store(options.store));
-    RETURN_IF_ERROR(control.run(share(control.executor(), options)));
+    ASSIGN_OR_RETURN(shared, read_shared_store(options.store));
+    RETURN_IF_ERROR(control.run(share(control.executor(), options.data, *shared)));
   }
   ASSIGN_OR_RETURN(const auto cluster, cluster_id(options.data));
 
   std::atomic<bool> broke = false;
-  ControlPlane plane(control.executor(), options, cluster, door, [&] {
+  ControlPlane plane(control.executor(), options, cluster, door, std::move(shared), [&] {
     // Once: a signal that nobody waits for any more would be there for the process that begins anew.
     if (!broke.exchange(true)) ::kill(::getpid(), SIGTERM);
   });

@@ -1,12 +1,11 @@
 #include "daemon/shared_store.h"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "base/read_line.h"
 #include "control/auth/private_file.h"
 #include "control/store/etcd/etcd_address.h"
 #include "daemon/loop_thread.h"
@@ -19,17 +18,9 @@ namespace store = control::store;
 namespace {
 
 constexpr auto kAgain = std::chrono::seconds(1);
-constexpr std::size_t kIdCharacters = 10;
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
-
-base::Result<std::string> read_private(const std::filesystem::path& file) {
-  ASSIGN_OR_RETURN(auto text, base::read_file(file));
-  RETURN_IF_ERROR(control::auth::check_private(file, fmt::format("`chmod 600 {}`", file.string())));
-  return text;
+base::Result<> check_private(const std::filesystem::path& file) {
+  return control::auth::check_private(file, fmt::format("`chmod 600 {}`", file.string()));
 }
 
 base::Result<store::EtcdAccess::Tls> read_tls(const StoreOptions& options) {
@@ -39,7 +30,8 @@ base::Result<store::EtcdAccess::Tls> read_tls(const StoreOptions& options) {
     return base::fail(Code::kInvalidArgument, "--store-cert and --store-key go together: name both files, or neither");
   if (options.certificate.empty()) return tls;
   ASSIGN_OR_RETURN(tls.certificate, base::read_file(options.certificate));
-  ASSIGN_OR_RETURN(tls.key, read_private(options.key));
+  ASSIGN_OR_RETURN(tls.key, base::read_file(options.key));
+  RETURN_IF_ERROR(check_private(options.key));
   return tls;
 }
 
@@ -61,10 +53,9 @@ base::Result<SharedStore> read_shared_store(const StoreOptions& options) {
     return base::fail(Code::kInvalidArgument,
                       "--store-user and --store-password-file go together: give both, or neither");
   shared.access.user = options.user;
-  if (!options.user.empty()) {
-    ASSIGN_OR_RETURN(auto password, read_private(options.password_file));
-    shared.access.password = trimmed(std::move(password));
-  }
+  if (options.user.empty()) return shared;
+  ASSIGN_OR_RETURN(shared.access.password, base::read_line(options.password_file));
+  RETURN_IF_ERROR(check_private(options.password_file));
   return shared;
 }
 
@@ -82,15 +73,6 @@ base::Co<std::unique_ptr<store::EtcdStore>> open_shared_store(base::Executor exe
     if (EndSignals::pending()) co_return opened;
     CO_RETURN_IF_ERROR(co_await clock.sleep(kAgain));
   }
-}
-
-base::Result<std::string> server_id(const std::filesystem::path& data) {
-  const auto file = data / "server-id";
-  if (auto known = base::read_file(file)) return trimmed(*known);
-  auto random = base::Random::from_system();
-  auto id = random.text(kIdCharacters);
-  RETURN_IF_ERROR(base::write_file_durably(file, id + "\n"));
-  return id;
 }
 
 }  // namespace orchion::daemon

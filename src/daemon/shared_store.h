@@ -26,7 +26,4 @@ base::Co<std::unique_ptr<control::store::EtcdStore>> open_shared_store(base::Exe
                                                                        std::string writer,
                                                                        std::function<void(base::Error)> ended = {});
 
-// Of this data folder, among the servers that share one store: random, made at first use.
-base::Result<std::string> server_id(const std::filesystem::path& data);
-
 }  // namespace orchion::daemon

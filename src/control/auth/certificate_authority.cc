@@ -47,24 +47,25 @@ base::Result<CertificateAuthority::ServerIdentity> CertificateAuthority::make_cl
   ServerIdentity identity;
   ASSIGN_OR_RETURN(identity.key, wire::tls::make_key());
   ASSIGN_OR_RETURN(const auto request, wire::tls::make_request(identity.key, server));
-  wire::tls::CertificatePlan plan;
-  plan.role = wire::tls::Role::kClient;
-  plan.common_name = server;
-  plan.uris = {server_uri(cluster_id_, server)};
-  plan.not_before = now - kBackdated;
-  plan.not_after = authority_.not_after;
-  ASSIGN_OR_RETURN(identity.chain, wire::tls::issue({authority_.certificate, authority_.key}, request, plan));
+  ASSIGN_OR_RETURN(identity.chain,
+                   issue_to_client(request, server, server_uri(cluster_id_, server), now, authority_.not_after));
   return identity;
 }
 
 base::Result<std::string> CertificateAuthority::issue_to_node(std::string_view request, const std::string& node_uid,
                                                               base::WallTime now) const {
+  return issue_to_client(request, node_uid, node_uri(cluster_id_, node_uid), now, now - kBackdated + kNodeLife);
+}
+
+base::Result<std::string> CertificateAuthority::issue_to_client(std::string_view request, const std::string& name,
+                                                                std::string uri, base::WallTime now,
+                                                                base::WallTime not_after) const {
   wire::tls::CertificatePlan plan;
   plan.role = wire::tls::Role::kClient;
-  plan.common_name = node_uid;
-  plan.uris = {node_uri(cluster_id_, node_uid)};
+  plan.common_name = name;
+  plan.uris = {std::move(uri)};
   plan.not_before = now - kBackdated;
-  plan.not_after = now - kBackdated + kNodeLife;
+  plan.not_after = not_after;
   return wire::tls::issue({authority_.certificate, authority_.key}, request, plan);
 }
 

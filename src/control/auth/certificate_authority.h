@@ -42,6 +42,9 @@ class CertificateAuthority {
   CertificateAuthority(std::string cluster_id, Authority authority)
       : cluster_id_(std::move(cluster_id)), authority_(std::move(authority)) {}
 
+  base::Result<std::string> issue_to_client(std::string_view request, const std::string& name, std::string uri,
+                                            base::WallTime now, base::WallTime not_after) const;
+
   std::string cluster_id_;
   Authority authority_;
 };

@@ -24,11 +24,11 @@ struct Identity {
 // kPermissionDenied names the permission that is missing; kUnauthenticated: nobody was identified.
 base::Result<> allowed(const Identity& identity, std::string_view permission);
 
-// "node:UID": who calls, where a node does by its certificate.
-// The identity of another server of the cluster, which its certificate names.
+// "server:ID": who calls, where another server of the cluster does by its certificate.
 std::string server_identity(const std::string& server);
 bool is_server(std::string_view identity);
 
+// "node:UID": who calls, where a node does by its certificate.
 std::string node_identity(const std::string& node_uid);
 bool is_node(std::string_view identity);
 

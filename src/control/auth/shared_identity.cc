@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/read_line.h"
 #include "control/auth/certificate_authority.h"
 #include "control/auth/private_file.h"
 #include "control/auth/route_authority.h"
@@ -38,16 +39,11 @@ constexpr Part kParts[] = {
     {"cluster-id", 0644, &v1::ClusterIdentity::mutable_cluster_id},
 };
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
-
 base::Result<v1::ClusterIdentity> make_identity(const std::filesystem::path& data_folder, base::WallTime now) {
   auto random = base::Random::from_system();
-  auto known = base::read_file(data_folder / "cluster-id");
+  const auto known = base::read_line(data_folder / "cluster-id");
   if (!known && known.error().code != Code::kNotFound) return std::unexpected(known.error());
-  const auto id = known ? trimmed(*known) : base::new_uid(random);
+  const auto id = known ? *known : base::new_uid(random);
   RETURN_IF_ERROR(CertificateAuthority::open(data_folder, id, now));
   RETURN_IF_ERROR(RouteAuthority::open(data_folder, id, now));
   if (!known) RETURN_IF_ERROR(base::write_file_durably(data_folder / "cluster-id", id + "\n"));
@@ -56,10 +52,9 @@ base::Result<v1::ClusterIdentity> make_identity(const std::filesystem::path& dat
 
 // kNotFound: there is none.
 base::Result<std::string> read_secret(const std::filesystem::path& file) {
-  ASSIGN_OR_RETURN(auto text, base::read_file(file, 4096));
+  ASSIGN_OR_RETURN(auto text, base::read_line(file));
   RETURN_IF_ERROR(check_private(
       file, fmt::format("`chmod 600 {}`, and make a new cluster if others may have read it", file.string())));
-  text = trimmed(std::move(text));
   if (is_token(text)) return text;
   return fail(
       Code::kFailedPrecondition,
@@ -100,7 +95,7 @@ base::Result<v1::ClusterIdentity> read_identity(const std::filesystem::path& dat
   for (const auto& part : kParts) {
     ASSIGN_OR_RETURN(*(identity.*part.text)(), base::read_file(data_folder / part.file));
   }
-  identity.set_cluster_id(trimmed(identity.cluster_id()));
+  ASSIGN_OR_RETURN(*identity.mutable_cluster_id(), base::read_line(data_folder / "cluster-id"));
   return identity;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/read_line.h"
 #include "control/auth/private_file.h"
 #include "control/auth/token_text.h"
 
@@ -36,9 +37,8 @@ Identity identity_of(const v1::Token& token) {
 
 // kNotFound where there is no such file.
 base::Result<std::string> read_token(const std::filesystem::path& file) {
-  ASSIGN_OR_RETURN(std::string text, base::read_file(file, 4096));
+  ASSIGN_OR_RETURN(std::string text, base::read_line(file));
   RETURN_IF_ERROR(check_private(file, "remove it, and a new token is made"));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (is_token(text)) return text;
   return fail(Code::kFailedPrecondition,
               fmt::format("{} holds no token; remove it, and a new one is made", file.string()));

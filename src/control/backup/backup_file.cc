@@ -25,22 +25,8 @@ std::unexpected<base::Error> damaged() {
 
 }  // namespace
 
-Digest::Digest() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-}
-
-void Digest::add(std::string_view bytes) {
-  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-}
-
-std::string Digest::finish() {
-  std::string digest(32, '\0');
-  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-  return digest;
-}
-
 BackupWriter::BackupWriter(const v1::BackupHeader& header) : written_(kMagic) {
-  digest_.add(kMagic);
+  digest_.update(kMagic);
   v1::BackupPart part;
   *part.mutable_header() = header;
   write(part);
@@ -72,7 +58,7 @@ void BackupWriter::write(const v1::BackupPart& part) {
       CodedOutputStream::WriteVarint32ToArray(static_cast<std::uint32_t>(part.ByteSizeLong()), length);
   written_.append(reinterpret_cast<const char*>(length), static_cast<std::size_t>(end - length));
   part.AppendToString(&written_);
-  if (!part.has_end()) digest_.add(std::string_view(written_).substr(begin));
+  if (!part.has_end()) digest_.update(std::string_view(written_).substr(begin));
 }
 
 base::Result<BackupReader> BackupReader::open(const std::filesystem::path& path) {
@@ -84,7 +70,7 @@ base::Result<BackupReader> BackupReader::open(const std::filesystem::path& path)
   if (magic != kMagic)
     return fail(Code::kInvalidArgument,
                 path.string() + " is no backup that this version reads: name a file that `orchion backup` wrote");
-  reader.digest_.add(magic);
+  reader.digest_.update(magic);
   ASSIGN_OR_RETURN(auto first, reader.read());
   if (!first.has_header()) return damaged();
   reader.header_ = std::move(*first.mutable_header());
@@ -117,7 +103,7 @@ base::Result<v1::BackupPart> BackupReader::read() {
   file_.read(bytes.data() + begin, length);
   v1::BackupPart part;
   if (!file_ || !part.ParseFromArray(bytes.data() + begin, static_cast<int>(length))) return damaged();
-  if (!part.has_end()) digest_.add(bytes);
+  if (!part.has_end()) digest_.update(bytes);
   return part;
 }
 

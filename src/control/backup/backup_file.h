@@ -4,30 +4,15 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include <openssl/evp.h>
-
 #include "base/error.h"
-#include "base/free_with.h"
+#include "core/sha256.h"
 #include "v1/backup.pb.h"
 
 namespace orchion::control::backup {
-
-// SHA-256 as it comes.
-class Digest {
- public:
-  Digest();
-  void add(std::string_view bytes);
-  // Of all that was added; once.
-  std::string finish();
-
- private:
-  std::unique_ptr<EVP_MD_CTX, base::FreeWith<EVP_MD_CTX_free>> context_;
-};
 
 // A value; whoever has it takes what it has written so far, whenever that suits.
 class BackupWriter {
@@ -45,7 +30,7 @@ class BackupWriter {
 
   std::string written_;
   std::uint64_t entries_ = 0;
-  Digest digest_;
+  core::Sha256 digest_;
 };
 
 // Reads a file from its beginning to its end. Blocks.
@@ -66,7 +51,7 @@ class BackupReader {
   std::ifstream file_;
   v1::BackupHeader header_;
   std::uint64_t entries_ = 0;
-  Digest digest_;
+  core::Sha256 digest_;
 };
 
 }  // namespace orchion::control::backup

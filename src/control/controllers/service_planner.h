@@ -54,13 +54,12 @@ constexpr base::Duration kSettleTime = std::chrono::seconds(10);
 //   next when that one runs. One that fails stops the update until it runs or the spec changes again. Tasks that don't
 //   run, or never had a node, are replaced at once;
 // - failed tasks replaced after replacement_delay, unless the restart policy or the recovery forbids it, or its
-// attempts
-//   are used up; on another node where the recovery is MOVE and another fits;
+//   attempts are used up; on another node where the recovery is MOVE and another fits;
 // - tasks that can't live on their node, see looks_for_another_node(), stopped and replaced where another fits;
-// - tasks on nodes that are drained or leaving, or have a taint that lets no task stay, stopped and replaced; tasks on
-// lost nodes replaced where on_node_loss
-//   is REPLACE and replacement isn't paused, where it is FENCE only after the time in which the node's agent, deaf to
-//   everybody, has stopped them itself; tasks of nodes that were removed replaced in any case, after the same time;
+// - tasks on nodes that are drained or leaving, or have a taint that lets no task stay, stopped and replaced;
+// - tasks on lost nodes replaced where on_node_loss is REPLACE and replacement isn't paused, where it is FENCE only
+//   after the time in which the node's agent, deaf to everybody, has stopped them itself; tasks of nodes that were
+//   removed replaced in any case, after the same time;
 // - tasks that share the network of another service's task stopped when that one goes, and replaced with the next;
 // - a virtual address in each of its networks, see plan_virtual_addresses();
 // - its status, and events for what was decided.

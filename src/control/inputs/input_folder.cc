@@ -1,7 +1,6 @@
 #include "control/inputs/input_folder.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -10,6 +9,9 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+#include "core/sha256.h"
+
 namespace orchion::control::inputs {
 
 namespace fs = std::filesystem;
@@ -17,13 +19,12 @@ namespace fs = std::filesystem;
 struct InputUpload::State {
   ~State() {
     if (!part.empty()) ::unlink(part.c_str());
-    EVP_MD_CTX_free(hash);
   }
 
   fs::path folder;
   std::string part;  // empty: it has its own name already
   base::UniqueFd file;
-  EVP_MD_CTX* hash = EVP_MD_CTX_new();
+  core::Sha256 hash;
   std::int64_t bytes = 0;
 };
 
@@ -38,28 +39,13 @@ fs::path path_in(const fs::path& folder, const std::string& digest) {
 }
 
 base::Result<> append(InputUpload::State& state, const std::string& bytes) {
-  EVP_DigestUpdate(state.hash, bytes.data(), bytes.size());
+  state.hash.update(bytes);
   state.bytes += static_cast<std::int64_t>(bytes.size());
-  for (std::size_t at = 0; at < bytes.size();) {
-    const auto n = ::write(state.file.get(), bytes.data() + at, bytes.size() - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot keep an input");
-    at += static_cast<std::size_t>(n);
-  }
-  return {};
-}
-
-std::string digest_of(InputUpload::State& state) {
-  unsigned char raw[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_DigestFinal_ex(state.hash, raw, &length);
-  std::string digest(kAlgorithm);
-  for (unsigned i = 0; i < length; ++i) digest += fmt::format("{:02x}", raw[i]);
-  return digest;
+  return base::write_all(state.file.get(), bytes, "cannot keep an input");
 }
 
 base::Result<KeptInput> settle(InputUpload::State& state) {
-  KeptInput kept{digest_of(state), state.bytes};
+  KeptInput kept{state.hash.finish(), state.bytes};
   if (::fsync(state.file.get()) != 0) return base::fail_errno(errno, "cannot keep an input");
   const auto file = path_in(state.folder, kept.digest);
   if (::rename(state.part.c_str(), file.c_str()) != 0) return base::fail_errno(errno, "cannot keep an input");
@@ -77,7 +63,6 @@ base::Result<std::shared_ptr<InputUpload::State>> make_part(const fs::path& fold
   state->file.reset(::mkostemps(name.data(), static_cast<int>(std::string_view(kPartSuffix).size()), O_CLOEXEC));
   if (!state->file) return base::fail_errno(errno, "cannot keep an input in " + folder.native());
   state->part = name;
-  EVP_DigestInit_ex(state->hash, EVP_sha256(), nullptr);
   return state;
 }
 

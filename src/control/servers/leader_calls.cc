@@ -5,6 +5,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/timeout.h"
+#include "control/serving/grpc_front.h"
 
 namespace orchion::control::servers {
 
@@ -19,7 +20,7 @@ std::string path_of(const google::protobuf::MethodDescriptor& method) {
 }
 
 std::multimap<std::string, std::string> metadata_of(const core::CallContext& context) {
-  std::multimap<std::string, std::string> metadata{{kCallerMetadata, context.identity}};
+  std::multimap<std::string, std::string> metadata{{serving::kCallerMetadata, context.identity}};
   if (context.idempotency_key) metadata.emplace("idempotency-key", *context.idempotency_key);
   if (context.if_match) metadata.emplace("if-match", std::to_string(*context.if_match));
   return metadata;
@@ -63,11 +64,12 @@ void LeaderCalls::lead_here() {
   change(Leader{.here = true});
 }
 
-void LeaderCalls::lead_to(const std::string& address) {
-  if (leader_ && !leader_->here && leader_->address == address) return;
+bool LeaderCalls::lead_to(const std::string& address) {
+  if (leader_ && !leader_->here && leader_->address == address) return false;
   Leader leader{.address = address};
   if (!address.empty()) leader.client = std::make_shared<wire::grpc::GrpcClient>(executor_, address, options_.tls);
   change(std::move(leader));
+  return true;
 }
 
 void LeaderCalls::nobody_leads() {

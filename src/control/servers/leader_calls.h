@@ -14,9 +14,6 @@
 
 namespace orchion::control::servers {
 
-// What one server tells another of the caller that it has let in.
-inline constexpr char kCallerMetadata[] = "orchion-caller";
-
 struct LeaderCallsOptions {
   std::optional<wire::grpc::ClientTls> tls;  // how this server is known to the others; unset: loopback alone
   // Returns when this server has seen all that was written so far: who called through it finds what it did.
@@ -34,7 +31,8 @@ class LeaderCalls {
 
   // What is known of who leads. Calls that another is answering end with kUnavailable when it changes.
   void lead_here();
-  void lead_to(const std::string& address);  // "HOST:PORT"; empty: it can't be reached
+  // "HOST:PORT"; empty: it can't be reached. Whether that is news.
+  bool lead_to(const std::string& address);
   void nobody_leads();
 
   // From now on calls of `name` go to who leads: to the handler that is there where that is this server. One that was

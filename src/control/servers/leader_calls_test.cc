@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "control/servers/leader_methods.h"
+#include "control/serving/grpc_front.h"
 #include "v1/control.pb.h"
 #include "wire/grpc/grpc_server.h"
 
@@ -145,7 +146,7 @@ TEST_F(LeaderCallsTest, AnotherLeadsCallsOnWithAllThatCameBesideThem) {
   EXPECT_EQ(ended.answers.size(), 1u);
   EXPECT_EQ(locally_, "");
   EXPECT_EQ(elsewhere_.method, "/orchion.v1.NodeService/RemoveNode");
-  EXPECT_EQ(elsewhere_.metadata.find(kCallerMetadata)->second, "ann");
+  EXPECT_EQ(elsewhere_.metadata.find(serving::kCallerMetadata)->second, "ann");
   EXPECT_EQ(elsewhere_.metadata.find("if-match")->second, "7");
   EXPECT_EQ(elsewhere_.metadata.find("idempotency-key")->second, "k");
   EXPECT_EQ(caught_up_, 1) << "who asks this server next finds what was done";

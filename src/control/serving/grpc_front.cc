@@ -84,7 +84,7 @@ base::Co<> GrpcFront::handle(wire::grpc::Call call, std::shared_ptr<wire::grpc::
                                          : admit(authenticator_, *method->descriptor, find(call, "authorization")));
   CO_ASSIGN_OR_RETURN(auto context, context_of(call, *method, std::move(identity)));
   if (callers_ == Callers::kNodes && authenticator_.speaks_for_callers(context.identity)) {
-    context.identity = find(call, "orchion-caller").value_or("");
+    context.identity = find(call, kCallerMetadata).value_or("");
     context.led_on = true;
   }
   const bool to_agent = core::permission_of(*method->descriptor) == "agent";

@@ -8,6 +8,9 @@
 
 namespace orchion::control::serving {
 
+// What one server tells another of the caller that it has let in.
+inline constexpr char kCallerMetadata[] = "orchion-caller";
+
 // Serves `methods` by their names; for a wire::grpc::GrpcServer on the control executor, on which all of this runs.
 // Metadata: "authorization: Bearer TOKEN", "if-match: REVISION", "idempotency-key". Secrets are redacted, save for
 // agents, which need them. Both arguments must outlive it.

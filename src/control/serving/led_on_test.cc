@@ -41,7 +41,7 @@ class LedOnTest : public testing::Test {
   }
   base::Result<> call(GrpcFront& front, const std::string& certificate) {
     wire::grpc::Call call{.method = "/orchion.v1.NodeService/RemoveNode",
-                          .metadata = {{"orchion-caller", "ann"}},
+                          .metadata = {{kCallerMetadata, "ann"}},
                           .peer = "",
                           .peer_certificate = certificate};
     auto [mine, theirs] = base::make_pipe<std::string, std::string>(io_.get_executor(), 4);

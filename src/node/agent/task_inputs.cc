@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/timeout.h"
+#include "base/write_all.h"
 #include "core/jobs.h"
 #include "node/agent/blocking.h"
 #include "node/images/digest.h"
@@ -48,13 +49,7 @@ base::Result<std::shared_ptr<Arrival>> begin_arrival(const fs::path& part) {
 
 base::Result<> append(Arrival& arrival, const std::string& bytes) {
   arrival.hash.update(bytes);
-  for (std::size_t at = 0; at < bytes.size();) {
-    const auto n = ::write(arrival.out.get(), bytes.data() + at, bytes.size() - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot keep an input of the run");
-    at += static_cast<std::size_t>(n);
-  }
-  return {};
+  return base::write_all(arrival.out.get(), bytes, "cannot keep an input of the run");
 }
 
 // Whoever the container's processes are, they may read it, and run what was runnable.

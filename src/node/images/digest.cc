@@ -2,12 +2,10 @@
 
 #include <cassert>
 #include <cerrno>
-#include <stdexcept>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,19 +15,8 @@ namespace orchion::node::images {
 namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
-constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-// OpenSSL fails here only without memory or without its default provider.
-void check(int ok) {
-  if (ok != 1) throw std::runtime_error("OpenSSL cannot compute SHA-256");
-}
 
 }  // namespace
-
-struct Sha256::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
-};
 
 bool is_hex_sha256(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -42,28 +29,6 @@ bool is_digest(std::string_view text) {
 std::string digest_hex(std::string_view digest) {
   assert(is_digest(digest));
   return std::string(digest.substr(kPrefix.size()));
-}
-
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  check(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr));
-}
-
-Sha256::~Sha256() = default;
-
-void Sha256::update(std::string_view bytes) {
-  check(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()));
-}
-
-std::string Sha256::finish() {
-  unsigned char raw[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  check(EVP_DigestFinal_ex(state_->context, raw, &length));
-  std::string result(kPrefix);
-  for (unsigned i = 0; i < length; ++i) {
-    result += kHexDigits[raw[i] >> 4];
-    result += kHexDigits[raw[i] & 15];
-  }
-  return result;
 }
 
 std::string digest_of(std::string_view bytes) {

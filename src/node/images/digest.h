@@ -3,11 +3,11 @@
 // Content addresses: "sha256:" and 64 lower-case hexadecimal digits. Nothing else ever becomes part of a path.
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "core/sha256.h"
 
 namespace orchion::node::images {
 
@@ -19,22 +19,7 @@ bool is_digest(std::string_view text);
 // The hexadecimal part; `digest` must be one (asserted).
 std::string digest_hex(std::string_view digest);
 
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  void update(std::string_view bytes);
-
-  // Once; "sha256:…".
-  std::string finish();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
+using core::Sha256;
 
 std::string digest_of(std::string_view bytes);
 

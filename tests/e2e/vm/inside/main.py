@@ -21,7 +21,7 @@ POWER_OFF = "sync; systemctl poweroff"
 ADDRESSES = {"near": "10.99.0.1/24", "far": "10.99.0.2/24"}
 BOOTS = (
     (["limits_test.py", "unit_test.py", "engines_test.py", f"../../usage_test.py {USAGE}", "rootless_test.py",
-      "vlan_test.py", "boots.py begin"], "systemctl reboot"),
+      "vlan_test.py", "clock_test.py", "boots.py begin"], "systemctl reboot"),
     (["boots.py again"], "echo b > /proc/sysrq-trigger"),
     (["boots.py end"], POWER_OFF),
 )
