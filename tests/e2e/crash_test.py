@@ -47,11 +47,17 @@ class Crashing(harness.Cluster):
         return self.died() or self.run("node", "ls").code == 0
 
     def stop(self, how=signal.SIGTERM):
-        """The server itself: strace passes no signals on, and ends as it does."""
+        """The server itself: strace passes no signals on, and ends as it does. Whether it was there to be ended: it may
+        die of its call at any moment."""
+        was_there = True
         if self.process and self.call and not self.died():
-            os.kill(int((self.data / "server.pid").read_text()), how)
+            try:
+                os.kill(int((self.data / "server.pid").read_text()), how)
+            except ProcessLookupError:
+                was_there = False
             self.process.wait(30)
         super().stop(how)
+        return was_there
 
     def died(self):
         return self.process.poll() is not None
@@ -102,8 +108,7 @@ class AtWork(unittest.TestCase):
                 harness.wait_for("the server to begin anew", self.server.is_ready)
         # What it does by itself goes on for a moment: events, statuses.
         alive = not self.server.died() and self.server.ask("GET", "/v1/runs") is not None
-        self.server.stop(signal.SIGKILL)
-        return alive
+        return self.server.stop(signal.SIGKILL) and alive
 
     def look(self):
         """As its users do: who had no answer asks again; what was answered is there; nothing is there beside it."""

@@ -2,6 +2,8 @@
 
 #include "control/servers/leader_calls.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -35,9 +37,12 @@ class LeaderCallsTest : public testing::Test {
   }
   ~LeaderCallsTest() override {
     calls_.nobody_leads();
-    guard_.reset();
-    io_.poll();
-    leader_.shutdown(0ms);
+    // The calls that it ends need the loop to end.
+    std::jthread closing([this] {
+      leader_.shutdown(0ms);
+      guard_.reset();
+    });
+    io_.run();
   }
 
   base::Co<google::protobuf::Empty> remove(core::CallContext context, v1::RemoveNodeRequest request) {

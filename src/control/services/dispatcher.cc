@@ -145,12 +145,10 @@ bool has_mesh(const store::View& view) {
 }
 
 // The address within is not the node's to say.
-base::Result<> set_mesh(const v1::NodeMesh& said, v1::NodeStatus& status) {
-  RETURN_IF_ERROR(core::check_node_mesh(said));
+void set_mesh(const v1::NodeMesh& said, v1::NodeStatus& status) {
   *status.mutable_mesh() = said;
   if (const auto host = core::parse_ipv4(status.host_address()))
     status.mutable_mesh()->set_address(core::format_ipv4(core::tunnel_address(*host)));
-  return {};
 }
 
 // While it lives nobody else is given this address.
@@ -209,7 +207,8 @@ base::Co<> Dispatcher::register_node(v1::Hello hello, bool may_be_new, std::shar
     const Promise promise(promised_addresses_, node.status().host_address());
     node.mutable_status()->clear_mesh();
     if (hello.has_mesh()) {
-      CO_RETURN_IF_ERROR(set_mesh(hello.mesh(), *node.mutable_status()));
+      CO_RETURN_IF_ERROR(core::check_node_mesh(hello.mesh()));
+      set_mesh(hello.mesh(), *node.mutable_status());
     } else if (has_mesh(context_.objects.view())) {
       node.mutable_status()->set_message(kNotInMesh);
     }
@@ -299,6 +298,7 @@ base::Co<> Dispatcher::receive_loop(std::shared_ptr<Session> session, SessionStr
       if (!message->heartbeat().has_capabilities()) continue;
     }
     if (message->has_mesh()) {
+      CO_RETURN_IF_ERROR(core::check_node_mesh(message->mesh()));
       if (!session->held_mesh) session->held_since = context_.clock.now();
       session->held_mesh = std::move(*message->mutable_mesh());
       CO_RETURN_IF_ERROR(co_await tell_mesh(session));
@@ -354,11 +354,19 @@ bool Dispatcher::all_of_mesh_listen() const {
   });
 }
 
+// The one that was told last is in use by the time of its node's next question, and two that come into use at once have
+// nobody to begin to shake hands with until WireGuard's retry, seconds later.
+bool Dispatcher::may_tell_key() const {
+  const auto settled = 2 * std::chrono::seconds(options_.heartbeat_seconds);
+  return all_of_mesh_listen() && (!key_told_ || context_.clock.now() - *key_told_ >= settled);
+}
+
 // A node uses its new key when this is done, and who doesn't know it by then loses it: what follows in this session is
 // answered as if nobody were told before it is stored, and all others are told.
 base::Co<> Dispatcher::tell_mesh(std::shared_ptr<Session> session) {
   if (!session->held_mesh) co_return base::Result<>{};
-  if (!all_of_mesh_listen() && context_.clock.now() - session->held_since < kKeyHeldMax) co_return base::Result<>{};
+  if (!may_tell_key() && context_.clock.now() - session->held_since < kKeyHeldMax) co_return base::Result<>{};
+  key_told_ = context_.clock.now();
   auto mesh = std::move(*session->held_mesh);
   session->held_mesh.reset();
   co_return co_await store_mesh(session, std::move(mesh));
@@ -369,7 +377,7 @@ base::Co<> Dispatcher::store_mesh(std::shared_ptr<Session> session, v1::NodeMesh
     const auto node = context_.objects.view().nodes().find_uid(session->node_uid);
     if (!node) co_return base::fail(base::Code::kNotFound, "this node was removed from the cluster");
     v1::Node changed = *node;
-    CO_RETURN_IF_ERROR(set_mesh(mesh, *changed.mutable_status()));
+    set_mesh(mesh, *changed.mutable_status());
     store::Transaction transaction;
     store::put_status(transaction, changed);
     auto committed = co_await context_.objects.commit(std::move(transaction));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -77,6 +78,7 @@ class Dispatcher {
   base::Co<> handle(std::shared_ptr<Session> session, v1::FromAgent message);
   base::Co<> store_capabilities(std::shared_ptr<Session> session, v1::NodeCapabilities capabilities);
   bool all_of_mesh_listen() const;
+  bool may_tell_key() const;
   base::Co<> tell_mesh(std::shared_ptr<Session> session);
   base::Co<> store_mesh(std::shared_ptr<Session> session, v1::NodeMesh mesh);
   base::Co<> finish_volume(std::shared_ptr<Session> session, std::string uid);
@@ -109,6 +111,7 @@ class Dispatcher {
   std::deque<std::string> waiting_;
   std::unordered_set<std::string> being_written_;
   base::Notifier reports_changed_;
+  std::optional<base::Time> key_told_;  // of the mesh, the newest of any node
   bool noting_networks_ = false;
   base::Notifier networks_noted_;
   std::shared_ptr<void> subscription_;

@@ -235,17 +235,16 @@ TEST_F(DispatcherTest, ANodeInTheMeshIsToldItsAddressThere) {
   EXPECT_FALSE(view().nodes().find("nas")->status().has_mesh()) << "it came back without";
 }
 
-TEST_F(DispatcherTest, AKeyForTheMeshWaitsForWhoIsAway) {
-  const std::string key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
-  const std::string next = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
-  const auto mesh = [](const std::string& public_key) {
+class MeshKeysTest : public DispatcherTest {
+ protected:
+  static v1::NodeMesh mesh(const std::string& public_key) {
     v1::NodeMesh out;
     out.set_public_key(public_key);
     out.set_endpoint("192.0.2.1:4604");
     out.set_engine("kernel");
     return out;
-  };
-  const auto join_mesh = [&](const std::string& name) -> Agent& {
+  }
+  Agent& join_mesh(const std::string& name) {
     auto& agent = connect();
     v1::FromAgent message;
     message.mutable_hello()->set_hostname(name);
@@ -255,8 +254,34 @@ TEST_F(DispatcherTest, AKeyForTheMeshWaitsForWhoIsAway) {
     say(agent, message);
     listen(agent);
     return agent;
-  };
-  const auto stored = [&] { return view().nodes().find("nas")->status().mesh().public_key(); };
+  }
+  std::string stored(const std::string& name = "nas") {
+    return view().nodes().find(name)->status().mesh().public_key();
+  }
+
+  const std::string key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+  const std::string next = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+};
+
+TEST_F(MeshKeysTest, AreToldOneAfterTheOther) {
+  auto& nas = join_mesh("nas");
+  auto& pi = join_mesh("pi");
+  v1::FromAgent changed, beat;
+  *changed.mutable_mesh() = mesh(next);
+  beat.mutable_heartbeat();
+  say(nas, changed);
+  say(pi, changed);
+  EXPECT_EQ(stored("nas"), next);
+  EXPECT_EQ(stored("pi"), key) << "the other's isn't in use yet";
+  say(pi, beat);
+  EXPECT_FALSE(listen(pi).back().heartbeat());
+  clock_.advance(std::chrono::seconds(18));  // two heartbeats
+  say(pi, beat);
+  EXPECT_EQ(stored("pi"), next);
+  EXPECT_TRUE(listen(pi).back().heartbeat());
+}
+
+TEST_F(MeshKeysTest, AKeyWaitsForWhoIsAway) {
   v1::FromAgent beat;
   beat.mutable_heartbeat();
   v1::FromAgent changed;
