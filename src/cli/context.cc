@@ -91,7 +91,9 @@ bool Context::run_until_done(base::Co<> coroutine) {
 int Context::fail(const base::Error& error) const {
   if (error.code == base::Code::kCancelled) return kExitInterrupted;
   std::cerr << "orchion: " << error.message << "\n";
-  for (const auto& field : error.fields) std::cerr << "  " << field.pointer << ": " << field.detail << "\n";
+  for (const auto& field : error.fields) {
+    if (field.detail != error.message) std::cerr << "  " << field.pointer << ": " << field.detail << "\n";
+  }
   return exit_code_of(error);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "control/services/paging.h"
+#include "control/services/stack_manifests.h"
 #include "core/events.h"
 #include "core/image_reference.h"
 #include "v1/control.pb.h"
@@ -64,7 +65,7 @@ base::Co<v1::ListImagesResponse> list_images(ServiceContext context, v1::ListIma
       [](v1::ListImagesResponse& response) { return response.add_images(); });
 }
 
-// `lists` is the path that lists what there is.
+// `lists` is the path that lists what there is, where no command does.
 template <class T>
 base::Result<T> of_stack(const store::ObjectTable<T>& table, const char* what, const char* lists,
                          const std::string& stack, const std::string& name) {
@@ -75,7 +76,8 @@ base::Result<T> of_stack(const store::ObjectTable<T>& table, const char* what, c
 }
 
 base::Co<v1::Network> get_network(ServiceContext context, v1::GetNetworkRequest request) {
-  co_return of_stack(context.objects.view().networks(), "network", "/v1/networks", request.stack(), request.name());
+  if (const auto network = context.objects.view().networks().find(request.stack(), request.name())) co_return *network;
+  co_return std::unexpected(no_network(request.stack(), request.name()));
 }
 
 base::Co<v1::Volume> get_volume(ServiceContext context, v1::GetVolumeRequest request) {

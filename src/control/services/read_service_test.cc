@@ -51,7 +51,7 @@ class ReadServiceTest : public ServicesFixture {
 
 TEST_F(ReadServiceTest, WhatStandsInAStack) {
   expect_found<v1::Network, v1::GetNetworkRequest>("ResourceService.GetNetwork", "shop", "default",
-                                                   "GET /v1/networks?stack=shop");
+                                                   "orchion network ls");
   expect_found<v1::Volume, v1::GetVolumeRequest>("ResourceService.GetVolume", "shop", "data",
                                                  "GET /v1/volumes?stack=shop");
   expect_found<v1::Revision, v1::GetRevisionRequest>("ResourceService.GetRevision", "shop", "web.3",

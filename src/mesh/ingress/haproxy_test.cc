@@ -30,11 +30,13 @@ sockaddr_in at(std::uint16_t port) {
   return address;
 }
 
-// Listens on a free port of 127.0.0.1 and answers every request with its name.
+// Listens on a free port of 127.0.0.1 and answers every request with its name, each on a connection of its own or as
+// many as come on one.
 class NamedServer {
  public:
-  explicit NamedServer(std::string name)
-      : name_(std::move(name)), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  enum class Connections { kClosed, kKept };
+  explicit NamedServer(std::string name, Connections connections = Connections::kClosed)
+      : name_(std::move(name)), connections_(connections), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     auto address = at(0);
     socklen_t length = sizeof address;
     EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
@@ -45,25 +47,35 @@ class NamedServer {
   }
   ~NamedServer() {
     ::shutdown(fd_.get(), SHUT_RDWR);
+    ::shutdown(client_, SHUT_RDWR);
     thread_.join();
   }
 
   std::uint16_t port() const { return port_; }
+  int accepted() const { return accepted_; }
 
  private:
   void serve() {
+    const bool kept = connections_ == Connections::kKept;
+    const auto answer = std::string("HTTP/1.1 200 OK\r\n") + (kept ? "" : "Connection: close\r\n") +
+                        "Content-Length: " + std::to_string(name_.size()) + "\r\n\r\n" + name_;
     while (true) {
       const base::UniqueFd client(::accept(fd_.get(), nullptr, nullptr));
       if (!client) return;
+      client_ = client.get();
+      ++accepted_;
       char request[4096];
-      if (::recv(client.get(), request, sizeof request, 0) <= 0) continue;
-      const auto answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(name_.size()) +
-                          "\r\n\r\n" + name_;
-      ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+      while (::recv(client.get(), request, sizeof request, 0) > 0) {
+        ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+        if (!kept) break;
+      }
     }
   }
 
   std::string name_;
+  const Connections connections_;
+  std::atomic<int> accepted_ = 0;
+  std::atomic<int> client_ = -1;
   base::UniqueFd fd_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -78,11 +90,18 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
+// Nothing where nobody listens.
+base::UniqueFd connect_to(std::uint16_t port) {
+  base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = at(port);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
+  return fd;
+}
+
 // The whole answer to one request; empty where nobody answers.
 std::string ask(std::uint16_t port, const std::string& host, const std::string& path = "/") {
-  const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = at(port);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return "";
+  const auto fd = connect_to(port);
+  if (!fd) return "";
   const auto request = "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
   ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
   std::string answer;
@@ -157,6 +176,20 @@ TEST_F(RootHaproxyTest, ServersComeAndGoWithoutAReload) {
   ASSERT_TRUE(apply({service}));
   EXPECT_THAT(ask(http_, "a.test"), HasSubstr("\r\n\r\none"));
   EXPECT_EQ(worker(), first);
+}
+
+TEST_F(RootHaproxyTest, AServerThatCameWithoutAReloadKeepsItsConnections) {
+  const NamedServer one("one", NamedServer::Connections::kKept);
+  ASSERT_TRUE(apply({routed("a.test", one.port(), {})}));
+  ASSERT_TRUE(apply({routed("a.test", one.port(), {"t1"})}));
+  const auto client = connect_to(http_);
+  for (int i = 0; i < 3; ++i) {
+    const std::string request = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    ::send(client.get(), request.data(), request.size(), MSG_NOSIGNAL);
+    char answer[4096];
+    ASSERT_GT(::recv(client.get(), answer, sizeof answer, 0), 0);
+  }
+  EXPECT_EQ(one.accepted(), 1);
 }
 
 TEST_F(RootHaproxyTest, ANewRouteIsAReloadThatLosesNothing) {

@@ -19,6 +19,10 @@ constexpr std::size_t kUsesTls = 20;
 // SRV_ADMF_FMAINT, IMAINT and CMAINT: all that "admin state" knows but draining.
 constexpr std::uint32_t kInMaintenance = 0x01 | 0x02 | 0x04 | 0x20;
 
+// What servers of the file have by default, and those added later don't: connections that stay open for further
+// requests.
+constexpr std::string_view kKeepsConnections = "pool-max-conn -1 pool-purge-delay 5s";
+
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
   while (!line.empty()) {
@@ -74,8 +78,8 @@ std::vector<std::string> server_changes(const Backends& wanted, const RunningBac
     for (const auto& [name, line] : wants.servers) {
       const auto known = has.find(name);
       if (known == has.end()) {
-        added.push_back(fmt::format("add server {}/{} {}:{}{}", backend, name, line.address, line.port,
-                                    line.tls ? " ssl verify none" : ""));
+        added.push_back(fmt::format("add server {}/{} {}:{} {}{}", backend, name, line.address, line.port,
+                                    kKeepsConnections, line.tls ? " ssl verify none" : ""));
         is_new = true;
       } else if (known->second.line == line && known->second.takes_requests) {
         continue;

@@ -34,8 +34,9 @@ TEST(ServerChanges, WhatIsNoStateIsRefused) {
 TEST(ServerChanges, NewOnesComeBeforeOldOnesGo) {
   const Backends wanted{{"b", {.servers = {{"t2", {"10.0.0.3", 80, false}}}}}};
   const RunningBackends running{{"b", {{"t1", {{"10.0.0.2", 80, false}, true}}}}};
-  EXPECT_THAT(server_changes(wanted, running), ElementsAre("add server b/t2 10.0.0.3:80", "set server b/t2 state ready",
-                                                           "set server b/t1 state maint", "del server b/t1"));
+  EXPECT_THAT(server_changes(wanted, running),
+              ElementsAre("add server b/t2 10.0.0.3:80 pool-max-conn -1 pool-purge-delay 5s",
+                          "set server b/t2 state ready", "set server b/t1 state maint", "del server b/t1"));
 }
 
 TEST(ServerChanges, WhoLeavesIsDeletedWhenItsConnectionsAreGone) {
@@ -55,13 +56,15 @@ TEST(ServerChanges, AnotherAddressIsAnotherServer) {
   EXPECT_THAT(server_changes(wanted, {{"b", {{"t1", {{"10.0.0.9", 80, true}, true}}}}}),
               ElementsAre("set server b/t1 state maint", "del server b/t1"));
   EXPECT_THAT(server_changes(wanted, {}),
-              ElementsAre("add server b/t1 10.0.0.2:80 ssl verify none", "set server b/t1 state ready"));
+              ElementsAre("add server b/t1 10.0.0.2:80 pool-max-conn -1 pool-purge-delay 5s ssl verify none",
+                          "set server b/t1 state ready"));
 }
 
 TEST(ServerChanges, StickyBackendsReckonCookiesOfNewOnes) {
   const Backends wanted{{"b", {.sticky = true, .servers = {{"t1", {"10.0.0.2", 80, false}}}}}};
-  EXPECT_THAT(server_changes(wanted, {}), ElementsAre("add server b/t1 10.0.0.2:80", "set server b/t1 state ready",
-                                                      "enable dynamic-cookie backend b"));
+  EXPECT_THAT(server_changes(wanted, {}),
+              ElementsAre("add server b/t1 10.0.0.2:80 pool-max-conn -1 pool-purge-delay 5s",
+                          "set server b/t1 state ready", "enable dynamic-cookie backend b"));
 }
 
 // Obeyed as HAProxy would, the commands lead from any servers to those that are wanted, and then there are none left.
