@@ -26,7 +26,6 @@ std::string failure_of(const v1::Task& task, NodeCondition condition) {
   const auto& status = task.status();
   if (condition == NodeCondition::kLost) return "that node does not answer";
   if (condition != NodeCondition::kGood) return "that node takes no tasks any more";
-  if (core::is_deleted(task.meta())) return "its successor there was told to stop";
   if (is_ended(task)) return fmt::format("it ended there: {}", why_ended(task));
   if (status.health() == v1::HEALTH_BAD) return fmt::format("its check fails there: {}", status.health_message());
   if (status.readiness() == v1::HEALTH_BAD) return fmt::format("it is not ready there: {}", status.readiness_message());

@@ -338,7 +338,7 @@ class ServicePlanner {
     Unit unit{stay(task, why), event(task, v1::Event::WARNING, "TaskNotMoved",
                                      fmt::format("{} stays on node {} and does not move to node {}: {}",
                                                  short_name(task), node_of(task), task.spec().move().node(), why))};
-    if (successor != nullptr && !core::is_deleted(successor->meta()))
+    if (successor != nullptr)
       for (auto& write : stop(*successor, {"NotMoved", why, core::controller_actor(kServices)}))
         unit.push_back(std::move(write));
     plan_.units.push_back(std::move(unit));
