@@ -99,6 +99,7 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                           "--node-lost-after",
                                           std::to_string(flags.lost_seconds)};
     if (flags.no_agent) arguments.push_back("--no-agent");
+    if (flags.rebalance) arguments.push_back("--rebalance");
     if (!flags.executor.empty()) arguments.insert(arguments.end(), {"--executor", flags.executor});
     if (!flags.advertise.empty()) arguments.insert(arguments.end(), {"--advertise", flags.advertise});
     if (!flags.nodes.empty()) arguments.insert(arguments.end(), {"--nodes", flags.nodes});
@@ -122,7 +123,8 @@ int run_server(cli::Context& context, const cli::ServerFlags& flags) {
                                       .executor = flags.executor,
                                       .ingress = ingress_of(flags.ingress),
                                       .heartbeat = std::chrono::seconds(flags.heartbeat_seconds),
-                                      .node_lost_after = std::chrono::seconds(flags.lost_seconds)};
+                                      .node_lost_after = std::chrono::seconds(flags.lost_seconds),
+                                      .rebalance = flags.rebalance};
   auto served = daemon::run_server(options, [] { daemon::tell_ready(); });
   return served ? cli::kExitOk : context.refuse(served.error());
 }

@@ -44,6 +44,7 @@ struct ServerFlags {
   IngressFlags ingress;
   int heartbeat_seconds = 5;
   int lost_seconds = 30;
+  bool rebalance = false;  // tasks move by themselves to a node that has come
   std::string log_level = "info";
 };
 

@@ -459,6 +459,43 @@ TEST_F(CliTest, NodesAreTaintedAndLabelledAsPeopleWriteIt) {
   EXPECT_EQ(server_.asked().size(), asked);
 }
 
+TEST_F(CliTest, RebalancingShowsWhatItDoesAndWaitsForIt) {
+  const std::string move =
+      R"({"stack":"shop","slot":"web.1","taskUid":"u1","from":"nas","to":"nuc","reason":"node nas has 2 tasks"})";
+  const std::string none = R"({"moves":[],"nodes":[]})";
+  server_.on("POST /v1/nodes/rebalance", 200, none);
+  for (int i = 0; i < 3; ++i) server_.on("POST /v1/nodes/rebalance", 200, "{\"moves\":[" + move + "]}");
+  server_.on("POST /v1/nodes/rebalance", 200, "{\"underWay\":[" + move + "]}");
+  const std::string stays = R"({"meta":{"uid":"u1"},"spec":{"changes":[{"reason":"NotMoved","message":"no room"}]}})";
+  server_.on("GET /v1/watch", 200,
+             watch_event(R"({"type":"PUT","task":)" + stays + "}") + watch_event(R"({"type":"SYNCED"})"));
+
+  const auto nothing = run({"node", "rebalance"});
+  EXPECT_EQ(nothing.code, kExitOk);
+  EXPECT_THAT(nothing.err, HasSubstr("nothing to move"));
+  EXPECT_THAT(server_.asked().back(), HasSubstr(R"("movesMax":10)"));
+
+  const auto dry = run({"node", "rebalance", "--dry-run", "--max-moves", "3"});
+  EXPECT_EQ(dry.code, kExitOk);
+  EXPECT_EQ(dry.out,
+            "TASK        FROM  TO   WHY\n"
+            "shop/web.1  nas   nuc  node nas has 2 tasks\n");
+  EXPECT_THAT(server_.asked().back(), AllOf(HasSubstr(R"("movesMax":3)"), HasSubstr(R"("dryRun":true)")));
+
+  EXPECT_THAT(run({"node", "rebalance", "--detach"}).err, HasSubstr("1 move asked for"));
+
+  const auto failed = run({"node", "rebalance"});
+  EXPECT_EQ(failed.code, kExitFailed);
+  EXPECT_EQ(failed.err, "orchion: shop/web.1 did not move: it stays on nas: no room\nmoved 0 of 1 task\n");
+
+  const auto under_way = run({"node", "rebalance", "--dry-run"});
+  EXPECT_EQ(under_way.code, kExitOk);
+  EXPECT_THAT(under_way.err, HasSubstr("1 move under way already"));
+
+  EXPECT_EQ(run({"node", "rebalance", "--max-moves", "0"}).code, kExitUsage);
+  EXPECT_EQ(run({"node", "rebalance", "--max-moves", "101"}).code, kExitUsage);
+}
+
 TEST_F(CliTest, WhatIsNotNamedStaysReserved) {
   server_.on("GET /v1/nodes/nas", 200,
              R"({"meta":{"name":"nas"},"spec":{"reserved":{"nanoCpus":"1000000000","memoryBytes":"5"}}})");

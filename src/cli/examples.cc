@@ -245,6 +245,11 @@ const Examples kOfMachines = {
   orchion node reserve attic --cpus 1 --memory 2g
   orchion node reserve attic --cpus 0             nothing of that any more
 )"},
+    {"orchion node rebalance", R"(
+  orchion node rebalance --dry-run        what would move where, and why
+  orchion node rebalance                  after `orchion node join` on another machine
+  orchion node rebalance --max-moves 3 --detach
+)"},
     {"orchion node invite", R"(
   orchion node invite                     type what it prints on the other machine
   orchion node invite -o json             the same as data

@@ -26,4 +26,12 @@ struct ReserveOptions {
 };
 int run_node_reserve(Context& context, const std::string& node, const ReserveOptions& options);
 
+struct RebalanceOptions {
+  bool dry_run = false;
+  std::uint32_t moves_max = 10;
+  bool detach = false;          // don't wait until all are moved
+  std::string timeout = "30m";  // of that wait
+};
+int run_node_rebalance(Context& context, const RebalanceOptions& options);
+
 }  // namespace orchion::cli

@@ -49,6 +49,19 @@ void add_reserve(CommandTree& tree, CLI::App& group) {
   reserve->add_option("--disk", options->disk, "Disk, as 10g (default: as it is)")->check(check_memory);
 }
 
+void add_rebalance(CommandTree& tree, CLI::App& group) {
+  auto options = std::make_shared<RebalanceOptions>();
+  auto* rebalance = tree.add(group, "rebalance",
+                             "Move tasks of services from fuller nodes to emptier ones, each when it is ready there",
+                             [options](Context& context) { return run_node_rebalance(context, *options); });
+  auto* dry_run = rebalance->add_flag("--dry-run", options->dry_run, "Only show what would move");
+  bound(rebalance->add_option("--max-moves", options->moves_max, "Tasks that are moved at the most")
+            ->capture_default_str(),
+        1, 100);
+  rebalance->add_flag("-d,--detach", options->detach, "Don't wait until they are moved")->excludes(dry_run);
+  add_timeout(rebalance, options->timeout, "How long to wait for the moves, which go on after it");
+}
+
 struct RemoveOptions {
   std::string node;
   bool force = false;
@@ -82,6 +95,7 @@ void add_node_commands(CommandTree& tree, const CliHooks& hooks) {
   add_placing(tree, node, "label", "Give it labels, for constraints and preferences of services", "LABEL",
               "KEY=VALUE; KEY- takes it away", run_node_label);
   add_reserve(tree, node);
+  add_rebalance(tree, node);
   tree.add(node, "invite", "Print the line that lets another machine join", run_node_invite);
   add_join(tree, node, hooks);
   add_rm(tree, node);

@@ -36,6 +36,10 @@ void add_server(CommandTree& tree, const CliHooks& hooks) {
   bound(server->add_option("--node-lost-after", flags->lost_seconds, "Seconds of silence after which a node is lost")
             ->capture_default_str(),
         2, 86400);
+  server
+      ->add_flag("--rebalance", flags->rebalance,
+                 "Move tasks by itself once a node has come and stayed for a minute, as `node rebalance` does")
+      ->envname("ORCHION_REBALANCE");
   add_log_level(server, flags->log_level);
   tree.keep_local(server);
 }

@@ -123,6 +123,9 @@ void ControlPlane::add_methods() {
   control::services::add_channel_service(
       methods_, std::make_shared<control::services::ChannelService>(
                     context(), [this](v1::Channel channel) { return channels_->send_test(std::move(channel)); }));
+  control::services::add_rebalancing(methods_, [this](v1::RebalanceRequest request, std::string actor) {
+    return rebalance(std::move(request), std::move(actor));
+  });
   control::services::add_backup_service(methods_, context(), options_.data, kVersion);
   health_.add_to(methods_);
   control::serving::add_reflection(methods_);
@@ -199,12 +202,19 @@ base::Co<> ControlPlane::begin_to_lead() {
   control::controllers::ControllerOptions controllers;
   controllers.node_lost_after = options_.node_lost_after;
   controllers.cluster_id = cluster_;
+  controllers.rebalance = options_.rebalance;
   controllers_ = std::make_unique<control::controllers::ControllerSet>(
       executor_, *objects_, clock_, base::Random::from_system(), *liveness_, controllers);
   controllers_->start();
   channels_ = std::make_unique<control::notify::ChannelController>(executor_, *objects_, clock_,
                                                                    base::Random::from_system(), outbound_);
   co_return co_await channels_->start();
+}
+
+base::Co<v1::RebalanceResponse> ControlPlane::rebalance(v1::RebalanceRequest request, std::string actor) {
+  if (!controllers_)
+    co_return base::fail(base::Code::kUnavailable, "this server does not lead yet: try again in a moment");
+  co_return co_await controllers_->rebalance(std::move(request), std::move(actor));
 }
 
 base::Co<> ControlPlane::catch_up() {

@@ -107,6 +107,7 @@ class ControlPlane {
   base::Co<> lead(control::store::EtcdRevision term);
   base::Co<> begin_to_lead();
   base::Co<> catch_up();
+  base::Co<v1::RebalanceResponse> rebalance(v1::RebalanceRequest request, std::string actor);
   v1::ServerInfo info() const;
   std::vector<std::string> server_addresses() const;
   control::services::DispatcherOptions dispatcher_options();

@@ -25,6 +25,7 @@ struct ServerOptions {
   std::optional<IngressOptions> ingress;  // unset: this machine takes no HTTP for services
   std::chrono::seconds heartbeat{5};
   std::chrono::seconds node_lost_after{30};
+  bool rebalance = false;  // tasks move by themselves to a node that has come
 };
 
 // Runs the control plane, and the agent of this machine, until SIGTERM or SIGINT. `ready` is called once, when it

@@ -43,6 +43,7 @@ class Game {
  public:
   explicit Game(std::uint64_t seed)
       : random_(seed),
+        moves_(seed + 1'000'003),
         machines_(kMachinesMin + static_cast<int>(random_.below(kMachinesMax - kMachinesMin + 1))),
         away_max_(std::min(kAwayMax, (machines_ - 1) / 2)),
         cluster_(machines_, seed) {}
@@ -53,6 +54,7 @@ class Game {
     const auto faults = 8 + random_.below(20);
     for (std::uint64_t i = 0; i < faults && cluster_.report().empty(); ++i) {
       one_fault();
+      if (moves_.below(4) == 0) ask_for_moves();
       cluster_.advance(milliseconds(random_.below(8000)));
     }
     mend_everything();
@@ -94,6 +96,14 @@ class Game {
     auto applied = cluster_.call<v1::ApplyStackResponse>("orchion.v1.StackService.ApplyStack", request);
     cluster_.expect(applied.has_value() || is_full_ || is_slow_,
                     applied ? "" : "a stack was refused: " + applied.error().message);
+  }
+
+  void ask_for_moves() {
+    const auto asked = cluster_.call<v1::RebalanceResponse>("orchion.v1.NodeService.Rebalance", v1::RebalanceRequest());
+    // A task may change before its mark is written.
+    const bool was_changed = !asked && asked.error().code == base::Code::kAborted;
+    cluster_.expect(asked.has_value() || was_changed || is_full_ || is_slow_,
+                    asked ? "" : "moves were refused: " + asked.error().message);
   }
 
   // Room for all, but not for all that is left on machines that are away.
@@ -166,6 +176,7 @@ class Game {
   }
 
   base::Random random_;
+  base::Random moves_;  // of its own: what befalls the cluster is the same with and without them
   const int machines_;
   const int away_max_;
   Cluster cluster_;

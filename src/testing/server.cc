@@ -39,6 +39,9 @@ base::Co<> Server::start(control::store::ObjectStore::Listener listener) {
   CO_RETURN_IF_ERROR(co_await objects_.start());
   subscription_ = objects_.subscribe(std::move(listener));
   control::services::add_handlers(methods_, {executor_, objects_, clock_, random_}, dispatcher_, streams_, nullptr, {});
+  control::services::add_rebalancing(methods_, [this](v1::RebalanceRequest request, std::string actor) {
+    return controllers_->rebalance(std::move(request), std::move(actor));
+  });
   calls_.spawn("the writer of reports", dispatcher_.run());
   controllers_ = std::make_unique<control::controllers::ControllerSet>(executor_, objects_, clock_,
                                                                        base::Random(random_.next()), liveness_);

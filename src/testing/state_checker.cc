@@ -1,5 +1,6 @@
 #include "testing/state_checker.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -34,6 +35,15 @@ std::map<std::string, std::set<std::string>> running_on(const Machines& machines
   return running;
 }
 
+// It was begun beside a task that moves, or still goes because that one stays after all.
+bool is_of_move(const View& view, const v1::Task& task) {
+  const auto former = view.tasks().find_uid(task.spec().predecessor());
+  const auto& changes = task.spec().changes();
+  return former && (former->spec().move().has_begun_at() ||
+                    std::any_of(changes.begin(), changes.end(),
+                                [](const v1::TaskChange& change) { return change.reason() == "NotMoved"; }));
+}
+
 void check_containers(const View& view, const HistoryChecker& history, const Machines& machines, Sentences& wrong) {
   std::map<std::string, std::string> machine_by_task;
   std::map<std::tuple<std::string, std::string, std::uint32_t>, std::string> task_by_slot;
@@ -48,7 +58,7 @@ void check_containers(const View& view, const HistoryChecker& history, const Mac
       }
       if (task->spec().assignment().node() != hostname)
         wrong.push_back(fmt::format("{} runs {} of node {}", hostname, id, task->spec().assignment().node()));
-      if (history.is_given_up(id)) continue;
+      if (history.is_given_up(id) || is_of_move(view, *task)) continue;
       const auto& spec = task->spec();
       const bool of_run = !spec.run().empty();
       const std::tuple slot(task->meta().stack(), of_run ? spec.run() : spec.service(),

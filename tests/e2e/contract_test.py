@@ -189,6 +189,7 @@ ROWS = {
     "POST /v1/nodes/{name}/availability": Row({"name": "NODE"}, {"availability": "DRAINED"}, DRY),
     "POST /v1/nodes/{name}/placement": Row({"name": "NODE"}, {"labels": {"disk": "ssd"}}, DRY),
     "DELETE /v1/nodes/{name}": Row({"name": "NODE"}, query=DRY + "&force=true"),
+    "POST /v1/nodes/rebalance": Row({}, {"movesMax": 3}, DRY),
     "POST /v1/nodes/invitations": Row(body={}, once=True),
     "GET /v1/images": Row(),
     "GET /v1/images/{name}": Row({"name": IMAGE}),

@@ -40,7 +40,7 @@ ASKING = {
     "port-forward": ["shop/web", "0:80"], "events": [], "run": ["busybox-test:latest", "--", "true"],
     "restart": ["shop/web"], "stop": ["shop/web"], "start": ["shop/web"], "rm": ["shop/web"],
     "wait": ["shop/web"], "health": ["shop"], "top": [], "node ls": [], "node inspect": ["x"], "node containers": ["x"], "node drain": ["x"],
-    "node activate": ["x"], "node invite": [],
+    "node activate": ["x"], "node invite": [], "node rebalance": [],
     "node taint": ["x", "a:NoSchedule"], "node label": ["x", "a=b"], "node reserve": ["x", "--cpus", "1"], "node rm": ["x"], "image ls": [], "image pull": ["x:1"],
     "image push": ["x:1", "127.0.0.1:5/x:1"], "image import": ["FILE", "x:1"],
     "job run": ["shop/task"], "job ls": [], "job inspect": ["shop/task"], "job history": [], "job cancel": ["shop/task"],

@@ -20,6 +20,7 @@ struct ControllerOptions {
   base::Duration node_check_every = std::chrono::seconds(1);
   std::size_t events_kept = 10'000;
   RecordLimits records = {};
+  bool rebalance = false;       // tasks move by themselves once a node has come, see RebalanceController
   std::string cluster_id = {};  // what the cluster's own IPv6 prefix is made of
 };
 

@@ -7,6 +7,7 @@
 #include "control/controllers/network_controller.h"
 #include "control/controllers/node_controller.h"
 #include "control/controllers/placement_controller.h"
+#include "control/controllers/rebalance_controller.h"
 #include "control/controllers/run_controller.h"
 #include "control/controllers/service_controller.h"
 #include "control/controllers/stack_controller.h"
@@ -46,6 +47,9 @@ ControllerSet::ControllerSet(base::Executor executor, store::ObjectStore& object
   controllers_.push_back(std::make_unique<RunController>(context, own()));
   controllers_.push_back(std::make_unique<PlacementController>(context, own()));
   controllers_.push_back(std::make_unique<NodeController>(context, own()));
+  auto rebalance = std::make_unique<RebalanceController>(context, own());
+  rebalance_ = rebalance.get();
+  controllers_.push_back(std::move(rebalance));
   controllers_.push_back(std::make_unique<GarbageController>(context, own()));
 }
 
@@ -65,6 +69,10 @@ base::Co<> ControllerSet::shutdown() {
   for (const auto& controller : controllers_) CO_RETURN_IF_ERROR(co_await controller->shutdown());
   subscription_.reset();
   co_return base::Result<>{};
+}
+
+base::Co<v1::RebalanceResponse> ControllerSet::rebalance(v1::RebalanceRequest request, std::string actor) {
+  return rebalance_->rebalance(std::move(request), std::move(actor));
 }
 
 void ControllerSet::follow(const store::ObjectChange& change) {

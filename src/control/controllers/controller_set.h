@@ -4,8 +4,11 @@
 #include <vector>
 
 #include "control/controllers/controller.h"
+#include "v1/control.pb.h"
 
 namespace orchion::control::controllers {
+
+class RebalanceController;
 
 // All controllers of a server, and what they share. One executor, the control loop. Everything given to the
 // constructor outlives it.
@@ -24,6 +27,9 @@ class ControllerSet {
   // Returns when nothing of it runs any more; before `objects` is shut down.
   base::Co<> shutdown();
 
+  // See RebalanceController.
+  base::Co<v1::RebalanceResponse> rebalance(v1::RebalanceRequest request, std::string actor);
+
  private:
   void follow(const store::ObjectChange& change);
   void follow(const v1::Service* before, const v1::Service* after);
@@ -32,6 +38,7 @@ class ControllerSet {
   store::ObjectStore& objects_;
   Allocations allocations_;
   std::vector<std::unique_ptr<Controller>> controllers_;
+  RebalanceController* rebalance_ = nullptr;  // one of them
   std::shared_ptr<void> subscription_;
 };
 

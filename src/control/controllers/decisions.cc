@@ -78,6 +78,11 @@ core::Decision ServiceDecisions::moved(const v1::Task& task) const {
           core::controller_actor(kServices)};
 }
 
+core::Decision ServiceDecisions::rebalanced(const v1::Task& task) {
+  const auto& move = task.spec().move();
+  return {"Rebalanced", fmt::format("it moves to node {}, since {}", move.node(), move.reason()), move.actor()};
+}
+
 ServiceDecisions::Beginning ServiceDecisions::after(const v1::Task& former, const core::Decision& why) {
   return {created_after(former.meta().name(), why.message, why.actor), former.meta().uid()};
 }

@@ -33,6 +33,7 @@ class ServiceDecisions {
   core::Decision outdated(const v1::Task& task) const;
   core::Decision ended(const v1::Task& task) const;
   core::Decision moved(const v1::Task& task) const;                // it can't live on its node
+  static core::Decision rebalanced(const v1::Task& task);          // it goes on where its move leads
   core::Decision without_network(const std::string& owner) const;  // "web.2", whose network it shares, goes
   core::Decision lost(const v1::Task& task) const { return lost_with_node(task, kServices); }
 

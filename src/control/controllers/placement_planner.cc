@@ -55,6 +55,21 @@ class Placer {
     return placements;
   }
 
+  scheduler::Rebalancing rebalance(const std::vector<TaskOnNode>& tasks, std::size_t moves_max) {
+    std::vector<scheduler::PlacedTask> placed;
+    std::vector<std::size_t> asked;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      const auto node = indexes_.find(tasks[i].node_uid);
+      const TaskClass& known = class_of(tasks[i].task);
+      if (node == indexes_.end() || !known.obstacle.empty()) continue;
+      asked.push_back(i);
+      placed.push_back({known.index, node->second});
+    }
+    auto result = scheduler::rebalance(input_, placed, moves_max);
+    for (auto& move : result.moves) move.task = asked[move.task];
+    return result;
+  }
+
  private:
   struct Joined {
     std::string name;  // as the container has it
@@ -77,7 +92,7 @@ class Placer {
     const auto& container = task.revision->spec().template_().container();
     const bool shares = core::shares_network(container);
     const auto [it, added] =
-        classes_.try_emplace(std::tuple(task.revision.get(), task.avoided, shares ? task.slot : 0));
+        classes_.try_emplace(std::tuple(task.revision.get(), task.avoided, shares ? task.slot : 0, task.only_on));
     if (!added) return it->second;
     TaskClass& made = it->second;
     made.revision = task.revision;
@@ -107,6 +122,7 @@ class Placer {
     find_networks(task.owner.stack, spec.container(), made);
     find_volumes(task.owner.stack, spec.container(), made, wanted);
     if (shares) find_shared_network(task, made, wanted);
+    if (!task.only_on.empty()) wanted.constraints.push_back("node.id==" + task.only_on);
     input_.classes.push_back(std::move(wanted));
     return made;
   }
@@ -283,7 +299,7 @@ class Placer {
   std::unordered_map<std::string, std::size_t> indexes_;         // of nodes, by uid
   std::unordered_map<std::string, std::size_t> volume_indexes_;  // by uid
   std::map<store::ObjectName, std::size_t> groups_;
-  std::map<std::tuple<const v1::Revision*, std::vector<std::string>, std::uint32_t>, TaskClass> classes_;
+  std::map<std::tuple<const v1::Revision*, std::vector<std::string>, std::uint32_t, std::string>, TaskClass> classes_;
   std::unordered_map<std::string, AddressPicker> pickers_;
 };
 
@@ -316,6 +332,11 @@ scheduler::Strategy strategy_of(const PlacementRulesPtr& rules) {
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
                                    std::uint64_t seed, const AddressSets& given) {
   return Placer(cluster, seed, given).place(tasks);
+}
+
+scheduler::Rebalancing rebalance_tasks(const ClusterSnapshot& cluster, const std::vector<TaskOnNode>& tasks,
+                                       std::size_t moves_max) {
+  return Placer(cluster, 0, {}).rebalance(tasks, moves_max);
 }
 
 void apply_placement(const Placement& placement, const Cost& cost, std::string_view controller, Now now, v1::Task& task,
@@ -352,7 +373,8 @@ TaskToPlace to_place(const WaitingTask& waiting) {
           turn,
           {avoided.begin(), avoided.end()},
           waiting.task->spec().slot(),
-          waiting.rules};
+          waiting.rules,
+          {}};
 }
 
 std::int32_t priority_of(const WaitingTask& waiting) {

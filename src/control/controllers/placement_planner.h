@@ -11,6 +11,7 @@
 #include "control/controllers/allocations.h"
 #include "control/controllers/node_list.h"
 #include "control/controllers/plan.h"
+#include "control/scheduler/rebalance.h"
 #include "control/store/view.h"
 
 namespace orchion::control::controllers {
@@ -43,6 +44,7 @@ struct TaskToPlace {
   std::vector<std::string> avoided = {};  // TaskSpec.avoided_nodes: the last is wanted least
   std::uint32_t slot = 0;                 // of a service's
   PlacementRulesPtr rules = nullptr;      // null: none
+  std::string only_on = {};               // the uid of the one node that will do; empty: any
 };
 
 scheduler::Strategy strategy_of(v1::JobSpec::Placement placement);
@@ -59,6 +61,16 @@ struct Placement {
 // plan gives to others.
 std::vector<Placement> place_tasks(const ClusterSnapshot& cluster, const std::vector<TaskToPlace>& tasks,
                                    std::uint64_t seed, const AddressSets& given = {});
+
+struct TaskOnNode {
+  TaskToPlace task;
+  std::string node_uid;
+};
+
+// Which of these tasks, that are where they are, to move so that nodes are evenly full. Tasks of the answer are indexes
+// into `tasks`, nodes into the cluster's.
+scheduler::Rebalancing rebalance_tasks(const ClusterSnapshot& cluster, const std::vector<TaskOnNode>& tasks,
+                                       std::size_t moves_max);
 
 // Gives the task its assignment, or its message; the claims and the writes that go with it. Volumes are pinned once:
 // `plan` knows which were. `controller` does it: see core::controller_actor().

@@ -1,6 +1,7 @@
 #include "control/controllers/seen_times.h"
 
 #include <algorithm>
+#include <set>
 
 #include <google/protobuf/util/message_differencer.h>
 
@@ -25,6 +26,22 @@ std::map<std::string, base::Time> SeenTimes::note_running(const std::vector<Task
     auto& attempt = running_[task->meta().uid()];
     if (attempt.number != status.attempt()) attempt = {status.attempt(), now};
     result.emplace(task->meta().uid(), attempt.since);
+  }
+  return result;
+}
+
+std::map<std::string, base::Time> SeenTimes::note_ready(const std::vector<TaskPtr>& tasks, base::Time now) {
+  std::map<std::string, base::Time> result;
+  std::set<std::string> moving;
+  for (const auto& task : tasks)
+    if (task->spec().has_move()) moving.insert(task->meta().uid());
+  for (const auto& task : tasks) {
+    if (!moving.contains(task->spec().predecessor())) continue;
+    const auto& uid = task->meta().uid();
+    if (task->status().state() == v1::RUNNING && core::is_well(task->status()))
+      result.insert(*ready_.try_emplace(uid, now).first);
+    else
+      ready_.erase(uid);
   }
   return result;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// When this server first saw that a task had ended, or ran again, or a node had fallen silent: nodes' clocks are not to
-// be relied on for delays. Kept by each controller that needs it; lost with the server, so that delays begin anew with
-// the next.
+// When this server first saw that a task had ended, ran again or was ready, or that a node had fallen silent: nodes'
+// clocks are not to be relied on for delays. Kept by each controller that needs it; lost with the server, so that
+// delays begin anew with the next.
 
 #include <map>
 #include <string>
@@ -20,6 +20,10 @@ class SeenTimes {
   // Those of the tasks that run after a restart, by uid: since when the attempt does.
   std::map<std::string, base::Time> note_running(const std::vector<TaskPtr>& tasks, base::Time now);
 
+  // Those of the tasks that take the place of others, which move, by uid: since when they run and are well, without a
+  // break.
+  std::map<std::string, base::Time> note_ready(const std::vector<TaskPtr>& tasks, base::Time now);
+
   // Nodes of these tasks that are lost or no longer there, by uid; all that are known, not only those.
   const std::map<std::string, base::Time>& note_silent(const store::View& view, const std::vector<TaskPtr>& tasks,
                                                        base::Time now);
@@ -29,6 +33,7 @@ class SeenTimes {
   void forget_task(const std::string& uid) {
     ended_.erase(uid);
     running_.erase(uid);
+    ready_.erase(uid);
   }
   void note_node(const v1::Node* before, const v1::Node* after);
 
@@ -38,7 +43,7 @@ class SeenTimes {
     base::Time since;
   };
 
-  std::map<std::string, base::Time> ended_, silent_;
+  std::map<std::string, base::Time> ended_, ready_, silent_;
   std::map<std::string, Attempt> running_;
 };
 

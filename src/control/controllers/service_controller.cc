@@ -85,6 +85,7 @@ ServiceSnapshot ServiceController::snapshot(const store::ObjectName& name) {
   result.gone = records_of_empty_slots(view(), *result.service, result.tasks);
   result.ended_since = seen_.note_ended(result.tasks, now().time);
   result.running_since = seen_.note_running(result.tasks, now().time);
+  result.ready_since = seen_.note_ready(result.tasks, now().time);
   if (result.service->spec().on_node_loss() == v1::FENCE) {
     result.silent_since = seen_.note_silent(view(), result.tasks, now().time);
     result.lease = context_.options.node_lost_after;

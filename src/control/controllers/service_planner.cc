@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "control/controllers/decisions.h"
+#include "control/controllers/service_moves.h"
 #include "control/controllers/service_recovery.h"
 #include "control/controllers/service_revisions.h"
 #include "control/controllers/service_slots.h"
@@ -59,6 +60,8 @@ class ServicePlanner {
       if (number >= 1 && number <= wanted_) settle(number, slot);
     update_one();
     make_tasks();
+    begin_move(slots);
+    abandon_other_moves();
     revisions_.pin(plan_);
     revisions_.prune(plan_);
     write_status();
@@ -82,6 +85,7 @@ class ServicePlanner {
     for (const auto& extra : slot.extras) plan_.units.push_back(stop(*extra, why_.surplus()));
     const bool wanted = number >= 1 && number <= wanted_;
     if (wanted || !slot.current) return;
+    if (slot.successor) plan_.units.push_back(stop(*slot.successor, why_.too_many()));
     plan_.units.push_back(stop(*slot.current, why_.too_many()));
     ++stopped_by_scaling_;
   }
@@ -91,6 +95,7 @@ class ServicePlanner {
     const TaskPtr task = slot.current;
     const auto condition = nodes_.condition_of(*task);
     const bool ended = is_ended(*task);
+    if (slot.successor) return settle_move(slot, condition);
     if (condition == NodeCondition::kGone && !ended && !is_fenced_by_now(*task, snapshot_.lease)) {
       note_lost(*task);
       return;
@@ -268,6 +273,101 @@ class ServicePlanner {
     return false;
   }
 
+  // --- moves ---
+
+  // Beside it, on another node, is what is to take its place.
+  void settle_move(const Slot& slot, NodeCondition condition) {
+    const v1::Task& task = *slot.current;
+    moving_ = true;
+    if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) {
+      in_transition_ = true;
+      plan_.units.push_back(
+          with(stop_lost(task), event(task, v1::Event::WARNING, "TaskLost",
+                                      fmt::format("{} was on node {}, which does not answer; it goes on on node {}",
+                                                  short_name(task), node_of(task), task.spec().move().node()))));
+      return;
+    }
+    if (revisions_.is_outdated(task)) {
+      outdated_ = true;
+      return give_up_moves(task, slot.successor.get(), "its service is changed");
+    }
+    const auto progress = progress_of(task, *slot.successor, spec_.container(), nodes_.condition_of(*slot.successor),
+                                      snapshot_.ready_since, now_);
+    if (progress.stage == MoveProgress::Stage::kFailed) return give_up_moves(task, slot.successor.get(), progress.why);
+    if (progress.look_again) plan_.wake(*progress.look_again);
+    if (progress.stage == MoveProgress::Stage::kWaits) return look_at_current(slot.current, condition);
+    plan_.units.push_back(with(stop(task, ServiceDecisions::rebalanced(task)),
+                               event(task, v1::Event::INFO, "TaskMoved",
+                                     fmt::format("{} moved from node {} to node {}", short_name(task), node_of(task),
+                                                 task.spec().move().node()))));
+    look_at_current(slot.successor, NodeCondition::kGood);
+  }
+
+  // The next whose turn it is, while nothing else changes.
+  void begin_move(const std::map<std::uint32_t, Slot>& slots) {
+    if (moving_) return;
+    const auto next = std::ranges::find_if(slots, [](const auto& entry) {
+      const auto& task = entry.second.current;
+      return task && task->spec().move().has_begun_at();
+    });
+    if (next == slots.end() || next->first > wanted_) return;
+    const v1::Task& task = *next->second.current;
+    if (is_written(task)) return;
+    if (is_ended(task)) return give_up_moves(task, nullptr, "it ended");
+    if (const auto why = why_immovable(spec_); !why.empty()) return give_up_moves(task, nullptr, why);
+    if (!new_tasks_.empty() || in_transition_ || has_unready_ || outdated_ || !failing_.empty() || !obstacle_.empty()) {
+      const auto left = left_of(task.spec().move(), spec_.container(), now_);
+      if (left <= base::Duration::zero()) return give_up_moves(task, nullptr, "other tasks of its service don't run");
+      return plan_.wake(now_.time + left);
+    }
+    TaskToPlace wanted = to_place();
+    wanted.slot = task.spec().slot();
+    wanted.only_on = task.spec().move().node_uid();
+    const auto placement = place_tasks(snapshot_.cluster, {wanted}, 0, taken_by(virtual_addresses_)).front();
+    if (!placement.assignment) return give_up_moves(task, nullptr, placement.message);
+    NewTask made{task.spec().slot(), ServiceDecisions::after(task, ServiceDecisions::rebalanced(task)), {}};
+    made.unit = {event(task, v1::Event::INFO, "TaskMoves",
+                       fmt::format("{} moves from node {} to node {}, since {}", short_name(task), node_of(task),
+                                   task.spec().move().node(), task.spec().move().reason()))};
+    create(made, placement);
+  }
+
+  // It goes on where it is.
+  void give_up_moves(const v1::Task& task, const v1::Task* successor, const std::string& why) {
+    abandoned_ = fmt::format("{} could not move: {}", short_name(task), why);
+    Unit unit{stay(task, why), event(task, v1::Event::WARNING, "TaskNotMoved",
+                                     fmt::format("{} stays on node {} and does not move to node {}: {}",
+                                                 short_name(task), node_of(task), task.spec().move().node(), why))};
+    if (successor != nullptr)
+      for (auto& write : stop(*successor, {"NotMoved", why, core::controller_actor(kServices)}))
+        unit.push_back(std::move(write));
+    plan_.units.push_back(std::move(unit));
+  }
+
+  // What failed with one would fail with the next.
+  void abandon_other_moves() {
+    if (abandoned_.empty()) return;
+    for (const auto& task : snapshot_.tasks)
+      if (task->spec().has_move() && !core::is_deleted(task->meta()) && !is_written(*task))
+        plan_.units.push_back({stay(*task, abandoned_)});
+  }
+
+  bool is_written(const v1::Task& task) const {
+    return std::ranges::any_of(plan_.units, [&](const Unit& unit) {
+      return std::ranges::any_of(unit, [&](const Write& write) {
+        const auto* written = std::get_if<v1::Task>(&write.object);
+        return written != nullptr && written->meta().uid() == task.meta().uid();
+      });
+    });
+  }
+
+  Write stay(const v1::Task& task, const std::string& why) const {
+    v1::Task staying = task;
+    staying.mutable_spec()->clear_move();
+    core::note_decision(staying, {"NotMoved", why, core::controller_actor(kServices)}, now_.wall);
+    return {Verb::kPutSpec, std::move(staying)};
+  }
+
   // --- the update ---
 
   void update_one() {
@@ -334,19 +434,19 @@ class ServicePlanner {
       wanted[i].slot = new_tasks_[i].slot;
     }
     const auto placements = place_tasks(snapshot_.cluster, wanted, random_.next(), taken_by(virtual_addresses_));
-    const Cost cost = Cost::of(spec_.container());
-    for (std::size_t i = 0; i < placements.size(); ++i) {
-      auto& made = new_tasks_[i];
-      v1::Task task = new_task(made);
-      core::note_decision(task, made.beginning.why, now_.wall);
-      apply_placement(placements[i], cost, kServices, now_, task, made.unit, plan_);
-      if (!placements[i].assignment)
-        made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
-                                  fmt::format("{} has no place: {}", short_name(task), placements[i].message)));
-      say_where_it_stays(made, task);
-      made.unit.push_back({Verb::kCreate, std::move(task)});
-      plan_.units.push_back(std::move(made.unit));
-    }
+    for (std::size_t i = 0; i < placements.size(); ++i) create(new_tasks_[i], placements[i]);
+  }
+
+  void create(NewTask& made, const Placement& placement) {
+    v1::Task task = new_task(made);
+    core::note_decision(task, made.beginning.why, now_.wall);
+    apply_placement(placement, Cost::of(spec_.container()), kServices, now_, task, made.unit, plan_);
+    if (!placement.assignment)
+      made.unit.push_back(event(task, v1::Event::WARNING, "TaskNotPlaced",
+                                fmt::format("{} has no place: {}", short_name(task), placement.message)));
+    say_where_it_stays(made, task);
+    made.unit.push_back({Verb::kCreate, std::move(task)});
+    plan_.units.push_back(std::move(made.unit));
   }
 
   void say_where_it_stays(NewTask& made, const v1::Task& task) {
@@ -491,6 +591,8 @@ class ServicePlanner {
   bool outdated_ = false;
   bool retrying_ = false;       // a task that comes after a failed one doesn't run yet
   bool in_transition_ = false;  // a slot is empty, or what is in it doesn't run yet
+  std::string abandoned_;       // why its tasks move no more
+  bool moving_ = false;         // one of its tasks moves, and what takes its place isn't ready yet
   bool has_unready_ = false;    // a task of the current revision runs, and names don't lead to it yet
   std::uint32_t running_ = 0, completed_ = 0, filled_ = 0, stopped_by_scaling_ = 0;
 };

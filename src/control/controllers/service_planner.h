@@ -30,6 +30,8 @@ struct ServiceSnapshot {
   std::map<std::string, base::Time> ended_since;
   // Likewise of tasks that run again after a restart, from when this attempt was seen to run.
   std::map<std::string, base::Time> running_since;
+  // Likewise of tasks that take the place of others, which move, from when they were ready without a break.
+  std::map<std::string, base::Time> ready_since;
   // For a service that fences: uids of nodes that are lost, or no longer there, and since when this server knows.
   std::map<std::string, base::Time> silent_since;
   base::Duration lease{};  // what nodes are given; see Welcome.lease_seconds
@@ -57,6 +59,9 @@ constexpr base::Duration kSettleTime = std::chrono::seconds(10);
 //   attempts are used up; on another node where the recovery is MOVE and another fits;
 // - tasks that can't live on their node, see looks_for_another_node(), stopped and replaced where another fits;
 // - tasks on nodes that are drained or leaving, or have a taint that lets no task stay, stopped and replaced;
+// - a task that is to move, once that has begun (TaskMove.begun_at), beside which the next one is made on the other
+//   node: when that has been ready for kMoveMonitor, the first is stopped. Where it can't become ready it goes again,
+//   the first stays, and the service's other moves are given up. One at a time, and none while something else changes;
 // - tasks on lost nodes replaced where on_node_loss is REPLACE and replacement isn't paused, where it is FENCE only
 //   after the time in which the node's agent, deaf to everybody, has stopped them itself; tasks of nodes that were
 //   removed replaced in any case, after the same time;

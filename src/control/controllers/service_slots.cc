@@ -28,6 +28,21 @@ bool is_better(const v1::Task& a, const v1::Task& b) {
   return rank(a) > rank(b);
 }
 
+// Once the one that moves has ended by itself, what comes after it is what is in the slot.
+bool is_successor(const v1::Task& task, const v1::Task& moving) {
+  return moving.spec().move().has_begun_at() && !is_ended(moving) && task.spec().predecessor() == moving.meta().uid();
+}
+
+void find_successor(Slot& slot) {
+  for (auto& extra : slot.extras) {
+    if (is_successor(*slot.current, *extra)) std::swap(slot.current, extra);
+    if (!is_successor(*extra, *slot.current)) continue;
+    slot.successor = extra;
+    slot.extras.erase(slot.extras.begin() + (&extra - slot.extras.data()));
+    return;
+  }
+}
+
 bool is_leaving(const v1::Task& task) {
   return task.spec().has_assignment() && !is_ended(task) && task.spec().desired_state() != v1::DESIRED_LOST;
 }
@@ -85,6 +100,7 @@ std::map<std::uint32_t, Slot> slots_of(const std::vector<TaskPtr>& tasks) {
       if (better) slot.current = task;
     }
   }
+  for (auto& [number, slot] : slots) find_successor(slot);
   return slots;
 }
 

@@ -14,8 +14,9 @@ namespace orchion::control::controllers {
 
 struct Slot {
   TaskPtr current;               // not to go
+  TaskPtr successor;             // of `current`, which moves: takes its place when it is ready there; see TaskMove
   TaskPtr former;                // the newest of those that are to go
-  std::vector<TaskPtr> extras;   // more than one that is not to go: all but the best
+  std::vector<TaskPtr> extras;   // more than those that are not to go: all but the best
   std::vector<TaskPtr> leaving;  // told to stop and not ended: nothing new may start beside them
 };
 

@@ -271,11 +271,9 @@ GpuSet PlacementEngine::choose_gpus(const ClassState& state, NodeIndex node) con
   return chosen;
 }
 
-ScoreKey PlacementEngine::score(ClassState& state, NodeIndex node, const DomainCounts& counts) const {
-  if (!fits(state, node)) return ScoreKey::none();
+// Nodes to avoid, then neighbours and taints, then domains, then tasks of the same group.
+std::uint64_t PlacementEngine::reluctance(const ClassState& state, NodeIndex node, const DomainCounts& counts) const {
   const auto& rules = state.rules;
-  const auto& demand = rules.demand;
-  if (!rules.neighbours.empty() && !accepts_neighbours(state, node, counts)) return ScoreKey::none();
   const bool evenly = rules.strategy == Strategy::kService || rules.strategy == Strategy::kSpread;
   std::uint64_t first = 0;
   if (!state.avoided.empty()) first |= capped(count_at(state.avoided, node), 8) << 56;
@@ -289,6 +287,22 @@ ScoreKey PlacementEngine::score(ClassState& state, NodeIndex node, const DomainC
     first |= capped(there, 16) << (32 - 16 * i);
   }
   if (evenly) first |= capped(count_at(groups_[rules.group], node), 16);
+  return first;
+}
+
+std::optional<std::uint64_t> PlacementEngine::reluctance(ClassIndex wanted, NodeIndex node) {
+  auto& state = classes_[wanted];
+  const auto counts = looks_at_domains(state.rules) ? count_domains(state.rules) : DomainCounts{};
+  if (!fits(state, node) || !accepts_neighbours(state, node, counts)) return std::nullopt;
+  return reluctance(state, node, counts);
+}
+
+ScoreKey PlacementEngine::score(ClassState& state, NodeIndex node, const DomainCounts& counts) const {
+  if (!fits(state, node)) return ScoreKey::none();
+  const auto& rules = state.rules;
+  const auto& demand = rules.demand;
+  if (!rules.neighbours.empty() && !accepts_neighbours(state, node, counts)) return ScoreKey::none();
+  const std::uint64_t first = reluctance(state, node, counts);
   const double free_cpus = nodes_.cpus_share(node, nodes_.free_cpus(node) - demand.nano_cpus);
   const double free_memory = nodes_.memory_share(node, nodes_.free_memory(node) - demand.memory_bytes);
   const auto gpus = nodes_.gpus(node);
@@ -460,14 +474,18 @@ std::optional<Spot> PlacementEngine::decide(ClassIndex wanted) {
     return std::nullopt;
   }
   const Spot spot{*node, choose_gpus(state, *node)};
-  const auto& rules = state.rules;
+  take(wanted, spot);
+  ++state.placed;
+  return spot;
+}
+
+void PlacementEngine::take(ClassIndex wanted, const Spot& spot) {
+  const auto& rules = classes_[wanted].rules;
   nodes_.take(spot.node, rules.demand, spot.gpus);
   ++groups_[rules.group][spot.node];
-  ++state.placed;
   ports_[spot.node].insert(ports_[spot.node].end(), rules.ports.begin(), rules.ports.end());
   for (const auto volume : rules.volumes) volumes_[volume] = spot.node;
   touch(spot.node);
-  return spot;
 }
 
 void PlacementEngine::release(ClassIndex wanted, const Spot& spot) {

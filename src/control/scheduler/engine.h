@@ -91,7 +91,12 @@ class PlacementEngine {
 
   // None: it fits nowhere. What it takes is taken.
   std::optional<Spot> decide(ClassIndex wanted);
+  void take(ClassIndex wanted, const Spot& spot);  // of a task that is to be there, whatever speaks against it
   void release(ClassIndex wanted, const Spot& spot);
+
+  // What goes before the nodes' loads where one is chosen for a task of the class: the smaller, the better. None: the
+  // node can't take one.
+  std::optional<std::uint64_t> reluctance(ClassIndex wanted, NodeIndex node);
 
   // Why a node can't take a task of the class now; what ClassRules::allowed refuses is kConstraint.
   Filter refusal(ClassIndex wanted, NodeIndex node) const;
@@ -138,6 +143,7 @@ class PlacementEngine {
     return !rules.spread_over.empty() || !rules.neighbours.empty();
   }
 
+  std::uint64_t reluctance(const ClassState& state, NodeIndex node, const DomainCounts& counts) const;
   ScoreKey score(ClassState& state, NodeIndex node, const DomainCounts& counts) const;
   double growth(const Demand& demand, NodeIndex node, GpuSet* best) const;
   GpuSet choose_gpus(const ClassState& state, NodeIndex node) const;

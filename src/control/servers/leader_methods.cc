@@ -28,6 +28,8 @@ std::span<const std::string_view> leader_methods() {
       "orchion.v1.TaskService.LogText",
       "orchion.v1.TaskService.Logs",
       "orchion.v1.TaskService.WatchUsage",
+      // Of its controllers.
+      "orchion.v1.NodeService.Rebalance",
       // Of files on its disk.
       "orchion.v1.JobService.RetryRun",
       "orchion.v1.JobService.RunJob",

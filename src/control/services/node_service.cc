@@ -134,4 +134,12 @@ void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> ser
                                                               bind(&NodeService::remove));
 }
 
+void add_rebalancing(core::MethodTable& table, Rebalance rebalance) {
+  table.unary<v1::RebalanceRequest, v1::RebalanceResponse>(
+      "orchion.v1.NodeService.Rebalance",
+      [rebalance = std::move(rebalance)](core::CallContext call, v1::RebalanceRequest request) {
+        return rebalance(std::move(request), core::user_actor(call.identity));
+      });
+}
+
 }  // namespace orchion::control::services

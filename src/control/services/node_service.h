@@ -33,4 +33,8 @@ class NodeService {
 
 void add_node_service(core::MethodTable& table, std::shared_ptr<NodeService> service);
 
+// Plans moves, and asks for them durably where it isn't a dry run, on the server that leads. `actor` wants them.
+using Rebalance = std::function<base::Co<v1::RebalanceResponse>(v1::RebalanceRequest request, std::string actor)>;
+void add_rebalancing(core::MethodTable& table, Rebalance rebalance);
+
 }  // namespace orchion::control::services

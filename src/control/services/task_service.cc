@@ -42,6 +42,12 @@ bool is_succeeded_by(const v1::Task& former, const v1::Task& task) {
   return task.spec().predecessor() == former.meta().uid();
 }
 
+// Until what moves has stopped, its slot means that one.
+bool is_beside_former(const store::View& view, const v1::Task& task) {
+  const auto former = task.spec().predecessor().empty() ? nullptr : view.tasks().find_uid(task.spec().predecessor());
+  return former && is_current(*former) && former->spec().has_move();
+}
+
 using ExecStream = core::TypedStream<v1::ExecInput, v1::ExecOutput>;
 using AttachStream = core::TypedStream<v1::AttachInput, v1::ExecOutput>;
 
@@ -103,7 +109,7 @@ base::Result<std::shared_ptr<const v1::Task>> TaskService::find(const std::strin
   for (const auto& task : view.tasks().of_stack(stack)) {
     const bool by_slot = slot_name(*task) == name;
     if (!by_slot && owner_of(*task) != name) continue;
-    if (!is_current(*task)) continue;
+    if (!is_current(*task) || is_beside_former(view, *task)) continue;
     if (!by_slot) ++matches;
     if (!best || number_of(*task) < number_of(*best) || is_succeeded_by(*best, *task)) best = task;
   }

@@ -81,6 +81,7 @@ void CannedHandlers::add_unimplemented(core::MethodTable& table) {
   unimplemented<v1::SetNodePlacementRequest, v1::Node>(table, "NodeService.SetNodePlacement");
   unimplemented<v1::ListContainersRequest, v1::ListContainersResponse>(table, "NodeService.ListContainers");
   unimplemented<v1::RemoveNodeRequest, Empty>(table, "NodeService.RemoveNode");
+  unimplemented<v1::RebalanceRequest, v1::RebalanceResponse>(table, "NodeService.Rebalance");
   unimplemented<v1::InviteNodeRequest, v1::InviteNodeResponse>(table, "NodeService.InviteNode");
   unimplemented<v1::ListImagesRequest, v1::ListImagesResponse>(table, "ImageService.ListImages");
   unimplemented<v1::PullImageRequest, v1::Image>(table, "ImageService.PullImage");
