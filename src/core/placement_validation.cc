@@ -52,6 +52,8 @@ void check_gpus(const v1::GpuRequest& request, const std::string& at, Violations
                                    request.share_milli(), kWholeGpu - 1));
   if (request.count() > 0 && request.share_milli() > 0)
     add("/shareMilli", "is of one GPU: leave out the count, which is of whole ones");
+  if (request.all() && (request.count() > 0 || request.share_milli() > 0))
+    add("/all", "is every GPU of a node: leave out the count and the share");
   if (request.memory_bytes() < 0) add("/memoryBytes", "is less than nothing");
 }
 

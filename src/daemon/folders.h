@@ -19,6 +19,8 @@ struct Folders {
   std::filesystem::path log() const { return data / "server.log"; }
   std::filesystem::path agent() const { return data / "agent"; }
   std::filesystem::path hooks() const { return data / "hooks.d"; }
+  // GPUs that nothing else tells of; perhaps there is none.
+  std::filesystem::path gpus() const { return data / "gpus.yaml"; }
   // What replaces the built-in checks of well-known images; perhaps there is none.
   std::filesystem::path checks() const { return data / "checks.yaml"; }
   std::filesystem::path images() const { return data / "images"; }

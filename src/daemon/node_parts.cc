@@ -5,11 +5,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/limits.h"
 #include "daemon/rootless.h"
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
+#include "node/devices/gpus/gpu_file.h"
 #include "node/images/image_collector.h"
 #include "node/networks/namespaces.h"
 
@@ -32,6 +36,15 @@ base::Result<std::shared_ptr<node::networks::Tunnels>> open_tunnels(const Folder
   ASSIGN_OR_RETURN(auto engine, node::networks::choose_wireguard(names.prefix() + "p", folders.run(short_id)));
   return node::networks::Tunnels::open({.cluster_short_id = short_id, .key_folder = folders.agent(), .port = port},
                                        std::move(engine));
+}
+
+base::Result<std::vector<node::devices::gpus::LocalGpu>> read_gpu_file(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return {};
+  ASSIGN_OR_RETURN(const auto text, base::read_file(path, 1u << 20));
+  auto read = node::devices::gpus::parse_gpu_file(text);
+  if (read) return read;
+  return base::fail(base::Code::kFailedPrecondition,
+                    fmt::format("{}: {}: mend it, or remove it", path.string(), read.error().message));
 }
 
 int worker_threads() {
@@ -90,6 +103,9 @@ base::Result<std::unique_ptr<NodeParts>> NodeParts::open(base::Executor executor
   RETURN_IF_ERROR(base::make_folders(run));
   RETURN_IF_ERROR(parts->open_ingress(run, ingress));
   ASSIGN_OR_RETURN(parts->image_limits_, read_image_limits());
+  ASSIGN_OR_RETURN(auto described, read_gpu_file(folders.gpus()));
+  parts->gpus_ = std::make_unique<node::devices::gpus::Gpus>(
+      clock, node::devices::gpus::GpusOptions{.described = std::move(described)});
   node::images::ImageStoreOptions images;
   images.folder = folders.images();
   images.architecture = node::devices::host_architecture();
@@ -170,8 +186,10 @@ base::Co<> NodeParts::keep_uplink() {
 }
 
 node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, base::Clock& clock) {
-  auto capabilities = [data = folders_.data, executors = executors_.get(), ingress = ingress_.get()] {
+  auto capabilities = [data = folders_.data, executors = executors_.get(), ingress = ingress_.get(),
+                       gpus = gpus_.get()] {
     auto found = node::devices::read_capabilities(data, executors->described());
+    for (auto& gpu : gpus->read()) *found.add_gpus() = std::move(gpu);
     found.set_agent_version(kVersion);
     if (ingress != nullptr) *found.mutable_ingress() = ingress->info();
     return found;
@@ -189,7 +207,8 @@ node::agent::AgentParts NodeParts::for_agent(node::agent::ControlLink& link, bas
           .workers = &workers_,
           .mesh = tunnels_.get(),
           .log_keeper = log_keeper_.get(),
-          .ingress = ingress_.get()};
+          .ingress = ingress_.get(),
+          .gpus = gpus_.get()};
 }
 
 }  // namespace orchion::daemon

@@ -68,6 +68,7 @@ class NodeParts {
   std::unique_ptr<node::images::ImageStore> images_;
   std::unique_ptr<NodeExecutors> executors_;
   node::images::CollectionLimits image_limits_;
+  std::unique_ptr<node::devices::gpus::Gpus> gpus_;
   std::shared_ptr<node::networks::Uplink> uplink_;    // without root
   std::shared_ptr<node::networks::Tunnels> tunnels_;  // in the mesh
   std::unique_ptr<node::networks::LinuxNetworks> networks_;

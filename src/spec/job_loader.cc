@@ -18,7 +18,7 @@ namespace orchion::spec {
 namespace {
 
 // What a job says at its top, and a service in its `x-orchion`.
-constexpr std::array<std::string_view, 3> kOrchionWords = {"executor", "on_node_loss", "tolerations"};
+constexpr std::array<std::string_view, 4> kOrchionWords = {"executor", "on_node_loss", "tolerations", "gpus"};
 
 // Of `deploy` the rest is about replicas.
 constexpr std::array<std::string_view, 3> kDeployParts = {"resources", "placement", "labels"};

@@ -118,7 +118,7 @@ constexpr Key kServiceKeyList[] = {
     refused("cpu_rt_runtime", "remove it; write `cpu_shares` for more weight"),
     refused("credential_spec", kWindows),
     refused("external_links", "remove it, and let both services join one stack"),
-    refused("gpus", "remove it until devices of this kind are handed out; a device file can be named in `devices`"),
+    {"gpus", kAny, true, "`all`, or a list of requests; they are given to nobody else meanwhile"},
     refused("mac_address", "remove it; addresses are given by orchion"),
     refused("mem_swappiness", "remove it; cgroup v2 has no such figure, `memswap_limit` limits swap"),
     refused("oom_kill_disable", "remove it; cgroup v2 has no such switch, `oom_score_adj` moves the choice"),
@@ -146,10 +146,8 @@ constexpr Key kLimitsKeyList[] = {{"cpus", kNumber}, {"memory", kNumber}, {"pids
 constexpr Key kReservationsKeyList[] = {
     {"cpus", kNumber},
     {"memory", kNumber},
-    refused("generic_resources", "remove it; constrain the service with `placement` to nodes that have it"),
-    refused("devices",
-            "remove it until devices of this kind are handed out; a device file can be named in `devices` of "
-            "the service")};
+    {"devices", kList, true, "GPUs, with `capabilities: [gpu]`"},
+    refused("generic_resources", "remove it; constrain the service with `placement` to nodes that have it")};
 constexpr Key kRestartPolicyKeyList[] = {{"condition", kText},
                                          {"max_attempts", kNumber},
                                          {"delay", kText},
@@ -161,6 +159,7 @@ constexpr Key kOrchionKeyList[] = {
     {"health", kMap},
     {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"},
     {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
+    {"gpus", kMap, true, "also as the service's `gpus`"},
     {"routes", kList, true, "or labels of Traefik"}};
 constexpr Key kRouteKeyList[] = {{"name", kText},
                                  {"host", kText, true, "`*.example.com` for one label more"},
@@ -339,6 +338,17 @@ constexpr Key kBuildSecretKeyList[] = {{"source", kText},
                                        refused("gid", "write it in the Dockerfile, with `RUN --mount=type=secret`"),
                                        refused("mode", "write it in the Dockerfile, with `RUN --mount=type=secret`")};
 constexpr Key kUlimitKeyList[] = {{"soft", kNumber}, {"hard", kNumber}};
+constexpr Key kDeviceRequestKeyList[] = {{"capabilities", kList, true, "`gpu`; all of a driver's parts are given"},
+                                         {"driver", kText, true, "the vendor, or `cdi`"},
+                                         {"count", kAny, true, "a number or `all`"},
+                                         {"device_ids", kList, true, "with `driver: cdi` alone: names of CDI devices"},
+                                         refused("options", "remove it; a driver's options are not passed on")};
+constexpr Key kGpuKeyList[] = {
+    {"count", kAny, true, "a number or `all`"},
+    {"share", kNumber},
+    {"memory", kNumber},
+    {"models", kList},
+    {"vendor", kText, true, "`nvidia`, `amd`, `intel`, `apple`, or another that a node names"}};
 constexpr Key kDeviceKeyList[] = {{"source", kText}, {"target", kText}, {"permissions", kText}};
 constexpr Key kBlockIoKeyList[] = {{"weight", kNumber},         {"weight_device", kList},
                                    {"device_read_bps", kList},  {"device_read_iops", kList},
@@ -388,6 +398,7 @@ constexpr Key kJobKeyList[] = {
     {"on_node_loss", kText, true, "`replace`, `wait` or `fence`"},
     {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},
     {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
+    {"gpus", kAny, true, "as a service's, or a map as of its `x-orchion`"},
     {"deploy", kMap, true, "`resources`, `placement` and `labels`"},
     refused("build", "describe it with a service, and name the image here"),
     refused("restart", "say `retries`"),
@@ -453,6 +464,8 @@ const KeyTable kBuildKeys{"build", kBuildKeyList};
 const KeyTable kBuildSecretKeys{"a secret of a build", kBuildSecretKeyList};
 const KeyTable kUlimitKeys{"a ulimit", kUlimitKeyList};
 const KeyTable kDeviceKeys{"a device", kDeviceKeyList};
+const KeyTable kDeviceRequestKeys{"a request for devices", kDeviceRequestKeyList};
+const KeyTable kGpuKeys{"gpus of x-orchion", kGpuKeyList};
 const KeyTable kBlockIoKeys{"blkio_config", kBlockIoKeyList};
 const KeyTable kBlockRateKeys{"a rate of blkio_config", kBlockRateKeyList};
 const KeyTable kBlockWeightKeys{"weight_device", kBlockWeightKeyList};
@@ -472,18 +485,18 @@ const KeyTable kPolicyPeerKeys{"a peer of a network policy", kPolicyPeerKeyList}
 
 std::span<const KeyTable* const> all_key_tables() {
   static const KeyTable* const kAll[] = {
-      &kTopKeys,           &kServiceKeys,       &kDeployKeys,        &kResourcesKeys,    &kLimitsKeys,
-      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,     &kDependencyKeys,   &kIncludeKeys,
-      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,          &kMountKeys,        &kBindKeys,
-      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,    &kHealthCheckKeys,  &kLoggingKeys,
-      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,        &kBlockIoKeys,      &kBlockRateKeys,
-      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys,  &kNetworkKeys,      &kNetworkOptionKeys,
-      &kIpamKeys,          &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys, &kSecretKeys,
-      &kConfigKeys,        &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,     &kProbesKeys,
-      &kProbeKeys,         &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,        &kBuildSecretKeys,
-      &kStackOrchionKeys,  &kJobKeys,           &kScheduleKeys,      &kParameterKeys,    &kInputKeys,
-      &kOutputKeys,        &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,  &kEgressRuleKeys,
-      &kPolicyPeerKeys,    &kRouteKeys,         &kRouteTlsKeys};
+      &kTopKeys,           &kServiceKeys,       &kDeployKeys,        &kResourcesKeys,     &kLimitsKeys,
+      &kReservationsKeys,  &kRestartPolicyKeys, &kPlacementKeys,     &kDependencyKeys,    &kIncludeKeys,
+      &kExtendsKeys,       &kEnvFileKeys,       &kPortKeys,          &kMountKeys,         &kBindKeys,
+      &kMountVolumeKeys,   &kTmpfsKeys,         &kAttachmentKeys,    &kHealthCheckKeys,   &kLoggingKeys,
+      &kLoggingOptionKeys, &kUlimitKeys,        &kDeviceKeys,        &kBlockIoKeys,       &kBlockRateKeys,
+      &kBlockWeightKeys,   &kFileKeys,          &kModelBindingKeys,  &kNetworkKeys,       &kNetworkOptionKeys,
+      &kIpamKeys,          &kIpamConfigKeys,    &kVolumeKeys,        &kDriverOptionKeys,  &kSecretKeys,
+      &kConfigKeys,        &kModelKeys,         &kOrchionKeys,       &kRecoveryKeys,      &kProbesKeys,
+      &kProbeKeys,         &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys,
+      &kStackOrchionKeys,  &kJobKeys,           &kScheduleKeys,      &kParameterKeys,     &kInputKeys,
+      &kOutputKeys,        &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,   &kEgressRuleKeys,
+      &kPolicyPeerKeys,    &kRouteKeys,         &kRouteTlsKeys,      &kDeviceRequestKeys, &kGpuKeys};
   return kAll;
 }
 

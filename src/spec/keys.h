@@ -80,6 +80,8 @@ extern const KeyTable kBuildKeys;
 extern const KeyTable kBuildSecretKeys;
 extern const KeyTable kUlimitKeys;
 extern const KeyTable kDeviceKeys;
+extern const KeyTable kDeviceRequestKeys;
+extern const KeyTable kGpuKeys;
 extern const KeyTable kBlockIoKeys;
 extern const KeyTable kBlockRateKeys;
 extern const KeyTable kBlockWeightKeys;

@@ -599,6 +599,46 @@ TEST(Loader, ReadsWhichTaintsAreTolerated) {
       "compose.yaml:1:54: `gpu:NoSchedule` tolerates nothing: write the taint's key, as gpu or gpu=only; * is any");
 }
 
+TEST(Loader, ReadsWhichGpusAreAskedFor) {
+  const auto gpus_of = [](const std::string& text) {
+    const auto stack = loaded("services: {web: {image: a, " + text + "}}");
+    EXPECT_EQ(loaded(render("shop", stack)).DebugString(), stack.DebugString()) << "written and read again: " << text;
+    return stack.services(0).spec().container().gpus();
+  };
+  expect_message(gpus_of("gpus: all"), R"({"all":true})");
+  expect_message(gpus_of("gpus: [{count: 2, driver: nvidia}]"), R"({"count":2,"vendor":"nvidia"})");
+  expect_message(gpus_of("gpus: [{driver: amd}]"), R"({"all":true,"vendor":"amd"})");
+  const auto reserved = [&](const std::string& text) {
+    return gpus_of("deploy: {resources: {reservations: {devices: [" + text + "]}}}");
+  };
+  expect_message(reserved("{driver: nvidia, count: 1, capabilities: [gpu, utility]}"),
+                 R"({"count":1,"vendor":"nvidia"})");
+  expect_message(reserved("{count: all, capabilities: [gpu]}"), R"({"all":true})");
+  expect_message(gpus_of("x-orchion: {gpus: {share: 0.25, memory: 8g}}"),
+                 R"({"shareMilli":250,"memoryBytes":"8589934592"})");
+  expect_message(gpus_of("x-orchion: {gpus: {models: [A, B], vendor: intel}}"),
+                 R"({"count":1,"models":["A","B"],"vendor":"intel"})");
+  const auto named = loaded(
+      "services: {web: {image: a, deploy: {resources: {reservations: {devices: [{driver: cdi, device_ids: "
+      "[example.com/gpu=0], capabilities: [gpu]}]}}}}}");
+  EXPECT_EQ(named.services(0).spec().container().devices(0).source(), "example.com/gpu=0");
+  EXPECT_FALSE(named.services(0).spec().container().has_gpus());
+}
+
+TEST(Loader, RefusesGpusThatNobodyCanGive) {
+  const auto refused = [](const std::string& text) { return error_of("services: {web: {image: a, " + text + "}}"); };
+  EXPECT_THAT(refused("gpus: some"), HasSubstr("`some` isn't a request for GPUs: write all, or a list"));
+  EXPECT_THAT(refused("gpus: [{count: 0}]"), HasSubstr("count"));
+  EXPECT_THAT(refused("gpus: [{device_ids: ['0']}]"), HasSubstr("write `count` instead"));
+  EXPECT_THAT(refused("deploy: {resources: {reservations: {devices: [{count: 1}]}}}"),
+              HasSubstr("say which devices are meant: `capabilities: [gpu]`"));
+  EXPECT_THAT(refused("deploy: {resources: {reservations: {devices: [{capabilities: [tpu]}]}}}"),
+              HasSubstr("no devices of the kind `tpu` are handed out"));
+  EXPECT_THAT(refused("x-orchion: {gpus: {share: 1.5}}"), HasSubstr("`1.5` isn't a share of a GPU"));
+  EXPECT_THAT(refused("x-orchion: {gpus: {share: 0.5, count: 1}}"), HasSubstr("a share is of one GPU"));
+  EXPECT_THAT(refused("gpus: all, x-orchion: {gpus: {count: 1}}"), HasSubstr("GPUs are asked for twice"));
+}
+
 TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {
   const auto recovery_of = [](const std::string& text) {
     return loaded("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: " + text + "}}}")

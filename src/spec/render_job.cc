@@ -48,6 +48,7 @@ class JobRenderer {
                                                                      : "replace");
     yaml_.field("executor", spec_.container().executor());
     render_tolerations(spec_.placement_rules(), yaml_);
+    render_own_gpus(spec_.container(), yaml_);
   }
 
  private:

@@ -49,6 +49,7 @@ class OptionsRenderer {
     yaml_.pairs("sysctls", container.sysctls());
     yaml_.list_if("device_cgroup_rules", container.device_rules());
     devices(container);
+    render_gpus(container, yaml_);
     if (container.ulimits().empty()) return;
     yaml_.key("ulimits");
     yaml_.begin_map();

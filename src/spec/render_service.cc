@@ -281,7 +281,7 @@ class ServiceRenderer {
     const bool has_probes = needs_probes(spec.container());
     const bool recovers = spec.recovery().action() != v1::Recovery::RESTART;
     if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers &&
-        spec.placement().tolerations().empty() && spec.routes().empty())
+        spec.placement().tolerations().empty() && spec.routes().empty() && !has_own_gpus(spec.container()))
       return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
@@ -289,6 +289,7 @@ class ServiceRenderer {
     if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
     yaml_.field("executor", executor);
     render_tolerations(spec.placement(), yaml_);
+    render_own_gpus(spec.container(), yaml_);
     if (has_probes) render_probes(spec.container(), yaml_);
     if (recovers) recovery(spec.recovery());
     if (!spec.routes().empty()) render_routes(spec, yaml_);

@@ -21,6 +21,11 @@ void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
 // `tolerations` of `x-orchion` and of jobs, where there are any.
 void render_tolerations(const v1::PlacementRules& rules, RenderWriter& yaml);
 
+// `gpus` of a service, where Compose has words for what it asks; else, of `x-orchion` and of jobs.
+bool has_own_gpus(const v1::ContainerSpec& container);
+void render_gpus(const v1::ContainerSpec& container, RenderWriter& yaml);
+void render_own_gpus(const v1::ContainerSpec& container, RenderWriter& yaml);
+
 // `queues` of `x-orchion`, where the stack has any.
 void render_queues(const v1::StackSpec& spec, RenderWriter& yaml);
 

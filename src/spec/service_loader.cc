@@ -37,6 +37,7 @@ class ServiceLoader {
     load_networks(node_, container(), context_);
     load_isolation(node_, container(), context_);
     load_devices(node_, container(), context_);
+    load_gpus(node_, container(), context_);
     if (const auto* node = find("healthcheck")) load_health_check(*node, container(), context_);
     if (const auto* node = find("logging")) load_logging(*node, container(), context_);
     load_dependencies();

@@ -35,6 +35,7 @@ void load_mounts(const Node& service, v1::ContainerSpec& container, LoadContext&
 void load_deploy(const Node& deploy, v1::ServiceSpec& spec, LoadContext& context);
 void load_isolation(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_devices(const Node& service, v1::ContainerSpec& container, LoadContext& context);
+void load_gpus(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_resources(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_names(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_networks(const Node& service, v1::ContainerSpec& container, LoadContext& context);

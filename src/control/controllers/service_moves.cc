@@ -6,6 +6,7 @@
 
 #include "control/controllers/service_recovery.h"
 #include "core/defaults.h"
+#include "core/gpu_request.h"
 #include "core/lifecycle.h"
 #include "core/shared_network.h"
 #include "core/task_state.h"
@@ -43,8 +44,7 @@ std::string why_immovable(const v1::ServiceSpec& spec) {
   if (spec.on_node_loss() != v1::REPLACE) return "two of its tasks must never run in one place of it at once";
   if (std::ranges::any_of(container.mounts(), [](const auto& mount) { return mount.type() != v1::Mount::TMPFS; }))
     return "it has data on its node";
-  if (container.devices_size() > 0 || container.gpus().count() > 0 || container.gpus().share_milli() > 0)
-    return "it has devices of its node";
+  if (container.devices_size() > 0 || core::wants_gpus(container.gpus())) return "it has devices of its node";
   if (core::shares_network(container)) return "it shares another service's network";
   if (container.network_mode() == v1::HOST_NETWORK) return "it is reached by its node's address";
   if (std::ranges::any_of(container.ports(), [](const auto& port) { return port.host_only(); }))

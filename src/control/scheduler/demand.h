@@ -17,6 +17,7 @@ struct GpuDemand {
   std::uint32_t milli = 0;        // of each: kWholeGpu, or less where `count` is 1
   std::int64_t memory_bytes = 0;  // that each must have; of a share: that it takes; 0: any
   std::vector<GpuModel> models;   // that will do; empty: any
+  bool all = false;               // those of the node, `count` at least
 
   bool is_share() const { return milli < kWholeGpu; }
   std::uint64_t total_milli() const { return std::uint64_t{count} * milli; }

@@ -216,7 +216,8 @@ double PlacementEngine::growth(const Demand& demand, NodeIndex node, GpuSet* bes
   if (!demand.gpus.is_share()) {
     // Those with the least memory, where they differ: larger ones are for who needs them.
     GpuSet chosen = 0;
-    for (std::uint32_t k = 0; k < demand.gpus.count; ++k) {
+    const auto wanted = nodes_.gpus_wanted(node, demand.gpus);
+    for (std::uint32_t k = 0; k < wanted; ++k) {
       std::size_t least = gpus.size();
       for (std::size_t i = 0; i < gpus.size(); ++i)
         if ((chosen >> i & 1) == 0 && gpus[i].can_give(demand.gpus) &&
@@ -258,7 +259,8 @@ GpuSet PlacementEngine::choose_gpus(const ClassState& state, NodeIndex node) con
     return chosen;
   }
   const auto gpus = nodes_.gpus(node);
-  for (std::uint32_t k = 0; k < wanted.gpus.count; ++k) {
+  const auto count = nodes_.gpus_wanted(node, wanted.gpus);
+  for (std::uint32_t k = 0; k < count; ++k) {
     std::size_t best = gpus.size();
     for (std::size_t i = 0; i < gpus.size(); ++i) {
       if ((chosen >> i & 1) != 0 || !gpus[i].can_give(wanted.gpus)) continue;

@@ -94,6 +94,23 @@ TEST(PlacementEngine, SeveralWholeGpusAreOnOneNode) {
   EXPECT_FALSE(engine.decide(three));
 }
 
+TEST(PlacementEngine, AllGpusAreThoseOfANodeThatHasSomeAndGaveNone) {
+  PlacementEngine engine(1);
+  engine.add_node(machine(8), 0);
+  engine.add_node(machine(8, 2), 1);
+  engine.add_node(machine(8, 3), 2);
+  Demand every = whole_gpus(1);
+  every.gpus.all = true;
+  const auto all = add(engine, every);
+  ASSERT_TRUE(engine.decide(add(engine, whole_gpus(3))));
+  const auto spot = engine.decide(all);
+  ASSERT_TRUE(spot);
+  EXPECT_EQ(spot->node, 1u);
+  EXPECT_EQ(std::popcount(spot->gpus), 2);
+  EXPECT_FALSE(engine.decide(all));
+  EXPECT_EQ(engine.refusal(all, 0), Filter::kGpus);
+}
+
 // Work of the mix wants whole GPUs: a share goes where one is begun already, and what needs processors alone goes where
 // none would be stranded.
 TEST(PlacementEngine, KeepsGpusUsefulForTheUsualWork) {

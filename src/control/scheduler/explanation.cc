@@ -24,6 +24,7 @@ std::string_view form(int count, std::string_view one, std::string_view more) {
 // "need 2", "need 0.25 of one with 8 GiB"
 std::string wanted_gpus(const v1::GpuRequest& wanted) {
   std::string text = wanted.share_milli() > 0 ? fmt::format("need {:g} of one", wanted.share_milli() / 1000.0)
+                     : wanted.all()           ? "need all that it has"
                                               : fmt::format("need {}", wanted.count());
   if (wanted.memory_bytes() > 0) text += fmt::format(" with {}", core::format_bytes(wanted.memory_bytes()));
   return text;

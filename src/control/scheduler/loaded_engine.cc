@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kLabelPrefix = "node.labels.";
 constexpr std::int64_t kGone = -2;
+constexpr GpuModel kNoModel = 0;
 
 }  // namespace
 
@@ -32,7 +33,7 @@ void LoadedEngine::add_node(const NodeView& view, std::uint32_t index) {
   const auto& capabilities = view.node->status().capabilities();
   const auto& system = view.node->spec().reserved();
   Capacity capacity{capabilities.nano_cpus(), capabilities.memory_bytes(), capabilities.disk_bytes(), {}};
-  for (const auto& gpu : capabilities.gpus()) capacity.gpus.push_back({model_of(gpu.model()), gpu.memory_bytes()});
+  for (const auto& gpu : capabilities.gpus()) capacity.gpus.push_back({model_of(gpu), gpu.memory_bytes()});
   const auto node = engine_.add_node(capacity, index);
   const auto gpus = static_cast<std::size_t>(std::min<int>(capabilities.gpus_size(), kGpusMax));
   engine_.reserve(node,
@@ -53,16 +54,20 @@ GroupIndex LoadedEngine::add_group() {
   return engine_.add_group();
 }
 
-GpuModel LoadedEngine::model_of(const std::string& name) {
-  return models_.try_emplace(name, static_cast<GpuModel>(models_.size() + 1)).first->second;
+GpuModel LoadedEngine::model_of(const v1::Gpu& gpu) {
+  return models_.try_emplace({gpu.vendor(), gpu.model()}, static_cast<GpuModel>(models_.size() + 1)).first->second;
 }
 
-GpuDemand LoadedEngine::demand_of(const v1::GpuRequest& request) {
+GpuDemand LoadedEngine::demand_of(const v1::GpuRequest& request) const {
   GpuDemand demand;
-  demand.count = request.share_milli() > 0 ? 1 : request.count();
+  demand.count = request.share_milli() > 0 || request.all() ? 1 : request.count();
+  demand.all = request.all();
   demand.milli = request.share_milli() > 0 ? request.share_milli() : kWholeGpu;
   demand.memory_bytes = request.memory_bytes();
-  for (const auto& model : request.models()) demand.models.push_back(model_of(model));
+  if (request.models().empty() && request.vendor().empty()) return demand;
+  for (const auto& [gpu, model] : models_)
+    if (will_do(request, gpu.first, gpu.second)) demand.models.push_back(model);
+  if (demand.models.empty()) demand.models.push_back(kNoModel);
   return demand;
 }
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <unordered_map>
+#include <utility>
 
 #include "control/scheduler/engine.h"
 #include "control/scheduler/explanation.h"
@@ -29,8 +29,8 @@ class LoadedEngine {
  private:
   void add_node(const NodeView& view, std::uint32_t index);
   GroupIndex add_group();
-  GpuModel model_of(const std::string& name);
-  GpuDemand demand_of(const v1::GpuRequest& request);
+  GpuModel model_of(const v1::Gpu& gpu);
+  GpuDemand demand_of(const v1::GpuRequest& request) const;  // after all nodes, whose GPUs have the models there are
   DomainColumn column_of(const std::string& key);
   void add_class(const TaskClass& wanted);
   Refusal check(const TaskClass& wanted, std::size_t n) const;
@@ -38,7 +38,7 @@ class LoadedEngine {
   const PlacementInput& input_;
   PlacementEngine engine_;
   std::size_t groups_ = 0;
-  std::unordered_map<std::string, GpuModel> models_;
+  std::map<std::pair<std::string, std::string>, GpuModel> models_;  // by vendor and model
   std::map<std::string, DomainColumn> columns_;
 };
 

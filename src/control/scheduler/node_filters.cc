@@ -37,11 +37,10 @@ Refusal check_executor(const v1::Node& node, const TaskClass& wanted) {
 
 // Only which models there are; how many are free is the engine's to say.
 Refusal check_gpu_models(const v1::Node& node, const TaskClass& wanted) {
-  if (wanted.gpus.models().empty()) return {};
-  const auto& models = wanted.gpus.models();
+  if (wanted.gpus.models().empty() && wanted.gpus.vendor().empty()) return {};
   std::set<std::string> there;
   for (const auto& gpu : node.status().capabilities().gpus()) {
-    if (std::find(models.begin(), models.end(), gpu.model()) != models.end()) return {};
+    if (will_do(wanted.gpus, gpu.vendor(), gpu.model())) return {};
     there.insert(gpu.model());
   }
   return {Filter::kGpuModel, there.empty() ? "no GPUs" : fmt::format("other GPUs ({})", fmt::join(there, ", "))};
@@ -86,6 +85,11 @@ Refusal check_attributes(const v1::Node& node, const TaskClass& wanted) {
     return {Filter::kPlatform, architecture};
   if (Refusal refused = check_executor(node, wanted); refused.filter != Filter::kPassed) return refused;
   return check_gpu_models(node, wanted);
+}
+
+bool will_do(const v1::GpuRequest& wanted, const std::string& vendor, const std::string& model) {
+  if (!wanted.vendor().empty() && wanted.vendor() != vendor) return false;
+  return wanted.models().empty() || std::ranges::find(wanted.models(), model) != wanted.models().end();
 }
 
 }  // namespace orchion::control::scheduler

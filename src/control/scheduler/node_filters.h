@@ -15,6 +15,9 @@ Refusal check_condition(const v1::Node& node);
 Refusal check_taints(const v1::Node& node, const TaskClass& wanted);
 Refusal check_attributes(const v1::Node& node, const TaskClass& wanted);
 
+// Whether a GPU of this vendor and model is of the kind that is asked for.
+bool will_do(const v1::GpuRequest& wanted, const std::string& vendor, const std::string& model);
+
 // Whether it has a taint that says to prefer others, and that the class doesn't tolerate.
 bool prefers_others(const v1::Node& node, const TaskClass& wanted);
 

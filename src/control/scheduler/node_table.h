@@ -46,13 +46,18 @@ class NodeTable {
     return demand.disk_bytes > 0 && demand.disk_bytes > free_disk_[node];
   }
   bool lacks_gpus(NodeIndex node, const Demand& demand) const {
-    return demand.gpus.count > 0 && gpus_that_can(node, demand.gpus) < demand.gpus.count;
+    return demand.gpus.count > 0 && gpus_that_can(node, demand.gpus) < gpus_wanted(node, demand.gpus);
   }
   bool fits(NodeIndex node, const Demand& demand) const {
     return !lacks_cpus(node, demand) && !lacks_memory(node, demand) && !lacks_disk(node, demand) &&
            !lacks_gpus(node, demand);
   }
 
+  // How many GPUs of this node the demand is for.
+  std::uint32_t gpus_wanted(NodeIndex node, const GpuDemand& wanted) const {
+    const auto all = static_cast<std::uint32_t>(gpus(node).size());
+    return wanted.all && all > wanted.count ? all : wanted.count;
+  }
   // How many of its GPUs could be given to the demand.
   std::uint32_t gpus_that_can(NodeIndex node, const GpuDemand& wanted) const;
 

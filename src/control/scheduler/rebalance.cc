@@ -9,6 +9,7 @@
 
 #include "control/scheduler/loaded_engine.h"
 #include "control/scheduler/node_filters.h"
+#include "core/gpu_request.h"
 
 namespace orchion::control::scheduler {
 
@@ -54,7 +55,7 @@ bool reserves(const TaskClass& task) {
 
 bool may_move(const TaskClass& task) {
   if (task.strategy == Strategy::kBinPack || task.strategy == Strategy::kFragmentation) return false;
-  return task.volumes.empty() && task.gpus.count() == 0 && task.gpus.share_milli() == 0 && !task.together;
+  return task.volumes.empty() && !core::wants_gpus(task.gpus) && !task.together;
 }
 
 class Rebalancer {

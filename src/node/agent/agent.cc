@@ -77,6 +77,7 @@ Agent::Agent(base::Executor executor, AgentOptions options, AgentParts parts, st
              .boot_id = options_.boot_id.empty() ? read_boot_id() : options_.boot_id,
              .log_bytes_max = options_.log_bytes_max,
              .node_files = options_.node_files,
+             .gpus = parts_.gpus,
              .known_images = options_.known_images,
              .image_present =
                  [this](const std::string& digest) {

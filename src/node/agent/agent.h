@@ -22,6 +22,7 @@
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
+#include "node/devices/gpus/gpus.h"
 #include "node/probes/known_images.h"
 
 namespace orchion::node::agent {
@@ -57,6 +58,7 @@ struct AgentParts {
   networks::MeshKeys* mesh = nullptr;         // null: this node speaks to others unencrypted
   logs::LogKeeper* log_keeper = nullptr;      // null: a gone task's output goes with it, none is compressed
   mesh::ingress::Ingress* ingress = nullptr;  // null: no HTTP is taken here
+  devices::gpus::Gpus* gpus = nullptr;        // null: tasks are given none
 };
 
 // One executor. start(), then run(); shutdown() before it is destroyed.

@@ -28,9 +28,27 @@ base::Result<> SessionOrder::check_assignments(const v1::Assignments& assignment
 namespace {
 
 constexpr std::int64_t kNoticedShare = 20;
+constexpr std::uint32_t kNoticedPoints = 20;  // of a hundred
+constexpr std::uint32_t kNoticedDegrees = 10;
 
 bool moved(std::int64_t before, std::int64_t after, std::int64_t whole) {
   return std::abs(before - after) * kNoticedShare >= whole && before != after;
+}
+
+// How busy a GPU is changes all the time.
+bool gpu_moved(const v1::Gpu& before, const v1::Gpu& after) {
+  const auto points = [](std::uint32_t a, std::uint32_t b) { return a > b ? a - b : b - a; };
+  return moved(before.memory_free_bytes(), after.memory_free_bytes(), after.memory_bytes()) ||
+         points(before.utilisation_percent(), after.utilisation_percent()) >= kNoticedPoints ||
+         points(before.temperature_celsius(), after.temperature_celsius()) >= kNoticedDegrees;
+}
+
+// `gpu` with what changes all the time as it is in `now`.
+void keep_lasting(const v1::Gpu& now, v1::Gpu& gpu) {
+  gpu.set_memory_free_bytes(now.memory_free_bytes());
+  gpu.set_utilisation_percent(now.utilisation_percent());
+  gpu.set_temperature_celsius(now.temperature_celsius());
+  gpu.set_power_milliwatts(now.power_milliwatts());
 }
 
 }  // namespace
@@ -39,6 +57,10 @@ bool differs_enough(const v1::NodeCapabilities& before, const v1::NodeCapabiliti
   if (moved(before.memory_available_bytes(), after.memory_available_bytes(), after.memory_bytes())) return true;
   if (moved(before.disk_free_bytes(), after.disk_free_bytes(), after.disk_bytes())) return true;
   auto rest = before;
+  for (int i = 0; i < std::min(before.gpus_size(), after.gpus_size()); ++i) {
+    if (gpu_moved(before.gpus(i), after.gpus(i))) return true;
+    keep_lasting(after.gpus(i), *rest.mutable_gpus(i));
+  }
   rest.set_memory_available_bytes(after.memory_available_bytes());
   rest.set_disk_free_bytes(after.disk_free_bytes());
   return !google::protobuf::util::MessageDifferencer::Equals(rest, after);

@@ -65,5 +65,31 @@ TEST(DiffersEnough, IgnoresWhatAlwaysMoves) {
   EXPECT_TRUE(differs_enough(before, after));
 }
 
+TEST(DiffersEnough, IgnoresHowBusyAGpuIsForAMoment) {
+  v1::NodeCapabilities before;
+  auto& gpu = *before.add_gpus();
+  gpu.set_id("a");
+  gpu.set_memory_bytes(1000);
+  gpu.set_memory_free_bytes(500);
+  gpu.set_utilisation_percent(40);
+  gpu.set_temperature_celsius(60);
+  auto after = before;
+  auto& now = *after.mutable_gpus(0);
+  now.set_memory_free_bytes(460);
+  now.set_utilisation_percent(55);
+  now.set_temperature_celsius(65);
+  now.set_power_milliwatts(90'000);
+  EXPECT_FALSE(differs_enough(before, after));
+  now.set_utilisation_percent(60);
+  EXPECT_TRUE(differs_enough(before, after));
+  after = before;
+  after.mutable_gpus(0)->set_id("b");
+  EXPECT_TRUE(differs_enough(before, after));
+  after = before;
+  after.add_gpus()->set_id("c");
+  EXPECT_TRUE(differs_enough(before, after));
+  EXPECT_TRUE(differs_enough(after, before));
+}
+
 }  // namespace
 }  // namespace orchion::node::agent

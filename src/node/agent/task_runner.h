@@ -20,6 +20,7 @@
 #include "node/agent/slots.h"
 #include "node/agent/task_inputs.h"
 #include "node/agent/task_plan.h"
+#include "node/devices/gpus/gpus.h"
 #include "node/images/images.h"
 #include "node/logs/log_keeper.h"
 #include "node/probes/known_images.h"
@@ -50,6 +51,7 @@ struct TaskTools {
   std::string boot_id;
   std::int64_t log_bytes_max = 0;
   NodeFiles node_files = {};
+  devices::gpus::Gpus* gpus = nullptr;                           // null: tasks are given none
   std::shared_ptr<const probes::KnownImages> known_images = {};  // as AgentOptions'
   // An image with this digest is on the node.
   std::function<void(const std::string& digest)> image_present;

@@ -38,8 +38,8 @@ constexpr char kFenced[] =
 constexpr int kExitNotExecutable = 126;
 constexpr int kExitNoCommand = 127;
 
-bool lacks_hooks(const runtimes::Runtime& runtime) {
-  return runtime.capabilities().lacks.contains(runtimes::feature::kHooks);
+bool lacks(const runtimes::Runtime& runtime, std::string_view feature) {
+  return runtime.capabilities().lacks.contains(feature);
 }
 
 base::Result<> first_error(base::Result<> first, base::Result<> second) {
@@ -178,8 +178,14 @@ base::Co<> TaskRunner::build() {
     inputs.network_namespace = tools_.networks.namespace_path(core::shares_network(task()) ? network_owner() : uid());
   inputs.log_bytes_max = tools_.log_bytes_max;
   CO_ASSIGN_OR_RETURN(auto config, container_config(inputs));
-  auto add = [files = tools_.node_files, has_hooks = !lacks_hooks(executor_->runtime), config = std::move(config)] {
-    return add_node_files(files, has_hooks, config);
+  std::vector<std::string> gpu_ids;
+  for (const auto& share : task().spec().assignment().gpus()) gpu_ids.push_back(share.id());
+  auto add = [files = tools_.node_files, gpus = tools_.gpus, ids = std::move(gpu_ids),
+              has_hooks = !lacks(executor_->runtime, runtimes::feature::kHooks),
+              contains = !lacks(executor_->runtime, runtimes::feature::kDevices),
+              config = std::move(config)]() mutable -> base::Result<runtimes::ContainerConfig> {
+    if (gpus != nullptr) RETURN_IF_ERROR(contains ? gpus->give(ids, config) : gpus->name(ids, config));
+    return add_node_files(files, has_hooks, std::move(config));
   };
   CO_ASSIGN_OR_RETURN(auto complete, co_await run_blocking(tools_.workers, std::move(add)));
   co_return co_await executor_->runtime.prepare(std::move(complete));
