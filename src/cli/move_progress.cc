@@ -42,6 +42,8 @@ MoveProgress::Outcome MoveProgress::judge(const v1::PlannedMove& move) const {
   const auto found = tasks_.find(move.task_uid());
   const v1::Task* successor = successor_of(move);
   if (found == tasks_.end() || core::is_deleted(found->second.meta())) {
+    if (successor != nullptr && found != tasks_.end() && !core::is_terminal(found->second.status().state()))
+      return {Mark::kWorking, fmt::format("from {} to {}: the one on {} stops", move.from(), move.to(), move.from())};
     if (successor != nullptr) return {Mark::kDone, fmt::format("moved from {} to {}", move.from(), move.to())};
     return {Mark::kFailed, "it was stopped or replaced meanwhile; `orchion events` says why"};
   }

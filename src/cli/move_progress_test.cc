@@ -62,6 +62,11 @@ TEST(MoveProgress, GoesFromWaitingToMoved) {
   progress.put(successor("1", "c", v1::RUNNING));
   progress.put(going(moving("1", true)));
   progress.look();
+  EXPECT_EQ(progress.rows()[0].text, "from a to c: the one on a stops");
+  auto stopped = going(moving("1", true));
+  stopped.mutable_status()->set_state(v1::STOPPED);
+  progress.put(stopped);
+  progress.look();
   EXPECT_EQ(progress.rows()[0], (ProgressRow{Mark::kDone, "shop/web.1", "moved from a to c"}));
   EXPECT_FALSE(progress.is_done());
   EXPECT_EQ(progress.moved(), 1U);

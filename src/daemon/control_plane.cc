@@ -12,6 +12,7 @@
 #include "control/services/handlers.h"
 #include "control/services/input_copies.h"
 #include "control/services/join_service.h"
+#include "control/services/node_service.h"
 #include "control/services/route_service.h"
 #include "control/services/run_inputs.h"
 #include "control/services/view_wait.h"

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "control/services/node_service.h"
+
 namespace orchion::testing {
 
 namespace {

@@ -253,6 +253,7 @@ REFUSED = {
     "POST /v1/nodes/{name}/placement": [
         ({"taints": [{"key": "a b"}]}, "/taints/0/key"), ({"taints": [{"key": "a", "effect": 77}]}, "/taints/0/effect"),
         ({"removeTaints": ["a:NEVER"]}, "/removeTaints/0"), ({"reserved": {"nanoCpus": -1}}, "/reserved/nanoCpus")],
+    "POST /v1/nodes/rebalance": [({"movesMax": 101}, "/movesMax")],
     "POST /v1/images/pull": [({}, "/reference"), ({"reference": "a b"}, "/reference")],
     "POST /v1/images/push": [
         ({}, "/reference"), ({"reference": IMAGE, "destination": "a b"}, "/destination"),

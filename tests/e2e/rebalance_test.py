@@ -42,7 +42,7 @@ services:
 ASK = """
 good=0; bad=0
 while [ ! -e /tmp/enough ]; do
-  if wget -q -T 5 -O /dev/null http://web/; then good=$((good + 1)); else bad=$((bad + 1)); fi
+  if wget -q -O /dev/null http://web/; then good=$((good + 1)); else bad=$((bad + 1)); fi
 done
 echo $good $bad
 """
@@ -55,7 +55,7 @@ class Rebalance(two_machines_test.Machines):
         self.machine(2).join(self.one)
         harness.wait_for("two nodes", lambda: len(lan.ready(self.one)) == 2)
         file = harness.write(self.one.folder, "shop/compose.yaml", compose)
-        self.one.ok("up", "-f", file, "--yes", "--healthy")
+        self.one.ok("up", "-f", file, "--yes", "--wait")
         self.assertEqual(self.places(), {"machine-1": 3, "machine-2": 3})
         self.three = self.machine(3)
         self.three.join(self.one)

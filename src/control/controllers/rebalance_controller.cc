@@ -23,10 +23,11 @@ bool is_ready(const v1::Node* node) {
 
 base::Co<v1::RebalanceResponse> RebalanceController::rebalance(v1::RebalanceRequest request, std::string actor) {
   if (request.moves_max() > kMovesMax)
-    co_return base::fail(base::Code::kInvalidArgument,
-                         fmt::format("{} moves are more than one call may ask for: ask for {} at the most, and again "
-                                     "when they are done",
-                                     request.moves_max(), kMovesMax));
+    co_return std::unexpected(base::Error{
+        base::Code::kInvalidArgument,
+        "more moves than one call may ask for",
+        {{"/movesMax",
+          fmt::format("{} is more than {}: ask again when those are done", request.moves_max(), kMovesMax)}}});
   const auto present = snapshot();
   auto planned = plan_rebalance(present, request.moves_max() == 0 ? kMovesUsual : request.moves_max());
   if (request.dry_run()) co_return planned;

@@ -282,6 +282,18 @@ TEST_F(RebalanceLife, ANodeThatGoesMeanwhileEndsTheMove) {
   EXPECT_THAT(messages("TaskNotMoved"), ElementsAre(HasSubstr("that node takes no tasks any more")));
 }
 
+TEST_F(RebalanceLife, WhereTheNodeThatIsLeftGoesTheNewOneStays) {
+  six_on_two_of_three();
+  const auto planned = rebalance(1);
+  settle();
+  ASSERT_THAT(tasks("web"), SizeIs(7));
+  silence(planned.moves(0).from());
+  advance(seconds(60));
+  EXPECT_THAT(running("web"), SizeIs(6));
+  EXPECT_FALSE(uids("web").contains(planned.moves(0).task_uid()));
+  EXPECT_EQ(per_node("web").contains(planned.moves(0).from()), false);
+}
+
 TEST_F(RebalanceLife, MoreThanMayBeAskedForAreRefused) {
   v1::RebalanceRequest request;
   request.set_moves_max(kMovesMax + 1);

@@ -279,6 +279,7 @@ class ServicePlanner {
   void settle_move(const Slot& slot, NodeCondition condition) {
     const v1::Task& task = *slot.current;
     moving_ = true;
+    if (condition == NodeCondition::kLost && !may_replace_lost(task)) return note_lost(task);
     if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) {
       in_transition_ = true;
       plan_.units.push_back(
