@@ -47,7 +47,7 @@ std::int64_t steady_ns() {
 }
 
 // One service that runs nothing: what is measured is the writing.
-v1::ApplyStackRequest stack(const std::string& name) {
+v1::ApplyStackRequest stack(const std::string& name, std::int64_t sent) {
   v1::ApplyStackRequest request;
   request.set_name(name);
   auto& service = *request.mutable_spec()->add_services();
@@ -55,7 +55,7 @@ v1::ApplyStackRequest stack(const std::string& name) {
   service.mutable_spec()->set_replicas(0);
   service.mutable_spec()->mutable_container()->set_image("bench:1");
   service.mutable_spec()->mutable_container()->set_network_mode(v1::HOST_NETWORK);
-  (*service.mutable_spec()->mutable_labels())["mark"] = kMark + std::to_string(steady_ns()) + ";";
+  (*service.mutable_spec()->mutable_labels())["mark"] = kMark + std::to_string(sent) + ";";
   return request;
 }
 
@@ -71,15 +71,17 @@ std::int64_t mark_in(const std::string& bytes) {
 
 struct Tally {
   AgentTally agents;
-  LatencyHistogram watches, reads, writes;
+  LatencyHistogram watches, http_watches, grpc_watches, reads, writes;
   std::atomic<std::size_t> watching = 0;
+  std::atomic<std::size_t> events = 0;  // that came to watchers
   std::atomic<std::size_t> watches_ended = 0;
   std::atomic<std::size_t> requests_failed = 0;
   std::atomic<bool> slow_watcher_was_resynced = false;
   std::string last_refusal;  // of a request; to be read when nobody asks any more
 };
 
-// Those who use the server, on a thread of their own.
+// Those who watch, or those who call: each on a thread of its own, so that what one has to do isn't taken for the
+// server's time by the other.
 class Users {
  public:
   Users(base::Executor executor, const cli::BenchLoadFlags& flags, const BenchServer& server, Tally& tally)
@@ -89,8 +91,21 @@ class Users {
   }
 
   base::Co<> start_watching() {
-    for (int i = 0; i < flags_.watchers; ++i) group_.spawn("a watcher", watch(i));
+    // Every second one by HTTP, as the command line and browsers do it.
+    for (int i = 0; i < flags_.watchers; ++i)
+      group_.spawn("a watcher", i % 2 == 0 ? watch_by_http() : watch_by_grpc(i / 2));
     group_.spawn("a slow watcher", watch_slowly());
+    co_return base::Result<>{};
+  }
+
+  // Each caller's stack is there before the load begins, so that all of it is as steady as it will be.
+  base::Co<> prepare_calling() {
+    client::ApiClient api(executor_, server_.connection());
+    for (int i = 0; i < flags_.callers; ++i) {
+      CO_RETURN_IF_ERROR(
+          co_await api.call_json("orchion.v1.StackService.ApplyStack",
+                                 std::make_shared<const v1::ApplyStackRequest>(stack(name_of_caller(i), 0))));
+    }
     co_return base::Result<>{};
   }
 
@@ -122,37 +137,66 @@ class Users {
   base::Co<std::shared_ptr<wire::grpc::ByteStream>> open_watch(std::size_t connection) {
     std::shared_ptr<wire::grpc::ByteStream> stream =
         channels_[connection % channels_.size()]->call("/orchion.v1.WatchService/Watch", metadata());
-    v1::WatchRequest request;
-    request.add_kinds("Stack");
-    CO_RETURN_IF_ERROR(co_await stream->send(request.SerializeAsString()));
+    CO_RETURN_IF_ERROR(co_await stream->send(stacks().SerializeAsString()));
     stream->finish();
     co_return stream;
   }
 
+  static v1::WatchRequest stacks() {
+    v1::WatchRequest request;
+    request.add_kinds("Stack");
+    return request;
+  }
+
+  static base::Co<std::unique_ptr<client::EventReader>> open_events(client::ApiClient* api) {
+    return api->open_events("orchion.v1.WatchService.Watch", std::make_shared<const v1::WatchRequest>(stacks()), "");
+  }
+
   // Of each change only the first word counts: controllers say more of it later.
-  base::Co<> watch(int number) {
+  void see(const std::string& event, std::int64_t& newest, LatencyHistogram& of_this_way) {
+    ++tally_.events;
+    const auto sent = mark_in(event);
+    if (sent <= newest) return;
+    newest = sent;
+    const base::Duration took(steady_ns() - sent);
+    tally_.watches.add(took);
+    of_this_way.add(took);
+  }
+
+  base::Co<> watch_by_grpc(int number) {
     CO_ASSIGN_OR_RETURN(const auto stream, co_await open_watch(static_cast<std::size_t>(number)));
     ++tally_.watching;
     std::int64_t newest = 0;
     while (true) {
-      auto bytes = co_await stream->receive();
-      if (!bytes || !*bytes) {
-        if (!bytes && bytes.error().code == base::Code::kCancelled) co_return std::unexpected(bytes.error());
-        ++tally_.watches_ended;
-        co_return base::Result<>{};
-      }
-      const auto sent = mark_in(**bytes);
-      if (sent <= newest) continue;
-      newest = sent;
-      tally_.watches.add(base::Duration(steady_ns() - sent));
+      const auto bytes = co_await stream->receive();
+      if (!bytes || !*bytes) co_return watch_ended(bytes ? base::Result<>{} : std::unexpected(bytes.error()));
+      see(**bytes, newest, tally_.grpc_watches);
     }
+  }
+
+  base::Co<> watch_by_http() {
+    client::ApiClient api(executor_, server_.connection());
+    CO_ASSIGN_OR_RETURN(const auto events, co_await open_events(&api));
+    ++tally_.watching;
+    std::int64_t newest = 0;
+    while (true) {
+      const auto event = co_await events->next();
+      if (!event || !*event) co_return watch_ended(event ? base::Result<>{} : std::unexpected(event.error()));
+      see((*event)->data, newest, tally_.http_watches);
+    }
+  }
+
+  // Only the end of the benchmark may end one.
+  base::Result<> watch_ended(base::Result<> end) {
+    if (!end && end.error().code == base::Code::kCancelled) return end;
+    ++tally_.watches_ended;
+    return {};
   }
 
   // By HTTP over a socket, whose buffers are small.
   base::Co<> watch_slowly() {
     client::ApiClient api(executor_, server_.connection());
-    CO_ASSIGN_OR_RETURN(const auto events, co_await api.open_events("orchion.v1.WatchService.Watch",
-                                                                    std::make_shared<const v1::WatchRequest>(), ""));
+    CO_ASSIGN_OR_RETURN(const auto events, co_await open_events(&api));
     while (!awake_) CO_RETURN_IF_ERROR(co_await clock_.sleep(kLook));
     v1::WatchEvent last;
     while (true) {
@@ -163,6 +207,8 @@ class Users {
     tally_.slow_watcher_was_resynced = last.type() == v1::WatchEvent::LIST_AGAIN;
     co_return base::Result<>{};
   }
+
+  static std::string name_of_caller(int number) { return fmt::format("called-{}", number); }
 
   // At its pace, however long each takes; no stack is changed twice within a second.
   base::Co<> write_steadily() {
@@ -178,7 +224,7 @@ class Users {
   base::Co<> write_once(std::string name) {
     client::ApiClient api(executor_, server_.connection());
     co_return co_await request(&api, "orchion.v1.StackService.ApplyStack",
-                               std::make_shared<const v1::ApplyStackRequest>(stack(name)), &tally_.writes);
+                               std::make_shared<const v1::ApplyStackRequest>(stack(name, steady_ns())), &tally_.writes);
   }
 
   base::Co<> call_steadily(int number) {
@@ -186,13 +232,13 @@ class Users {
     base::Random random(static_cast<std::uint64_t>(number) + 1);
     const auto pause = base::Duration(seconds(1)) * flags_.callers / flags_.requests;
     auto due = clock_.now() + base::Duration(random.below(static_cast<std::uint64_t>(pause.count()) + 1));
-    const auto name = fmt::format("called-{}", number);
-    for (std::uint64_t n = 0; !stopped_; ++n) {
+    const auto name = name_of_caller(number);
+    for (auto n = static_cast<std::uint64_t>(number); !stopped_; ++n) {
       CO_RETURN_IF_ERROR(co_await clock_.sleep_until(due));
       due += pause;
       if (n % (kReadsPerWrite + 1) == 0) {
         CO_RETURN_IF_ERROR(co_await request(&api, "orchion.v1.StackService.ApplyStack",
-                                            std::make_shared<const v1::ApplyStackRequest>(stack(name)),
+                                            std::make_shared<const v1::ApplyStackRequest>(stack(name, steady_ns())),
                                             &tally_.writes));
       } else {
         v1::GetStackRequest get;
@@ -229,19 +275,37 @@ class Users {
   bool awake_ = false;
 };
 
-base::Co<> play(base::Clock* clock, const cli::BenchLoadFlags* flags, daemon::LoopThread* loop, Users* users,
-                Tally* tally) {
+struct Crowd {
+  Crowd(const cli::BenchLoadFlags& flags, const BenchServer& server, Tally& tally)
+      : users(loop.executor(), flags, server, tally) {}
+
+  base::Result<> end() {
+    auto ended = loop.run(users.shutdown());
+    users.close();
+    return ended;
+  }
+
+  daemon::LoopThread loop;
+  Users users;
+};
+
+base::Co<> play(base::Clock* clock, const cli::BenchLoadFlags* flags, Crowd* watchers, Crowd* callers, Tally* tally) {
+  // What a thousand nodes are told when all of them come at once is no steady load.
+  tally->agents.counts_heartbeats = false;
   const auto limit = clock->now() + kJoinLimit;
   while (tally->agents.joined < static_cast<std::size_t>(flags->nodes)) {
     if (clock->now() > limit) co_return base::fail(base::Code::kDeadlineExceeded, "the nodes don't all join");
     CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
   }
-  CO_RETURN_IF_ERROR(loop->run(users->start_watching()));
+  CO_RETURN_IF_ERROR(watchers->loop.run(watchers->users.start_watching()));
   while (tally->watching < static_cast<std::size_t>(flags->watchers)) CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
-  CO_RETURN_IF_ERROR(loop->run(users->start_calling()));
+  CO_RETURN_IF_ERROR(callers->loop.run(callers->users.prepare_calling()));
+  tally->agents.counts_heartbeats = true;
+  CO_RETURN_IF_ERROR(callers->loop.run(callers->users.start_calling()));
   CO_RETURN_IF_ERROR(co_await clock->sleep(seconds(flags->seconds)));
-  CO_RETURN_IF_ERROR(loop->run(users->stop_calling()));
-  CO_RETURN_IF_ERROR(loop->run(users->wake_slow_watcher()));
+  CO_RETURN_IF_ERROR(callers->loop.run(callers->users.stop_calling()));
+  tally->agents.counts_heartbeats = false;
+  CO_RETURN_IF_ERROR(watchers->loop.run(watchers->users.wake_slow_watcher()));
   const auto end = clock->now() + kLastWords;
   while (!tally->slow_watcher_was_resynced && clock->now() < end) CO_RETURN_IF_ERROR(co_await clock->sleep(kLook));
   co_return base::Result<>{};
@@ -264,12 +328,12 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
   const auto tally = std::make_unique<Tally>();
   SimulatedAgents agents({(*server)->grpc(), (*server)->connection().token, static_cast<std::size_t>(flags.nodes)},
                          tally->agents);
-  daemon::LoopThread loop;
-  Users users(loop.executor(), flags, **server, *tally);
-  const auto played = context.run(play(&context.clock(), &flags, &loop, &users, tally.get()));
+  Crowd watchers(flags, **server, *tally);
+  Crowd callers(flags, **server, *tally);
+  const auto played = context.run(play(&context.clock(), &flags, &watchers, &callers, tally.get()));
   const auto use = (*server)->use();
-  const auto ended = loop.run(users.shutdown());
-  users.close();
+  auto ended = callers.end();
+  if (const auto last = watchers.end(); ended) ended = last;
   if (!played) return context.fail(played.error());
   if (!ended) return context.fail(ended.error());
   const auto& beats = tally->agents.heartbeats;
@@ -281,6 +345,9 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
                                           {"seconds", flags.seconds},
                                           {"heartbeatMilliseconds", object_of(beats)},
                                           {"watchMilliseconds", object_of(tally->watches)},
+                                          {"httpWatchMilliseconds", object_of(tally->http_watches)},
+                                          {"grpcWatchMilliseconds", object_of(tally->grpc_watches)},
+                                          {"eventsSeen", tally->events.load()},
                                           {"readMilliseconds", object_of(tally->reads)},
                                           {"writeMilliseconds", object_of(tally->writes)},
                                           {"requestsFailed", tally->requests_failed.load()},
@@ -293,11 +360,15 @@ int run_bench_load(cli::Context& context, const cli::BenchLoadFlags& flags) {
   std::cout << cli::format_table({{"", "COUNT", "MEDIAN", "P99", "WORST"},
                                   row_of("heartbeat answered", beats),
                                   row_of("change seen by a watcher", tally->watches),
+                                  row_of("  by HTTP", tally->http_watches),
+                                  row_of("  by gRPC", tally->grpc_watches),
                                   row_of("read answered", tally->reads),
                                   row_of("durable write answered", tally->writes)})
-            << fmt::format("{} requests failed, {} watches ended; the slow watcher was {}told to list again\n",
-                           tally->requests_failed.load(), tally->watches_ended.load(),
-                           tally->slow_watcher_was_resynced ? "" : "not ")
+            << fmt::format(
+                   "{} events came to watchers, {} requests failed, {} watches ended; the slow watcher was {}told to "
+                   "list again\n",
+                   tally->events.load(), tally->requests_failed.load(), tally->watches_ended.load(),
+                   tally->slow_watcher_was_resynced ? "" : "not ")
             << fmt::format("server: {:.0f} MiB at its peak, {:.1f} CPU s in {} s\n",
                            static_cast<double>(use.peak_rss_bytes) / (1 << 20), use.cpu_seconds, flags.seconds);
   return cli::kExitOk;

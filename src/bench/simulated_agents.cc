@@ -89,7 +89,8 @@ class SimulatedAgent {
       ++tally_.sessions;
       changed_.notify();
     }
-    if (message.has_heartbeat()) tally_.heartbeats.add(base::Duration(steady_ns() - asked_at_));
+    if (message.has_heartbeat() && tally_.counts_heartbeats)
+      tally_.heartbeats.add(base::Duration(steady_ns() - asked_at_));
     if (message.has_assignments()) return take(message.assignments());
     return {};
   }
@@ -143,7 +144,9 @@ class SimulatedAgent {
     co_return co_await stream->send(message.SerializeAsString());
   }
 
+  // Agents say that they live once they are welcome.
   base::Co<> heartbeat_loop() {
+    while (uid_.empty()) CO_RETURN_IF_ERROR(co_await changed_.wait());
     // Not all at once.
     CO_RETURN_IF_ERROR(co_await clock_.sleep(std::chrono::milliseconds(number_ * 7919 % 5000)));
     while (true) {

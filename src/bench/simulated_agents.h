@@ -22,7 +22,8 @@ struct AgentTally {
   // When the newest of the tasks that came had been made, with its place: by the server's wall clock, ns.
   std::atomic<std::int64_t> decided_at = 0;
   std::atomic<std::int64_t> assigned_at = 0;  // when the last task came: steady clock, ns
-  LatencyHistogram heartbeats;                // from a sign of life to its answer
+  std::atomic<bool> counts_heartbeats = true;
+  LatencyHistogram heartbeats;  // from a sign of life to its answer
 
   void raise(std::atomic<std::int64_t>& newest, std::int64_t value);
 };

@@ -1,5 +1,7 @@
 #include "wire/http.h"
 
+#include <algorithm>
+
 namespace orchion::wire {
 
 namespace {
@@ -13,18 +15,22 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
+// Where the first line of `text` ends: at "\r", "\n" or its end.
+std::size_t end_of_line(std::string_view text) {
+  const auto line = text.substr(0, text.find('\n'));
+  return std::min(line.find('\r'), line.size());
+}
+
 // A line break of any kind in `data` begins a new "data:" line; the reader joins them by "\n".
 void append_data(std::string_view data, std::string& out) {
-  out += "data: ";
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    if (data[i] == '\r' || data[i] == '\n') {
-      if (data[i] == '\r' && i + 1 < data.size() && data[i + 1] == '\n') ++i;
-      out += "\ndata: ";
-    } else {
-      out += data[i];
-    }
+  while (true) {
+    const auto end = end_of_line(data);
+    out += "data: ";
+    out += data.substr(0, end);
+    out += '\n';
+    if (end == data.size()) return;
+    data.remove_prefix(end + (data.substr(end).starts_with("\r\n") ? 2 : 1));
   }
-  out += '\n';
 }
 
 }  // namespace
@@ -40,7 +46,8 @@ std::string format_event(const ServerSentEvent& event) {
 }
 
 void EventParser::take_line(std::vector<ServerSentEvent>& events) {
-  const std::string line = std::exchange(line_, {});
+  const std::string whole = std::exchange(line_, {});
+  std::string_view line = whole;
   if (line.empty()) {
     if (any_) {
       if (!event_.data.empty()) event_.data.pop_back();  // the last line's "\n"
@@ -51,30 +58,32 @@ void EventParser::take_line(std::vector<ServerSentEvent>& events) {
     any_ = false;
     return;
   }
-  const auto colon = line.find(':');
-  const std::string name = line.substr(0, colon);
-  std::string value = colon == std::string::npos ? "" : line.substr(colon + 1);
-  if (!value.empty() && value.front() == ' ') value.erase(0, 1);
+  const auto name = line.substr(0, line.find(':'));
+  line.remove_prefix(std::min(name.size() + 1, line.size()));
+  if (line.starts_with(' ')) line.remove_prefix(1);
   if (name == "data") {
-    event_.data += value + "\n";
+    event_.data.append(line).push_back('\n');
     any_ = true;
   } else if (name == "event") {
-    event_.event = value;
-  } else if (name == "id" && value.find('\0') == std::string::npos) {
-    last_id_ = value;
+    event_.event = line;
+  } else if (name == "id" && line.find('\0') == std::string::npos) {
+    last_id_ = line;
   }
 }
 
 std::vector<ServerSentEvent> EventParser::feed(std::string_view bytes) {
   std::vector<ServerSentEvent> events;
-  for (const char c : bytes) {
-    const bool after_cr = std::exchange(last_was_cr_, c == '\r');
-    if (c == '\n' && after_cr) continue;
-    if (c == '\n' || c == '\r') {
-      take_line(events);
-    } else {
-      line_ += c;
+  while (!bytes.empty()) {
+    if (std::exchange(last_was_cr_, false) && bytes.front() == '\n') {
+      bytes.remove_prefix(1);
+      continue;
     }
+    const auto end = end_of_line(bytes);
+    line_ += bytes.substr(0, end);
+    if (end == bytes.size()) break;
+    last_was_cr_ = bytes[end] == '\r';
+    take_line(events);
+    bytes.remove_prefix(end + 1);
   }
   return events;
 }

@@ -23,10 +23,19 @@ base::Co<v1::ServerInfo> server_info(std::function<v1::ServerInfo()> info) {
   co_return info();
 }
 
-base::Co<> serve_watch(ServiceContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
-  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+constexpr char kWatch[] = "orchion.v1.WatchService.Watch";
+
+using WatchStream = core::TypedStream<v1::WatchRequest, v1::WatchEvent>;
+
+base::Co<> serve_watch(ServiceContext context, std::shared_ptr<WatchFeed> feed,
+                       std::shared_ptr<core::MessageStream> stream) {
+  CO_ASSIGN_OR_RETURN(auto request, co_await WatchStream(stream).receive());
   if (!request) co_return base::fail(base::Code::kInvalidArgument, "the call carried no request");
-  co_return co_await watch(context, std::move(*request), stream);
+  co_return co_await watch(context, std::move(feed), std::move(*request), std::move(stream));
+}
+
+base::Co<> refuse_watch(core::CallContext, WatchStream) {
+  co_return base::fail(base::Code::kUnimplemented, "nobody serves watches");
 }
 
 // What the control plane asked for, or what the agent itself wants.
@@ -62,9 +71,11 @@ void add_handlers(core::MethodTable& table, ServiceContext context, Dispatcher& 
   table.unary<google::protobuf::Empty, v1::ServerInfo>(
       "orchion.v1.ServerService.GetServer",
       [info](core::CallContext, google::protobuf::Empty) { return server_info(info); });
-  table.stream<v1::WatchRequest, v1::WatchEvent>(
-      "orchion.v1.WatchService.Watch",
-      [context](core::CallContext, auto stream) { return serve_watch(context, stream); });
+  // Of its messages most go to all who watch: it takes the stream as it is, which can share them.
+  table.stream<v1::WatchRequest, v1::WatchEvent>(kWatch, refuse_watch);
+  table.wrap(kWatch, [context, feed = std::make_shared<WatchFeed>(context)](const auto&, auto) -> core::Handler {
+    return [context, feed](core::CallContext, auto stream) { return serve_watch(context, feed, std::move(stream)); };
+  });
   add_agent_handlers(table, context, dispatcher, streams, std::move(inputs));
 }
 

@@ -1,30 +1,18 @@
 #include "control/services/watch_service.h"
 
 #include <algorithm>
-#include <deque>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
-#include "base/notifier.h"
-
 namespace orchion::control::services {
 
 namespace {
 
-using WatchStream = core::TypedStream<v1::WatchRequest, v1::WatchEvent>;
-using CommitPointer = std::shared_ptr<const store::ObjectStore::Commit>;
+using WatchStream = std::shared_ptr<core::MessageStream>;
 
-// A watcher this far behind is told to list again, so that it holds nobody's memory.
-constexpr std::size_t kBehindMax = 2000;
 constexpr auto kBookmarkInterval = std::chrono::seconds(15);
-
-bool wanted(const v1::WatchRequest& request, const std::string& kind, const std::string& stack) {
-  if (!request.stack().empty() && request.stack() != stack) return false;
-  const auto& kinds = request.kinds();
-  return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
 
 // The kinds that can be watched are those that an event can carry.
 base::Result<> check_kinds(const v1::WatchRequest& request) {
@@ -46,18 +34,6 @@ std::unexpected<base::Error> wrong_since(const base::Error& error) {
   return std::unexpected(base::Error{error.code, error.message, {{"/since", error.message}}});
 }
 
-// Puts `object` where its kind belongs in the oneof. False for kinds that aren't watched (tokens).
-bool set_object(v1::WatchEvent& event, const google::protobuf::Message& object) {
-  const auto* oneof = v1::WatchEvent::descriptor()->FindOneofByName("object");
-  for (int i = 0; i < oneof->field_count(); ++i) {
-    const auto* field = oneof->field(i);
-    if (field->message_type() != object.GetDescriptor()) continue;
-    event.GetReflection()->MutableMessage(&event, field)->CopyFrom(object);
-    return true;
-  }
-  return false;
-}
-
 std::string bookmark_text(const store::ObjectStore& objects, store::Revision revision) {
   return store::Bookmark{objects.bookmark().epoch, revision}.text();
 }
@@ -69,28 +45,12 @@ v1::WatchEvent plain_event(std::string id, v1::WatchEvent::Type type) {
   return event;
 }
 
-// Whether something of it was wanted.
-base::Co<bool> send_commit(const store::ObjectStore& objects, v1::WatchRequest request, WatchStream stream,
-                           CommitPointer commit) {
-  const auto id = bookmark_text(objects, commit->revision);
-  bool sent = false;
-  for (const auto& change : commit->changes) {
-    if (!wanted(request, change.kind, change.name.stack)) continue;
-    auto event = plain_event(id, change.after ? v1::WatchEvent::PUT : v1::WatchEvent::REMOVED);
-    event.set_kind(change.kind);
-    if (!set_object(event, change.after ? *change.after : *change.before)) continue;
-    CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
-    sent = true;
-  }
-  co_return sent;
-}
-
 template <class T>
 void collect(const store::ObjectTable<T>& table, const v1::WatchRequest& request, const std::string& id,
              std::vector<v1::WatchEvent>& out) {
   const std::string kind(T::descriptor()->name());
   for (const auto& [name, object] : table.all()) {
-    if (!wanted(request, kind, name.stack)) continue;
+    if (!is_wanted(request, kind, name.stack)) continue;
     auto event = plain_event(id, v1::WatchEvent::PUT);
     event.set_kind(kind);
     set_object(event, *object);
@@ -119,71 +79,82 @@ std::vector<v1::WatchEvent> present_objects(const store::ObjectStore& objects, c
   return out;
 }
 
-// The commits that a watcher hasn't had. It isn't woken for those of which it wants nothing.
-struct Follower {
-  Follower(base::Executor executor, const v1::WatchRequest& wants, store::Revision now)
-      : request(wants), passed(now), arrived(executor) {}
-  const v1::WatchRequest& request;
-  std::deque<CommitPointer> commits;
-  store::Revision passed;  // while `commits` is empty: nothing up to here is missing
-  bool fell_behind = false;
-  base::Notifier arrived;
+base::Co<> send(const WatchStream& stream, v1::WatchEvent event) {
+  return stream->send(std::make_unique<v1::WatchEvent>(std::move(event)));
+}
 
-  void put(const CommitPointer& commit) {
-    passed = commit->revision;
-    const auto concerns = [this](const auto& change) { return wanted(request, change.kind, change.name.stack); };
-    if (!std::ranges::any_of(commit->changes, concerns)) return;
-    if (commits.size() < kBehindMax) {
-      commits.push_back(commit);
-    } else {
-      fell_behind = true;
-    }
-    arrived.notify();
+// What was missed since the reader saw its last event.
+base::Co<> send_missed(const store::ObjectStore& objects, v1::WatchRequest request, WatchStream stream,
+                       std::vector<std::shared_ptr<const store::ObjectStore::Commit>> commits) {
+  for (const auto& commit : commits) {
+    std::vector<core::SharedMessagePtr> events;
+    for (auto& change : watched(objects, *commit).changes)
+      if (is_wanted(request, change.kind, change.stack)) events.push_back(std::move(change.event));
+    CO_RETURN_IF_ERROR(co_await core::send_shared(stream, std::move(events)));
   }
+  co_return base::Result<>{};
+}
+
+// What the two loops of one watcher say to each other.
+struct Silence {
+  base::Time since;
+  bool is_long = false;  // a bookmark is due
 };
 
-// nullptr: none came until then. Nothing is taken off in the race with the clock, so that nothing can get lost in it.
-base::Co<CommitPointer> next_or_idle(base::Clock& clock, std::shared_ptr<Follower> follower, base::Time until) {
-  using boost::asio::experimental::awaitable_operators::operator||;
-  if (follower->commits.empty()) co_await (follower->arrived.wait() || clock.sleep_until(until));
-  if (follower->commits.empty()) co_return CommitPointer();
-  auto commit = std::move(follower->commits.front());
-  follower->commits.pop_front();
-  co_return commit;
+base::Co<> notice_silence(base::Clock& clock, std::shared_ptr<WatchFollower> follower,
+                          std::shared_ptr<Silence> silence) {
+  while (true) {
+    CO_RETURN_IF_ERROR(co_await clock.sleep_until(silence->since + kBookmarkInterval));
+    if (clock.now() < silence->since + kBookmarkInterval) continue;
+    silence->since = clock.now();
+    silence->is_long = true;
+    follower->wake();
+  }
+}
+
+base::Co<> send_changes(ServiceContext context, std::shared_ptr<WatchFeed> feed,
+                        std::shared_ptr<WatchFollower> follower, std::shared_ptr<Silence> silence, WatchStream stream) {
+  while (true) {
+    while (follower->is_empty() && !follower->fell_behind() && !silence->is_long)
+      CO_RETURN_IF_ERROR(co_await follower->wait());
+    if (follower->fell_behind())
+      co_return co_await send(stream, plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
+    silence->is_long = false;
+    if (follower->is_empty()) {
+      auto bookmark = plain_event(bookmark_text(context.objects, follower->passed()), v1::WatchEvent::BOOKMARK);
+      CO_RETURN_IF_ERROR(co_await send(stream, std::move(bookmark)));
+    } else {
+      CO_RETURN_IF_ERROR(co_await core::send_shared(stream, follower->take()));
+    }
+    silence->since = context.clock.now();
+    if (const auto rest = feed->rest(); rest > base::Duration(0))
+      CO_RETURN_IF_ERROR(co_await context.clock.sleep(rest));
+  }
 }
 
 }  // namespace
 
-base::Co<> watch(ServiceContext context, v1::WatchRequest request, WatchStream stream) {
+base::Co<> watch(ServiceContext context, std::shared_ptr<WatchFeed> feed, v1::WatchRequest request,
+                 WatchStream stream) {
   CO_RETURN_IF_ERROR(check_kinds(request));
   // Subscribed before anything is sent, so that nothing falls between the present and what follows.
-  auto follower = std::make_shared<Follower>(context.executor, request, context.objects.view().revision());
-  auto subscription = context.objects.subscribe([follower](const auto& commit) { follower->put(commit); });
+  auto follower = feed->follow(request);
   if (request.since().empty()) {
     for (auto& event : present_objects(context.objects, request))
-      CO_RETURN_IF_ERROR(co_await stream.send(std::move(event)));
+      CO_RETURN_IF_ERROR(co_await send(stream, std::move(event)));
   } else {
     const auto since = store::Bookmark::parse(request.since());
     if (!since) co_return wrong_since(since.error());
     auto missed = context.objects.history(*since);
     if (!missed)
-      co_return co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
-    for (auto& commit : *missed) CO_RETURN_IF_ERROR(co_await send_commit(context.objects, request, stream, commit));
+      co_return co_await send(stream, plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
+    CO_RETURN_IF_ERROR(co_await send_missed(context.objects, request, stream, std::move(*missed)));
   }
-  auto silent_since = context.clock.now();
-  while (true) {
-    CO_ASSIGN_OR_RETURN(auto commit, co_await next_or_idle(context.clock, follower, silent_since + kBookmarkInterval));
-    if (follower->fell_behind)
-      co_return co_await stream.send(plain_event(context.objects.bookmark().text(), v1::WatchEvent::LIST_AGAIN));
-    bool sent = !commit;
-    if (commit) {
-      CO_ASSIGN_OR_RETURN(sent, co_await send_commit(context.objects, request, stream, commit));
-    } else {
-      auto bookmark = plain_event(bookmark_text(context.objects, follower->passed), v1::WatchEvent::BOOKMARK);
-      CO_RETURN_IF_ERROR(co_await stream.send(std::move(bookmark)));
-    }
-    if (sent) silent_since = context.clock.now();
-  }
+  using boost::asio::experimental::awaitable_operators::operator||;
+  auto silence = std::make_shared<Silence>(Silence{context.clock.now()});
+  auto ended = co_await (send_changes(context, feed, follower, silence, stream) ||
+                         notice_silence(context.clock, follower, silence));
+  co_return std::visit([](const auto& result) -> base::Result<> { return result; }, ended);
 }
 
 }  // namespace orchion::control::services

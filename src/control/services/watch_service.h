@@ -1,13 +1,12 @@
 #pragma once
 
-#include "control/services/context.h"
-#include "core/methods.h"
+#include "control/services/watch_feed.h"
 #include "v1/watch.pb.h"
 
 namespace orchion::control::services {
 
-// WatchService.Watch.
-base::Co<> watch(ServiceContext context, v1::WatchRequest request,
-                 core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream);
+// WatchService.Watch. `stream` takes events; those that others get too by core::send_shared().
+base::Co<> watch(ServiceContext context, std::shared_ptr<WatchFeed> feed, v1::WatchRequest request,
+                 std::shared_ptr<core::MessageStream> stream);
 
 }  // namespace orchion::control::services

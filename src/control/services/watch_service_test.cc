@@ -16,8 +16,7 @@ class Watcher {
     auto [mine, theirs] = base::make_pipe<core::MessagePtr, core::MessagePtr>(loop.executor(), 100);
     stream_ = std::move(mine);
     std::shared_ptr<core::MessageStream> server = std::move(theirs);
-    ended = loop.start(watch(context, std::move(request), core::TypedStream<v1::WatchRequest, v1::WatchEvent>(server)),
-                       &stop_);
+    ended = loop.start(watch(context, std::make_shared<WatchFeed>(context), std::move(request), server), &stop_);
   }
   ~Watcher() {
     stop_.emit(boost::asio::cancellation_type::all);

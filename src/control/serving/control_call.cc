@@ -49,11 +49,11 @@ struct ControlCall::State : std::enable_shared_from_this<State> {
   State(base::Executor here, base::Executor there)
       : control(there),
         requests(std::make_shared<base::CrossChannel<MessagePtr>>(here, there, kMessagesMax)),
-        responses(std::make_shared<base::CrossChannel<MessagePtr>>(there, here, kMessagesMax)) {}
+        responses(std::make_shared<base::CrossChannel<Reply>>(there, here, kMessagesMax)) {}
 
   base::Executor control;
   std::shared_ptr<base::CrossChannel<MessagePtr>> requests;
-  std::shared_ptr<base::CrossChannel<MessagePtr>> responses;
+  std::shared_ptr<base::CrossChannel<Reply>> responses;
   asio::cancellation_signal signal;  // on the control executor
   std::atomic<bool> ended = false;
 };
@@ -61,11 +61,15 @@ struct ControlCall::State : std::enable_shared_from_this<State> {
 namespace {
 
 // The handler's end.
-class ControlEnd final : public core::MessageStream {
+class ControlEnd final : public core::SharingStream {
  public:
   explicit ControlEnd(std::shared_ptr<ControlCall::State> state) : state_(std::move(state)) {}
   base::Co<std::optional<MessagePtr>> receive() override { return state_->requests->receive(); }
   base::Co<> send(MessagePtr response) override { return state_->responses->send(std::move(response)); }
+  base::Co<> send_shared(std::vector<core::SharedMessagePtr> responses) override {
+    for (auto& response : responses) CO_RETURN_IF_ERROR(co_await state_->responses->send(std::move(response)));
+    co_return base::Result<>{};
+  }
   // The call ends when the handler returns.
   void finish() override {}
   void finish(base::Error error) override { state_->responses->close(std::move(error)); }
@@ -97,9 +101,12 @@ void ControlCall::finish(base::Error error) {
   state_->requests->close(std::move(error));
 }
 base::Co<std::optional<MessagePtr>> ControlCall::receive() {
-  return state_->responses->receive();
+  CO_ASSIGN_OR_RETURN(auto answer, co_await state_->responses->receive());
+  if (!answer) co_return std::optional<MessagePtr>();
+  if (const auto* shared = std::get_if<core::SharedMessagePtr>(&*answer)) co_return core::copy_of(**shared);
+  co_return std::get<MessagePtr>(std::move(*answer));
 }
-base::Co<std::optional<std::deque<MessagePtr>>> ControlCall::receive_all(base::Duration limit) {
+base::Co<std::optional<std::deque<Reply>>> ControlCall::receive_all(base::Duration limit) {
   return state_->responses->receive_all(limit);
 }
 

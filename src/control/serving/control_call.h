@@ -7,13 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "base/clock.h"
 #include "base/co.h"
 #include "control/serving/authenticator.h"
 #include "core/methods.h"
+#include "core/shared_message.h"
 
 namespace orchion::control::serving {
+
+// What a handler says: to its caller alone, or to many.
+using Reply = std::variant<core::MessagePtr, core::SharedMessagePtr>;
 
 // One running call, seen from the caller's loop. Destroying it cancels the handler.
 class ControlCall {
@@ -37,7 +42,7 @@ class ControlCall {
   // nullopt: the handler ended well. An error: it failed, or the caller wasn't let in.
   base::Co<std::optional<core::MessagePtr>> receive();
   // All that is there; empty where nothing came within `limit`.
-  base::Co<std::optional<std::deque<core::MessagePtr>>> receive_all(base::Duration limit);
+  base::Co<std::optional<std::deque<Reply>>> receive_all(base::Duration limit);
 
  private:
   std::shared_ptr<State> state_;

@@ -6,6 +6,7 @@
 #include "control/serving/admission.h"
 #include "control/serving/operation_headers.h"
 #include "control/serving/redaction.h"
+#include "core/shared_message.h"
 
 namespace orchion::control::serving {
 
@@ -15,7 +16,7 @@ using core::MessagePtr;
 namespace {
 
 // Bytes of the wire as messages of one rpc.
-class MessagesOfBytes final : public core::MessageStream {
+class MessagesOfBytes final : public core::SharingStream {
  public:
   MessagesOfBytes(const core::Method& method, std::shared_ptr<wire::grpc::ByteStream> bytes, bool shows_secrets)
       : method_(method), bytes_(std::move(bytes)), shows_secrets_(shows_secrets) {}
@@ -36,10 +37,24 @@ class MessagesOfBytes final : public core::MessageStream {
     return bytes_->send(message->SerializeAsString());
   }
 
+  base::Co<> send_shared(std::vector<core::SharedMessagePtr> messages) override {
+    for (const auto& message : messages) CO_RETURN_IF_ERROR(co_await bytes_->send(bytes_of(*message)));
+    co_return base::Result<>{};
+  }
+
   void finish() override { bytes_->finish(); }
   void finish(base::Error error) override { bytes_->finish(std::move(error)); }
 
  private:
+  std::string bytes_of(const core::SharedMessage& shared) const {
+    if (shows_secrets_) return shared.message().SerializeAsString();
+    return shared.as(core::SharedMessage::Form::kBytes, [&shared](const auto&) {
+      const auto shown = core::copy_of(shared);
+      redact(*shown);
+      return shown->SerializeAsString();
+    });
+  }
+
   const core::Method& method_;
   std::shared_ptr<wire::grpc::ByteStream> bytes_;
   const bool shows_secrets_;

@@ -32,6 +32,19 @@ TEST_F(GrpcFrontTest, UnaryRedactsSecrets) {
   EXPECT_EQ(stack->spec().services(0).spec().container().environment(0).value(), "<redacted>");
 }
 
+TEST_F(GrpcFrontTest, WhatGoesToManyShowsNoSecrets) {
+  v1::WatchRequest request;
+  request.set_since("last");
+  const auto events = call("/orchion.v1.WatchService/Watch", {request.SerializeAsString()});
+  ASSERT_TRUE(events) << events.error().message;
+  ASSERT_EQ(events->size(), 3u);
+  EXPECT_EQ(events->at(0), events->at(1));
+  v1::WatchEvent event;
+  ASSERT_TRUE(event.ParseFromString(events->at(0)));
+  EXPECT_EQ(event.service().spec().container().environment(0).name(), "PASSWORD");
+  EXPECT_EQ(event.service().spec().container().environment(0).value(), "<redacted>");
+}
+
 TEST_F(GrpcFrontTest, StatusesAndBrokenMessages) {
   v1::GetStackRequest request;
   request.set_name("none");

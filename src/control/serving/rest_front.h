@@ -49,6 +49,7 @@ class RestFront {
 
   // A call whose first request is in the route's parameters and the query, and was sent.
   base::Co<std::unique_ptr<ControlCall>> begin_call(ExchangePtr exchange, RouteMatch match, wire::Target target);
+  void append_event(const Reply& reply, std::string& out);
   base::Co<> send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call);
   base::Co<> pump_requests(wire::WebSocket* socket, ControlCall* call, const core::Method* method);
   base::Co<> pump_responses(wire::WebSocket* socket, ControlCall* call, bool binary);

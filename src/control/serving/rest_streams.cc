@@ -123,6 +123,17 @@ base::Co<> RestFront::events(ExchangePtr exchange, RouteMatch match, wire::Targe
   co_return co_await send_events(exchange, std::move(*call));
 }
 
+void RestFront::append_event(const Reply& reply, std::string& out) {
+  const auto format = [this](const pb::Message& message) {
+    return wire::format_event({event_id(message), event_name(message), printer_.print(message)});
+  };
+  if (const auto* shared = std::get_if<core::SharedMessagePtr>(&reply)) {
+    out += (*shared)->as(core::SharedMessage::Form::kEvent, format);
+  } else {
+    out += format(*std::get<core::MessagePtr>(reply));
+  }
+}
+
 base::Co<> RestFront::send_events(ExchangePtr exchange, std::unique_ptr<ControlCall> call) {
   auto batch = co_await call->receive_all(kHeadWait);
   if (!batch) co_return co_await respond_error(exchange, batch.error());
@@ -133,9 +144,7 @@ base::Co<> RestFront::send_events(ExchangePtr exchange, std::unique_ptr<ControlC
   // The first piece says that the stream stands, also where nothing has happened yet.
   std::string piece = ": ok\n\n";
   while (batch && *batch) {
-    for (const auto& message : **batch) {
-      piece += wire::format_event({event_id(*message), event_name(*message), printer_.print(*message)});
-    }
+    for (const auto& reply : **batch) append_event(reply, piece);
     CO_RETURN_IF_ERROR(co_await writer->write(std::move(piece)));
     batch = co_await call->receive_all(options_.keep_alive);
     piece = batch && *batch && (*batch)->empty() ? ": still here\n\n" : "";

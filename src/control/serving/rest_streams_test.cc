@@ -32,9 +32,19 @@ TEST_F(RestStreamsTest, WatchNamesItsEventsAndStaysAlive) {
   wire::testing::RawClient raw(http_port_);
   raw.send("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nLast-Event-ID: e.0\r\n\r\n");
   const auto begin = raw.read_until(": still here");
-  EXPECT_THAT(begin, HasSubstr("id: e.1\nevent: Task\ndata: {"));
+  EXPECT_THAT(begin, HasSubstr("id: e.1\nevent: Service\ndata: {"));
   EXPECT_THAT(begin, HasSubstr("id: e.2\nevent: SYNCED\ndata: {"));
   EXPECT_EQ(handlers_.last_watch.since(), "e.0");
+}
+
+TEST_F(RestStreamsTest, WhatGoesToManyShowsNoSecrets) {
+  const auto answer = send("GET", "/v1/watch?since=last");
+  EXPECT_THAT(answer.body, testing::Not(HasSubstr("hunter2")));
+  wire::EventParser parser;
+  const auto events = parser.feed(answer.body);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0], events[1]);
+  EXPECT_EQ(boost::json::parse(events[0].data).at_pointer("/service/spec/container/environment/0/value"), "<redacted>");
 }
 
 TEST_F(RestStreamsTest, ErrorsBeforeAndWithinAStream) {

@@ -74,7 +74,7 @@ class CannedHandlers {
   base::Co<v1::Image> get_image(v1::GetImageRequest request);
   base::Co<v1::ListTasksResponse> list_tasks(core::CallContext context, v1::ListTasksRequest request);
   base::Co<> logs(core::CallContext context, core::TypedStream<v1::LogsRequest, v1::LogLine> stream);
-  base::Co<> watch(core::CallContext context, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream);
+  base::Co<> watch(std::shared_ptr<core::MessageStream> stream);  // until it is told to begin at "last"
   base::Co<> forward(core::TypedStream<v1::ForwardInput, v1::ForwardOutput> stream);  // an echo
   base::Co<> exec(core::CallContext context, core::TypedStream<v1::ExecInput, v1::ExecOutput> stream);
   base::Co<> import(core::CallContext context, core::TypedStream<v1::ImportImageRequest, v1::Image> stream);

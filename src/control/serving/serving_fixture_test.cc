@@ -1,5 +1,7 @@
 #include "control/serving/serving_fixture.h"
 
+#include "core/shared_message.h"
+
 namespace orchion::control::serving {
 
 namespace {
@@ -127,8 +129,10 @@ void CannedHandlers::add_to(core::MethodTable& table) {
   table.stream<v1::LogsRequest, v1::LogLine>(
       "orchion.v1.TaskService.Logs", [this](core::CallContext context, auto stream) { return logs(context, stream); });
   table.stream<v1::WatchRequest, v1::WatchEvent>(
-      "orchion.v1.WatchService.Watch",
-      [this](core::CallContext context, auto stream) { return watch(context, stream); });
+      "orchion.v1.WatchService.Watch", [](core::CallContext, auto) -> base::Co<> { co_return base::Result<>{}; });
+  table.wrap("orchion.v1.WatchService.Watch", [this](const core::Method&, core::Handler) -> core::Handler {
+    return [this](core::CallContext, std::shared_ptr<core::MessageStream> stream) { return watch(std::move(stream)); };
+  });
   table.stream<v1::ForwardInput, v1::ForwardOutput>("orchion.v1.TaskService.Forward",
                                                     [this](core::CallContext, auto stream) { return forward(stream); });
   table.stream<v1::ExecInput, v1::ExecOutput>(
@@ -200,19 +204,24 @@ base::Co<> CannedHandlers::logs(core::CallContext, core::TypedStream<v1::LogsReq
   co_return base::Result<>{};
 }
 
-base::Co<> CannedHandlers::watch(core::CallContext, core::TypedStream<v1::WatchRequest, v1::WatchEvent> stream) {
+base::Co<> CannedHandlers::watch(std::shared_ptr<core::MessageStream> stream) {
   const OnExit exit{hang_ended};
-  CO_ASSIGN_OR_RETURN(auto request, co_await stream.receive());
+  core::TypedStream<v1::WatchRequest, v1::WatchEvent> alone(stream);
+  CO_ASSIGN_OR_RETURN(auto request, co_await alone.receive());
   last_watch = *request;
-  v1::WatchEvent put;
-  put.set_id("e.1");
-  put.set_kind("Task");
-  put.mutable_task()->mutable_meta()->set_name("web.1.a");
-  CO_RETURN_IF_ERROR(co_await stream.send(std::move(put)));
+  auto put = std::make_unique<v1::WatchEvent>();
+  put->set_id("e.1");
+  put->set_kind("Service");
+  auto* variable = put->mutable_service()->mutable_spec()->mutable_container()->add_environment();
+  variable->set_name("PASSWORD");
+  variable->set_value("hunter2");
+  const std::vector<core::SharedMessagePtr> twice(2, std::make_shared<const core::SharedMessage>(std::move(put)));
+  CO_RETURN_IF_ERROR(co_await core::send_shared(stream, twice));
   v1::WatchEvent synced;
   synced.set_id("e.2");
   synced.set_type(v1::WatchEvent::SYNCED);
-  CO_RETURN_IF_ERROR(co_await stream.send(std::move(synced)));
+  CO_RETURN_IF_ERROR(co_await alone.send(std::move(synced)));
+  if (request->since() == "last") co_return base::Result<>{};
   co_return co_await never.wait();
 }
 
