@@ -72,6 +72,7 @@ class StackCheck {
     check_service(service, at, violations_);
     check_what_it_uses(service.container(), at);
     check_dependencies(index, at);
+    check_neighbours(service.placement(), at + "/placement");
     if (!service.container().ports().empty() && is_beside_nodes(service.container()))
       add(at + "/container/ports",
           fmt::format("can't be published: {} is in macvlan networks only, where it is reached "
@@ -87,6 +88,7 @@ class StackCheck {
     const std::string at = fmt::format("/spec/jobs/{}/spec", index);
     check_job(job.spec(), at, violations_);
     check_what_it_uses(job.spec().container(), at);
+    check_neighbours(job.spec().placement_rules(), at + "/placementRules");
     if (!job.spec().queue().empty() && !queue_names_.contains(job.spec().queue()))
       add(at + "/queue", fmt::format("the stack has no queue \"{}\"", job.spec().queue()));
     // One name means one thing in `logs`, `ps` and the names of tasks.
@@ -118,6 +120,13 @@ class StackCheck {
       if (!service_names_.contains(other)) add(pointer, fmt::format("the stack has no service \"{}\"", other));
       if (!seen.insert(other).second) add(pointer, fmt::format("{} is named a second time", other));
     }
+  }
+
+  // Tasks of who isn't there can be near nothing.
+  void check_neighbours(const v1::PlacementRules& rules, const std::string& at) {
+    for (int i = 0; i < rules.affinities_size(); ++i)
+      if (const auto& other = rules.affinities(i).service(); !other.empty() && !service_names_.contains(other))
+        add(fmt::format("{}/affinities/{}/service", at, i), fmt::format("the stack has no service \"{}\"", other));
   }
 
   void check_network_policies(std::set<std::string> programs) {

@@ -10,6 +10,7 @@
 #include "core/naming.h"
 #include "core/timestamps.h"
 #include "core/validation.h"
+#include "spec/choices.h"
 #include "spec/keys.h"
 #include "spec/values.h"
 
@@ -18,40 +19,16 @@ namespace orchion::spec {
 namespace {
 
 // What a job says at its top, and a service in its `x-orchion`.
-constexpr std::array<std::string_view, 4> kOrchionWords = {"executor", "on_node_loss", "tolerations", "gpus"};
+constexpr std::array<std::string_view, 7> kOrchionWords = {"executor",  "on_node_loss", "tolerations", "near",
+                                                           "away_from", "together",     "gpus"};
 
 // Of `deploy` the rest is about replicas.
 constexpr std::array<std::string_view, 3> kDeployParts = {"resources", "placement", "labels"};
-
-template <class Choice, std::size_t count>
-using Choices = std::array<std::pair<std::string_view, Choice>, count>;
 
 constexpr Choices<v1::JobSpec::Concurrency, 4> kConcurrency = {{{"queue", v1::JobSpec::QUEUE_BEHIND},
                                                                 {"skip", v1::JobSpec::SKIP},
                                                                 {"replace", v1::JobSpec::REPLACE_RUNNING},
                                                                 {"side-by-side", v1::JobSpec::SIDE_BY_SIDE}}};
-constexpr Choices<v1::JobSpec::Placement, 5> kPlacement = {{{"least-loaded", v1::JobSpec::LEAST_LOADED},
-                                                            {"bin-pack", v1::JobSpec::BIN_PACK},
-                                                            {"round-robin", v1::JobSpec::ROUND_ROBIN},
-                                                            {"spread", v1::JobSpec::SPREAD_OUT},
-                                                            {"least-fragmentation", v1::JobSpec::LEAST_FRAGMENTATION}}};
-
-// What the map says at the key, which is a word of `what`.
-template <class Choice, std::size_t count>
-std::optional<Choice> choose(const Node& map, std::string_view key, const char* what,
-                             const Choices<Choice, count>& choices, Problems& problems) {
-  const auto* node = find_value(map, key);
-  const auto text = node ? read_text(*node, key, problems) : std::nullopt;
-  if (!text) return std::nullopt;
-  std::string known;
-  for (const auto& [word, choice] : choices) {
-    if (word == *text) return choice;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", word);
-  }
-  problems.add(node->at, fmt::format("`{}` is no {} of {}: use one of {}", *text, key, what, known));
-  return std::nullopt;
-}
-
 class JobLoader {
  public:
   JobLoader(const std::string& name, const Node& node, LoadContext& context)
@@ -116,7 +93,8 @@ class JobLoader {
   void load_choices() {
     if (const auto choice = choose(node_, "concurrency", "a job", kConcurrency, problems_))
       spec_.set_concurrency(*choice);
-    if (const auto choice = choose(node_, "placement", "a job", kPlacement, problems_)) spec_.set_placement(*choice);
+    if (const auto choice = choose(node_, "placement", "a job", kPlacementChoices, problems_))
+      spec_.set_placement(*choice);
     if (const auto* node = find("queue")) load_queue_name(*node);
     if (const auto* node = find("concurrency_group")) {
       spec_.set_concurrency_group(read_text(*node, "concurrency_group", problems_).value_or(""));
@@ -257,7 +235,7 @@ v1::NamedQueue load_queue(const Node::Entry& entry, LoadContext& context) {
   if (const auto* slots = find_value(entry.value, "slots"))
     queue.mutable_spec()->set_slots(
         static_cast<std::uint32_t>(read_integer(*slots, "slots", 1, core::kSlotsMax, problems).value_or(1)));
-  if (const auto choice = choose(entry.value, "placement", "a queue", kPlacement, problems))
+  if (const auto choice = choose(entry.value, "placement", "a queue", kPlacementChoices, problems))
     queue.mutable_spec()->set_placement(*choice);
   return queue;
 }

@@ -160,7 +160,14 @@ constexpr Key kOrchionKeyList[] = {
     {"recovery", kAny, true, "`restart`, `recreate`, `move`, `nothing`, or a map with `command`"},
     {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
     {"gpus", kMap, true, "also as the service's `gpus`"},
+    {"placement", kText, true, "`least-loaded`, `bin-pack`, `round-robin`, `spread` or `least-fragmentation`"},
+    {"near", kList, true, "each a service's name, or a map"},
+    {"away_from", kList, true, "each a service's name, or a map"},
+    {"together", kFlag},
     {"routes", kList, true, "or labels of Traefik"}};
+constexpr Key kNeighbourKeyList[] = {{"service", kText, true, "its own: tasks of it among each other"},
+                                     {"over", kText, true, "`node.labels.NAME`"},
+                                     {"preferred", kFlag}};
 constexpr Key kRouteKeyList[] = {{"name", kText},
                                  {"host", kText, true, "`*.example.com` for one label more"},
                                  {"hosts", kList},
@@ -399,6 +406,9 @@ constexpr Key kJobKeyList[] = {
     {"executor", kText, true, "`oci`, `docker`, `podman`, `containerd`, or `process` for a program of the node"},
     {"tolerations", kList, true, "`KEY`, `KEY=VALUE`, or `*` for any"},
     {"gpus", kAny, true, "as a service's, or a map as of its `x-orchion`"},
+    {"near", kList, true, "each a service's name, or a map"},
+    {"away_from", kList, true, "each a service's name, or a map"},
+    {"together", kFlag},
     {"deploy", kMap, true, "`resources`, `placement` and `labels`"},
     refused("build", "describe it with a service, and name the image here"),
     refused("restart", "say `retries`"),
@@ -430,6 +440,7 @@ const KeyTable kLimitsKeys{"deploy.resources.limits", kLimitsKeyList};
 const KeyTable kReservationsKeys{"deploy.resources.reservations", kReservationsKeyList};
 const KeyTable kRestartPolicyKeys{"deploy.restart_policy", kRestartPolicyKeyList};
 const KeyTable kOrchionKeys{"x-orchion", kOrchionKeyList};
+const KeyTable kNeighbourKeys{"near and away_from", kNeighbourKeyList};
 const KeyTable kRouteKeys{"a route", kRouteKeyList};
 const KeyTable kRouteTlsKeys{"tls of a route", kRouteTlsKeyList};
 const KeyTable kRecoveryKeys{"x-orchion.recovery", kRecoveryKeyList};

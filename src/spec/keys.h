@@ -48,6 +48,7 @@ extern const KeyTable kRestartPolicyKeys;
 extern const KeyTable kOrchionKeys;
 extern const KeyTable kRouteKeys;
 extern const KeyTable kRouteTlsKeys;
+extern const KeyTable kNeighbourKeys;
 extern const KeyTable kRecoveryKeys;
 extern const KeyTable kProbesKeys;
 extern const KeyTable kProbeKeys;

@@ -639,6 +639,34 @@ TEST(Loader, RefusesGpusThatNobodyCanGive) {
   EXPECT_THAT(refused("gpus: all, x-orchion: {gpus: {count: 1}}"), HasSubstr("GPUs are asked for twice"));
 }
 
+TEST(Loader, ReadsBesideWhomTasksAreWelcome) {
+  const auto stack = loaded(R"(
+services:
+  db: {image: a}
+  web:
+    image: a
+    deploy: {placement: {max_replicas_per_node: 2}}
+    x-orchion:
+      placement: bin-pack
+      near: [db]
+      away_from: [{service: web, over: node.labels.zone, preferred: true}]
+      together: true
+)");
+  const auto* const expected = R"({"strategy":"BIN_PACK","affinities":[{"service":"db"},{"service":"web",)"
+                               R"("domain":"node.labels.zone","away":true,"preferred":true}],)"
+                               R"("together":true,"tasksPerNodeMax":2})";
+  expect_message(stack.services(1).spec().placement(), expected);
+  expect_message(loaded(render("shop", stack)).services(1).spec().placement(), expected);
+  const auto error = [](const std::string& words) {
+    return error_of("services: {web: {image: a, x-orchion: {" + words + "}}}");
+  };
+  EXPECT_THAT(error("placement: tight"), HasSubstr("`tight` is no placement of a service: use one of least-loaded"));
+  EXPECT_THAT(error("near: [{over: node.labels.zone}]"), HasSubstr("`near` names no service"));
+  EXPECT_THAT(error("near: [{service: web, over: zone}]"), HasSubstr("`zone` is no label of nodes"));
+  EXPECT_THAT(error("away_from: [{service: web, ower: x}]"), HasSubstr("did you mean `over`?"));
+  EXPECT_THAT(error("near: [wep]"), HasSubstr("the stack has no service \"wep\""));
+}
+
 TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {
   const auto recovery_of = [](const std::string& text) {
     return loaded("services: {web: {image: a, healthcheck: {test: ok}, x-orchion: {recovery: " + text + "}}}")

@@ -4,17 +4,6 @@ namespace orchion::spec {
 
 namespace {
 
-// Empty: what goes without saying.
-std::string placement_word(v1::JobSpec::Placement placement) {
-  switch (placement) {
-    case v1::JobSpec::BIN_PACK: return "bin-pack";
-    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
-    case v1::JobSpec::SPREAD_OUT: return "spread";
-    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
-    default: return "";
-  }
-}
-
 class JobRenderer {
  public:
   JobRenderer(const v1::JobSpec& spec, RenderWriter& yaml) : spec_(spec), yaml_(yaml) {}
@@ -40,14 +29,14 @@ class JobRenderer {
     yaml_.field("concurrency_group", spec_.concurrency_group());
     artifacts("inputs", spec_.inputs());
     artifacts("outputs", spec_.outputs());
-    yaml_.field("placement", placement_word(spec_.placement()));
+    if (spec_.placement() != v1::JobSpec::LEAST_LOADED) yaml_.field("placement", placement_word(spec_.placement()));
     yaml_.duration("keep", spec_.has_keep(), spec_.keep());
     if (spec_.on_node_loss() != v1::ON_NODE_LOSS_UNSPECIFIED)
       yaml_.field("on_node_loss", spec_.on_node_loss() == v1::FENCE  ? "fence"
                                   : spec_.on_node_loss() == v1::WAIT ? "wait"
                                                                      : "replace");
     yaml_.field("executor", spec_.container().executor());
-    render_tolerations(spec_.placement_rules(), yaml_);
+    render_placement_rules(spec_.placement_rules(), yaml_);
     render_own_gpus(spec_.container(), yaml_);
   }
 
@@ -120,7 +109,8 @@ void render_queues(const v1::StackSpec& spec, RenderWriter& yaml) {
     yaml.key(queue.name());
     yaml.begin_map();
     yaml.number_if("slots", queue.spec().slots());
-    yaml.field("placement", placement_word(queue.spec().placement()));
+    if (queue.spec().placement() != v1::JobSpec::LEAST_LOADED)
+      yaml.field("placement", placement_word(queue.spec().placement()));
     yaml.end_map();
   }
   yaml.end_map();

@@ -275,20 +275,25 @@ class ServiceRenderer {
     yaml_.end_map();
   }
 
+  static bool has_rules(const v1::PlacementRules& rules) {
+    return rules.has_strategy() || rules.together() || !rules.tolerations().empty() || !rules.affinities().empty();
+  }
+
   void orchion(const v1::ServiceSpec& spec) {
     const auto on_node_loss = spec.on_node_loss();
     const auto& executor = spec.container().executor();
     const bool has_probes = needs_probes(spec.container());
     const bool recovers = spec.recovery().action() != v1::Recovery::RESTART;
     if (on_node_loss == v1::ON_NODE_LOSS_UNSPECIFIED && executor.empty() && !has_probes && !recovers &&
-        spec.placement().tolerations().empty() && spec.routes().empty() && !has_own_gpus(spec.container()))
+        !has_rules(spec.placement()) && spec.routes().empty() && !has_own_gpus(spec.container()))
       return;
     const char* word = on_node_loss == v1::FENCE ? "fence" : on_node_loss == v1::WAIT ? "wait" : "replace";
     yaml_.key("x-orchion");
     yaml_.begin_map();
     if (on_node_loss != v1::ON_NODE_LOSS_UNSPECIFIED) yaml_.field("on_node_loss", word);
     yaml_.field("executor", executor);
-    render_tolerations(spec.placement(), yaml_);
+    if (spec.placement().has_strategy()) yaml_.field("placement", placement_word(spec.placement().strategy()));
+    render_placement_rules(spec.placement(), yaml_);
     render_own_gpus(spec.container(), yaml_);
     if (has_probes) render_probes(spec.container(), yaml_);
     if (recovers) recovery(spec.recovery());
@@ -338,12 +343,44 @@ std::string local_network_name(std::string network) {
   return network;
 }
 
-void render_tolerations(const v1::PlacementRules& rules, RenderWriter& yaml) {
+namespace {
+
+void render_neighbours(const v1::PlacementRules& rules, bool away, RenderWriter& yaml) {
+  if (std::ranges::none_of(rules.affinities(), [&](const auto& affinity) { return affinity.away() == away; })) return;
+  yaml.key(away ? "away_from" : "near");
+  yaml.begin_list();
+  for (const auto& affinity : rules.affinities()) {
+    if (affinity.away() != away) continue;
+    yaml.begin_map();
+    yaml.field("service", affinity.service());
+    yaml.field("over", affinity.domain());
+    yaml.flag("preferred", affinity.preferred());
+    yaml.end_map();
+  }
+  yaml.end_list();
+}
+
+}  // namespace
+
+void render_placement_rules(const v1::PlacementRules& rules, RenderWriter& yaml) {
   std::vector<std::string> texts;
   for (const auto& toleration : rules.tolerations())
     texts.push_back((toleration.key().empty() ? "*" : toleration.key()) +
                     (toleration.value().empty() ? "" : "=" + toleration.value()));
   yaml.list_if("tolerations", texts);
+  render_neighbours(rules, false, yaml);
+  render_neighbours(rules, true, yaml);
+  yaml.flag("together", rules.together());
+}
+
+std::string placement_word(v1::JobSpec::Placement placement) {
+  switch (placement) {
+    case v1::JobSpec::BIN_PACK: return "bin-pack";
+    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
+    case v1::JobSpec::SPREAD_OUT: return "spread";
+    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
+    default: return "least-loaded";
+  }
 }
 
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {

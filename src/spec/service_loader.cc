@@ -122,7 +122,7 @@ class ServiceLoader {
     check_keys(*orchion, kOrchionKeys, problems_);
     if (const auto* node = find_value(*orchion, "on_node_loss")) load_on_node_loss(*node);
     if (const auto* node = find_value(*orchion, "executor")) load_executor(*node);
-    if (const auto* node = find_value(*orchion, "tolerations")) load_tolerations(*node);
+    load_placement_rules(*orchion, spec_, context_);
     load_probes(node_, container(), context_);
     load_recovery(node_, spec_, context_);
   }
@@ -138,23 +138,6 @@ class ServiceLoader {
       spec_.set_on_node_loss(v1::FENCE);
     } else {
       problems_.add(node.at, fmt::format("`{}` says nothing about a node's loss: use replace, wait or fence", *text));
-    }
-  }
-
-  void load_tolerations(const Node& node) {
-    if (!expect_list(node, "tolerations", problems_)) return;
-    for (const auto& item : node.items) {
-      const auto text = read_text(item, "tolerations", problems_);
-      if (!text) continue;
-      const auto equals = text->find('=');
-      if (text->empty() || equals == 0 || text->find(':') != std::string::npos) {
-        problems_.add(
-            item.at, fmt::format("`{}` tolerates nothing: write the taint's key, as gpu or gpu=only; * is any", *text));
-        continue;
-      }
-      auto& toleration = *spec_.mutable_placement()->add_tolerations();
-      if (*text != "*") toleration.set_key(text->substr(0, equals));
-      if (equals != std::string::npos) toleration.set_value(text->substr(equals + 1));
     }
   }
 

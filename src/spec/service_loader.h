@@ -42,6 +42,7 @@ void load_networks(const Node& service, v1::ContainerSpec& container, LoadContex
 void load_health_check(const Node& node, v1::ContainerSpec& container, LoadContext& context);
 void load_probes(const Node& service, v1::ContainerSpec& container, LoadContext& context);
 void load_routes(const Node& service, v1::ServiceSpec& spec, LoadContext& context);
+void load_placement_rules(const Node& orchion, v1::ServiceSpec& spec, LoadContext& context);
 void load_recovery(const Node& service, v1::ServiceSpec& spec, LoadContext& context);
 void load_logging(const Node& node, v1::ContainerSpec& container, LoadContext& context);
 void load_files(const Node& service, v1::ContainerSpec& container, LoadContext& context);
