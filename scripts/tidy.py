@@ -16,7 +16,7 @@ OWNED_HEADERS = {
     "sqlite3.h": ["src/control/store/sqlite"],
     "boost/beast": ["src/wire"],
     "grpcpp/": ["src/wire/grpc"],
-    "yaml-cpp/": ["src/spec", "src/node/devices/cdi", "src/node/probes"],
+    "yaml-cpp/": ["src/spec", "src/node/devices/cdi", "src/node/devices/gpus", "src/node/probes"],
     "CLI/": ["src/cli"],
     "ldns/": ["src/mesh/dns"],
     "nftables/": ["src/node/networks"],

@@ -269,6 +269,17 @@ std::vector<std::string> faults_of(v1::StackSpec spec) {
   return faults;
 }
 
+TEST(StackValidation, NeighboursAreServicesOfTheStack) {
+  v1::StackSpec stack;
+  auto& named = *stack.add_jobs();
+  named.set_name("encode");
+  auto& job = *named.mutable_spec() = a_job_with_secret();
+  job.mutable_placement_rules()->add_affinities()->set_service("cache");
+  EXPECT_THAT(faults_of(stack),
+              testing::ElementsAre("/spec/jobs/0/spec/placementRules/affinities/0/service the stack has "
+                                   "no service \"cache\""));
+}
+
 TEST(JobValidation, QueuesSecretsAndInputs) {
   v1::StackSpec stack;
   auto& named = *stack.add_jobs();

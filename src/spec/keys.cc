@@ -507,7 +507,8 @@ std::span<const KeyTable* const> all_key_tables() {
       &kProbeKeys,         &kHttpProbeKeys,     &kGrpcProbeKeys,     &kBuildKeys,         &kBuildSecretKeys,
       &kStackOrchionKeys,  &kJobKeys,           &kScheduleKeys,      &kParameterKeys,     &kInputKeys,
       &kOutputKeys,        &kQueueKeys,         &kNetworkPolicyKeys, &kIngressRuleKeys,   &kEgressRuleKeys,
-      &kPolicyPeerKeys,    &kRouteKeys,         &kRouteTlsKeys,      &kDeviceRequestKeys, &kGpuKeys};
+      &kPolicyPeerKeys,    &kRouteKeys,         &kRouteTlsKeys,      &kDeviceRequestKeys, &kGpuKeys,
+      &kNeighbourKeys};
   return kAll;
 }
 

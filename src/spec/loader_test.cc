@@ -664,7 +664,6 @@ services:
   EXPECT_THAT(error("near: [{over: node.labels.zone}]"), HasSubstr("`near` names no service"));
   EXPECT_THAT(error("near: [{service: web, over: zone}]"), HasSubstr("`zone` is no label of nodes"));
   EXPECT_THAT(error("away_from: [{service: web, ower: x}]"), HasSubstr("did you mean `over`?"));
-  EXPECT_THAT(error("near: [wep]"), HasSubstr("the stack has no service \"wep\""));
 }
 
 TEST(Loader, ReadsWhatIsDoneForTasksThatFail) {

@@ -31,6 +31,7 @@ class Gpus(unittest.TestCase):
         self.addCleanup(self.two.close)
         self.addCleanup(self.one.run, "stop-all", "--yes")
         harness.busybox_image(self.one, IMAGE)
+        self.two.data.mkdir(0o700)
         harness.write(self.two.data, "gpus.yaml", GPUS)
         self.two.join(self.one)
         harness.wait_for("both nodes", lambda: lan.ready(self.one) == {"machine-1", "machine-2"})
