@@ -29,7 +29,8 @@ constexpr int kAwayMax = 2;
 
 // Seeds that broke something once; what it was is in the comment.
 constexpr std::uint64_t kRegressions[] = {
-    4, 60, 102, 260,  // an update waited for as long as a node's clock was ahead of the control plane's
+    4,    60, 102, 260,  // an update waited for as long as a node's clock was ahead of the control plane's
+    1250,                // what a task had moved to was lost, and replaced while that task was stopping yet
 };
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

@@ -96,6 +96,10 @@ class ServicePlanner {
     const auto condition = nodes_.condition_of(*task);
     const bool ended = is_ended(*task);
     if (slot.successor) return settle_move(slot, condition);
+    // What it took the place of by a move may be stopping yet.
+    const bool is_over =
+        condition == NodeCondition::kLost || condition == NodeCondition::kGone || (ended && !is_kept_when_ended(*task));
+    if (is_over && is_blocked(slot)) return;
     if (condition == NodeCondition::kGone && !ended && !is_fenced_by_now(*task, snapshot_.lease)) {
       note_lost(*task);
       return;
@@ -117,8 +121,8 @@ class ServicePlanner {
     return !revisions_.is_outdated(task) && !core::wants_replacement(spec_, task);
   }
 
-  // Empty: a new task, as soon as those told to stop have ended.
-  void fill(std::uint32_t number, Slot& slot) {
+  // Whether somebody who was told to stop is still there: nothing new starts beside them.
+  bool is_blocked(const Slot& slot) {
     bool blocked = false;
     for (const auto& task : slot.leaving) {
       const auto condition = nodes_.condition_of(*task);
@@ -130,10 +134,13 @@ class ServicePlanner {
       if (condition == NodeCondition::kLost || condition == NodeCondition::kGone) note_lost(*task);
       blocked = true;
     }
-    if (blocked) {
-      in_transition_ = true;
-      return;
-    }
+    in_transition_ = in_transition_ || blocked;
+    return blocked;
+  }
+
+  // Empty: a new task.
+  void fill(std::uint32_t number, Slot& slot) {
+    if (is_blocked(slot)) return;
     NewTask made{number, why_.in_empty_slot(number, slot.former), {}};
     if (slot.former && moves_away(*slot.former)) {
       const v1::Task& former = *slot.former;
