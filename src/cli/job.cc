@@ -9,6 +9,7 @@
 #include "cli/list.h"
 #include "core/jobs.h"
 #include "core/timestamps.h"
+#include "spec/choices.h"
 #include "v1/control.pb.h"
 
 namespace orchion::cli {
@@ -56,23 +57,13 @@ Row job_row(const v1::Job& job, base::WallTime now) {
       {job.spec().queue().empty() ? "-" : job.spec().queue(), job.meta().uid()}};
 }
 
-std::string placement_text(v1::JobSpec::Placement placement) {
-  switch (placement) {
-    case v1::JobSpec::BIN_PACK: return "bin-pack";
-    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
-    case v1::JobSpec::SPREAD_OUT: return "spread";
-    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
-    default: return "least-loaded";
-  }
-}
-
 Row queue_row(const v1::QueueState& queue) {
   const auto name = queue.stack() + "/" + queue.name();
   const auto slots = queue.spec().slots();
   return {name,
           {name, slots == 0 ? "any" : std::to_string(slots), std::to_string(queue.active()),
            std::to_string(queue.waiting()), queue.next().empty() ? "-" : queue.next()},
-          {std::to_string(queue.jobs()), placement_text(queue.spec().placement())}};
+          {std::to_string(queue.jobs()), spec::placement_word(queue.spec().placement())}};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "daemon/version.h"
 #include "node/devices/capabilities.h"
 #include "node/devices/gpus/gpu_file.h"
+#include "node/devices/gpus/gpus.h"
 #include "node/images/image_collector.h"
 #include "node/networks/namespaces.h"
 
@@ -39,7 +40,7 @@ base::Result<std::shared_ptr<node::networks::Tunnels>> open_tunnels(const Folder
 }
 
 base::Result<std::vector<node::devices::gpus::LocalGpu>> read_gpu_file(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return {};
+  if (std::error_code error; !std::filesystem::exists(path, error) && !error) return {};
   ASSIGN_OR_RETURN(const auto text, base::read_file(path, 1u << 20));
   auto read = node::devices::gpus::parse_gpu_file(text);
   if (read) return read;

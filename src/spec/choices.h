@@ -25,6 +25,13 @@ inline constexpr Choices<v1::JobSpec::Placement, 5> kPlacementChoices = {
      {"spread", v1::JobSpec::SPREAD_OUT},
      {"least-fragmentation", v1::JobSpec::LEAST_FRAGMENTATION}}};
 
+// The word for it; for one that says nothing that of the first.
+inline std::string placement_word(v1::JobSpec::Placement placement) {
+  for (const auto& [word, choice] : kPlacementChoices)
+    if (choice == placement) return std::string(word);
+  return std::string(kPlacementChoices.front().first);
+}
+
 // What the map says at the key, which is a word of `what`.
 template <class Choice, std::size_t count>
 std::optional<Choice> choose(const Node& map, std::string_view key, const char* what,

@@ -1,5 +1,7 @@
 #include "spec/render_service.h"
 
+#include "spec/choices.h"
+
 namespace orchion::spec {
 
 namespace {

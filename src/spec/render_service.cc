@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "spec/choices.h"
+
 namespace orchion::spec {
 
 namespace {
@@ -371,16 +373,6 @@ void render_placement_rules(const v1::PlacementRules& rules, RenderWriter& yaml)
   render_neighbours(rules, false, yaml);
   render_neighbours(rules, true, yaml);
   yaml.flag("together", rules.together());
-}
-
-std::string placement_word(v1::JobSpec::Placement placement) {
-  switch (placement) {
-    case v1::JobSpec::BIN_PACK: return "bin-pack";
-    case v1::JobSpec::ROUND_ROBIN: return "round-robin";
-    case v1::JobSpec::SPREAD_OUT: return "spread";
-    case v1::JobSpec::LEAST_FRAGMENTATION: return "least-fragmentation";
-    default: return "least-loaded";
-  }
 }
 
 void render_service(const v1::NamedService& service, const BuildSpec* build, RenderWriter& yaml) {

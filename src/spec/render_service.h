@@ -21,9 +21,6 @@ void render_service_part(const v1::ServiceSpec& spec, RenderWriter& yaml);
 // `tolerations`, `near`, `away_from` and `together` of `x-orchion` and of jobs, where they say something.
 void render_placement_rules(const v1::PlacementRules& rules, RenderWriter& yaml);
 
-// "bin-pack".
-std::string placement_word(v1::JobSpec::Placement placement);
-
 // `gpus` of a service, where Compose has words for what it asks; else, of `x-orchion` and of jobs.
 bool has_own_gpus(const v1::ContainerSpec& container);
 void render_gpus(const v1::ContainerSpec& container, RenderWriter& yaml);

@@ -22,8 +22,11 @@
 #include "node/agent/session.h"
 #include "node/agent/streams.h"
 #include "node/agent/task_table.h"
-#include "node/devices/gpus/gpus.h"
 #include "node/probes/known_images.h"
+
+namespace orchion::node::devices::gpus {
+class Gpus;
+}
 
 namespace orchion::node::agent {
 

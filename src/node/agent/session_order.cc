@@ -44,7 +44,7 @@ bool gpu_moved(const v1::Gpu& before, const v1::Gpu& after) {
 }
 
 // `gpu` with what changes all the time as it is in `now`.
-void keep_lasting(const v1::Gpu& now, v1::Gpu& gpu) {
+void take_changing(const v1::Gpu& now, v1::Gpu& gpu) {
   gpu.set_memory_free_bytes(now.memory_free_bytes());
   gpu.set_utilisation_percent(now.utilisation_percent());
   gpu.set_temperature_celsius(now.temperature_celsius());
@@ -59,7 +59,7 @@ bool differs_enough(const v1::NodeCapabilities& before, const v1::NodeCapabiliti
   auto rest = before;
   for (int i = 0; i < std::min(before.gpus_size(), after.gpus_size()); ++i) {
     if (gpu_moved(before.gpus(i), after.gpus(i))) return true;
-    keep_lasting(after.gpus(i), *rest.mutable_gpus(i));
+    take_changing(after.gpus(i), *rest.mutable_gpus(i));
   }
   rest.set_memory_available_bytes(after.memory_available_bytes());
   rest.set_disk_free_bytes(after.disk_free_bytes());

@@ -20,12 +20,15 @@
 #include "node/agent/slots.h"
 #include "node/agent/task_inputs.h"
 #include "node/agent/task_plan.h"
-#include "node/devices/gpus/gpus.h"
 #include "node/images/images.h"
 #include "node/logs/log_keeper.h"
 #include "node/probes/known_images.h"
 #include "node/probes/monitor.h"
 #include "node/volumes/volumes.h"
+
+namespace orchion::node::devices::gpus {
+class Gpus;
+}
 
 namespace orchion::node::agent {
 

@@ -23,6 +23,7 @@
 #include "node/agent/mounts.h"
 #include "node/agent/node_files.h"
 #include "node/agent/task_runner.h"
+#include "node/devices/gpus/gpus.h"
 #include "node/runtimes/features.h"
 
 namespace orchion::node::agent {

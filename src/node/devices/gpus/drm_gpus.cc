@@ -155,7 +155,9 @@ std::vector<LocalGpu> DrmGpus::read() {
     for (const auto& node : entries(device / "drm"))
       if (const auto name = node.filename().string(); name.starts_with("renderD"))
         local.device_nodes.push_back("/dev/dri/" + name);
-    if (gpu.vendor() == "amd") local.device_nodes.emplace_back("/dev/kfd");  // all computing goes through it
+    // All of AMD's computing goes through it, where the kernel has it.
+    if (std::error_code error; gpu.vendor() == "amd" && fs::exists(root_ / "dev/kfd", error))
+      local.device_nodes.emplace_back("/dev/kfd");
     found.emplace_back(*number, std::move(local));
   }
   std::ranges::sort(found, {}, [](const auto& entry) { return entry.first; });

@@ -81,7 +81,6 @@ base::Result<> Gpus::give(const std::vector<std::string>& ids, runtimes::Contain
       const auto given = [&](const runtimes::Device& device) { return device.source == node; };
       // Both have what all of a vendor's share.
       if (std::ranges::any_of(config.devices, given)) continue;
-      if (std::error_code error; !std::filesystem::exists(options_.root / node.substr(1), error)) continue;
       config.devices.push_back({.source = node, .target = node, .permissions = "rw"});
     }
   }
@@ -95,8 +94,7 @@ std::vector<LocalGpu> Gpus::look() {
       if (std::ranges::none_of(all, [&](const LocalGpu& each) { return each.gpu.id() == local.gpu.id(); }))
         all.push_back(std::move(local));
   };
-  look_for_nvidia();
-  if (nvml_) add(nvml_->read());
+  add(look_for_nvidia());
   add(drm_.read());
   if (!all.empty() && (!cdi_read_ || clock_.now() - *cdi_read_ >= kLookAgain)) {
     cdi_devices_ = cdi::Registry::read(options_.cdi_folders).devices();
@@ -105,18 +103,24 @@ std::vector<LocalGpu> Gpus::look() {
   return all;
 }
 
-void Gpus::look_for_nvidia() {
-  if (nvml_ || (nvml_tried_ && clock_.now() - *nvml_tried_ < kLookAgain)) return;
+std::vector<LocalGpu> Gpus::look_for_nvidia() {
+  if (nvml_) {
+    if (auto found = nvml_->read()) return std::move(*found);
+    nvml_.reset();
+  }
+  if (nvml_tried_ && clock_.now() - *nvml_tried_ < kLookAgain) return {};
   nvml_tried_ = clock_.now();
   auto opened = Nvml::open(options_.nvml);
   if (opened) {
     nvml_ = std::move(*opened);
     nvml_problem_.clear();
-    return;
+    return nvml_->read().value_or(std::vector<LocalGpu>());
   }
-  if (opened.error().code == base::Code::kNotFound || opened.error().message == nvml_problem_) return;
-  nvml_problem_ = opened.error().message;
-  base::log::warn("{}", nvml_problem_);
+  if (opened.error().code != base::Code::kNotFound && opened.error().message != nvml_problem_) {
+    nvml_problem_ = opened.error().message;
+    base::log::warn("{}", nvml_problem_);
+  }
+  return {};
 }
 
 // Of the names under which the vendor's files may know it the first that one does.

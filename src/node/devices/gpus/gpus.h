@@ -21,7 +21,7 @@ namespace orchion::node::devices::gpus {
 struct GpusOptions {
   std::vector<LocalGpu> described = {};  // by the node's file; in the place of a found one with the same id
   std::vector<std::filesystem::path> cdi_folders = {"/etc/cdi", "/var/run/cdi"};
-  std::filesystem::path root = "/";  // above sys, proc, dev and usr
+  std::filesystem::path root = "/";  // above sys, proc, dev and usr, where GPUs are looked for
   std::string nvml = Nvml::kLibrary;
 };
 
@@ -45,7 +45,7 @@ class Gpus {
  private:
   base::Result<std::vector<LocalGpu>> find(const std::vector<std::string>& ids);
   std::vector<LocalGpu> look();
-  void look_for_nvidia();
+  std::vector<LocalGpu> look_for_nvidia();
   std::string cdi_name(const LocalGpu& local) const;
 
   base::Clock& clock_;

@@ -143,8 +143,9 @@ TEST_F(GpusTest, AnAppleHasItsMachinesMemory) {
 
 TEST_F(GpusTest, AContainerIsGivenItsDeviceFiles) {
   add_radeon();
-  for (const auto* path : {"dev/dri/card1", "dev/dri/renderD129", "dev/kfd"}) write(path, "");
   gpus();
+  EXPECT_THAT(given({"a1b2c3d4e5f60718"}), ElementsAre("/dev/dri/card1", "/dev/dri/renderD129"));
+  write("dev/kfd", "");
   EXPECT_THAT(given({"a1b2c3d4e5f60718"}), ElementsAre("/dev/dri/card1", "/dev/dri/renderD129", "/dev/kfd"));
   EXPECT_THAT(given({}), IsEmpty());
   runtimes::ContainerConfig config;
@@ -153,7 +154,6 @@ TEST_F(GpusTest, AContainerIsGivenItsDeviceFiles) {
 
 TEST_F(GpusTest, AVendorsFileGoesBeforeDeviceFiles) {
   add_radeon();
-  write("dev/dri/card1", "");
   write(
       "etc/cdi/amd.json",
       R"({"cdiVersion": "0.6.0", "kind": "amd.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["A=b"]}}]})");
@@ -201,6 +201,12 @@ TEST_F(GpusTest, ADriverThatComesLaterIsFound) {
   EXPECT_THAT(all.read(), IsEmpty());
   clock_.advance(std::chrono::minutes(1));
   EXPECT_EQ(all.read().size(), 1u);
+  // And one that goes, as for an update, and comes back.
+  ::setenv("FAKE_NVML_GPUS", "0", 1);
+  EXPECT_THAT(all.read(), IsEmpty());
+  ::setenv("FAKE_NVML_GPUS", "2", 1);
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(all.read().size(), 2u);
 }
 
 TEST_F(GpusTest, AFileDescribesOthersAndGoesBeforeWhatIsFound) {
@@ -212,13 +218,12 @@ gpus:
   - {id: npu-1, memory: 1g}
 )");
   ASSERT_TRUE(described) << described.error().message;
-  write("dev/null", "");
   const auto all = gpus(*described).read();
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0].model(), "Mine");
   EXPECT_EQ(all[0].memory_free_bytes(), 8 * kGiB);
   EXPECT_EQ(all[1].vendor(), "example");
-  EXPECT_THAT(given({"a1b2c3d4e5f60718", "npu-1"}), ElementsAre("/dev/null"));
+  EXPECT_THAT(given({"a1b2c3d4e5f60718", "npu-1"}), ElementsAre("/dev/null")) << "whether it is there the runtime says";
   runtimes::ContainerConfig config;
   EXPECT_THAT(gpus_->give({"npu-0"}, config).error().message, HasSubstr("example.com/npu=0"));
 }

@@ -51,7 +51,6 @@ struct Nvml::Library {
   Return (*device)(unsigned int, Device*) = nullptr;
   Return (*name)(Device, char*, unsigned int) = nullptr;
   Return (*uuid)(Device, char*, unsigned int) = nullptr;
-  Return (*minor)(Device, unsigned int*) = nullptr;
   Return (*memory)(Device, Memory*) = nullptr;
   Return (*utilization)(Device, Utilization*) = nullptr;
   Return (*temperature)(Device, int, unsigned int*) = nullptr;
@@ -70,9 +69,9 @@ struct Nvml::Library {
     return find(init, "nvmlInit_v2") && find(shutdown, "nvmlShutdown") && find(error_text, "nvmlErrorString") &&
            find(driver_version, "nvmlSystemGetDriverVersion") && find(count, "nvmlDeviceGetCount_v2") &&
            find(device, "nvmlDeviceGetHandleByIndex_v2") && find(name, "nvmlDeviceGetName") &&
-           find(uuid, "nvmlDeviceGetUUID") && find(minor, "nvmlDeviceGetMinorNumber") &&
-           find(memory, "nvmlDeviceGetMemoryInfo") && find(utilization, "nvmlDeviceGetUtilizationRates") &&
-           find(temperature, "nvmlDeviceGetTemperature") && find(power, "nvmlDeviceGetPowerUsage");
+           find(uuid, "nvmlDeviceGetUUID") && find(memory, "nvmlDeviceGetMemoryInfo") &&
+           find(utilization, "nvmlDeviceGetUtilizationRates") && find(temperature, "nvmlDeviceGetTemperature") &&
+           find(power, "nvmlDeviceGetPowerUsage");
   }
 };
 
@@ -97,11 +96,11 @@ base::Result<Nvml> Nvml::open(const std::string& library) {
   return Nvml(std::move(opened));
 }
 
-std::vector<LocalGpu> Nvml::read() const {
+std::optional<std::vector<LocalGpu>> Nvml::read() const {
   const auto& nvml = *library_;
-  std::vector<LocalGpu> found;
   unsigned int count = 0;
-  if (nvml.count(&count) != kSuccess) return found;
+  if (nvml.count(&count) != kSuccess) return std::nullopt;
+  std::vector<LocalGpu> found;
   const auto driver = text_of(nvml.driver_version).value_or("");
   for (unsigned int i = 0; i < count; ++i) {
     Device device = nullptr;
@@ -125,8 +124,6 @@ std::vector<LocalGpu> Nvml::read() const {
     // NVIDIA's generator of CDI files names them by index or by uuid, as it is told.
     local.cdi_names = {"nvidia.com/gpu=" + *uuid, fmt::format("nvidia.com/gpu={}", i)};
     local.needs_cdi = true;
-    if (unsigned int minor = 0; nvml.minor(device, &minor) == kSuccess)
-      local.device_nodes = {fmt::format("/dev/nvidia{}", minor)};
     found.push_back(std::move(local));
   }
   return found;

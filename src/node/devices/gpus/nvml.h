@@ -4,6 +4,7 @@
 // Source: https://docs.nvidia.com/deploy/nvml-api/
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ class Nvml {
   Nvml& operator=(Nvml&&) noexcept;
   ~Nvml();
 
-  // What a GPU doesn't tell is left out; one that has fallen off the bus is not there.
-  std::vector<LocalGpu> read() const;
+  // What a GPU doesn't tell is left out; one that has fallen off the bus is not there. Nothing at all where the driver
+  // answers no more, as after its update: open it anew.
+  std::optional<std::vector<LocalGpu>> read() const;
 
  private:
   struct Library;

@@ -35,7 +35,7 @@ int nvmlSystemGetDriverVersion(char* text, unsigned int bytes) {
 }
 int nvmlDeviceGetCount_v2(unsigned int* count) {
   *count = gpus();
-  return kSuccess;
+  return *count > 0 ? kSuccess : kDriverNotLoaded;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void** device) {
   if (index >= gpus()) return kNotFound;
@@ -48,10 +48,6 @@ int nvmlDeviceGetName(void* device, char* text, unsigned int bytes) {
 }
 int nvmlDeviceGetUUID(void* device, char* text, unsigned int bytes) {
   std::snprintf(text, bytes, "GPU-fake-%u", number_of(device));
-  return kSuccess;
-}
-int nvmlDeviceGetMinorNumber(void* device, unsigned int* number) {
-  *number = number_of(device);
   return kSuccess;
 }
 int nvmlDeviceGetMemoryInfo(void*, unsigned long long* memory) {
